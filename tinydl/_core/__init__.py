@@ -1,0 +1,16 @@
+"""The arithmetic: Cython kernels, compiled once per ISA level, and their NumPy twins in `reference`.
+
+`from tinydl._core import conv` gives the kernels of the level in use (`tinydl._core.isa.level`).
+"""
+
+import importlib
+
+from tinydl._core import memory, parallel  # noqa: F401
+from tinydl._core.isa import level
+
+_KERNELS = ("conv", "elementwise")
+
+for _name in _KERNELS:
+    globals()[_name] = importlib.import_module(f"tinydl._core.{level}.{_name}")
+
+__all__ = ["memory", "parallel", *_KERNELS]

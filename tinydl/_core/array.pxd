@@ -1,0 +1,110 @@
+# The one place that turns a Python object into a raw pointer: every kernel's arrays pass through here, so that a wrong
+# type, dtype, size, alignment or memory order is an exception, never a wild read.
+
+cdef extern from "numpy/arrayobject.h":
+    int import_array "_import_array"() except -1
+    ctypedef struct PyArrayObject:
+        pass
+    bint PyArray_Check(object)
+    int PyArray_TYPE(PyArrayObject *) noexcept nogil
+    int PyArray_NDIM(PyArrayObject *) noexcept nogil
+    Py_ssize_t *PyArray_DIMS(PyArrayObject *) noexcept nogil
+    Py_ssize_t *PyArray_STRIDES(PyArrayObject *) noexcept nogil
+    void *PyArray_DATA(PyArrayObject *) noexcept nogil
+    int PyArray_ITEMSIZE(PyArrayObject *) noexcept nogil
+    bint PyArray_ISBEHAVED_RO(PyArrayObject *) noexcept nogil
+    bint PyArray_ISWRITEABLE(PyArrayObject *) noexcept nogil
+    enum:
+        NPY_BOOL
+        NPY_INT8
+        NPY_UINT8
+        NPY_INT32
+        NPY_INT64
+        NPY_FLOAT32
+        NPY_FLOAT64
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef inline PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t size, bint writable) except NULL:
+    """Check one kernel argument: an aligned, native ndarray of `type_number` with `size` elements."""
+    if not PyArray_Check(a):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
+    cdef PyArrayObject *array = <PyArrayObject *> a
+    if PyArray_TYPE(array) != type_number or not PyArray_ISBEHAVED_RO(array):
+        raise TypeError(f"{name}: expected an aligned array of NumPy type {type_number}, got {a.dtype.str}"
+                        f"{'' if a.flags.aligned else ' (misaligned)'}")
+    if writable and not PyArray_ISWRITEABLE(array):
+        raise ValueError(f"{name}: the output array is read-only")
+    cdef Py_ssize_t n = 1
+    cdef int axis
+    for axis in range(PyArray_NDIM(array)):
+        n *= PyArray_DIMS(array)[axis]
+    if n != size:
+        raise ValueError(f"{name}: expected {size} elements, got shape {a.shape}")
+    return array
+
+
+cdef inline void *data(object a, str name, int type_number, Py_ssize_t size, bint writable=False) except? NULL:
+    """Pointer to a dense array read in memory order, whatever its logical axis order.
+
+    (N, C, H, W) over (N, H, W, C), (O, C, KH, KW) over (KH, KW, C, O) and plain C order all pass: what is checked is
+    that the elements fill one block without gaps or overlap.
+    """
+    cdef PyArrayObject *array = as_array(a, name, type_number, size, writable)
+    cdef int ndim = PyArray_NDIM(array), axis, other
+    cdef Py_ssize_t *dims = PyArray_DIMS(array)
+    cdef Py_ssize_t *strides = PyArray_STRIDES(array)
+    cdef Py_ssize_t expected = PyArray_ITEMSIZE(array)
+    cdef unsigned int seen = 0
+    if size == 0:
+        return PyArray_DATA(array)
+    for other in range(ndim):
+        if dims[other] == 1:
+            seen |= 1u << other
+    # Peel axes from the fastest: each must start where the block of the faster ones ends.
+    while seen != (1u << ndim) - 1:
+        for axis in range(ndim):
+            if not (seen >> axis) & 1 and strides[axis] == expected:
+                break
+        else:
+            raise ValueError(f"{name}: expected a dense array, got shape {a.shape} with strides {a.strides}")
+        seen |= 1u << axis
+        expected *= dims[axis]
+    return PyArray_DATA(array)
+
+
+cdef inline void *channels_last(object a, str name, int type_number, Py_ssize_t size,
+                                bint writable=False) except? NULL:
+    """Pointer to an activation (N, C, *spatial) that is dense with C fastest and N slowest in memory."""
+    cdef PyArrayObject *array = as_array(a, name, type_number, size, writable)
+    cdef int ndim = PyArray_NDIM(array), axis
+    cdef Py_ssize_t *dims = PyArray_DIMS(array)
+    cdef Py_ssize_t *strides = PyArray_STRIDES(array)
+    cdef Py_ssize_t expected = PyArray_ITEMSIZE(array)
+    cdef bint good = True
+    if size == 0:
+        return PyArray_DATA(array)
+    if ndim >= 2:
+        good = dims[1] == 1 or strides[1] == expected
+        expected *= dims[1]
+        for axis in range(ndim - 1, 1, -1):
+            good = good and (dims[axis] == 1 or strides[axis] == expected)
+            expected *= dims[axis]
+    if ndim >= 1:
+        good = good and (dims[0] == 1 or strides[0] == expected)
+    if not good:
+        raise ValueError(f"{name}: expected a channels-last array, got shape {a.shape} with strides {a.strides}")
+    return PyArray_DATA(array)
+
+
+cdef inline int float_type(object a, str name) except -1:
+    """NPY_FLOAT32 or NPY_FLOAT64: which of the two compiled types the array has."""
+    if not PyArray_Check(a):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
+    cdef int number = PyArray_TYPE(<PyArrayObject *> a)
+    if number != NPY_FLOAT32 and number != NPY_FLOAT64:
+        raise TypeError(f"{name}: expected float32 or float64, got {a.dtype.str}")
+    return number

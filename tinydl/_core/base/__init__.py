@@ -1,0 +1,1 @@
+"""Kernels compiled for one ISA level; see tinydl/_core/isa.py."""

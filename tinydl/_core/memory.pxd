@@ -1,0 +1,3 @@
+cdef class Block:
+    cdef void *address
+    cdef int size_class

@@ -1,0 +1,180 @@
+"""A pool of aligned blocks for activations, gradients and scratch.
+
+A fresh 8 MB array costs two thousand page faults, worth a good part of a layer. Arrays therefore live in blocks that return to a free list when their last view dies, so a training step allocates nothing after its
+first run and memory stays flat. All calls run under the GIL, which is the pool's lock.
+"""
+
+import numpy as np
+
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free
+from libc.string cimport memset
+from tinydl._core.array cimport import_array
+
+cdef extern from "src/aligned.h" nogil:
+    void *td_aligned_alloc(size_t alignment, size_t size) noexcept
+    void td_aligned_free(void *block) noexcept
+
+cdef extern from "numpy/arrayobject.h":
+    ctypedef struct PyArrayObject:
+        pass
+    ctypedef struct PyTypeObject:
+        pass
+    PyTypeObject PyArray_Type
+    enum:
+        NPY_MAXDIMS
+        NPY_ARRAY_WRITEABLE
+    object PyArray_New(PyTypeObject *, int, Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
+    int PyArray_SetBaseObject(PyArrayObject *, object) except -1
+
+cdef extern from "Python.h":
+    void Py_INCREF(object)
+
+import_array()
+
+cdef enum:
+    SMALL = 512             # smallest block
+    N_CLASSES = 8 * 56
+    DEPTH = 64              # blocks kept per size class
+
+cdef struct SizeClass:
+    int n
+    void *blocks[DEPTH]
+
+cdef SizeClass _free[N_CLASSES]
+cdef size_t _cached = 0, _in_use = 0, _peak = 0
+memset(_free, 0, sizeof(_free))
+
+
+cdef inline int _class_of(size_t n) noexcept:
+    # Eight classes per power of two: at most 12.5 % of a block is unused.
+    cdef int log = 3
+    while (n >> (log + 1)) != 0:
+        log += 1
+    cdef size_t step = <size_t> 1 << (log - 3)
+    cdef size_t eighth = (n + step - 1) >> (log - 3)
+    if eighth == 16:
+        log += 1
+        eighth = 8
+    return 8 * (log - 3) + <int> (eighth - 8)
+
+
+cdef inline size_t _size_of(int size_class) noexcept:
+    return (<size_t> (8 + size_class % 8)) << (size_class // 8)
+
+
+def release_cached():
+    """Give every unused block back to the system."""
+    global _cached
+    cdef int k
+    for k in range(N_CLASSES):
+        while _free[k].n:
+            _free[k].n -= 1
+            td_aligned_free(_free[k].blocks[_free[k].n])
+    _cached = 0
+
+
+def statistics():
+    """Bytes in use, bytes kept for reuse and the largest number of bytes ever in use."""
+    return {"in_use": _in_use, "cached": _cached, "peak": _peak}
+
+
+cdef class Block:
+    """One aligned block; owned by the arrays that view it, recycled when the last one dies."""
+
+    def __cinit__(self, size_t n_bytes):
+        global _cached, _in_use, _peak
+        self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
+        cdef size_t size = _size_of(self.size_class)
+        cdef SizeClass *slot = &_free[self.size_class]
+        if slot.n:
+            slot.n -= 1
+            self.address = slot.blocks[slot.n]
+            _cached -= size
+        else:
+            # A miss while much is cached means the sizes changed: start the cache anew rather than grow.
+            if _cached + _in_use + size > _peak + _peak // 4 + (32 << 20):
+                release_cached()
+            self.address = td_aligned_alloc(64, size)
+            if self.address == NULL:
+                release_cached()
+                self.address = td_aligned_alloc(64, size)
+            if self.address == NULL:
+                raise MemoryError(f"could not allocate {n_bytes} bytes")
+        _in_use += size
+        _peak = max(_peak, _in_use)
+
+    def __dealloc__(self):
+        global _cached, _in_use
+        if self.address == NULL:
+            return
+        cdef size_t size = _size_of(self.size_class)
+        cdef SizeClass *slot = &_free[self.size_class]
+        _in_use -= size
+        if slot.n < DEPTH:
+            slot.blocks[slot.n] = self.address
+            slot.n += 1
+            _cached += size
+        else:
+            td_aligned_free(self.address)
+
+    @property
+    def pointer(self):
+        """Address of the first byte, a multiple of 64."""
+        return <uintptr_t> self.address
+
+
+def scratch(size_t n_bytes):
+    """A block of working memory for one kernel call; it returns to the pool when the reference is dropped."""
+    return Block(n_bytes)
+
+
+cdef object _empty(tuple shape, object dtype, tuple order):
+    cdef int ndim = <int> len(shape), axis, k
+    cdef Py_ssize_t dims[32]
+    cdef Py_ssize_t strides[32]
+    cdef size_t n_bytes
+    cdef Py_ssize_t extent
+    if ndim > 32:
+        raise ValueError(f"shape {shape} has more than 32 axes")
+    if not isinstance(dtype, np.dtype):
+        dtype = np.dtype(dtype)
+    if dtype.hasobject:
+        raise TypeError(f"dtype {dtype} holds Python objects")
+    cdef int itemsize = dtype.itemsize
+    cdef bint is_empty = False
+    for axis in range(ndim):
+        dims[axis] = shape[axis]
+        if dims[axis] < 0:
+            raise ValueError(f"negative length in shape {shape}")
+        is_empty = is_empty or dims[axis] == 0
+    n_bytes = itemsize
+    for k in range(ndim - 1, -1, -1):
+        axis = k if order is None else order[k]
+        strides[axis] = <Py_ssize_t> n_bytes
+        extent = dims[axis] if dims[axis] else 1
+        if n_bytes > (<size_t> 1 << 62) // <size_t> extent:
+            raise MemoryError(f"an array of shape {shape} does not fit the address space")
+        n_bytes *= <size_t> extent
+    if is_empty:
+        return np.empty(shape, dtype)
+    cdef Block block = Block(n_bytes)
+    out = PyArray_New(&PyArray_Type, ndim, dims, dtype.num, strides, block.address, itemsize,
+                      NPY_ARRAY_WRITEABLE, None)
+    Py_INCREF(block)  # PyArray_SetBaseObject steals the reference
+    PyArray_SetBaseObject(<PyArrayObject *> out, block)
+    return out
+
+
+_CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
+
+
+def empty(shape, dtype):
+    """An uninitialised array of logical `shape`; with 3 or 4 axes memory is (N, *spatial, C)."""
+    shape = tuple(shape)
+    return _empty(shape, dtype, _CHANNELS_LAST.get(len(shape)))
+
+
+def empty_ordered(shape, dtype, order):
+    """An uninitialised dense array whose axes lie in memory in `order`, slowest first (None: row-major)."""
+    return _empty(tuple(shape), dtype, None if order is None else tuple(order))

@@ -1,0 +1,204 @@
+"""Settings of the process: threads, gradient mode, seed; and what this build and machine offer."""
+
+import contextlib
+import functools
+import os
+import threading
+
+from tinydl._core import isa, parallel
+from tinydl._version import __version__
+
+__all__ = [
+    "enable_grad", "get_num_threads", "is_grad_enabled", "no_grad", "set_num_threads", "show_config",
+]
+
+_MAX_THREADS = 1024
+
+
+# --- threads -------------------------------------------------------------------------------------------------------
+
+def _cgroup_quota():
+    """CPUs the control group grants (a float), or None without a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+            quota = int(file.read())
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+            period = int(file.read())
+        return None if quota <= 0 else quota / period
+    return None
+
+
+def _physical_cores(cpus):
+    """Number of distinct physical cores among the CPU numbers `cpus`."""
+    cores = set()
+    for cpu in cpus:
+        base = f"/sys/devices/system/cpu/cpu{cpu}/topology/"
+        try:
+            with open(base + "core_id") as file:
+                core = file.read().strip()
+            with open(base + "physical_package_id") as file:
+                cores.add((file.read().strip(), core))
+        except OSError:
+            cores.add(cpu)
+    return len(cores)
+
+
+def _limits():
+    """Every limit on the number of threads that was found, as a dict of numbers (None: no such limit)."""
+    if hasattr(os, "sched_getaffinity"):
+        cpus = os.sched_getaffinity(0)
+    else:
+        cpus = range(os.cpu_count() or 1)
+    variable = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return {
+        "OMP_NUM_THREADS": int(variable) if variable.isdigit() and int(variable) > 0 else None,
+        "cpu_affinity": len(cpus),
+        "cgroup_quota": _cgroup_quota(),
+        "physical_cores": _physical_cores(cpus),
+    }
+
+
+def _default_threads():
+    limits = _limits()
+    found = [limits["OMP_NUM_THREADS"], limits["cpu_affinity"], limits["physical_cores"]]
+    if limits["cgroup_quota"] is not None:
+        found.append(max(1, int(limits["cgroup_quota"])))
+    return min(n for n in found if n is not None)
+
+
+def set_num_threads(n):
+    """Set the number of threads of tinydl's kernels.
+
+    Parameters
+    ----------
+    n : int
+        Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). Results do
+        not depend on it: every number of threads gives the same bits.
+
+    Raises
+    ------
+    ValueError
+        If `n` is 0, or larger than 1024.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"the number of threads must be an integer, got {n!r}")
+    n = n.__index__()
+    if n == 0 or n > _MAX_THREADS:
+        raise ValueError(f"the number of threads must be between 1 and {_MAX_THREADS}, or negative to count back from "
+                         f"the default, got {n}")
+    if n < 0:
+        n = max(1, _default_threads() + n + 1)
+    parallel.set_num_threads(n)
+
+
+get_num_threads = parallel.get_num_threads
+
+
+# --- gradient mode -------------------------------------------------------------------------------------------------
+
+class _Mode(threading.local):
+    grad = True
+
+
+mode = _Mode()
+
+
+def is_grad_enabled():
+    """Whether operations record what `backward` needs, in this thread."""
+    return mode.grad
+
+
+class _GradMode(contextlib.ContextDecorator):
+    _enabled: bool
+
+    def __enter__(self):
+        self._saved = getattr(self, "_saved", ()) + (mode.grad,)
+        mode.grad = self._enabled
+        return self
+
+    def __exit__(self, *exc):
+        *rest, mode.grad = self._saved
+        self._saved = tuple(rest)
+        return False
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            with type(self)():
+                return function(*args, **kwargs)
+        return wrapper
+
+
+class no_grad(_GradMode):  # noqa: N801 - the name users know
+    """Context manager and decorator: operations inside record nothing for `backward`."""
+
+    _enabled = False
+
+
+class enable_grad(_GradMode):  # noqa: N801
+    """Context manager and decorator: the opposite of `no_grad`, for use inside it."""
+
+    _enabled = True
+
+
+# --- information ---------------------------------------------------------------------------------------------------
+
+def _openmp_runtime():
+    """File name of the OpenMP library that this process has loaded, or None."""
+    names = ("libgomp", "libomp", "libiomp", "vcomp")
+    with contextlib.suppress(OSError), open("/proc/self/maps") as file:
+        for line in file:
+            path = line.split()[-1]
+            if any(name in os.path.basename(path) for name in names):
+                return os.path.basename(path)
+    return "yes" if parallel.has_openmp() else None
+
+
+def show_config(print_it=True):
+    """Print version, ISA level, OpenMP runtime, threads and the limits found.
+
+    Parameters
+    ----------
+    print_it : bool
+        False only returns the dictionary.
+
+    Returns
+    -------
+    dict
+        The same facts by name.
+    """
+    import platform
+
+    import numpy
+
+    n = get_num_threads()
+    facts = {
+        "tinydl": __version__,
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "machine": platform.machine(),
+        "isa_level": isa.level,
+        "isa_supported": isa.supported_levels(),
+        "isa_built": isa.built_levels(),
+        "openmp": parallel.has_openmp(),
+        "openmp_runtime": _openmp_runtime() if parallel.has_openmp() else None,
+        "threads": n,
+        "team_size_obtained": parallel.team_size(n),
+        **_limits(),
+    }
+    if print_it:
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else value
+            print(f"{name:<{width}}  {shown}")
+    return facts
+
+
+parallel.set_num_threads(min(_default_threads(), _MAX_THREADS))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=parallel.before_fork, after_in_parent=parallel.after_fork,
+                        after_in_child=parallel.after_fork)

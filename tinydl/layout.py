@@ -1,0 +1,84 @@
+"""Memory layout: logical shapes are (N, C, *spatial), memory is channels-last.
+
+An activation of logical shape (N, C, H, W) is a NumPy view over a contiguous (N, H, W, C) block; (N, C, L) a view over
+(N, L, C). A weight of logical shape (O, C, KH, KW) is a view over (KH, KW, C, O); a Linear weight (out, in) a view
+over (in, out). Vector lanes are then channels, and no kernel packs or transposes an activation.
+"""
+
+import math
+
+import numpy as np
+
+from tinydl._core import memory
+
+__all__ = ["channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "zeros", "zeros_like"]
+
+_TO_MEMORY = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
+_TO_LOGICAL = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
+
+
+def empty(shape, dtype=np.float32):
+    """An uninitialised array of logical `shape`, channels-last in memory when it has 3 or 4 axes."""
+    return memory.empty(shape, dtype)
+
+
+def zeros(shape, dtype=np.float32):
+    """As `empty`, filled with zeros."""
+    out = memory.empty(shape, dtype)
+    out.fill(0)
+    return out
+
+
+def empty_like(x):
+    """An uninitialised array with the shape, dtype and dense memory order of `x`."""
+    if x.flags.c_contiguous:
+        return memory.empty_ordered(x.shape, x.dtype, None)
+    # Axes from the slowest to the fastest; a length-1 axis may sit anywhere.
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    return memory.empty_ordered(x.shape, x.dtype, order)
+
+
+def zeros_like(x):
+    """As `empty_like`, filled with zeros."""
+    out = empty_like(x)
+    out.fill(0)
+    return out
+
+
+def is_channels_last(x):
+    """Whether `x` is dense, aligned, native and channels-last (row-major when it has neither 3 nor 4 axes)."""
+    if not (x.flags.aligned and x.dtype.isnative):
+        return False
+    axes = _TO_MEMORY.get(x.ndim)
+    return (x if axes is None else x.transpose(axes)).flags.c_contiguous
+
+
+def channels_last(x):
+    """`x` itself when it is already laid out as the kernels read it, else a re-laid copy."""
+    if is_channels_last(x):
+        return x
+    out = memory.empty(x.shape, x.dtype.newbyteorder("="))
+    out[...] = x
+    return out
+
+
+def parameter_like(values, dtype=None):
+    """A dense copy of a logical parameter array with its output axis innermost.
+
+    Memory order of a weight (O, C, KH, KW) is (KH, KW, C, O), of (out, in) it is (in, out); 1-D arrays stay as they
+    are. The copy is always fresh, so a parameter never aliases an array of the caller.
+    """
+    values = np.asarray(values)
+    dtype = values.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    if values.ndim < 2:
+        order = None
+    else:
+        order = (*range(2, values.ndim), 1, 0)
+    out = memory.empty_ordered(values.shape, dtype, order)
+    out[...] = values
+    return out
+
+
+def size(shape):
+    """Number of elements of `shape`."""
+    return math.prod(shape)

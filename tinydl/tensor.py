@@ -1,0 +1,308 @@
+"""Tensor: an array, its gradient and the operation that made it; `backward` walks the graph."""
+
+import numpy as np
+
+from tinydl import layout
+
+__all__ = ["Parameter", "Tensor", "tensor"]
+
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    Parameters
+    ----------
+    data : array_like
+        Values. float32 and float64 arrays are wrapped as they are (no copy); other floats, Python numbers and lists
+        become float32; integer and boolean arrays keep their type and take no gradient.
+    requires_grad : bool
+        Whether `backward` shall fill `grad`.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The values; logical shape (N, C, H, W), (N, C, L) or any other.
+    grad : numpy.ndarray or None
+        d(loss)/d(data) after `backward`; sums over calls until it is set to None.
+    requires_grad : bool
+        True for parameters and for every result that depends on one.
+    creator : Context or None
+        The operation that made the tensor; None for a leaf.
+
+    Notes
+    -----
+    A tensor may be *deferred*: batch norm and ReLU leave their map to the operation that reads them next. `data`
+    computes it on first access, so nobody sees the difference.
+    """
+
+    __slots__ = ("_data", "_deferred", "grad", "requires_grad", "creator", "__weakref__")
+    __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
+    __hash__ = object.__hash__
+
+    def __init__(self, data, requires_grad=False):
+        data = _as_data(data)
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"only float32 and float64 tensors take a gradient, got dtype {data.dtype}")
+        self._data = data
+        self._deferred = None
+        self.grad = None
+        self.requires_grad = bool(requires_grad)
+        self.creator = None
+
+    # --- values ----------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self):
+        if self._data is None:
+            self._data = self._deferred.materialise()
+        return self._data
+
+    @data.setter
+    def data(self, values):
+        values = _as_data(values)
+        if values.shape != self.shape:
+            raise ValueError(f"data of shape {self.shape} cannot be replaced by an array of shape {values.shape}")
+        self._data = values
+        self._deferred = None
+
+    @property
+    def raw(self):
+        """The deferred form where there is one, else the array: what fused operations read."""
+        return self._data if self._deferred is None else self._deferred
+
+    @property
+    def shape(self):
+        return self.raw.shape
+
+    @property
+    def dtype(self):
+        return self.raw.dtype
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        return layout.size(self.shape)
+
+    def numpy(self):
+        """The values as a NumPy array (not a copy)."""
+        return self.data
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
+            raise ValueError(f"a {self.dtype} tensor cannot become {np.dtype(dtype)} without a copy")
+        return np.array(self.data, dtype=dtype, copy=bool(copy) or None) if copy is not False else self.data
+
+    def item(self):
+        """The value of a one-element tensor as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item() needs a tensor with one element, got shape {self.shape}")
+        return self.data.item()
+
+    def detach(self):
+        """A tensor with the same values that is no part of the graph."""
+        return Tensor(self.data)
+
+    def __len__(self):
+        if not self.shape:
+            raise TypeError("a tensor without axes has no length")
+        return self.shape[0]
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __bool__(self):
+        if self.size != 1:
+            raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous")
+        return bool(self.item())
+
+    def __repr__(self):
+        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        grad = f", creator={self.creator.name}" if self.creator else ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({body}, dtype={self.dtype}{grad})"
+
+    # --- gradients -------------------------------------------------------------------------------------------------
+
+    def retain_grad(self):
+        """Make `backward` fill `grad` of this tensor although it is not a leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
+        if self.creator is not None:
+            self.creator.retained = self
+
+    def zero_grad(self):
+        """Forget the gradient."""
+        self.grad = None
+
+    def backward(self, grad=None, retain_graph=False):
+        """Back-propagate: add d(self)/d(leaf), weighted by `grad`, to `grad` of every leaf that requires it.
+
+        The gradient of a node is the sum over its children: dL/dv = sum over children c of dL/dc * dc/dv.
+
+        Parameters
+        ----------
+        grad : array_like, optional
+            Upstream gradient dL/d(self) of the tensor's shape; 1 for a one-element tensor.
+        retain_graph : bool
+            Keep what the operations saved, so that `backward` may run again.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward() on a tensor that requires no gradient: no parameter took part in it, "
+                               "or it was computed under no_grad()")
+        if grad is None:
+            if self.size != 1:
+                raise RuntimeError(f"backward() without a gradient needs a one-element tensor, got shape {self.shape}; "
+                                   "reduce it with .sum() or .mean(), or pass the upstream gradient")
+            grad = np.ones(self.shape, self.dtype)
+        else:
+            given = grad.data if isinstance(grad, Tensor) else np.asarray(grad)
+            if given.shape != self.shape:
+                raise ValueError(f"the upstream gradient has shape {given.shape}, the tensor {self.shape}")
+            grad = given.astype(self.dtype)  # a copy: the caller's array is never handed on
+        if self.creator is None:
+            self._accumulate(grad, fresh=True)
+        else:
+            _walk(self.creator, grad, retain_graph)
+
+    def _accumulate(self, grad, fresh):
+        """Add `grad` to `self.grad`; `fresh` says that nobody else holds the array."""
+        data = self.data
+        if self.grad is not None:
+            if self.grad.flags.writeable:
+                self.grad += grad
+            else:
+                self.grad = self.grad + grad
+        elif fresh and grad.strides == data.strides and grad.dtype == data.dtype:
+            self.grad = grad
+        else:
+            self.grad = layout.empty_like(data)
+            self.grad[...] = grad
+
+
+class Parameter(Tensor):
+    """A leaf tensor that a module owns and an optimiser updates.
+
+    Parameters
+    ----------
+    data : array_like
+        Initial values; copied, and re-laid with the output axis innermost in memory.
+    requires_grad : bool
+        False freezes the parameter.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data, requires_grad=True):
+        values = _as_data(data.data if isinstance(data, Tensor) else data)
+        super().__init__(layout.parameter_like(values), requires_grad)
+
+    def __repr__(self):
+        return "Parameter containing:\n" + super().__repr__()
+
+    def __deepcopy__(self, memo):
+        copied = type(self)(self.data, self.requires_grad)
+        memo[id(self)] = copied
+        return copied
+
+
+def tensor(data, dtype=None, requires_grad=False):
+    """Make a leaf tensor from an array, a number or nested lists.
+
+    Parameters
+    ----------
+    data : array_like
+        Values; copied, so the tensor never aliases the caller's array.
+    dtype : dtype, optional
+        float32 or float64 (or an integer type for labels). Default: floating arrays keep float32/float64, everything
+        made of Python numbers becomes float32.
+    requires_grad : bool
+        Whether `backward` fills `grad`.
+    """
+    values = data.data if isinstance(data, Tensor) else data
+    if dtype is not None:
+        values = np.array(values, dtype=dtype)
+    elif isinstance(values, np.ndarray):
+        values = values.copy(order="K")
+    return Tensor(values, requires_grad)
+
+
+def _as_data(values):
+    """The ndarray a Tensor holds: float32/float64/integer/bool, native byte order."""
+    if isinstance(values, Tensor):
+        return values.data
+    if not isinstance(values, np.ndarray):
+        # NumPy scalars carry their precision; Python numbers are float32, as every default of the library.
+        array = np.asarray(values)
+        if not isinstance(values, np.generic) and array.dtype.kind in "fiu" and array.dtype != np.float32:
+            array = array.astype(np.float32)
+        values = array
+    kind = values.dtype.kind
+    if kind == "f" and values.dtype.itemsize not in (4, 8):
+        values = values.astype(np.float32)
+    elif kind not in "fiub":
+        raise TypeError(f"a tensor holds real numbers, got dtype {values.dtype}")
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    return values
+
+
+def from_result(result, creator):
+    """The tensor of an operation's result (an array or a deferred form)."""
+    out = Tensor.__new__(Tensor)
+    if isinstance(result, np.ndarray):
+        out._data, out._deferred = result, None
+    else:
+        out._data, out._deferred = None, result
+    out.grad = None
+    out.creator = creator
+    out.requires_grad = creator is not None
+    return out
+
+
+def _reachable(root):
+    """Every node that `root` depends on, `root` included, latest first: a topological order."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and not isinstance(edge, Tensor) and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    # A node is always made after the nodes it reads, so its number is larger than theirs.
+    return sorted(seen, key=lambda node: -node.number)
+
+
+def _walk(root, grad, retain_graph):
+    grads = {root: (grad, True)}
+    for node in _reachable(root):
+        dy, fresh = grads.pop(node, (None, False))
+        if dy is None:
+            continue
+        if node.retained is not None:
+            dy = node.materialise(dy)
+            node.retained._accumulate(dy, fresh=False)
+        gradients = node.backward(dy)
+        edges = node.edges
+        if not retain_graph:
+            node.release()
+        fresh = node.function.fresh_gradients
+        for edge, dx in zip(edges, gradients, strict=True):
+            if edge is None or dx is None:
+                continue
+            if isinstance(edge, Tensor):
+                edge._accumulate(node.materialise(dx), fresh)
+            elif edge in grads:
+                total, own = grads[edge]
+                total, dx = node.materialise(total), node.materialise(dx)
+                if own and total.flags.writeable and total is not dx:
+                    total += dx
+                else:
+                    total = np.add(total, dx, out=layout.empty_like(total))
+                grads[edge] = (total, True)
+            else:
+                grads[edge] = (dx, fresh)
