@@ -1,0 +1,88 @@
+"""Files that are either whole or absent: one way of writing for checkpoints, tables, pictures and downloads."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+
+__all__ = ["atomic_write", "remove_stale", "sync_folder"]
+
+
+def sync_folder(folder):
+    """Flush a folder's entries to the disk, where the system can do that."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems have no fsync of folders; the rename has still happened.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep(path, previous):
+    """Let `previous` name the file that `path` names now, without a moment in which `path` is missing."""
+    link = f"{previous}.{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            os.link(path, link)
+        except OSError:  # a file system without hard links
+            shutil.copy2(path, link)
+        os.replace(link, previous)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(link)
+
+
+@contextlib.contextmanager
+def atomic_write(path, *, previous=None):
+    """Open a temporary file beside `path`; at the end of the block it takes the place of `path`.
+
+    The data are on the disk before the rename, and the rename is on the disk before the block ends, so after a kill,
+    a full disk or a loss of power `path` holds the old contents or the new ones. On any exception the temporary file
+    is removed and `path` is as it was. An existing file keeps its mode.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write; a symbolic link is followed.
+    previous : path-like, optional
+        Where the file that is replaced stays available.
+
+    Yields
+    ------
+    file
+        Binary file object, open for writing and reading.
+    """
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    # os.open and not mkstemp: a new file gets the mode that the user's umask grants.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(path):
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
+            if previous is not None:
+                _keep(path, os.fspath(previous))
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def remove_stale(folder):
+    """Remove what `atomic_write` left in `folder` when its process was killed."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.endswith(".tmp") and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)

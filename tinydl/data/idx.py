@@ -1,0 +1,165 @@
+"""MNIST and Fashion-MNIST: images and labels in IDX files, plain or gzipped.
+
+An IDX file is two zero bytes, a byte for the element type, a byte for the rank, the sizes as big-endian uint32 and the
+elements in row-major order (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
+"""
+
+import math
+import os
+import zlib
+
+import numpy as np
+
+from tinydl.data.dataset import ArrayDataset, DataError
+
+__all__ = ["load_fashion_mnist", "load_mnist", "read_idx"]
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
+
+FASHION_NAMES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+                 "ankle boot")
+_PARTS = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+def read_idx(path):
+    """Read one IDX file.
+
+    Parameters
+    ----------
+    path : path-like
+        Plain or gzipped, told apart by the contents and not by the name.
+
+    Returns
+    -------
+    array
+        In native byte order, with the file's shape and element type. Never larger than 1,032 times the file.
+
+    Raises
+    ------
+    DataError
+        Not an IDX file, truncated, with trailing bytes, or with a size that the file cannot hold.
+    """
+    import gzip
+
+    path = os.fspath(path)
+    try:
+        length = os.path.getsize(path)
+        with open(path, "rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            if not zipped:
+                return _read_stream(path, raw, length)
+            with gzip.GzipFile(fileobj=raw) as file:
+                return _read_stream(path, file, length * _MAX_RATIO)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged or truncated gzip file ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+
+
+def _read_stream(path, file, limit):
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+        raise DataError(f"{path}: not an IDX file (starts with {head.hex(' ') or 'nothing'}, expected 00 00 08 ..)")
+    rank = head[3]
+    sizes = file.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise DataError(f"{path}: truncated in its header ({len(sizes)} of {4 * rank} bytes of sizes)")
+    shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+    dtype = np.dtype(_TYPES[head[2]])
+    expected = math.prod(shape) * dtype.itemsize
+    if rank > 32 or expected > limit:
+        raise DataError(f"{path}: truncated, or its header is damaged: it promises {expected:,} bytes of shape "
+                        f"{shape}, more than the file can hold")
+    content = file.read(expected)
+    if len(content) < expected:
+        raise DataError(f"{path}: truncated: {len(content):,} of {expected:,} bytes for shape {shape}")
+    if file.read(1):
+        raise DataError(f"{path}: bytes are left over after the {expected:,} of shape {shape}")
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _find(folder, subfolders, title):
+    """The folder among `folder` and its usual subfolders that holds all four files, and their paths."""
+    folder = os.fspath(folder)
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: no such folder to look for {title} in")
+    missing = None
+    for sub in ("", *subfolders):
+        base = os.path.join(folder, sub) if sub else folder
+        paths, absent = {}, []
+        for part in _PARTS.values():
+            for stem in part:
+                # Some copies are named train-images.idx3-ubyte.
+                names = (stem, stem + ".gz", stem.replace("-idx", ".idx"), stem.replace("-idx", ".idx") + ".gz")
+                found = [p for p in (os.path.join(base, n) for n in names) if os.path.isfile(p)]
+                if found:
+                    paths[stem] = found[0]
+                else:
+                    absent.append(stem)
+        if not absent:
+            return paths
+        if paths and missing is None:
+            missing = f"{base}: {title} is incomplete, missing {', '.join(absent)} (plain or .gz)"
+    raise DataError(missing or f"{folder}: no {title} here; expected {_PARTS['train'][0]}[.gz] and its three "
+                    f"companions in this folder or in {', '.join(subfolders)} (--download fetches them)")
+
+
+def _load(folder, subfolders, title, name, class_names, mean, std):
+    paths = _find(folder, subfolders, title)
+    sets = []
+    for part, (image_stem, label_stem) in _PARTS.items():
+        images, labels = read_idx(paths[image_stem]), read_idx(paths[label_stem])
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+            raise DataError(f"{paths[image_stem]}: {title} images are uint8 of shape (N, 28, 28), this file holds "
+                            f"{images.dtype} of shape {images.shape}")
+        if labels.dtype != np.uint8 or labels.ndim != 1:
+            raise DataError(f"{paths[label_stem]}: labels are uint8 of shape (N,), this file holds {labels.dtype} of "
+                            f"shape {labels.shape}")
+        try:
+            sets.append(ArrayDataset(images[:, None], labels, class_names=class_names, mean=mean, std=std,
+                                     name=f"{name} {part}"))
+        except DataError as error:
+            raise DataError(f"{paths[label_stem]}: {error}") from None
+    return tuple(sets)
+
+
+def load_mnist(folder):
+    """MNIST: 60,000 + 10,000 handwritten digits, 1x28x28.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds the four IDX files, plain or gzipped; ``mnist/``, ``MNIST/`` and ``MNIST/raw/`` in it are tried too.
+
+    Returns
+    -------
+    train, test : ArrayDataset
+
+    Raises
+    ------
+    DataError
+        Files that are missing, foreign, truncated or do not fit together.
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+    return _load(folder, ("mnist", "MNIST", os.path.join("MNIST", "raw"), "raw"), "MNIST", "mnist",
+                 tuple("0123456789"), 0.1307, 0.3081)
+
+
+def load_fashion_mnist(folder):
+    """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 1x28x28; as `load_mnist`.
+
+    References
+    ----------
+    H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+    algorithms", 2017.
+    """
+    return _load(folder, ("fashion-mnist", "fashion_mnist", "FashionMNIST", os.path.join("FashionMNIST", "raw"), "raw"),
+                 "Fashion-MNIST", "fashion-mnist", FASHION_NAMES, 0.2860, 0.3530)

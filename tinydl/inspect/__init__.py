@@ -1,0 +1,1 @@
+"""Seeing what a net does."""

@@ -1,0 +1,23 @@
+"""Training: the loop, callbacks, checkpoints, metrics."""
+
+from tinydl.train.callbacks import (
+    Callback,
+    Checkpoint,
+    Convergence,
+    CSVLogger,
+    EarlyStopping,
+    LRFinder,
+    Progress,
+)
+from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint, save_weights
+from tinydl.train.diagnose import NonFiniteLossError
+from tinydl.train.evaluation import evaluate, predict
+from tinydl.train.metrics import accuracy, confusion_matrix
+from tinydl.train.signals import TrainingInterrupted, TrainingTerminated
+from tinydl.train.trainer import Trainer
+
+__all__ = [
+    "CSVLogger", "Callback", "Checkpoint", "CheckpointError", "Convergence", "EarlyStopping", "LRFinder",
+    "NonFiniteLossError", "Progress", "Trainer", "TrainingInterrupted", "TrainingTerminated", "accuracy",
+    "confusion_matrix", "evaluate", "load_checkpoint", "load_weights", "predict", "save_checkpoint", "save_weights",
+]

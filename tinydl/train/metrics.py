@@ -1,0 +1,68 @@
+"""How good predictions are."""
+
+import numpy as np
+
+__all__ = ["accuracy", "confusion_matrix"]
+
+
+def _classes(predictions):
+    predictions = np.asarray(getattr(predictions, "data", predictions)
+                             if hasattr(predictions, "requires_grad") else predictions)
+    return predictions.argmax(axis=1) if predictions.ndim == 2 else predictions
+
+
+def accuracy(predictions, labels):
+    """Share of right predictions.
+
+    Parameters
+    ----------
+    predictions : array or Tensor, shape (N, classes) or (N,)
+        Logits or probabilities, of which the largest counts (the first one at a tie), or class numbers.
+    labels : array of int, shape (N,)
+
+    Returns
+    -------
+    float
+        Between 0 and 1; nan for no samples.
+    """
+    predicted, labels = _classes(predictions), np.asarray(labels)
+    if predicted.shape != labels.shape:
+        raise ValueError(f"{predicted.shape[0] if predicted.ndim else 1} predictions for labels of shape "
+                         f"{labels.shape}")
+    return float(np.mean(predicted == labels)) if labels.size else float("nan")
+
+
+def confusion_matrix(labels, predictions, n_classes=None):
+    """How often each class was taken for each.
+
+    Parameters
+    ----------
+    labels : array of int, shape (N,)
+        The truth.
+    predictions : array, shape (N, classes) or (N,)
+        As in `accuracy`.
+    n_classes : int, optional
+        Default: one more than the largest number that occurs.
+
+    Returns
+    -------
+    array of int64, shape (n_classes, n_classes)
+        Entry (i, j) counts samples of class i that were predicted as j.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, or a class number is not in 0..n_classes-1.
+    """
+    labels, predicted = np.asarray(labels), _classes(predictions)
+    if predicted.shape != labels.shape or labels.ndim != 1:
+        raise ValueError(f"labels and predictions must be of one length, got shapes {labels.shape} and "
+                         f"{predicted.shape}")
+    if n_classes is None:
+        n_classes = int(max(labels.max(initial=-1), predicted.max(initial=-1))) + 1
+    for what, values in (("label", labels), ("prediction", predicted)):
+        bad = np.flatnonzero((values < 0) | (values >= n_classes))
+        if bad.size:
+            raise ValueError(f"{what} {values[bad[0]]} of sample {bad[0]} is not in 0..{n_classes - 1}")
+    pairs = labels.astype(np.int64) * n_classes + predicted
+    return np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
