@@ -1,0 +1,48 @@
+"""Adam and AdamW: their formulas with literal numbers."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl.optim import Adam, AdamW
+
+
+def steps(kind, gradients, start=1.0, **options):
+    w = td.Parameter(np.array([start]))
+    optimizer = kind([w], **options)
+    path = []
+    for g in gradients:
+        w.grad = np.array([g], float)
+        optimizer.step()
+        path.append(w.data.item())
+    return path
+
+
+def test_the_first_step_is_the_learning_rate():
+    assert steps(Adam, [123.0], lr=0.1, eps=0.0) == pytest.approx([0.9], rel=1e-12)
+
+
+def test_two_steps():
+    # m = 0.2*0.5.., beta = (0.5, 0.75): m1 = 1, v1 = 1; m1/(1-.5) = 2, v1/(1-.75) = 4: step 2/2 = 1
+    # m2 = .5*1 + .5*0 = .5, v2 = .75*1 + .25*0 = .75; .5/.75 = 2/3, .75/(1-.5625) = 12/7: (2/3)/sqrt(12/7)
+    expected = [0.9, 0.9 - 0.1 * (2 / 3) / math.sqrt(12 / 7)]
+    assert steps(Adam, [2.0, 0.0], lr=0.1, betas=(0.5, 0.75), eps=0.0) == pytest.approx(expected, rel=1e-12)
+
+
+def test_eps_is_added_after_the_root():
+    assert steps(Adam, [2.0], lr=0.1, eps=2.0) == pytest.approx([1 - 0.1 * 2 / (2 + 2)], rel=1e-12)
+
+
+def test_decay_is_l2_in_adam_and_decoupled_in_adamw():
+    # without a gradient Adam still moves by lr: its decay passes through the moments; AdamW only shrinks w
+    assert steps(Adam, [0.0], lr=0.1, weight_decay=0.5, eps=0.0) == pytest.approx([0.9], rel=1e-12)
+    assert steps(AdamW, [0.0], lr=0.1, weight_decay=0.5) == pytest.approx([0.95], rel=1e-12)
+    assert steps(AdamW, [3.0], lr=0.1, weight_decay=0.5, eps=0.0) == pytest.approx([0.85], rel=1e-12)
+
+
+def test_defaults():
+    w = td.Parameter([1.0])
+    assert Adam([w]).defaults == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
+    assert AdamW([w]).defaults == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2}

@@ -1,0 +1,99 @@
+"""200 steps of every optimiser and schedule beside PyTorch, from the same start (skipped where PyTorch is absent)."""
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl import layout, optim
+
+torch = pytest.importorskip("torch")
+SHAPES = [(5, 3, 3, 3), (5,), (7, 6), (4, 2, 3)]
+
+OPTIMIZERS = {
+    "sgd": ("SGD", dict(lr=0.05)),
+    "momentum": ("SGD", dict(lr=0.05, momentum=0.9)),
+    "dampening": ("SGD", dict(lr=0.05, momentum=0.9, dampening=0.3, weight_decay=0.01)),
+    "nesterov": ("SGD", dict(lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01)),
+    "adam": ("Adam", dict(lr=0.01)),
+    "adam_l2": ("Adam", dict(lr=0.01, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)),
+    "adamw": ("AdamW", dict(lr=0.01)),
+    "adamw_decay": ("AdamW", dict(lr=0.01, weight_decay=0.3)),
+    "rmsprop": ("RMSprop", dict()),
+    "rmsprop_all": ("RMSprop", dict(lr=0.01, alpha=0.9, momentum=0.8, centered=True, weight_decay=0.01)),
+}
+SCHEDULES = {
+    "none": None,
+    "step": ("StepLR", dict(step_size=30, gamma=0.5)),
+    "multi_step": ("MultiStepLR", dict(milestones=[10, 50, 50, 120], gamma=0.3)),
+    "linear": ("LinearLR", dict(total_iters=60)),
+    "cosine": ("CosineAnnealingLR", dict(T_max=70, eta_min=1e-4)),
+    "one_cycle": ("OneCycleLR", dict(max_lr=0.05, total_steps=200)),
+    "one_cycle_linear": ("OneCycleLR", dict(max_lr=0.05, epochs=10, steps_per_epoch=20, anneal_strategy="linear",
+                                            base_momentum=0.7, pct_start=0.4)),
+    "plateau": ("ReduceLROnPlateau", dict(patience=3, cooldown=2, factor=0.7, min_lr=1e-3)),
+    "plateau_max": ("ReduceLROnPlateau", dict(mode="max", threshold_mode="abs", patience=0, factor=0.9)),
+}
+
+
+def start():
+    rng = np.random.default_rng(0)
+    targets = [rng.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+    first = [rng.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+    return first, targets
+
+
+def gradients(values, targets, rng):
+    """A noisy gradient of sum (w - target)^4 / 4 + cos w: curved, with a minimum, the same for both sides."""
+    return [(w - t) ** 3 * 0.1 - np.sin(w) + 0.1 * rng.standard_normal(w.shape).astype(np.float32)
+            for w, t in zip(values, targets, strict=True)]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize(("name", "options"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_200_steps(name, options, schedule):
+    first, targets = start()
+    ours = [td.Parameter(w) for w in first]
+    theirs = [torch.nn.Parameter(torch.tensor(w)) for w in first]
+    if schedule and schedule[0] == "OneCycleLR" and options.get("dampening") is not None:
+        pytest.skip("one case of SGD is enough")
+    a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    s = t = None
+    if schedule:
+        s, t = (getattr(lib, schedule[0])(opt, **schedule[1])
+                for lib, opt in ((optim, a), (torch.optim.lr_scheduler, b)))
+    rng_a, rng_b, metrics = np.random.default_rng(1), np.random.default_rng(1), np.random.default_rng(2)
+    for step in range(200):
+        if step == 100:  # half-way the state dicts cross: ours goes on with PyTorch's state
+            a.load_state_dict(b.state_dict())
+        for p, g in zip(ours, gradients([p.data for p in ours], targets, rng_a), strict=True):
+            p.grad = layout.empty_like(p.data)
+            p.grad[...] = g
+        for p, g in zip(theirs, gradients([p.detach().numpy() for p in theirs], targets, rng_b), strict=True):
+            p.grad = torch.tensor(g)
+        a.step()
+        b.step()
+        if schedule:
+            args = (1 / (step + 1) + 0.01 * metrics.random(),) if s.needs_metric else ()
+            s.step(*args)
+            t.step(*args)
+            if step == 199:
+                break  # after the last step of a cycle PyTorch extrapolates, down to negative rates; here it stays
+            assert a.param_groups[0]["lr"] == pytest.approx(b.param_groups[0]["lr"], rel=1e-9, abs=1e-12)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
+def test_clip(norm_type):
+    rng = np.random.default_rng(0)
+    ours = [td.Parameter(np.zeros(shape, np.float32)) for shape in SHAPES]
+    theirs = [torch.nn.Parameter(torch.zeros(shape)) for shape in SHAPES]
+    for p, q in zip(ours, theirs, strict=True):
+        g = rng.standard_normal(p.shape).astype(np.float32)
+        p.grad = layout.empty_like(p.data)
+        p.grad[...] = g
+        q.grad = torch.tensor(g)
+    norm = optim.clip_grad_norm_(ours, 0.5, norm_type)
+    assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, 0.5, norm_type).item(), rel=1e-6)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.grad, q.grad.numpy(), rtol=1e-5)

@@ -1,0 +1,277 @@
+"""Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
+
+import numpy as np
+
+from tinydl import config, layout
+from tinydl.tensor import Tensor
+
+__all__ = ["Optimizer"]
+
+# Options of other libraries' state dicts that change the update rule and have no counterpart here.
+_FOREIGN = ("maximize", "amsgrad")
+
+
+class Optimizer:
+    """Base class of the optimisers.
+
+    A subclass gives `defaults` (hyper-parameters by name), `_check_group(group)`, which raises on a bad
+    hyper-parameter, and `_update(group, params, values, grads, n_threads)`, which updates arrays of one dtype.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or iterable of dict
+        Parameters, or groups of them: ``{"params": [...], "lr": 0.1}`` overrides hyper-parameters for its group.
+        A parameter that occurs several times (shared weights) is updated once.
+    defaults : dict
+        Hyper-parameters of groups that do not override them.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        One dict per group: "params" and the hyper-parameters. Schedules, and users, write to it between steps.
+    state : dict
+        What the optimiser remembers, by parameter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Without parameters; on anything that is not a tensor of float32 or float64; on a parameter in two groups; on
+        hyper-parameters that are unknown, NaN, infinite or out of range.
+    """
+
+    _slots = ()  # names of the arrays the state of a parameter may hold
+
+    def __init__(self, params, defaults):
+        self.defaults = dict(defaults)
+        self.state = {}
+        self.param_groups = []
+        self._checked = []  # per group: the hyper-parameters that passed the check last
+        if isinstance(params, Tensor):
+            raise TypeError(f"{self._name}: params must be a list of parameters or of groups, got one tensor; "
+                            "write [parameter]")
+        if isinstance(params, dict):
+            raise TypeError(f"{self._name}: params must be a list of parameters or of groups, got a dict; "
+                            "write [group]")
+        params = list(params)
+        if not params:
+            raise ValueError(f"{self._name}: got an empty parameter list; pass net.parameters(), once per iterator")
+        groups = params if isinstance(params[0], dict) else [{"params": params}]
+        for group in groups:
+            self.add_param_group(group)
+
+    @property
+    def _name(self):
+        return type(self).__name__
+
+    def __repr__(self):
+        lines = []
+        for k, group in enumerate(self.param_groups):
+            options = ", ".join(f"{name}={value!r}" for name, value in group.items() if name != "params")
+            lines.append(f"    group {k}: {len(group['params'])} parameters, {options}")
+        return "\n".join([f"{self._name}(", *lines, ")"])
+
+    # --- groups ----------------------------------------------------------------------------------------------------
+
+    def add_param_group(self, group):
+        """Add a group of parameters.
+
+        Parameters
+        ----------
+        group : dict
+            "params" (a tensor or an iterable of tensors) and any hyper-parameters that differ from the defaults.
+        """
+        if not isinstance(group, dict) or "params" not in group:
+            raise TypeError(f"{self._name}: a parameter group must be a dict with the key 'params', got {group!r}")
+        unknown = sorted(set(group) - {"params", "initial_lr", *self.defaults})
+        if unknown:
+            raise ValueError(f"{self._name}: unknown hyper-parameter {', '.join(map(repr, unknown))}; "
+                             f"known are {', '.join(self.defaults)}")
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        for k, p in enumerate(params):
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{self._name}: parameter {k} must be a tensor, got {type(p).__name__}")
+            if p.dtype.kind != "f":
+                raise TypeError(f"{self._name}: parameter {k} must be float32 or float64, got {p.dtype}")
+            if p.creator is not None:
+                raise ValueError(f"{self._name}: parameter {k} (shape {p.shape}) is the result of {p.creator.name}, "
+                                 "only leaf tensors can be optimised")
+        params = list(dict.fromkeys(params))
+        taken = {id(p) for other in self.param_groups for p in other["params"]}
+        for k, p in enumerate(params):
+            if id(p) in taken:
+                raise ValueError(f"{self._name}: parameter {k} (shape {p.shape}) is in another parameter group already")
+        group = {**self.defaults, **group, "params": params}
+        self._check_group(group)
+        self.param_groups.append(group)
+        self._checked.append(self._hyper(group))
+
+    def _hyper(self, group):
+        return [group[name] for name in self.defaults]
+
+    def _check_group(self, group):
+        """Raise when a hyper-parameter of `group` is out of range."""
+        raise NotImplementedError
+
+    # --- steps -----------------------------------------------------------------------------------------------------
+
+    def zero_grad(self):
+        """Set the gradient of every parameter to None."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def step(self, closure=None):
+        """Update every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the gradients first and returns the loss.
+
+        Returns
+        -------
+        The value of `closure`, or None.
+        """
+        loss = None
+        if closure is not None:
+            with config.enable_grad():
+                loss = closure()
+        n_threads = config.get_num_threads()
+        for k, group in enumerate(self.param_groups):
+            hyper = self._hyper(group)
+            if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
+                self._check_group(group)
+                self._checked[k] = hyper
+            for dtype in (np.float32, np.float64):
+                params = [p for p in group["params"] if p.grad is not None and p.dtype == dtype]
+                if params:
+                    values = [p.data for p in params]
+                    grads = [self._gradient(p, w) for p, w in zip(params, values, strict=True)]
+                    self._update(group, params, values, grads, n_threads)
+        return loss
+
+    def _gradient(self, p, values):
+        """The gradient of `p` in the memory order of its values."""
+        grad = p.grad
+        if grad.strides == values.strides and grad.dtype == values.dtype and grad.shape == values.shape:
+            return grad
+        grad = np.asarray(grad)
+        if grad.shape != values.shape:
+            raise ValueError(f"{self._name}: a parameter of shape {values.shape} has a gradient of shape {grad.shape}")
+        return _like(grad, values)
+
+    def _update(self, group, params, values, grads, n_threads):
+        """Update `values` (and the state of `params`) in place from `grads`; lists of equal length, one dtype."""
+        raise NotImplementedError
+
+    def _slot(self, p, values, name):
+        """The state array `name` of `p` in the memory order of its values; zeros where there is none yet."""
+        state = self.state.setdefault(p, {})
+        array = state.get(name)
+        if array is None:
+            array = state[name] = layout.zeros_like(values)
+        elif array.strides != values.strides or array.dtype != values.dtype:
+            array = state[name] = _like(array, values)  # the user replaced p.data by an array of another order
+        return array
+
+    # --- saving ----------------------------------------------------------------------------------------------------
+
+    def state_dict(self):
+        """Everything needed to go on: copies, so that later steps do not change it.
+
+        Returns
+        -------
+        dict
+            ``{"state": {index: {name: array or int}}, "param_groups": [{..., "params": [indices]}]}``; parameters are
+            numbered through the groups in order, as PyTorch does.
+        """
+        index, groups = {}, []
+        for group in self.param_groups:
+            for p in group["params"]:
+                index[p] = len(index)
+            groups.append({**group, "params": [index[p] for p in group["params"]]})
+        state = {index[p]: {name: value.copy(order="K") if isinstance(value, np.ndarray) else value
+                            for name, value in values.items()}
+                 for p, values in self.state.items()}
+        return {"state": dict(sorted(state.items())), "param_groups": groups}
+
+    def load_state_dict(self, state_dict):
+        """Continue from what `state_dict` gave. A dict that does not fit raises and changes nothing.
+
+        Parameters
+        ----------
+        state_dict : dict
+            As `state_dict` returns it; the state dict of PyTorch's optimiser of the same name fits too.
+
+        Raises
+        ------
+        ValueError
+            When groups, parameters, shapes or hyper-parameters do not fit; the message names the place.
+        """
+        name = self._name
+        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"{name}: a state dict has the keys 'state' and 'param_groups', got "
+                             f"{sorted(map(str, state_dict)) if isinstance(state_dict, dict) else state_dict!r}")
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError(f"{name}: the state dict has {len(saved)} parameter groups, the optimiser "
+                             f"{len(self.param_groups)}")
+        groups, by_index = [], {}
+        for k, (old, new) in enumerate(zip(self.param_groups, saved, strict=True)):
+            if len(new.get("params", ())) != len(old["params"]):
+                raise ValueError(f"{name}: group {k} of the state dict has {len(new.get('params', ()))} parameters, "
+                                 f"the optimiser's has {len(old['params'])}")
+            missing = sorted(set(self.defaults) - set(new))
+            if missing:
+                raise ValueError(f"{name}: group {k} of the state dict lacks {', '.join(missing)}")
+            for option in _FOREIGN:
+                if new.get(option):
+                    raise ValueError(f"{name}: group {k} of the state dict has {option}={new[option]!r}, which is not "
+                                     "supported")
+            kept = {key: tuple(value) if isinstance(value, list) else value for key, value in new.items()
+                    if key in self.defaults or key in old or key == "initial_lr"}
+            group = {**old, **kept, "params": old["params"]}
+            self._check_group(group)
+            groups.append(group)
+            by_index.update(zip(new["params"], old["params"], strict=True))
+        state = {}
+        for key, values in state_dict["state"].items():
+            key = int(key) if isinstance(key, str) and key.isdigit() else key  # JSON turns keys into strings
+            if key not in by_index:
+                raise ValueError(f"{name}: the state dict has state for parameter {key!r}, which no group holds")
+            state[by_index[key]] = self._load_state(key, by_index[key], values)
+        for old, new in zip(self.param_groups, groups, strict=True):
+            old.clear()  # the dict stays the same object: schedules and users hold it
+            old.update(new)
+        self.state = state
+        self._checked = [self._hyper(group) for group in self.param_groups]
+
+    def _load_state(self, key, p, values):
+        unknown = sorted(set(values) - {"step", *self._slots})
+        if unknown:
+            raise ValueError(f"{self._name}: the state of parameter {key} has unknown entries {', '.join(unknown)}; "
+                             "was it saved by another optimiser?")
+        loaded = {}
+        for entry, value in values.items():
+            if value is None:
+                continue
+            if entry == "step":
+                step = float(np.asarray(value))
+                if not (step >= 0 and step == int(step)):
+                    raise ValueError(f"{self._name}: the step of parameter {key} must be a count, got {value!r}")
+                loaded[entry] = int(step)
+                continue
+            array = np.asarray(value)
+            if array.shape != p.shape or array.dtype.kind != "f":
+                raise ValueError(f"{self._name}: {entry} of parameter {key} has shape {array.shape} and dtype "
+                                 f"{array.dtype}, the parameter shape {p.shape} and dtype {p.dtype}")
+            loaded[entry] = _like(array, p.data)
+        return loaded
+
+
+def _like(array, values):
+    """A copy of `array` with the dtype and memory order of `values`."""
+    out = layout.empty_like(values)
+    out[...] = array
+    return out
