@@ -1,1 +1,779 @@
-"""x"""
+"""Convolution over channels-last images: forward, backward-input and backward-weight.
+
+One sum serves forward and backward-input (the pixel tiles of src/tile_template.h): an output pixel is a sum over taps
+of input elements times panels of filters. Nothing is written out as a matrix. A task copies the rows it reads, zero
+padded, into scratch that stays in L2; on the way it applies the affine map and ReLU that a batch norm deferred, and
+for backward passes the affine form of batch norm's own gradient. Images are split into tasks by shape alone, and
+weight gradients are summed per fixed group of images and combined in group order, so the number of threads never
+changes a bit.
+
+Geometry everywhere: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q).
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy, memset
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.memory cimport Block
+
+cdef extern from "src/tile.h" nogil:
+    enum:
+        TD_MAX_NB
+    const Py_ssize_t TD_LANES_F
+    const Py_ssize_t TD_LANES_D
+    ctypedef struct td_epilogue_f:
+        const float *bias
+        const float *origin
+        float *sums
+        Py_ssize_t sums_stride
+        const float *y
+        const float *scale
+        const float *shift
+        Py_ssize_t relu
+    ctypedef struct td_epilogue_d:
+        const double *bias
+        const double *origin
+        double *sums
+        Py_ssize_t sums_stride
+        const double *y
+        const double *scale
+        const double *shift
+        Py_ssize_t relu
+    ctypedef struct td_pixel_range_f:
+        Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
+    ctypedef struct td_pixel_range_d:
+        Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
+    void td_tile_pixels_f(Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const Py_ssize_t *, Py_ssize_t,
+                          const Py_ssize_t *, Py_ssize_t, Py_ssize_t, const float *, float *, const Py_ssize_t *,
+                          Py_ssize_t, Py_ssize_t, const td_epilogue_f *) noexcept
+    void td_tile_pixels_d(Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const Py_ssize_t *, Py_ssize_t,
+                          const Py_ssize_t *, Py_ssize_t, Py_ssize_t, const double *, double *, const Py_ssize_t *,
+                          Py_ssize_t, Py_ssize_t, const td_epilogue_d *) noexcept
+    void td_tile_outer_f(Py_ssize_t, Py_ssize_t, const float *, const float *, const td_pixel_range_f *, float *,
+                         Py_ssize_t, Py_ssize_t) noexcept
+    void td_tile_outer_d(Py_ssize_t, Py_ssize_t, const double *, const double *, const td_pixel_range_d *, double *,
+                         Py_ssize_t, Py_ssize_t) noexcept
+    Py_ssize_t td_outer_size_f(Py_ssize_t, Py_ssize_t) noexcept
+    Py_ssize_t td_outer_size_d(Py_ssize_t, Py_ssize_t) noexcept
+    unsigned int td_flush_denormals() noexcept
+    void td_restore_denormals(unsigned int) noexcept
+
+import_array()
+
+cdef enum:
+    SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
+    MIN_TASKS = 16          # fewer images than this are cut into bands of rows
+    GROUP_BYTES = 10485760  # partial weight gradients of all groups
+    PASS_PIXELS = 256       # pixels an outer tile sums over before it returns to memory
+    ALIGN = 64
+
+
+cdef struct Geometry:
+    Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
+
+
+# One sum of taps for every pixel of a regular grid of output pixels: forward is one such grid, backward-input one for
+# each residue of the stride.
+cdef struct Grid:
+    Py_ssize_t rows, cols           # extent of the grid
+    Py_ssize_t group                # consecutive pixels addressed from one base: 1, 2 or 4
+    Py_ssize_t n_taps, K            # taps, and contiguous elements of each
+    Py_ssize_t *taps                # offset of each tap from a pixel's origin, elements of src
+    Py_ssize_t src_row, src_col     # steps of the origin
+    Py_ssize_t dst_origin, dst_row, dst_col
+    Py_ssize_t panels               # offset of the grid's filters, elements
+    Py_ssize_t n_channels           # output channels of one group of the convolution
+
+
+cdef Geometry unpack(geometry) except *:
+    cdef Geometry g
+    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = geometry
+    if (min(g.C, g.O, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) < 1 or min(g.N, g.H, g.W, g.PH, g.PW, g.P, g.Q) < 0
+            or max(g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW) > 1 << 31):
+        raise ValueError(f"conv geometry {geometry}: out of range")
+    if g.C % g.G or g.O % g.G:
+        raise ValueError(f"conv geometry {geometry}: groups must divide both channel counts")
+    if g.N and g.P and g.Q and ((g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 > g.H + 2 * g.PH
+                                or (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 > g.W + 2 * g.PW):
+        raise ValueError(f"conv geometry {geometry}: the output reaches beyond the padded input")
+    return g
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
+    return (n + step - 1) // step * step
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
+    return (n + d - 1) // d
+
+
+cdef inline Py_ssize_t lanes_of(real unused) noexcept nogil:
+    return TD_LANES_F if real is float else TD_LANES_D
+
+
+cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
+    return 4 if cols % 4 == 0 else 2 if cols % 2 == 0 else 1
+
+
+# --- filters as panels ---------------------------------------------------------------------------------------------
+# A panel holds, for two vectors (one at the tail) of output channels, all (tap, input channel) rows in the order the
+# tile reads them; channels beyond the last are zero.
+
+cdef inline Py_ssize_t panel_width(Py_ssize_t n_channels, Py_ssize_t lanes) noexcept nogil:
+    return round_up(n_channels, lanes)
+
+
+cdef void pack_forward(const real *w, real *panels, Geometry *g, Py_ssize_t block) noexcept nogil:
+    # w (KH*KW, C/G, O) -> [group][panel][KH*KW*C/G][lanes]; `block` numbers the panels of all groups.
+    cdef Py_ssize_t lanes = lanes_of[real](0), Og = g.O // g.G, K = g.KH * g.KW * (g.C // g.G)
+    cdef Py_ssize_t per_group = ceil_div(Og, 2 * lanes), group = block // per_group, o = block % per_group * 2 * lanes
+    cdef Py_ssize_t width = min(2 * lanes, round_up(Og - o, lanes)), n = min(width, Og - o), k
+    cdef real *out = panels + K * (group * panel_width(Og, lanes) + o)
+    for k in range(K):
+        memcpy(out + k * width, w + k * g.O + group * Og + o, n * sizeof(real))
+        if n < width:
+            memset(out + k * width + n, 0, (width - n) * sizeof(real))
+
+
+cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize_t *taps, Py_ssize_t n_taps,
+                        Py_ssize_t block) noexcept nogil:
+    # The same for backward-input: rows are (tap, output channel), lanes are input channels; `taps` are filter
+    # positions kh*KW + kw in the order in which the grid visits them.
+    cdef Py_ssize_t lanes = lanes_of[real](0), Og = g.O // g.G, Cg = g.C // g.G
+    cdef Py_ssize_t per_group = ceil_div(Cg, 2 * lanes), group = block // per_group, c = block % per_group * 2 * lanes
+    cdef Py_ssize_t width = min(2 * lanes, round_up(Cg - c, lanes)), n = min(width, Cg - c), t, o, i
+    cdef real *out = panels + n_taps * Og * (group * panel_width(Cg, lanes) + c)
+    cdef const real *tap
+    for t in range(n_taps):
+        tap = w + (taps[t] * Cg + c) * g.O + group * Og
+        for o in range(Og):
+            for i in range(n):
+                out[i] = tap[i * g.O + o]
+            for i in range(n, width):
+                out[i] = 0
+            out = out + width
+
+
+# --- padded copies -------------------------------------------------------------------------------------------------
+
+cdef void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C, Py_ssize_t h0,
+                    Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
+                    bint relu) noexcept nogil:
+    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
+    cdef Py_ssize_t r, h, i, c, row = n_cols * C
+    cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
+    cdef const real *src
+    cdef real *dst
+    cdef real value
+    for r in range(n_rows):
+        h = h0 + r
+        dst = out + r * row
+        if h < 0 or h >= H:
+            memset(dst, 0, row * sizeof(real))
+            continue
+        src = image + (h * W + max(w0, 0)) * C
+        memset(dst, 0, left * C * sizeof(real))
+        memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
+        dst = dst + left * C
+        if scale == NULL:
+            memcpy(dst, src, inside * C * sizeof(real))
+        elif relu:
+            for i in range(inside):
+                for c in range(C):
+                    value = scale[c] * src[c] + shift[c]
+                    dst[c] = 0 if value < 0 else value
+                src = src + C
+                dst = dst + C
+        else:
+            for i in range(inside):
+                for c in range(C):
+                    dst[c] = scale[c] * src[c] + shift[c]
+                src = src + C
+                dst = dst + C
+
+
+cdef void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
+                        Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols, const real *scale,
+                        const real *shift, bint relu, const real *a, const real *b, const real *c) noexcept nogil:
+    """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
+
+    dz' is dz where scale*y + shift > 0 (if relu): the very expression of the forward pass, so the masks agree.
+    """
+    cdef Py_ssize_t r, h, i, k, row = n_cols * C
+    cdef real *dst
+    cdef real d
+    for r in range(n_rows):
+        h = r - top
+        dst = out + r * row
+        if h < 0 or h >= H:
+            memset(dst, 0, row * sizeof(real))
+            continue
+        memset(dst, 0, left * C * sizeof(real))
+        dst = dst + left * C
+        for i in range(W):
+            if relu:
+                for k in range(C):
+                    d = dz[(h * W + i) * C + k]
+                    d = d if scale[k] * y[(h * W + i) * C + k] + shift[k] > 0 else 0
+                    dst[k] = a[k] * d + b[k] * y[(h * W + i) * C + k] + c[k]
+            else:
+                for k in range(C):
+                    dst[k] = a[k] * dz[(h * W + i) * C + k] + b[k] * y[(h * W + i) * C + k] + c[k]
+            dst = dst + C
+        memset(dst, 0, (n_cols - left - W) * C * sizeof(real))
+
+
+# --- the sum over taps ---------------------------------------------------------------------------------------------
+
+cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *dst, Py_ssize_t channel,
+                   const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *below,
+                   const real *scale, const real *shift, bint relu) noexcept nogil:
+    """All pixels and output channels of one group: dst (a row of dst_col elements a pixel) from `channel` on.
+
+    With `sums`: per channel the sums of (y - origin) and (y - origin)^2 of the results y; with `below` (laid out as
+    dst) the sums of dz and dz * (below - origin), dz being the result where scale*below + shift > 0 (if relu).
+    """
+    cdef Py_ssize_t lanes = lanes_of[real](0), group = grid.group, per_row = grid.cols // group
+    cdef Py_ssize_t n_groups = grid.rows * per_row, n_tiles, tile, first, nb, j, row, col
+    cdef Py_ssize_t o, vectors, valid, width, G
+    cdef Py_ssize_t a[8]
+    cdef Py_ssize_t d[8]
+    cdef const real *panel = panels
+    cdef td_epilogue_f ef
+    cdef td_epilogue_d ed
+    memset(&ef, 0, sizeof(ef))
+    memset(&ed, 0, sizeof(ed))
+    o = 0
+    while o < grid.n_channels:
+        width = min(2 * lanes, round_up(grid.n_channels - o, lanes))
+        valid = min(width, grid.n_channels - o)
+        vectors = width // lanes
+        # Two vectors leave registers for at most two pixels a base; see src/tile.h.
+        G = group if vectors == 1 or group < 4 else 2
+        per_row = grid.cols // G
+        n_groups = grid.rows * per_row
+        n_tiles = ceil_div(n_groups, TD_MAX_NB)
+        if real is float:
+            ef.bias = NULL if bias == NULL else bias + o
+            ef.origin = NULL if origin == NULL else origin + o
+            ef.sums = NULL if sums == NULL else sums + o
+            ef.sums_stride = sums_stride
+            ef.y = NULL if below == NULL else below + channel + o
+            ef.scale = NULL if scale == NULL else scale + o
+            ef.shift = NULL if scale == NULL else shift + o
+            ef.relu = relu
+        else:
+            ed.bias = NULL if bias == NULL else bias + o
+            ed.origin = NULL if origin == NULL else origin + o
+            ed.sums = NULL if sums == NULL else sums + o
+            ed.sums_stride = sums_stride
+            ed.y = NULL if below == NULL else below + channel + o
+            ed.scale = NULL if scale == NULL else scale + o
+            ed.shift = NULL if scale == NULL else shift + o
+            ed.relu = relu
+        first = 0
+        row = 0
+        col = 0
+        for tile in range(n_tiles):
+            nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
+            first = first + nb
+            for j in range(nb):
+                a[j] = row * grid.src_row + col * G * grid.src_col
+                d[j] = row * grid.dst_row + col * G * grid.dst_col
+                col = col + 1
+                if col == per_row:
+                    col = 0
+                    row = row + 1
+            if real is float:
+                td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel,
+                                 dst + channel + o, d, grid.dst_col, valid, &ef)
+            else:
+                td_tile_pixels_d(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel,
+                                 dst + channel + o, d, grid.dst_col, valid, &ed)
+        panel = panel + grid.n_taps * grid.K * width
+        o = o + width
+
+
+# --- forward -------------------------------------------------------------------------------------------------------
+
+cdef struct ForwardPlan:
+    Geometry g
+    Grid grid
+    Py_ssize_t band_rows, band_cols     # output rows and columns of a task
+    Py_ssize_t n_row_bands, n_col_bands
+    Py_ssize_t row_elements             # of the (copied) input
+    bint copies                         # whether rows are copied: padding or an affine map
+    Py_ssize_t slab                     # elements of scratch a thread
+
+
+cdef void plan_forward(ForwardPlan *plan, bint affine, Py_ssize_t itemsize) noexcept:
+    cdef Geometry *g = &plan.g
+    cdef Py_ssize_t kh, kw, bands = 1, most = g.P if g.P > 1 else g.Q, in_rows, in_cols
+    plan.copies = affine or g.PH > 0 or g.PW > 0
+    while True:
+        # Signals (P = 1) are cut along their length, images into bands of rows.
+        plan.band_rows = ceil_div(g.P, bands) if g.P > 1 else g.P
+        plan.band_cols = g.Q if g.P > 1 else round_up(ceil_div(g.Q, bands), 4)
+        in_rows = (plan.band_rows - 1) * g.SH + (g.KH - 1) * g.DH + 1
+        in_cols = (plan.band_cols - 1) * g.SW + (g.KW - 1) * g.DW + 1
+        if bands >= most or (g.N * bands >= MIN_TASKS and in_rows * in_cols * g.C * itemsize <= SLAB_BYTES):
+            break
+        bands += 1
+    plan.n_row_bands = ceil_div(g.P, plan.band_rows) if g.P else 0
+    plan.n_col_bands = ceil_div(g.Q, plan.band_cols) if g.Q else 0
+    plan.row_elements = in_cols * g.C if plan.copies else g.W * g.C
+    plan.slab = 0
+    if plan.copies:
+        plan.slab = round_up(in_rows * in_cols * g.C, ALIGN // itemsize) + ALIGN // itemsize
+    plan.grid.src_row = g.SH * plan.row_elements
+    plan.grid.src_col = g.SW * g.C
+    plan.grid.dst_row = g.Q * g.O
+    plan.grid.dst_col = g.O
+    plan.grid.n_channels = g.O // g.G
+    if g.DW == 1 and g.G == 1:
+        # The taps of a filter row are contiguous: KW*C elements from the first on.
+        plan.grid.n_taps, plan.grid.K = g.KH, g.KW * g.C
+        for kh in range(g.KH):
+            plan.grid.taps[kh] = kh * g.DH * plan.row_elements
+    else:
+        plan.grid.n_taps, plan.grid.K = g.KH * g.KW, g.C // g.G
+        for kh in range(g.KH):
+            for kw in range(g.KW):
+                plan.grid.taps[kh * g.KW + kw] = kh * g.DH * plan.row_elements + kw * g.DW * g.C
+
+
+cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, const real *panels, const real *bias,
+                       real *y, real *slab, const real *scale, const real *shift, bint relu, const real *origin,
+                       real *sums) noexcept nogil:
+    cdef unsigned int saved = td_flush_denormals()
+    cdef const Geometry *g = &plan.g
+    cdef Py_ssize_t bands = plan.n_row_bands * plan.n_col_bands, n = task // bands
+    cdef Py_ssize_t p0 = task % bands // plan.n_col_bands * plan.band_rows
+    cdef Py_ssize_t q0 = task % plan.n_col_bands * plan.band_cols
+    cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, lanes = lanes_of[real](0), group
+    cdef Py_ssize_t panel = g.KH * g.KW * Cg * panel_width(Og, lanes)
+    cdef Grid grid = plan.grid
+    cdef const real *src
+    grid.rows = min(plan.band_rows, g.P - p0)
+    grid.cols = min(plan.band_cols, g.Q - q0)
+    grid.group = pixel_group(grid.cols)
+    if plan.copies:
+        load_rect(x + n * g.H * g.W * g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
+                  (grid.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1, q0 * g.SW - g.PW, plan.row_elements // g.C,
+                  scale, shift, relu)
+        src = slab
+    else:
+        src = x + ((n * g.H + p0 * g.SH) * g.W + q0 * g.SW) * g.C
+    if sums != NULL:
+        memset(sums + task * 2 * g.O, 0, 2 * g.O * sizeof(real))
+    for group in range(g.G):
+        run_grid(src + group * Cg, &grid, panels + group * panel, y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
+                 NULL if bias == NULL else bias + group * panel_width(Og, lanes),
+                 NULL if origin == NULL else origin + group * Og,
+                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, False)
+    td_restore_denormals(saved)
+
+
+cdef void forward_all(ForwardPlan *plan, const real *x, const real *w, const real *bias, real *y, real *panels,
+                      real *padded_bias, real *slabs, const real *scale, const real *shift, bint relu,
+                      const real *origin, real *sums, real *parts, int n_threads) noexcept nogil:
+    cdef Geometry *g = &plan.g
+    cdef Py_ssize_t bands = plan.n_row_bands * plan.n_col_bands, n_tasks = g.N * bands, task, block, group, i
+    cdef Py_ssize_t Og = g.O // g.G, lanes = lanes_of[real](0), width = panel_width(Og, lanes)
+    cdef Py_ssize_t n_blocks = g.G * ceil_div(Og, 2 * lanes)
+    cdef const real *task_bias = NULL
+    if n_tasks == 0:
+        if sums != NULL:
+            memset(sums, 0, g.N * 2 * g.O * sizeof(real))
+        return
+    if bias != NULL:
+        # Laid out as the panels, so that a tile may read whole vectors.
+        memset(padded_bias, 0, g.G * width * sizeof(real))
+        for group in range(g.G):
+            memcpy(padded_bias + group * width, bias + group * Og, Og * sizeof(real))
+        task_bias = padded_bias
+    for block in range(n_blocks):
+        pack_forward(w, panels, g, block)
+    for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic", use_threads_if=n_tasks > 1):
+        forward_task(plan, task, x, panels, task_bias, y, slabs + threadid() * plan.slab, scale, shift, relu, origin,
+                     parts)
+    if sums != NULL and bands > 1:
+        for task in range(g.N):
+            memcpy(sums + task * 2 * g.O, parts + task * bands * 2 * g.O, 2 * g.O * sizeof(real))
+            for block in range(1, bands):
+                for i in range(2 * g.O):
+                    sums[task * 2 * g.O + i] += parts[(task * bands + block) * 2 * g.O + i]
+
+
+def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None, bint relu=False, origin=None,
+                 sums=None):
+    """y[n,o,p,q] = bias[o] + sum over c,kh,kw of x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
+
+    x : IN (N, C, H, W) channels-last; with `scale` and `shift` (C,) the map scale*x + shift, then ReLU if `relu`, is
+    applied first (padding stays zero).  w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.
+    y : OUT (N, O, P, Q) channels-last.  With `origin` IN (O,), sums : OUT (N, 2, O), for each image the sums of
+    (y - origin) and (y - origin)^2, which batch-norm statistics are combined from.
+    """
+    cdef ForwardPlan plan
+    plan.g = unpack(geometry)
+    cdef Geometry *g = &plan.g
+    cdef int t = float_type(x, "x")
+    cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
+    cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
+    cdef void *pw = data(w, "w", t, n_w)
+    cdef void *py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q, True)
+    cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.O)
+    cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
+    cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)
+    cdef void *porigin = NULL if sums is None else data(origin, "origin", t, g.O)
+    cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.O, True)
+    cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
+    plan.grid.taps = <Py_ssize_t *> taps.address
+    plan_forward(&plan, scale is not None, itemsize)
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
+    cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
+    cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes), bands = plan.n_row_bands * plan.n_col_bands
+    cdef Py_ssize_t parts = g.N * bands * 2 * g.O if sums is not None and bands > 1 else 0
+    cdef Block scratch = Block((panels + width + n_threads * plan.slab + parts + 1) * itemsize)
+    cdef char *base = <char *> scratch.address
+    cdef char *padded_bias = base + panels * itemsize
+    cdef char *slabs = padded_bias + width * itemsize
+    cdef char *ppart = <char *> psums if bands <= 1 else slabs + n_threads * plan.slab * itemsize
+    if sums is None:
+        ppart = NULL
+    if t == NPY_FLOAT32:
+        forward_all(&plan, <float *> px, <float *> pw, <float *> pb, <float *> py, <float *> base,
+                    <float *> padded_bias, <float *> slabs, <float *> pscale, <float *> pshift, relu,
+                    <float *> porigin, <float *> psums, <float *> ppart, n_threads)
+    else:
+        forward_all(&plan, <double *> px, <double *> pw, <double *> pb, <double *> py, <double *> base,
+                    <double *> padded_bias, <double *> slabs, <double *> pscale, <double *> pshift, relu,
+                    <double *> porigin, <double *> psums, <double *> ppart, n_threads)
+
+
+# --- backward ------------------------------------------------------------------------------------------------------
+# One pass over groups of images serves both gradients, so that the padded copies of x and dy are made once and read
+# from L2: dW sums outer products of their rows, dx is the sum over taps of dy with the filters reversed and transposed
+# (the transpose A' of the convolution's matrix A).
+
+cdef struct BackwardPlan:
+    Geometry g
+    Grid *grids                         # one for each residue of the stride
+    Py_ssize_t n_grids
+    Py_ssize_t *positions               # filter positions in the order of the grids' taps
+    Py_ssize_t images, n_groups         # images of a group
+    Py_ssize_t per_pass                 # images an outer tile sums over
+    bint copies_x, copies_dy
+    Py_ssize_t x_rows, x_cols, x_image  # the (copied) input
+    Py_ssize_t dy_top, dy_left, dy_rows, dy_cols, dy_image
+    Py_ssize_t slab                     # elements of scratch a thread
+    Py_ssize_t n_w
+    bint wants_dx, wants_dw
+
+
+cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_ssize_t itemsize) noexcept:
+    cdef Geometry *g = &plan.g
+    cdef Py_ssize_t rh, rw, kh, kw, top = 0, bottom = 0, left = 0, right = 0, t, n = 0, first, per_row
+    cdef Grid *grid
+    plan.n_w = g.KH * g.KW * (g.C // g.G) * g.O
+    plan.copies_x = plan.wants_dw and (affine_x or g.PH > 0 or g.PW > 0)
+    plan.x_rows = (g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 if plan.copies_x else g.H
+    plan.x_cols = (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 if plan.copies_x else g.W
+    plan.x_image = plan.x_rows * plan.x_cols * g.C
+    if plan.wants_dx:
+        # Tap kh of output row h = i*SH + rh reads dy row i + t, t = (rh + PH - kh*DH) / SH where that divides.
+        for rh in range(min(g.SH, g.H)):
+            for kh in range(g.KH):
+                if (rh + g.PH - kh * g.DH) % g.SH == 0:
+                    t = (rh + g.PH - kh * g.DH) // g.SH
+                    top = max(top, -t)
+                    bottom = max(bottom, (g.H - 1 - rh) // g.SH + t - (g.P - 1))
+        for rw in range(min(g.SW, g.W)):
+            for kw in range(g.KW):
+                if (rw + g.PW - kw * g.DW) % g.SW == 0:
+                    t = (rw + g.PW - kw * g.DW) // g.SW
+                    left = max(left, -t)
+                    right = max(right, (g.W - 1 - rw) // g.SW + t - (g.Q - 1))
+    plan.copies_dy = deferred_dy or top + bottom + left + right > 0
+    plan.dy_top, plan.dy_left = top, left
+    plan.dy_rows, plan.dy_cols = top + g.P + bottom, left + g.Q + right
+    plan.dy_image = plan.dy_rows * plan.dy_cols * g.O
+    plan.n_grids = 0
+    if plan.wants_dx:
+        for rh in range(min(g.SH, g.H)):
+            for rw in range(min(g.SW, g.W)):
+                grid = &plan.grids[plan.n_grids]
+                plan.n_grids += 1
+                grid.rows, grid.cols = ceil_div(g.H - rh, g.SH), ceil_div(g.W - rw, g.SW)
+                grid.group = pixel_group(grid.cols)
+                grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
+                grid.dst_origin, grid.dst_row, grid.dst_col = (rh * g.W + rw) * g.C, g.SH * g.W * g.C, g.SW * g.C
+                grid.n_channels = g.C // g.G
+                grid.K = g.O // g.G
+                grid.panels = n
+                grid.taps = plan.positions + g.KH * g.KW + n
+                first = n
+                for kh in range(g.KH):
+                    if (rh + g.PH - kh * g.DH) % g.SH:
+                        continue
+                    for kw in range(g.KW - 1, -1, -1):
+                        if (rw + g.PW - kw * g.DW) % g.SW:
+                            continue
+                        plan.positions[n] = kh * g.KW + kw
+                        plan.positions[g.KH * g.KW + n] = (
+                            ((rh + g.PH - kh * g.DH) // g.SH + top) * plan.dy_cols
+                            + (rw + g.PW - kw * g.DW) // g.SW + left) * g.O
+                        n += 1
+                grid.n_taps = n - first
+                if g.SW == 1 and g.DW == 1 and g.G == 1:
+                    # The taps of a filter row read neighbours: one run of KW*O elements from the first on.
+                    per_row = g.KW
+                    grid.n_taps //= per_row
+                    grid.K *= per_row
+                    for t in range(grid.n_taps):
+                        grid.taps[t] = grid.taps[t * per_row]
+    plan.per_pass = max(1, min(ceil_div(PASS_PIXELS, max(1, g.P * g.Q)), g.N)) if plan.wants_dw else 1
+    plan.images = round_up(max(1, ceil_div(g.N, MIN_TASKS)), plan.per_pass)
+    if plan.wants_dw:
+        while plan.images < g.N and ceil_div(g.N, plan.images) * plan.n_w * itemsize > GROUP_BYTES:
+            plan.images *= 2
+    plan.n_groups = ceil_div(g.N, plan.images)
+    plan.slab = plan.per_pass * (
+        (plan.x_image if plan.copies_x else 0) + (plan.dy_image if plan.copies_dy else 0))
+    plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize
+
+
+cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_ssize_t n_images, real *dw) noexcept nogil:
+    """dw (KH, KW, C/G, O) += the outer products of the pixels of some images."""
+    cdef const Geometry *g = &plan.g
+    cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G
+    cdef bint merged = g.DW == 1 and g.G == 1
+    cdef Py_ssize_t run = g.KW * Cg if merged else Cg, n_runs = g.KH if merged else g.KH * g.KW
+    cdef Py_ssize_t group, k, kh, kw, r, o, size, vectors, valid
+    cdef const real *at
+    cdef td_pixel_range_f nf
+    cdef td_pixel_range_d nd
+    nf.n_images, nf.n_rows, nf.n_cols = n_images, g.P, g.Q
+    nf.x_image, nf.x_row, nf.x_col = plan.x_image, g.SH * plan.x_cols * g.C, g.SW * g.C
+    nf.dy_image, nf.dy_row, nf.dy_col = plan.dy_image, plan.dy_cols * g.O, g.O
+    memcpy(&nd, &nf, sizeof(nf))
+    for group in range(g.G):
+        for k in range(n_runs):
+            kh = k if merged else k // g.KW
+            kw = 0 if merged else k % g.KW
+            at = x + (kh * g.DH * plan.x_cols + kw * g.DW) * g.C + group * Cg
+            o = 0
+            while o < Og:
+                vectors = 1 if Og - o <= lanes else 2
+                valid = min(vectors * lanes, Og - o)
+                r = 0
+                while r < run:
+                    if real is float:
+                        size = td_outer_size_f(run - r, vectors)
+                        td_tile_outer_f(size, vectors, at + r, dy + group * Og + o, &nf,
+                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid)
+                    else:
+                        size = td_outer_size_d(run - r, vectors)
+                        td_tile_outer_d(size, vectors, at + r, dy + group * Og + o, &nd,
+                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid)
+                    r = r + size
+                o = o + valid
+
+
+cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t row, Py_ssize_t O,
+                     real *db) noexcept nogil:
+    """db (O,) += the sum of an image's pixels, a row at a time."""
+    cdef Py_ssize_t p, q, o
+    for p in range(n_rows):
+        for q in range(n_cols):
+            for o in range(O):
+                db[o] = db[o] + dy[p * row + q * O + o]
+
+
+cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x, const real *dz, const real *panels,
+                        real *dx, real *dw, real *db, real *slab, const real *scale, const real *shift, bint relu,
+                        const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
+                        const real *b, const real *c, const real *origin, real *sums) noexcept nogil:
+    cdef unsigned int saved = td_flush_denormals()
+    cdef const Geometry *g = &plan.g
+    cdef Py_ssize_t n = task * plan.images, last = min(g.N, n + plan.images), count, i, k, group
+    cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, width = panel_width(Cg, lanes_of[real](0))
+    cdef Py_ssize_t x_size = g.H * g.W * g.C, dy_size = g.P * g.Q * g.O
+    cdef real *dy_slab = slab + (plan.per_pass * plan.x_image if plan.copies_x else 0)
+    cdef const real *xs
+    cdef const real *dys
+    cdef const Grid *grid
+    if dw != NULL:
+        memset(dw, 0, plan.n_w * sizeof(real))
+    if db != NULL:
+        memset(db, 0, g.O * sizeof(real))
+    while n < last:
+        count = min(plan.per_pass, last - n)
+        xs, dys = x + n * x_size, dz + n * dy_size
+        if plan.copies_x:
+            xs = slab
+            for i in range(count):
+                load_rect(x + (n + i) * x_size, slab + i * plan.x_image, g.H, g.W, g.C, -g.PH, plan.x_rows, -g.PW,
+                          plan.x_cols, scale, shift, relu)
+        if plan.copies_dy:
+            dys = dy_slab
+            for i in range(count):
+                if a != NULL:
+                    load_gradient(dz + (n + i) * dy_size, y + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P,
+                                  g.Q, g.O, plan.dy_top, plan.dy_rows, plan.dy_left, plan.dy_cols, y_scale, y_shift,
+                                  y_relu, a, b, c)
+                else:
+                    load_rect(dz + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P, g.Q, g.O, -plan.dy_top,
+                              plan.dy_rows, -plan.dy_left, plan.dy_cols, NULL, NULL, False)
+        if dw != NULL:
+            add_outer(plan, xs, dys + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, count, dw)
+        if db != NULL:
+            for i in range(count):
+                add_pixels(dys + i * plan.dy_image + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, g.P, g.Q,
+                           plan.dy_cols * g.O, g.O, db)
+        if dx != NULL:
+            for i in range(count):
+                if sums != NULL:
+                    memset(sums + (n + i) * 2 * g.C, 0, 2 * g.C * sizeof(real))
+                for k in range(plan.n_grids):
+                    grid = &plan.grids[k]
+                    for group in range(g.G):
+                        run_grid(dys + i * plan.dy_image + group * Og, grid,
+                                 panels + (grid.panels * g.G + group * grid.n_taps * grid.K // Og) * Og * width,
+                                 dx + (n + i) * x_size + grid.dst_origin, group * Cg, NULL,
+                                 NULL if sums == NULL else origin + group * Cg,
+                                 NULL if sums == NULL else sums + (n + i) * 2 * g.C + group * Cg, g.C,
+                                 NULL if sums == NULL else x + (n + i) * x_size + grid.dst_origin,
+                                 NULL if scale == NULL else scale + group * Cg,
+                                 NULL if scale == NULL else shift + group * Cg, relu)
+        n = n + count
+    td_restore_denormals(saved)
+
+
+cdef void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
+                        Py_ssize_t end, bint accumulate) noexcept nogil:
+    # Groups in index order, whoever summed them.
+    cdef Py_ssize_t part, i
+    if not accumulate:
+        memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
+    for part in range(0 if accumulate else 1, n_parts):
+        for i in range(begin, end):
+            out[i] = out[i] + parts[part * stride + i]
+
+
+cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const real *w, real *dx, real *dw, real *db,
+                       bint accumulate, real *panels, real *parts, real *slabs, const real *scale, const real *shift,
+                       bint relu, const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
+                       const real *b, const real *c, const real *origin, real *sums, int n_threads) noexcept nogil:
+    cdef Geometry *g = &plan.g
+    cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G, task, block, k
+    cdef Py_ssize_t n_blocks = g.G * ceil_div(Cg, 2 * lanes), stride = plan.n_w + g.O, n_chunks, n_taps
+    cdef Grid *grid
+    if plan.n_groups == 0:
+        if dw != NULL and not accumulate:
+            memset(dw, 0, plan.n_w * sizeof(real))
+        if db != NULL and not accumulate:
+            memset(db, 0, g.O * sizeof(real))
+        return
+    if dx != NULL:
+        for k in range(plan.n_grids):
+            grid = &plan.grids[k]
+            n_taps = grid.n_taps * grid.K // Og
+            for block in prange(n_blocks, num_threads=n_threads, schedule="static",
+                                use_threads_if=n_taps * Og * g.C > 100000):
+                pack_backward(w, panels + grid.panels * g.G * Og * panel_width(Cg, lanes), g,
+                              plan.positions + grid.panels, n_taps, block)
+    for task in prange(plan.n_groups, num_threads=n_threads, schedule="dynamic", use_threads_if=plan.n_groups > 1):
+        backward_task(plan, task, x, dz, panels, dx, NULL if dw == NULL else parts + task * stride,
+                      NULL if db == NULL else parts + task * stride + plan.n_w, slabs + threadid() * plan.slab, scale,
+                      shift, relu, y, y_scale, y_shift, y_relu, a, b, c, origin, sums)
+    if dw != NULL:
+        n_chunks = ceil_div(plan.n_w, 4096)
+        for task in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
+            combine_chunk(parts, dw, plan.n_groups, stride, task * 4096, min(plan.n_w, (task + 1) * 4096), accumulate)
+    if db != NULL:
+        combine_chunk(parts + plan.n_w, db, plan.n_groups, stride, 0, g.O, accumulate)
+
+
+def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
+                  bint relu=False, pending=None, origin=None, sums=None):
+    """Both gradients of a convolution in one pass over the images.
+
+    x : IN (N, C, H, W), None if dw is None and sums is None; with scale, shift (C,) and relu the convolution read
+    [relu](scale*x + shift).  dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW), None if dx is None.  dx : OUT as x, the
+    gradient of what the convolution read, or None.  dw : OUT as w and db : OUT (O,), or None; added to when
+    `accumulate`.  pending : None, or (y, scale, shift, relu, a, b, c) when batch norm deferred its gradient: the
+    convolution's is then a*dy' + b*y + c, dy' being dy where scale*y + shift > 0 (if relu).  With `origin` IN (C,),
+    sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x - origin), dx' being dx where scale*x + shift > 0 (if
+    relu): what the batch norm below needs.
+    """
+    cdef BackwardPlan plan
+    plan.g = unpack(geometry)
+    cdef Geometry *g = &plan.g
+    cdef int t = float_type(dy, "dy")
+    cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
+    plan.wants_dx, plan.wants_dw = dx is not None, dw is not None or db is not None
+    cdef void *px = NULL if x is None else channels_last(x, "x", t, g.N * g.C * g.H * g.W)
+    cdef void *pdy = channels_last(dy, "dy", t, g.N * g.O * g.P * g.Q)
+    cdef void *pw = NULL if dx is None else data(w, "w", t, n_w)
+    cdef void *pdx = NULL if dx is None else channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
+    cdef void *pdw = NULL if dw is None else data(dw, "dw", t, n_w, True)
+    cdef void *pdb = NULL if db is None else data(db, "db", t, g.O, True)
+    cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
+    cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)
+    cdef void *porigin = NULL if sums is None else data(origin, "origin", t, g.C)
+    cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.C, True)
+    cdef void *py = NULL
+    cdef void *py_scale = NULL
+    cdef void *py_shift = NULL
+    cdef void *pa = NULL
+    cdef void *pb = NULL
+    cdef void *pc = NULL
+    cdef bint y_relu = False
+    if pending is not None:
+        y, y_scale, y_shift, y_relu, a, b, c = pending
+        py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
+        py_scale = data(y_scale, "y_scale", t, g.O)
+        py_shift = data(y_shift, "y_shift", t, g.O)
+        pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
+    if x is None and (dw is not None or sums is not None):
+        raise TypeError("conv_backward: dw and sums need x")
+    cdef Block tables = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
+    cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
+    plan.positions = <Py_ssize_t *> tables.address
+    plan.grids = <Grid *> grids.address
+    plan_backward(&plan, scale is not None, pending is not None, itemsize)
+    cdef Py_ssize_t panels = 0, parts = 0
+    if dx is not None:
+        panels = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)
+    if plan.wants_dw:
+        parts = round_up(plan.n_groups * (n_w + g.O), lanes)
+    cdef Block scratch = Block((panels + parts + n_threads * plan.slab + 1) * itemsize)
+    cdef char *base = <char *> scratch.address
+    cdef char *ppart = base + panels * itemsize
+    cdef char *slabs = ppart + parts * itemsize
+    if t == NPY_FLOAT32:
+        backward_all(&plan, <float *> px, <float *> pdy, <float *> pw, <float *> pdx, <float *> pdw, <float *> pdb,
+                     accumulate, <float *> base, <float *> ppart, <float *> slabs, <float *> pscale,
+                     <float *> pshift, relu, <float *> py, <float *> py_scale, <float *> py_shift, y_relu,
+                     <float *> pa, <float *> pb, <float *> pc, <float *> porigin, <float *> psums, n_threads)
+    else:
+        backward_all(&plan, <double *> px, <double *> pdy, <double *> pw, <double *> pdx, <double *> pdw,
+                     <double *> pdb, accumulate, <double *> base, <double *> ppart, <double *> slabs,
+                     <double *> pscale, <double *> pshift, relu, <double *> py, <double *> py_scale,
+                     <double *> py_shift, y_relu, <double *> pa, <double *> pb, <double *> pc, <double *> porigin,
+                     <double *> psums, n_threads)
+
+
+def conv_backward_input(dy, w, dx, geometry, int n_threads):
+    """dx (N, C, H, W) OUT = A' dy: the transposed convolution of dy IN (N, O, P, Q) with w IN (O, C/G, KH, KW)."""
+    conv_backward(None, dy, w, dx, None, None, False, geometry, n_threads)
+
+
+def conv_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
+                         bint relu=False):
+    """dw[o,c,kh,kw] OUT (+)= sum over n,p,q of dy[n,o,p,q] * x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW].
+
+    db : OUT (O,) (+)= the sum of dy over n, p, q, or None; x IN and scale, shift, relu as in `conv_forward`.
+    """
+    conv_backward(x, dy, None, None, dw, db, accumulate, geometry, n_threads, scale, shift, relu)

@@ -17,6 +17,28 @@ TD_INLINE int64_t td_bits_d(double x) { int64_t i; memcpy(&i, &x, sizeof i); ret
 TD_INLINE float td_from_bits_f(int32_t i) { float x; memcpy(&x, &i, sizeof x); return x; }
 TD_INLINE double td_from_bits_d(int64_t i) { double x; memcpy(&x, &i, sizeof x); return x; }
 
+/* P(r), |r| <= ln(2)/2 */
+TD_INLINE float td_exp_tail_f(float r) {
+    float p = 0.0013926213466332f;
+    p = p * r + 0.0083632029715759f;
+    p = p * r + 0.0416665544376859f;
+    p = p * r + 0.1666657684599398f;
+    return p * r + 0.5f;
+}
+
+TD_INLINE double td_exp_tail_d(double r) {
+    double p = 2.5100424157005067e-8;
+    p = p * r + 2.7620138719733996e-7;
+    p = p * r + 2.7557268378684192e-6;
+    p = p * r + 2.4801521190217728e-5;
+    p = p * r + 1.9841269863105969e-4;
+    p = p * r + 1.3888888917281793e-3;
+    p = p * r + 8.3333333333300513e-3;
+    p = p * r + 4.1666666666623992e-2;
+    p = p * r + 1.6666666666666667e-1;
+    return p * r + 0.5;
+}
+
 TD_INLINE float td_exp_f(float x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer, which then sits in the low bits */
     /* Beyond these limits the result is 0 or inf all the same; NaN passes both comparisons. */
@@ -27,12 +49,7 @@ TD_INLINE float td_exp_f(float x) {
     t -= magic;
     float r = x - t * 0.693359375f;
     r = r - t * -2.12194440e-4f;
-    float p = 0.0013926213466332f;
-    p = p * r + 0.0083632029715759f;
-    p = p * r + 0.0416665544376859f;
-    p = p * r + 0.1666657684599398f;
-    p = p * r + 0.5f;
-    p = p * (r * r) + r + 1.0f;
+    float p = td_exp_tail_f(r) * (r * r) + r + 1.0f;
     /* 2^n in two factors, because n may leave the range of exponents where the result does not. */
     int32_t half = n >> 1;
     return p * td_from_bits_f((half + 127) << 23) * td_from_bits_f((n - half + 127) << 23);
@@ -47,17 +64,7 @@ TD_INLINE double td_exp_d(double x) {
     t -= magic;
     double r = x - t * 0.6931467056274414;
     r = r - t * 4.7493250390316723e-7;
-    double p = 2.5100424157005067e-8;
-    p = p * r + 2.7620138719733996e-7;
-    p = p * r + 2.7557268378684192e-6;
-    p = p * r + 2.4801521190217728e-5;
-    p = p * r + 1.9841269863105969e-4;
-    p = p * r + 1.3888888917281793e-3;
-    p = p * r + 8.3333333333300513e-3;
-    p = p * r + 4.1666666666623992e-2;
-    p = p * r + 1.6666666666666667e-1;
-    p = p * r + 0.5;
-    p = p * (r * r) + r + 1.0;
+    double p = td_exp_tail_d(r) * (r * r) + r + 1.0;
     /* (n - half) + half == n; arithmetic shifts of 64-bit lanes are missing below AVX-512, hence the biased one. */
     int64_t half = (int64_t)((uint64_t)(n + 4096) >> 1) - 2048;
     return p * td_from_bits_d((int64_t)((uint64_t)(half + 1023) << 52)) *

@@ -19,6 +19,8 @@
 
 typedef float td_vf __attribute__((vector_size(VB)));
 typedef double td_vd __attribute__((vector_size(VB)));
+typedef int32_t td_vi32 __attribute__((vector_size(VB)));
+typedef int64_t td_vi64 __attribute__((vector_size(VB)));
 typedef float td_vf_u __attribute__((vector_size(VB), aligned(4), may_alias));
 typedef double td_vd_u __attribute__((vector_size(VB), aligned(8), may_alias));
 
