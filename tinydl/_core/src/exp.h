@@ -90,7 +90,7 @@ TD_INLINE double td_log_d(double x) {
     int64_t bits = td_bits_d(x) - 0x3fe6a09e667f3bcdLL;
     /* (bits >> 52) as a double, without a 64-bit conversion: the exponent goes into the low bits of 1.5 * 2^52. */
     const double magic = 6755399441055744.0;
-    double k = td_from_bits_d((int64_t)((uint64_t)(bits + (4096LL << 52)) >> 52) + td_bits_d(magic)) - magic;
+    double k = td_from_bits_d((int64_t)((uint64_t)bits >> 52) + td_bits_d(magic)) - magic;
     k = k > 2048.0 ? k - 4096.0 : k;
     double f = td_from_bits_d((bits & 0x000fffffffffffffLL) + 0x3fe6a09e667f3bcdLL) - 1.0;
     double s = f / (2.0 + f), z = s * s, h = 0.5 * f * f;
