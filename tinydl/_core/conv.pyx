@@ -14,48 +14,11 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.memory cimport Block
-
-cdef extern from "src/tile.h" nogil:
-    enum:
-        TD_MAX_NB
-    const Py_ssize_t TD_LANES_F
-    const Py_ssize_t TD_LANES_D
-    ctypedef struct td_epilogue_f:
-        const float *bias
-        const float *origin
-        float *sums
-        Py_ssize_t sums_stride
-        const float *y
-        const float *scale
-        const float *shift
-        Py_ssize_t relu
-    ctypedef struct td_epilogue_d:
-        const double *bias
-        const double *origin
-        double *sums
-        Py_ssize_t sums_stride
-        const double *y
-        const double *scale
-        const double *shift
-        Py_ssize_t relu
-    ctypedef struct td_pixel_range_f:
-        Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
-    ctypedef struct td_pixel_range_d:
-        Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
-    void td_tile_pixels_f(Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const Py_ssize_t *, Py_ssize_t,
-                          const Py_ssize_t *, Py_ssize_t, Py_ssize_t, const float *, float *, const Py_ssize_t *,
-                          Py_ssize_t, Py_ssize_t, const td_epilogue_f *) noexcept
-    void td_tile_pixels_d(Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const Py_ssize_t *, Py_ssize_t,
-                          const Py_ssize_t *, Py_ssize_t, Py_ssize_t, const double *, double *, const Py_ssize_t *,
-                          Py_ssize_t, Py_ssize_t, const td_epilogue_d *) noexcept
-    void td_tile_outer_f(Py_ssize_t, Py_ssize_t, const float *, const float *, const td_pixel_range_f *, float *,
-                         Py_ssize_t, Py_ssize_t) noexcept
-    void td_tile_outer_d(Py_ssize_t, Py_ssize_t, const double *, const double *, const td_pixel_range_d *, double *,
-                         Py_ssize_t, Py_ssize_t) noexcept
-    Py_ssize_t td_outer_size_f(Py_ssize_t, Py_ssize_t) noexcept
-    Py_ssize_t td_outer_size_d(Py_ssize_t, Py_ssize_t) noexcept
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.tile cimport (
+    TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
+    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
+    td_tile_pixels_d, td_tile_pixels_f,
+)
 
 import_array()
 
@@ -104,10 +67,6 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
     return (n + d - 1) // d
-
-
-cdef inline Py_ssize_t lanes_of(real unused) noexcept nogil:
-    return TD_LANES_F if real is float else TD_LANES_D
 
 
 cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
@@ -284,10 +243,10 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
                     col = 0
                     row = row + 1
             if real is float:
-                td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel,
+                td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
                                  dst + channel + o, d, grid.dst_col, valid, &ef)
             else:
-                td_tile_pixels_d(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel,
+                td_tile_pixels_d(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
                                  dst + channel + o, d, grid.dst_col, valid, &ed)
         panel = panel + grid.n_taps * grid.K * width
         o = o + width
@@ -431,7 +390,8 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     plan_forward(&plan, scale is not None, itemsize)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
-    cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes), bands = plan.n_row_bands * plan.n_col_bands
+    cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes)
+    cdef Py_ssize_t bands = plan.n_row_bands * plan.n_col_bands
     cdef Py_ssize_t parts = g.N * bands * 2 * g.O if sums is not None and bands > 1 else 0
     cdef Block scratch = Block((panels + width + n_threads * plan.slab + parts + 1) * itemsize)
     cdef char *base = <char *> scratch.address
@@ -542,8 +502,9 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize
 
 
-cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_ssize_t n_images, real *dw) noexcept nogil:
-    """dw (KH, KW, C/G, O) += the outer products of the pixels of some images."""
+cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_ssize_t n_images, real *dw,
+                    bint accumulate) noexcept nogil:
+    """dw (KH, KW, C/G, O) (+)= the outer products of the pixels of some images."""
     cdef const Geometry *g = &plan.g
     cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G
     cdef bint merged = g.DW == 1 and g.G == 1
@@ -570,11 +531,11 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
                     if real is float:
                         size = td_outer_size_f(run - r, vectors)
                         td_tile_outer_f(size, vectors, at + r, dy + group * Og + o, &nf,
-                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid)
+                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid, accumulate)
                     else:
                         size = td_outer_size_d(run - r, vectors)
                         td_tile_outer_d(size, vectors, at + r, dy + group * Og + o, &nd,
-                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid)
+                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid, accumulate)
                     r = r + size
                 o = o + valid
 
@@ -602,8 +563,6 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
     cdef const real *xs
     cdef const real *dys
     cdef const Grid *grid
-    if dw != NULL:
-        memset(dw, 0, plan.n_w * sizeof(real))
     if db != NULL:
         memset(db, 0, g.O * sizeof(real))
     while n < last:
@@ -625,7 +584,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                     load_rect(dz + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P, g.Q, g.O, -plan.dy_top,
                               plan.dy_rows, -plan.dy_left, plan.dy_cols, NULL, NULL, False)
         if dw != NULL:
-            add_outer(plan, xs, dys + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, count, dw)
+            add_outer(plan, xs, dys + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, count, dw,
+                      n > task * plan.images)
         if db != NULL:
             for i in range(count):
                 add_pixels(dys + i * plan.dy_image + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, g.P, g.Q,

@@ -19,7 +19,11 @@
     F(1, 2) F(2, 2) F(3, 2) F(4, 2) F(5, 2) F(6, 2)
 #endif
 
+/* Lanes of two vectors by an index vector. Clang has only the form with constant indices. */
+#define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
+
 #define T float
+#define LANES_C ((int)(VB / sizeof(float)))
 #define VT td_vf
 #define VU td_vf_u
 #define VI td_vi32
@@ -32,8 +36,10 @@
 #undef VI
 #undef LANES
 #undef NAME
+#undef LANES_C
 
 #define T double
+#define LANES_C ((int)(VB / sizeof(double)))
 #define VT td_vd
 #define VU td_vd_u
 #define VI td_vi64
@@ -46,5 +52,6 @@
 #undef VI
 #undef LANES
 #undef NAME
+#undef LANES_C
 
 #endif

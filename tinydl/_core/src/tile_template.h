@@ -1,7 +1,7 @@
 /* Register tiles for one element type; included by tile.h with T (element), VT/VU (aligned/unaligned vector), VI
    (vector of integers as wide), LANES and NAME(x) defined.
 
-   pixels tile:   acc[i][v] = sum over taps r, k < K of  a_i[row[r] + k] * b[(r*K + k)*V + v]
+   pixels tile:   acc[i][v] = sum over taps r, k < K of  a_i[row[r] + k] * b[(r*K + k)*ldb + v]
                   i = one output pixel (a broadcast element), v = one vector of output channels. Forward convolution,
                   backward-input and Linear are this sum; only the offsets differ.
    outer tile:    acc[i][v] += sum over pixels q of  x[q*xs + i] * dy[q*ds + v]
@@ -26,6 +26,7 @@ TD_INLINE void NAME(store_n)(T *p, VT x, ptrdiff_t n) { memcpy(p, &x, (size_t)n 
 /* What happens to a finished tile besides the store. Each is off when its pointer is NULL. */
 typedef struct {
     const T *bias;      /* (lanes) added */
+    ptrdiff_t accumulate; /* add to what dst holds */
     const T *origin;    /* (lanes) with sums: sums[c] += y - origin, sums[stride + c] += (y - origin)^2 */
     T *sums;
     ptrdiff_t sums_stride;
@@ -35,8 +36,8 @@ typedef struct {
 } NAME(epilogue);
 
 TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows,
-                                 ptrdiff_t K, const T *b, T *dst, const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t lanes,
-                                 const NAME(epilogue) * e, const int NB, const int G, const int V) {
+                                 ptrdiff_t K, const T *b, ptrdiff_t ldb, T *dst, const ptrdiff_t *d, ptrdiff_t ds,
+                                 ptrdiff_t lanes, const NAME(epilogue) * e, const int NB, const int G, const int V) {
     VT acc[28][2];
     TD_UNROLL for (int i = 0; i < NB * G; i++) {
         TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = (VT){0};
@@ -48,7 +49,7 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
         _Pragma("GCC unroll 4") for (ptrdiff_t k = 0; k < K; k++) {
             VT w[2];
             TD_UNROLL for (int v = 0; v < V; v++) w[v] = NAME(load)(b + v * LANES);
-            b += V * LANES;
+            b += ldb;
             TD_UNROLL for (int j = 0; j < NB; j++) {
                 TD_UNROLL for (int g = 0; g < G; g++) {
                     const T x = p[j][g == 0 ? 0 : g == 1 ? as : g == 2 ? as2 : as3];
@@ -62,6 +63,15 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
         TD_UNROLL for (int v = 0; v < V; v++) {
             const VT bias = NAME(load)(e->bias + v * LANES);
             TD_UNROLL for (int i = 0; i < NB * G; i++) acc[i][v] += bias;
+        }
+    }
+    if (e->accumulate) {
+        TD_UNROLL for (int j = 0; j < NB; j++) {
+            TD_UNROLL for (int g = 0; g < G; g++) {
+                const T *at = dst + d[j] + g * ds;
+                if (V == 2) acc[j * G + g][0] += NAME(load)(at);
+                acc[j * G + g][V - 1] += NAME(load_n)(at + (V - 1) * LANES, lanes - (V - 1) * LANES);
+            }
         }
     }
     if (lanes == V * LANES) {
@@ -120,10 +130,12 @@ typedef struct {
 } NAME(pixel_range);
 
 TD_INLINE void NAME(outer_body)(const T *x, const T *dy, const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw,
-                                ptrdiff_t lanes, const int M, const int V) {
+                                ptrdiff_t lanes, ptrdiff_t accumulate, const int M, const int V) {
     VT acc[28][2];
     const ptrdiff_t tail = lanes - (V - 1) * LANES;
     TD_UNROLL for (int i = 0; i < M; i++) {
+        TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = (VT){0};
+        if (!accumulate) continue;
         if (V == 2) acc[i][0] = NAME(load)(dw + i * ldw);
         acc[i][V - 1] = tail == LANES ? NAME(load)(dw + i * ldw + (V - 1) * LANES)
                                       : NAME(load_n)(dw + i * ldw + (V - 1) * LANES, tail);
@@ -158,19 +170,21 @@ TD_INLINE void NAME(outer_body)(const T *x, const T *dy, const NAME(pixel_range)
 }
 
 typedef void (*NAME(pixels_fn))(const T *, const ptrdiff_t *, ptrdiff_t, const ptrdiff_t *, ptrdiff_t, ptrdiff_t,
-                                const T *, T *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, const NAME(epilogue) *);
-typedef void (*NAME(outer_fn))(const T *, const T *, const NAME(pixel_range) *, T *, ptrdiff_t, ptrdiff_t);
+                                const T *, ptrdiff_t, T *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, const NAME(epilogue) *);
+typedef void (*NAME(outer_fn))(const T *, const T *, const NAME(pixel_range) *, T *, ptrdiff_t, ptrdiff_t,
+                               ptrdiff_t);
 
 #define TD_PIXELS(NB, G, V)                                                                                            \
     static void NAME(pixels_##NB##_##G##_##V)(const T *src, const ptrdiff_t *a, ptrdiff_t as, const ptrdiff_t *row,    \
-                                              ptrdiff_t n_rows, ptrdiff_t K, const T *b, T *dst, const ptrdiff_t *d,   \
-                                              ptrdiff_t ds, ptrdiff_t lanes, const NAME(epilogue) * e) {               \
-        NAME(pixels_body)(src, a, as, row, n_rows, K, b, dst, d, ds, lanes, e, NB, G, V);                              \
+                                              ptrdiff_t n_rows, ptrdiff_t K, const T *b, ptrdiff_t ldb, T *dst,        \
+                                              const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t lanes,                       \
+                                              const NAME(epilogue) * e) {                                              \
+        NAME(pixels_body)(src, a, as, row, n_rows, K, b, ldb, dst, d, ds, lanes, e, NB, G, V);                         \
     }
 #define TD_OUTER(M, V)                                                                                                 \
     static void NAME(outer_##M##_##V)(const T *x, const T *dy, const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw,      \
-                                      ptrdiff_t lanes) {                                                               \
-        NAME(outer_body)(x, dy, n, dw, ldw, lanes, M, V);                                                              \
+                                      ptrdiff_t lanes, ptrdiff_t accumulate) {                                         \
+        NAME(outer_body)(x, dy, n, dw, ldw, lanes, accumulate, M, V);                                                  \
     }
 #define TD_EACH_NB(G, V) TD_FOR_NB(TD_PIXELS, G, V)
 
@@ -199,15 +213,17 @@ static const NAME(outer_fn) NAME(outer)[2][29] = {TD_FOR_M(TD_ENTRY)};
 
 /* Run the pixel tile of nb groups of `group` (1, 2, 4) pixels and `vectors` (1, 2) vectors; group 4 only with 1. */
 TD_INLINE void NAME(tile_pixels)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, const T *src, const ptrdiff_t *a,
-                                 ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows, ptrdiff_t K, const T *b, T *dst,
-                                 const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t lanes, const NAME(epilogue) * e) {
-    NAME(pixels)[vectors - 1][group >> 1][nb - 1](src, a, as, row, n_rows, K, b, dst, d, ds, lanes, e);
+                                 ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows, ptrdiff_t K, const T *b,
+                                 ptrdiff_t ldb, T *dst, const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t lanes,
+                                 const NAME(epilogue) * e) {
+    NAME(pixels)[vectors - 1][group >> 1][nb - 1](src, a, as, row, n_rows, K, b, ldb, dst, d, ds, lanes, e);
 }
 
 /* Add the outer products of `size` filter entries; `size` comes from td_outer_size. */
 TD_INLINE void NAME(tile_outer)(ptrdiff_t size, ptrdiff_t vectors, const T *x, const T *dy,
-                                const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw, ptrdiff_t lanes) {
-    NAME(outer)[vectors - 1][size](x, dy, n, dw, ldw, lanes);
+                                const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw, ptrdiff_t lanes,
+                                ptrdiff_t accumulate) {
+    NAME(outer)[vectors - 1][size](x, dy, n, dw, ldw, lanes, accumulate);
 }
 
 /* Number of filter entries of the next outer tile when `left` remain: even shares, rounded down to a tile there is. */
@@ -217,4 +233,24 @@ TD_INLINE ptrdiff_t NAME(outer_size)(ptrdiff_t left, ptrdiff_t vectors) {
     ptrdiff_t size = (left + tiles - 1) / tiles;
     while (!NAME(outer)[vectors - 1][size]) size--;
     return size;
+}
+
+/* dst (LANES x LANES, rows ldd apart) = src transposed: log2(LANES) rounds of exchanging blocks of h rows and lanes. */
+TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdiff_t ldd) {
+    VT row[LANES_C];
+    TD_UNROLL for (int i = 0; i < LANES_C; i++) row[i] = NAME(load)(src + i * lds);
+    TD_UNROLL for (int h = LANES_C / 2; h > 0; h /= 2) {
+        VI low, high;
+        TD_UNROLL for (int l = 0; l < LANES_C; l++) {
+            low[l] = (l & h) ? LANES_C + l - h : l;
+            high[l] = (l & h) ? LANES_C + l : l + h;
+        }
+        TD_UNROLL for (int i = 0; i < LANES_C; i++) {
+            if (i & h) continue;
+            const VT upper = row[i], lower = row[i + h];
+            row[i] = TD_SHUFFLE(upper, lower, low);
+            row[i + h] = TD_SHUFFLE(upper, lower, high);
+        }
+    }
+    TD_UNROLL for (int i = 0; i < LANES_C; i++) NAME(store)(dst + i * ldd, row[i]);
 }

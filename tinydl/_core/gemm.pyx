@@ -1,0 +1,398 @@
+"""Matrix products for Linear layers and `matmul`: y = x w + b, dx = dy w', dw = x' dy.
+
+The same register tiles as convolution: a row of x is a "pixel". A weight (out, in) lies in memory as (in, out), so a
+row of w is a vector of output channels and is read where it lies. Sums over a long `in` are cut into a fixed number of
+parts that are added in index order.
+"""
+
+import time
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy, memset
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.memory cimport Block
+from tinydl._core.tile cimport (
+    TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
+    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
+    td_tile_pixels_d, td_tile_pixels_f, td_transpose_block_d, td_transpose_block_f,
+)
+
+cdef extern from "src/peak.h" nogil:
+    double td_fma_rounds(Py_ssize_t n, float *sink) noexcept
+
+import_array()
+
+cdef enum:
+    DEPTH = 256         # rows of w summed before a tile returns to memory: with 32 columns, 32 KB
+    PART = 512          # shortest part of a long sum that becomes a task of its own
+    MAX_PARTS = 16
+    COLUMNS = 64        # columns of y of one task
+    ROWS = 224          # rows of y of one task
+    STRIP = 112         # inputs (rows of w) of one backward task
+    BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
+    SMALL = 65536       # multiply-adds below which a region costs more than it gains
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
+    return (n + step - 1) // step * step
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
+    return (n + d - 1) // d
+
+
+cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real *w, Py_ssize_t ldw, Py_ssize_t K,
+                   Py_ssize_t n_cols, const real *bias, const real *tail, real *y, Py_ssize_t ldy,
+                   bint accumulate) noexcept nogil:
+    """y (n_rows, n_cols) (+)= x (n_rows, K) w (K, n_cols) [+ bias].
+
+    `tail` holds the columns after the last whole vector, padded with zeros, so that no load leaves w; bias likewise
+    must reach to a whole vector.
+    """
+    cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, vectors, valid, tile, n_tiles, first, nb, j, zero = 0, ldb
+    cdef Py_ssize_t whole = n_cols // lanes * lanes, group = 2 if n_rows % 2 == 0 else 1
+    cdef Py_ssize_t n_groups = n_rows // group
+    cdef Py_ssize_t a[8]
+    cdef Py_ssize_t d[8]
+    cdef const real *b
+    cdef td_epilogue_f ef
+    cdef td_epilogue_d ed
+    memset(&ef, 0, sizeof(ef))
+    memset(&ed, 0, sizeof(ed))
+    ef.accumulate = ed.accumulate = accumulate
+    while o < n_cols:
+        if o < whole:
+            vectors = 2 if o + 2 * lanes <= whole else 1
+            valid = vectors * lanes
+            b, ldb = w + o, ldw
+        else:
+            vectors, valid = 1, n_cols - o
+            b, ldb = tail, lanes
+        if real is float:
+            ef.bias = NULL if bias == NULL else bias + o
+        else:
+            ed.bias = NULL if bias == NULL else bias + o
+        n_tiles = ceil_div(n_groups, TD_MAX_NB)
+        first = 0
+        for tile in range(n_tiles):
+            nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
+            for j in range(nb):
+                a[j] = (first + j) * group * ldx
+                d[j] = (first + j) * group * ldy
+            first = first + nb
+            if real is float:
+                td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ef)
+            else:
+                td_tile_pixels_d(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ed)
+        o = o + valid
+
+
+# --- y = x w + b ---------------------------------------------------------------------------------------------------
+
+cdef struct Forward:
+    Py_ssize_t N, K, O
+    Py_ssize_t n_parts, part            # of the sum over K
+    Py_ssize_t n_rows, rows             # tasks along the batch
+    Py_ssize_t n_cols, cols             # tasks along the outputs
+    Py_ssize_t slab                     # elements of scratch a thread
+
+
+cdef Forward plan_forward(Py_ssize_t N, Py_ssize_t K, Py_ssize_t O, Py_ssize_t itemsize) noexcept:
+    cdef Forward f
+    f.N, f.K, f.O = N, K, O
+    f.cols = COLUMNS if O > COLUMNS else O
+    f.n_cols = ceil_div(O, f.cols) if O else 0
+    f.n_rows = ceil_div(N, ROWS)
+    f.rows = round_up(ceil_div(N, f.n_rows), 2) if N else 0
+    # Cut the sum only when it is long and the outputs alone are too few tasks.
+    f.n_parts = 1
+    while f.n_parts < MAX_PARTS and K >= 2 * f.n_parts * PART and f.n_parts * f.n_rows * f.n_cols < 2 * MAX_PARTS:
+        f.n_parts *= 2
+    f.part = ceil_div(K, f.n_parts)
+    f.slab = f.rows * (DEPTH + 16)
+    return f
+
+
+cdef void forward_task(const Forward *f, Py_ssize_t task, const real *x, const real *w, const real *bias,
+                       const real *tail, real *y, real *parts, real *slab) noexcept nogil:
+    cdef unsigned int saved = td_flush_denormals()
+    cdef Py_ssize_t lanes = lanes_of[real](0), part = task % f.n_parts, block = task // f.n_parts
+    cdef Py_ssize_t o = block % f.n_cols * f.cols, n = block // f.n_cols * f.rows
+    cdef Py_ssize_t k = part * f.part, end = min(f.K, k + f.part), depth, i, ldx
+    cdef Py_ssize_t n_rows = min(f.rows, f.N - n), n_cols = min(f.cols, f.O - o)
+    cdef Py_ssize_t whole = f.O // lanes * lanes
+    cdef real *out = y if f.n_parts == 1 else parts + part * f.N * f.O
+    cdef bint accumulate = False
+    cdef const real *src
+    if f.K == 0:
+        # An empty sum: the tile writes zeros plus the bias.
+        multiply(x, 0, n_rows, w, 0, 0, n_cols, NULL if bias == NULL else bias + o, tail, out + n * f.O + o, f.O, False)
+    while k < end:
+        depth = min(<Py_ssize_t> DEPTH, end - k)
+        if end - k < DEPTH + DEPTH // 2:
+            depth = min(end - k, <Py_ssize_t> DEPTH + 16) if end - k <= DEPTH + 16 else round_up((end - k) // 2, 16)
+        src, ldx = x + n * f.K + k, f.K
+        if f.K > DEPTH + 16:
+            # Rows a power of two apart would share a few cache sets: copy the block, rows a line more apart.
+            for i in range(n_rows):
+                memcpy(slab + i * (DEPTH + 16), x + (n + i) * f.K + k, depth * sizeof(real))
+            src, ldx = slab, DEPTH + 16
+        multiply(src, ldx, n_rows, w + k * f.O + o, f.O, depth, n_cols,
+                 NULL if bias == NULL or k > 0 else bias + o, tail + k * lanes if o + n_cols > whole else NULL,
+                 out + n * f.O + o, f.O, accumulate)
+        accumulate = True
+        k = k + depth
+    td_restore_denormals(saved)
+
+
+cdef void add_parts(const real *parts, real *y, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
+                    Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t part, i
+    memcpy(y + begin, parts + begin, (end - begin) * sizeof(real))
+    for part in range(1, n_parts):
+        for i in range(begin, end):
+            y[i] = y[i] + parts[part * stride + i]
+
+
+cdef void forward_all(const Forward *f, const real *x, const real *w, const real *bias, real *y, real *tail,
+                      real *padded_bias, real *parts, real *slabs, int n_threads) noexcept nogil:
+    cdef Py_ssize_t lanes = lanes_of[real](0), whole = f.O // lanes * lanes, k, task, chunk = 4096
+    cdef Py_ssize_t n_tasks = f.n_rows * f.n_cols * f.n_parts, n_chunks = ceil_div(f.N * f.O, chunk)
+    cdef const real *task_bias = NULL
+    if whole < f.O:
+        memset(tail, 0, f.K * lanes * sizeof(real))
+        for k in range(f.K):
+            memcpy(tail + k * lanes, w + k * f.O + whole, (f.O - whole) * sizeof(real))
+    if bias != NULL:
+        memset(padded_bias, 0, round_up(f.O, lanes) * sizeof(real))
+        memcpy(padded_bias, bias, f.O * sizeof(real))
+        task_bias = padded_bias
+    for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
+                       use_threads_if=n_tasks > 1 and f.N * f.K * f.O > SMALL):
+        forward_task(f, task, x, w, task_bias, tail, y, parts, slabs + threadid() * f.slab)
+    if f.n_parts > 1:
+        for task in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
+            add_parts(parts, y, f.n_parts, f.N * f.O, task * chunk, min(f.N * f.O, (task + 1) * chunk))
+
+
+cdef int product(int t, void *x, void *w, void *bias, void *y, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
+                 int n_threads) except -1:
+    cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
+    if N == 0 or O == 0:
+        return 0
+    cdef Forward f = plan_forward(N, K, O, itemsize)
+    cdef Py_ssize_t tail = K * lanes if O % lanes else 0, width = round_up(O, lanes)
+    cdef Py_ssize_t parts = f.n_parts * N * O if f.n_parts > 1 else 0
+    parts = round_up(parts, lanes)
+    cdef Block scratch = Block((tail + width + parts + n_threads * f.slab + 1) * itemsize)
+    cdef char *p = <char *> scratch.address
+    if t == NPY_FLOAT32:
+        forward_all(&f, <float *> x, <float *> w, <float *> bias, <float *> y, <float *> p,
+                    <float *> p + tail, <float *> p + tail + width, <float *> p + tail + width + parts, n_threads)
+    else:
+        forward_all(&f, <double *> x, <double *> w, <double *> bias, <double *> y, <double *> p,
+                    <double *> p + tail, <double *> p + tail + width, <double *> p + tail + width + parts, n_threads)
+    return 0
+
+
+def linear_forward(x, w, bias, y, int n_threads):
+    """y (N, O) OUT = x w' + bias: x IN (N, K), w IN (O, K) over (K, O), bias IN (O,) or None."""
+    cdef int t = float_type(x, "x")
+    cdef Py_ssize_t N = x.shape[0], K = x.shape[1], O = w.shape[0]
+    cdef void *px = channels_last(x, "x", t, N * K)
+    cdef void *pw = channels_last(w.T, "w", t, K * O)
+    cdef void *pb = NULL if bias is None else data(bias, "bias", t, O)
+    cdef void *py = channels_last(y, "y", t, N * O, True)
+    product(t, px, pw, pb, py, N, K, O, n_threads)
+
+
+def matmul(a, b, c, int n_threads):
+    """c (M, N) OUT = a b: a IN (M, K), b IN (K, N), all row-major."""
+    cdef int t = float_type(a, "a")
+    cdef Py_ssize_t M = a.shape[0], K = a.shape[1], N = b.shape[1]
+    cdef void *pa = channels_last(a, "a", t, M * K)
+    cdef void *pb = channels_last(b, "b", t, K * N)
+    cdef void *pc = channels_last(c, "c", t, M * N, True)
+    product(t, pa, pb, NULL, pc, M, K, N, n_threads)
+
+
+# --- dx = dy w' ----------------------------------------------------------------------------------------------------
+# Tiles compute dx' (inputs x batch): a row of w is broadcast, dy' is the panel. Blocks are transposed on the way out,
+# which costs per element of dx, not of w.
+
+cdef void backward_input_task(const real *w, const real *dyt, real *dx, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
+                              Py_ssize_t strip, real *block) noexcept nogil:
+    cdef unsigned int saved = td_flush_denormals()
+    cdef Py_ssize_t lanes = lanes_of[real](0), k0 = strip * STRIP, n_k = min(<Py_ssize_t> STRIP, K - k0)
+    cdef Py_ssize_t width = 2 * lanes, n = 0, vectors, i, j, valid
+    cdef const real *panel = dyt
+    while n < N:
+        vectors = 2 if N - n > lanes else 1
+        width = vectors * lanes
+        multiply(w + k0 * O, O, n_k, panel, width, O, width, <const real *> NULL, <const real *> NULL, block,
+                 2 * lanes, False)
+        for j in range(vectors):
+            valid = min(lanes, N - n - j * lanes)
+            i = 0
+            if valid == lanes:
+                while i + lanes <= n_k:
+                    if real is float:
+                        td_transpose_block_f(block + i * 2 * lanes + j * lanes, 2 * lanes,
+                                             dx + (n + j * lanes) * K + k0 + i, K)
+                    else:
+                        td_transpose_block_d(block + i * 2 * lanes + j * lanes, 2 * lanes,
+                                             dx + (n + j * lanes) * K + k0 + i, K)
+                    i = i + lanes
+            copy_transposed(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K,
+                            n_k - i, valid)
+        panel = panel + width * O
+        n = n + width
+    td_restore_denormals(saved)
+
+
+cdef void copy_transposed(const real *src, Py_ssize_t lds, real *dst, Py_ssize_t ldd, Py_ssize_t n_rows,
+                          Py_ssize_t n_cols) noexcept nogil:
+    cdef Py_ssize_t r, c
+    for c in range(n_cols):
+        for r in range(n_rows):
+            dst[c * ldd + r] = src[r * lds + c]
+
+
+cdef void backward_input_all(const real *dy, const real *w, real *dx, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
+                             real *dyt, real *blocks, int n_threads) noexcept nogil:
+    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, width, i, o, strip, n_strips = ceil_div(K, STRIP)
+    cdef real *panel = dyt
+    while n < N:
+        width = 2 * lanes if N - n > lanes else lanes
+        for o in range(O):
+            for i in range(width):
+                panel[o * width + i] = dy[(n + i) * O + o] if n + i < N else 0
+        panel = panel + width * O
+        n = n + width
+    for strip in prange(n_strips, num_threads=n_threads, schedule="dynamic",
+                        use_threads_if=n_strips > 1 and N * K * O > SMALL):
+        backward_input_task(w, dyt, dx, N, K, O, strip, blocks + threadid() * STRIP * 2 * lanes)
+
+
+def linear_backward_input(dy, w, dx, int n_threads):
+    """dx (N, K) OUT = dy w: dy IN (N, O), w IN (O, K) over (K, O)."""
+    cdef int t = float_type(dy, "dy")
+    cdef Py_ssize_t N = dy.shape[0], O = dy.shape[1], K = w.shape[1]
+    cdef void *pdy = channels_last(dy, "dy", t, N * O)
+    cdef void *pw = channels_last(w.T, "w", t, K * O)
+    cdef void *pdx = channels_last(dx, "dx", t, N * K, True)
+    cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
+    if N == 0 or K == 0:
+        return
+    cdef Py_ssize_t panels = round_up(N, 2 * lanes) * O
+    cdef Block scratch = Block((panels + n_threads * STRIP * 2 * lanes + 1) * itemsize)
+    cdef char *p = <char *> scratch.address
+    if t == NPY_FLOAT32:
+        backward_input_all(<float *> pdy, <float *> pw, <float *> pdx, N, K, O, <float *> p, <float *> p + panels,
+                           n_threads)
+    else:
+        backward_input_all(<double *> pdy, <double *> pw, <double *> pdx, N, K, O, <double *> p,
+                           <double *> p + panels, n_threads)
+
+
+# --- dw = x' dy ----------------------------------------------------------------------------------------------------
+
+cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
+                               Py_ssize_t strip, bint accumulate, real *slab) noexcept nogil:
+    cdef unsigned int saved = td_flush_denormals()
+    cdef Py_ssize_t lanes = lanes_of[real](0), k0 = strip * STRIP, n_k = min(<Py_ssize_t> STRIP, K - k0), n = 0, count
+    cdef Py_ssize_t o, r, size, vectors, valid, i
+    cdef td_pixel_range_f nf
+    cdef td_pixel_range_d nd
+    memset(&nf, 0, sizeof(nf))
+    nf.n_images = nf.n_rows = 1
+    nf.x_col, nf.dy_col = STRIP, O
+    while n < N:
+        count = min(<Py_ssize_t> BATCH, N - n)
+        nf.n_cols = count
+        memcpy(&nd, &nf, sizeof(nf))
+        for i in range(count):
+            memcpy(slab + i * STRIP, x + (n + i) * K + k0, n_k * sizeof(real))
+        o = 0
+        while o < O:
+            vectors = 1 if O - o <= lanes else 2
+            valid = min(vectors * lanes, O - o)
+            r = 0
+            while r < n_k:
+                if real is float:
+                    size = td_outer_size_f(n_k - r, vectors)
+                    td_tile_outer_f(size, vectors, slab + r, dy + n * O + o, &nf, dw + (k0 + r) * O + o, O, valid,
+                                    accumulate or n > 0)
+                else:
+                    size = td_outer_size_d(n_k - r, vectors)
+                    td_tile_outer_d(size, vectors, slab + r, dy + n * O + o, &nd, dw + (k0 + r) * O + o, O, valid,
+                                    accumulate or n > 0)
+                r = r + size
+            o = o + valid
+        n = n + count
+    td_restore_denormals(saved)
+
+
+cdef void sum_rows(const real *dy, real *db, Py_ssize_t N, Py_ssize_t O, bint accumulate) noexcept nogil:
+    cdef Py_ssize_t n, o
+    if not accumulate:
+        memset(db, 0, O * sizeof(real))
+    for n in range(N):
+        for o in range(O):
+            db[o] = db[o] + dy[n * O + o]
+
+
+cdef void backward_weight_all(const real *x, const real *dy, real *dw, real *db, Py_ssize_t N, Py_ssize_t K,
+                              Py_ssize_t O, bint accumulate, real *slabs, int n_threads) noexcept nogil:
+    cdef Py_ssize_t strip, n_strips = ceil_div(K, STRIP)
+    if N == 0 and dw != NULL and not accumulate:
+        memset(dw, 0, K * O * sizeof(real))
+    if dw != NULL:
+        for strip in prange(n_strips, num_threads=n_threads, schedule="dynamic",
+                            use_threads_if=n_strips > 1 and N * K * O > SMALL):
+            backward_weight_task(x, dy, dw, N, K, O, strip, accumulate, slabs + threadid() * STRIP * BATCH)
+    if db != NULL:
+        sum_rows(dy, db, N, O, accumulate)
+
+
+def linear_backward_weight(x, dy, dw, db, bint accumulate, int n_threads):
+    """dw (O, K) over (K, O) OUT (+)= dy' x and db (O,) OUT (+)= the sum of dy's rows; either may be None.
+
+    x : IN (N, K), dy : IN (N, O).
+    """
+    cdef int t = float_type(dy, "dy")
+    cdef Py_ssize_t N = dy.shape[0], O = dy.shape[1], K = x.shape[1] if x is not None else 0
+    cdef void *px = NULL if dw is None else channels_last(x, "x", t, N * K)
+    cdef void *pdy = channels_last(dy, "dy", t, N * O)
+    cdef void *pdw = NULL if dw is None else channels_last(dw.T, "dw", t, K * O, True)
+    cdef void *pdb = NULL if db is None else data(db, "db", t, O, True)
+    cdef Block scratch = Block(n_threads * STRIP * BATCH * (4 if t == NPY_FLOAT32 else 8))
+    if t == NPY_FLOAT32:
+        backward_weight_all(<float *> px, <float *> pdy, <float *> pdw, <float *> pdb, N, K, O, accumulate,
+                            <float *> scratch.address, n_threads)
+    else:
+        backward_weight_all(<double *> px, <double *> pdy, <double *> pdw, <double *> pdb, N, K, O, accumulate,
+                            <double *> scratch.address, n_threads)
+
+
+# --- the machine's limit -------------------------------------------------------------------------------------------
+
+cdef double peak_rounds(Py_ssize_t rounds, float *sinks, int n_threads) noexcept nogil:
+    cdef int thread
+    cdef double work = 0
+    for thread in prange(n_threads, num_threads=n_threads, schedule="static"):
+        work += td_fma_rounds(rounds, &sinks[thread * 16])
+    return work
+
+
+def fma_peak(double seconds, int n_threads):
+    """Largest float32 FMA rate (FLOP/s) seen in `seconds` on `n_threads` cores at this ISA level: the bench's unit."""
+    cdef Block sinks = Block(n_threads * 64)
+    cdef double best = 0, work, start, begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        start = time.perf_counter()
+        work = peak_rounds(200000, <float *> sinks.address, n_threads)
+        best = max(best, work / (time.perf_counter() - start))
+    return best
