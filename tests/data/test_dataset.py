@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from tinydl.data import ArrayDataset, DataError, stratified_split
+
+
+def images(n=6, c=3, h=4, w=5, dtype=np.uint8):
+    return np.arange(n * c * h * w).reshape(n, c, h, w).astype(dtype)
+
+
+def test_memory_is_channels_last_and_values_stay():
+    x = images()
+    data = ArrayDataset(x, np.arange(6) % 2)
+    assert data.images.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert np.array_equal(data.images, x)
+    assert data.image_shape == (3, 4, 5)
+    assert len(data) == 6
+    assert data.n_classes == 2
+    assert data.labels.dtype == np.int64
+
+
+def test_channels_last_and_single_channel_images_are_not_copied():
+    x = np.ascontiguousarray(images().transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    assert np.shares_memory(ArrayDataset(x, np.zeros(6, int)).images, x)
+    grey = images(c=1)
+    assert np.shares_memory(ArrayDataset(grey, np.zeros(6, int)).images, grey)
+
+
+def test_memory_mapped_single_channel_images_stay_mapped(tmp_path):
+    np.save(tmp_path / "x.npy", images(c=1))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    data = ArrayDataset(mapped, np.zeros(6, int))
+    assert np.shares_memory(data.images, mapped)
+    assert np.allclose(data.normalised(), images(c=1) / 255, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "<f8", "f2", "i4", ">u2", "bool"])
+def test_other_dtypes_and_byte_orders(dtype):
+    x = images(dtype=np.float64).astype(dtype)
+    before = x.copy()
+    x.flags.writeable = False
+    data = ArrayDataset(x, np.array([0, 1, 0, 1, 0, 1], ">i2"))
+    assert data.images.dtype in (np.float32, np.float64)
+    assert data.images.dtype.isnative
+    assert np.array_equal(data.images, before)
+    assert data.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert np.array_equal(x, before)
+
+
+def test_strided_and_reversed_images():
+    x = images(12)[::-2, :, ::-1]
+    assert np.array_equal(ArrayDataset(x, np.zeros(6, int)).images, x)
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    ([0, 1, 2, 3, -1, 0], r"label -1 of image 4 is not in 0\.\.9"),
+    ([0, 1, 2, 10, 0, 0], r"label 10 of image 3 is not in 0\.\.9"),
+    ([0, 1, 2], "6 images but 3 labels"),
+    ([True] * 6, "must be integers.*bool"),
+    (np.eye(10, dtype=int)[:6], r"one-hot rows into numbers with labels.argmax"),
+    (["a"] * 6, "must be integers"),
+    ([0.5] * 5, "6 images but 5 targets"),
+])
+def test_labels_that_cannot_be(labels, message):
+    with pytest.raises(DataError, match=message):
+        ArrayDataset(images(), labels, class_names="0123456789")
+
+
+def test_negative_labels_without_class_names():
+    with pytest.raises(DataError, match="label -3 of image 1"):
+        ArrayDataset(images(2), [0, -3])
+
+
+@pytest.mark.parametrize(("x", "message"), [
+    (np.zeros(3), r"shape \(N, C, H, W\)"),
+    (np.zeros((2, 2, 2, 2, 2)), r"got \(2, 2, 2, 2, 2\)"),
+    (np.zeros((2, 3), complex), "complex128"),
+    (np.zeros((2, 3), object), "object"),
+])
+def test_images_that_cannot_be(x, message):
+    with pytest.raises(DataError, match=message):
+        ArrayDataset(x, [0, 1])
+
+
+@pytest.mark.parametrize("kwargs", [{"std": 0}, {"std": [1, -1, 1]}, {"mean": np.nan}, {"std": np.nan}])
+def test_normalisation_that_cannot_be(kwargs):
+    with pytest.raises(DataError, match="std positive"):
+        ArrayDataset(images(), np.zeros(6, int), **kwargs)
+
+
+def test_mean_of_wrong_length():
+    with pytest.raises(DataError, match=r"one per channel \(3\), got shape \(2,\)"):
+        ArrayDataset(images(), np.zeros(6, int), mean=[0, 1])
+
+
+def test_float_targets_are_a_regression():
+    data = ArrayDataset(np.zeros((4, 2)), np.array([0.5, 1, 2, 3]))
+    assert data.n_classes is None
+    assert data.labels.dtype == np.float64
+
+
+def test_subset_keeps_layout_labels_and_normalisation():
+    data = ArrayDataset(images(), np.arange(6), mean=[1, 2, 3], std=2)
+    part = data.subset([4, 1])
+    assert np.array_equal(part.images, data.images[[4, 1]])
+    assert part.images.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert part.labels.tolist() == [4, 1]
+    assert part.mean.tolist() == [1, 2, 3]
+    assert len(data.subset(slice(0, 3))) == 3
+    assert len(data.subset(data.labels > 3)) == 2
+
+
+def test_with_statistics_normalises_to_zero_and_one():
+    rng = np.random.default_rng(0)
+    data = ArrayDataset(rng.integers(0, 256, (50, 3, 6, 6), np.uint8), np.zeros(50, int)).with_statistics()
+    x = data.normalised()
+    assert np.abs(x.mean(axis=(0, 2, 3))).max() < 1e-6
+    assert np.abs(x.std(axis=(0, 2, 3)) - 1).max() < 1e-6
+
+
+def test_with_statistics_of_a_constant_channel():
+    data = ArrayDataset(np.full((5, 1, 2, 2), 7, np.uint8), np.zeros(5, int)).with_statistics()
+    assert data.std.tolist() == [1.0]
+    assert np.abs(data.normalised()).max() < 1e-7
+
+
+def test_stratified_split_takes_the_same_share_of_every_class():
+    labels = np.repeat([0, 1, 2], [50, 10, 25])
+    rest, held = stratified_split(labels, 0.2, seed=3)
+    assert np.bincount(labels[held]).tolist() == [10, 2, 5]
+    assert np.array_equal(np.sort(np.concatenate([rest, held])), np.arange(85))
+    again = stratified_split(labels, 0.2, seed=3)[1]
+    assert np.array_equal(held, again)
+    assert not np.array_equal(held, stratified_split(labels, 0.2, seed=4)[1])
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, np.nan])
+def test_stratified_split_refuses_a_bad_fraction(fraction):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        stratified_split([0, 1], fraction)
+
+
+def test_global_random_state_is_not_touched():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - the state that must not change
+    stratified_split(np.zeros(100, int))
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_repr():
+    assert repr(ArrayDataset(images(), np.arange(6), name="cats")) == "ArrayDataset(cats: 6 of 3x4x5 uint8, 6 classes)"

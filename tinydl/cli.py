@@ -1,0 +1,480 @@
+"""The command line: ``tinydl train | eval | predict | summary | info``.
+
+Exit codes: 0 done, 1 the run failed (the loss diverged, the disk is full), 2 something about flags, files or data needs
+the user's attention (one line on standard error), 130 after Ctrl-C, 143 after SIGTERM.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+
+__all__ = ["main"]
+
+_TRAIN_TEXT = """\
+Train a small convolutional network and keep everything about it in a run folder.
+
+Without arguments: scikit-learn's 1,797 handwritten digits, which need no download, with a small CNN, in a few seconds.
+"""
+_TRAIN_EPILOG = """\
+examples:
+  tinydl train
+  tinydl train --data mnist --download
+  tinydl train --data cifar10 --data-dir ~/data --model vgg_small --epochs 30
+  tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
+  tinydl train --resume runs/mine
+
+The run folder gets config.json, history.csv, weights.safetensors, checkpoint.safetensors, curves.png, confusion.png,
+filters.png and mistakes.png. A new run never writes into a folder that is in use: without --out the folder is
+runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run after the batch under way; --resume
+continues it and ends with the same bits as if it had never been interrupted.
+
+FILE.npz holds arrays x_train, y_train, x_test and y_test, or x and y (then a fifth of every class is held out for
+testing); images (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats, labels integers from 0.
+"""
+
+
+class _UserError(Exception):
+    """Something the user can put right; becomes one line and exit code 2."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+# --- flags ---------------------------------------------------------------------------------------------------------
+
+def _whole(low):
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not low <= value < 2**31:
+            raise argparse.ArgumentTypeError(f"{value} is not a whole number from {low} to {2**31 - 1}")
+        return value
+    return parse
+
+
+def _threads(text):
+    value = _whole(-1024)(text)
+    if value == 0 or value > 1024:
+        raise argparse.ArgumentTypeError(f"{value} threads; use 1 to 1024, or -1 for all")
+    return value
+
+
+def _rate(allow_zero):
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not math.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
+            wanted = "a number from 0 on" if allow_zero else "a positive number"
+            raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
+        return value
+    return parse
+
+
+def _parser():
+    from tinydl._version import __version__
+
+    parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
+                     epilog="tinydl COMMAND --help tells more about a command.")
+    parser.add_argument("--version", action="version", version=f"tinydl {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=_Parser)
+
+    def command(name, run, brief, **kwargs):
+        kwargs.setdefault("description", brief)
+        sub = commands.add_parser(name, help=brief, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        sub.set_defaults(run=run)
+        return sub
+
+    threads = argparse.ArgumentParser(add_help=False)
+    threads.add_argument("--threads", type=_threads, metavar="N",
+                         help="threads of the kernels; results do not depend on it (default: what the machine grants)")
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--data-dir", metavar="DIR",
+                        help="where the files of mnist, fashion-mnist and cifar10 are looked for "
+                             "(default: $TINYDL_DATA, else ~/.cache/tinydl)")
+
+    train = command("train", _train, "train a network", description=_TRAIN_TEXT, epilog=_TRAIN_EPILOG,
+                    parents=[threads, folder])
+    what = train.add_argument_group("what is learned")
+    what.add_argument("--data", metavar="NAME", help="digits (default), mnist, fashion-mnist, cifar10 or FILE.npz")
+    what.add_argument("--download", action="store_true",
+                      help="fetch the files of --data into --data-dir first, if they are not there")
+    what.add_argument("--model", metavar="NAME", help="the network (default: one that suits the data)")
+    how = train.add_argument_group("how (defaults suit the data; --seed 0)")
+    how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
+    how.add_argument("--batch-size", type=_whole(1), metavar="N", help="images per step")
+    how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
+    how.add_argument("--optimizer", metavar="NAME", help="sgd (Nesterov momentum 0.9), adam, adamw or rmsprop")
+    how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
+    how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
+    how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
+    how.add_argument("--seed", type=_whole(0), metavar="N", help="fixes weights, order and split")
+    where = train.add_argument_group("where")
+    where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
+    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings")
+
+    evaluate = command("eval", _eval, "test accuracy of a trained run", parents=[threads, folder])
+    evaluate.add_argument("folder", metavar="RUN", help="a run folder")
+
+    predict = command("predict", _predict, "classify images with a trained run", parents=[threads],
+                      epilog="Prints a line per image: its name, the class and the probability in %, separated by "
+                             "tabs. Images need the size the run was trained on.")
+    predict.add_argument("folder", metavar="RUN", help="a run folder")
+    predict.add_argument("images", metavar="IMAGES", nargs="+",
+                         help="pictures (.png, .jpg, ...), .npy or .npz arrays (its x or x_test), or IDX files")
+
+    summary = command("summary", _summary, "layers, shapes and parameters of a network")
+    summary.add_argument("model", metavar="MODEL", help="a network of tinydl.models, for example resnet20")
+    summary.add_argument("--input-shape", metavar="CxHxW", help="shape of one input (default: the network's usual one)")
+
+    command("info", _info, "version, instruction set, threads and limits found")
+    return parser
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+def _say(text=""):
+    print(text, flush=True)
+
+
+def _note(text):
+    print(f"tinydl: {text}", file=sys.stderr, flush=True)
+
+
+def _set_threads(args):
+    if args.threads is not None:
+        from tinydl.config import set_num_threads
+
+        set_num_threads(args.threads)
+
+
+def _pick(value, names, what):
+    if value not in names:
+        raise _UserError(f"unknown {what} {value!r}; choose {', '.join(names)}")
+    return value
+
+
+def _settings(args):
+    """Settings of a new run from flags and the data set's recipe, without the data's own facts."""
+    from tinydl.train import run as runs
+
+    data = args.data or "digits"
+    if data.lower().endswith(".npz"):
+        data = os.path.abspath(data)
+    else:
+        _pick(data, (*runs.DATA_NAMES, "FILE.npz"), "data")
+    settings = {"data": data, "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
+    for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
+        if getattr(args, key) is not None:
+            settings[key] = getattr(args, key)
+    _pick(settings["optimizer"], tuple(runs.OPTIMIZERS), "optimizer")
+    _pick(settings["schedule"], runs.SCHEDULES, "schedule")
+    settings["lr"] = runs.OPTIMIZERS[settings["optimizer"]][1] if args.lr is None else args.lr
+    settings["drop_last"], settings["seed"] = args.drop_last, args.seed or 0
+    runs.find_model(settings["model"])
+    return settings
+
+
+def _download(args):
+    from tinydl.data import DataError
+    from tinydl.data.download import SOURCES, download
+    from tinydl.train.run import default_data_dir
+
+    if args.data not in SOURCES:
+        raise _UserError(f"--download fetches {', '.join(SOURCES)}, not {args.data or 'digits'}")
+    folder = args.data_dir or default_data_dir()
+    live = sys.stderr.isatty()
+
+    def report(name, done, total):
+        if live:
+            share = f"{100 * done / total:3.0f} %" if total else f"{done >> 20} MB"
+            print(f"\r{name}: {share}", end="" if done != total else "\n", file=sys.stderr, flush=True)
+
+    try:
+        download(args.data, folder, report=report)
+    except DataError:
+        if live:
+            print(file=sys.stderr)
+        raise
+
+
+def _train(args):
+    from tinydl.train import run as runs
+
+    if args.resume is None:
+        settings = _settings(args)
+        _set_threads(args)
+        if args.download:
+            _download(args)
+        train, test = runs.load_data(settings["data"], settings["data_dir"], settings["seed"])
+        settings.update(runs.Run.describe(train, test))
+        net = runs.build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
+        run = runs.Run.create(settings, args.out)
+        return _fit(run, net, train, test, resume=False)
+    given = [f"--{key.replace('_', '-')}" for key in ("data", "model", "epochs", "batch_size", "lr", "optimizer",
+                                                      "schedule", "weight_decay", "seed", "out")
+             if getattr(args, key) is not None]
+    given += [f"--{key.replace('_', '-')}" for key in ("download", "drop_last") if getattr(args, key)]
+    if given:
+        raise _UserError(f"--resume continues a run with its own settings; leave out {', '.join(given)}")
+    run = runs.Run.open(args.resume)
+    _set_threads(args)
+    train, test = run.load_data(args.data_dir)
+    return _fit(run, run.build_net(), train, test, resume=True)
+
+
+def _fit(run, net, train, test, resume):
+    from tinydl._files import remove_stale
+    from tinydl._version import __version__
+    from tinydl.config import get_num_threads, isa
+    from tinydl.data.batches import Batches
+    from tinydl.train import Checkpoint, CSVLogger, Trainer, TrainingInterrupted, TrainingTerminated, save_weights
+    from tinydl.train.run import build_optimizer
+
+    s = run.settings
+    batches = Batches(train, s["batch_size"], drop_last=s["drop_last"]).total
+    optimizer, scheduler = build_optimizer(s, net, max(1, batches))
+    trainer = Trainer(net, optimizer, scheduler=scheduler, seed=s["seed"],
+                      callbacks=[CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)])
+    shape, threads = "x".join(map(str, train.image_shape)), get_num_threads()
+    _say(f"tinydl {__version__}, {threads} thread{'s' * (threads > 1)} ({isa.level}), seed {s['seed']}")
+    _say(f"data   {os.path.basename(s['data'])}: {len(train):,} training and {len(test):,} test images of {shape}, "
+         f"{train.n_classes} classes")
+    _say(f"model  {s['model']}: {sum(p.size for p in net.parameters()):,} parameters")
+    _say(f"train  {s['epochs']} epochs of {batches:,} batches of {s['batch_size']}, {s['optimizer']}, lr {s['lr']:g}, "
+         f"schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
+    _say(f"run    {run.folder}")
+    if resume:
+        remove_stale(run.folder)
+        _say(f"resume {run.restore(trainer)}")
+        if s.get("isa_level") != isa.level:
+            _note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last bits")
+        if trainer.epoch >= s["epochs"]:
+            _say(f"all {s['epochs']} epochs are done already")
+            trainer.stop("done")
+    try:
+        trainer.fit(train, test, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"])
+    except (TrainingInterrupted, TrainingTerminated) as stopped:
+        _note(f"{stopped}; continue with: tinydl train --resume {run.folder}")
+        return stopped.exit_code
+    save_weights(run.path("weights.safetensors"), net)
+    result = trainer.evaluate(test)
+    pictures = _pictures(run, trainer, test)
+    right = round(result["accuracy"] * len(test))
+    _say(f"test accuracy {100 * result['accuracy']:.2f} % ({right:,} of {len(test):,}), loss {result['loss']:.4f}, "
+         f"{sum(trainer.history['seconds']):.1f} s of training")
+    _say(f"written to {run.folder}: {', '.join(['weights.safetensors', 'history.csv', 'config.json', *pictures])}")
+    return 0
+
+
+def _pictures(run, trainer, test):
+    """Make the run's pictures; returns the names of those made."""
+    from tinydl.inspect import plots
+    from tinydl.train import confusion_matrix
+
+    s = run.settings
+    title = f"{s['model']} on {os.path.basename(s['data'])}"
+    logits = trainer.predict(test)
+    try:
+        figures = {
+            "curves.png": plots.curves(trainer.history, title),
+            "confusion.png": plots.confusion(confusion_matrix(test.labels, logits, test.n_classes), test.class_names,
+                                             f"{title}: test images"),
+            "filters.png": plots.filters(trainer.net),
+        }
+        if len(test.image_shape) == 3:
+            figures["mistakes.png"] = plots.misclassified(test.images, test.labels, logits, test.class_names)
+    except ImportError as error:
+        _note(f"no pictures: {error}")
+        return []
+    made = {name: figure for name, figure in figures.items() if figure is not None}
+    for name, figure in made.items():
+        plots.save(figure, run.path(name))
+    return list(made)
+
+
+def _eval(args):
+    from tinydl.nn import CrossEntropyLoss
+    from tinydl.train import evaluate
+    from tinydl.train.run import Run
+
+    run = Run.open(args.folder)
+    _set_threads(args)
+    net, note = run.trained_net()
+    _, test = run.load_data(args.data_dir)
+    if note:
+        _note(note)
+    result = evaluate(net, test, CrossEntropyLoss())
+    right = round(result["accuracy"] * len(test))
+    _say(f"{run.settings['model']} on {test.name}: accuracy {100 * result['accuracy']:.2f} % ({right:,} of "
+         f"{len(test):,}), loss {result['loss']:.4f}")
+    return 0
+
+
+def _read_images(path, shape):
+    """Images in a file as an array (N, C, H, W), their names, and whether their range is 0..255 whatever the run's."""
+    from tinydl.data.npz import as_images, read_arrays
+
+    if not os.path.isfile(path):
+        raise _UserError(f"{path}: no such file")
+    extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
+    if extension in (".npz", ".npy"):
+        arrays = read_arrays(path)
+        key = next((k for k in ("x", "x_test") if k in arrays), None)
+        if key is None:
+            raise _UserError(f"{path}: needs an array x; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+        x = arrays[key]
+        # One image without the first axis, or images without the channel axis.
+        images = x[None] if x.shape == shape else x[None, None] if x.shape == shape[1:] else as_images(x, key)
+        picture = False
+    elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
+        from tinydl.data import read_idx
+
+        images, picture = as_images(read_idx(path), "an IDX file of images"), False
+    else:
+        images, picture = _read_picture(path, shape), True
+    if images.shape[1:] != shape:
+        raise _UserError(f"{path}: images of {'x'.join(map(str, images.shape[1:]))}, the run was trained on "
+                         f"{'x'.join(map(str, shape))}")
+    names = [path] if len(images) == 1 else [f"{path}[{i}]" for i in range(len(images))]
+    return images, names, picture
+
+
+def _read_picture(path, shape):
+    import numpy as np
+
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise _UserError(f"{path}: reading pictures needs Pillow: pip install 'tinydl-cnn[app]'") from None
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise _UserError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
+    try:
+        with Image.open(path) as image:
+            if image.size != (shape[2], shape[1]):
+                raise _UserError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
+                                 f"{shape[2]}x{shape[1]}")
+            pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
+        raise _UserError(f"{path}: {reason}") from None
+    return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
+
+
+def _predict(args):
+    import numpy as np
+
+    from tinydl.data import ArrayDataset
+    from tinydl.train import predict
+    from tinydl.train.run import Run
+
+    run = Run.open(args.folder)
+    _set_threads(args)
+    net, note = run.trained_net()
+    if note:
+        _note(note)
+    s = run.settings
+    # Everything is read before anything is printed: a bad file among many is an error at once.
+    files = [_read_images(path, tuple(s["image_shape"])) for path in args.images]
+    for images, names, picture in files:
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise _UserError(f"{names[0]}: holds nan or infinity")
+        # The run's scale brings its own images to 0..1. Pictures have 0..255; floats are in 0..1 already if the run
+        # was trained on integers.
+        scale = 1 / 255 if picture else s["scale"]
+        if images.dtype.kind == "f" and s.get("images") == "uint8":
+            scale = 1.0
+        data = ArrayDataset(images, mean=s["mean"], std=s["std"], scale=scale)
+        logits = predict(net, data).astype(np.float64)
+        probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        for name, row in zip(names, probabilities, strict=True):
+            best = int(row.argmax())
+            print(f"{name}\t{s['class_names'][best]}\t{100 * row[best]:.1f}")
+    return 0
+
+
+def _summary(args):
+    import inspect
+
+    from tinydl import models
+    from tinydl.train.run import find_model
+
+    shape = None
+    if args.input_shape is not None:
+        try:
+            shape = tuple(int(n) for n in args.input_shape.lower().split("x"))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            raise _UserError(f"--input-shape {args.input_shape!r} is not of the form 3x32x32")
+    factory = find_model(args.model)
+    known = inspect.signature(factory).parameters
+    net = factory(in_channels=shape[0]) if shape and "in_channels" in known else factory()
+    shape = shape or getattr(models, "INPUT_SHAPES", {}).get(args.model)
+    try:
+        from tinydl.inspect import summary
+    except ImportError:
+        summary = None
+    if summary is not None and shape is not None:
+        result = summary(net, shape)
+        if result is not None:
+            _say(str(result))
+        return 0
+    width = max(len(name) for name, _ in net.named_parameters())
+    for name, parameter in net.named_parameters():
+        _say(f"{name:<{width}}  {'x'.join(map(str, parameter.shape)):>16}  {parameter.size:>12,}")
+    _say(f"{args.model}: {sum(p.size for p in net.parameters()):,} parameters")
+    return 0
+
+
+def _info(args):
+    from tinydl.config import show_config
+
+    show_config()
+    return 0
+
+
+# --- entry ---------------------------------------------------------------------------------------------------------
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Default: the program's arguments.
+
+    Returns
+    -------
+    int
+        The exit code; see the module's docstring.
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        return args.run(args)
+    except BrokenPipeError:
+        # The reader of our output went away (| head); that is no fault, and Python must not say so at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        _note("interrupted")
+        return 130
+    except (_UserError, ValueError, FloatingPointError, MemoryError, OSError) as error:
+        if os.environ.get("TINYDL_TRACEBACK"):
+            raise
+        fault = " ".join(str(error).split()) or "out of memory"
+        print(f"tinydl {args.command}: error: {fault}", file=sys.stderr, flush=True)
+        return 2 if isinstance(error, (_UserError, ValueError)) else 1

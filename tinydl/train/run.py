@@ -1,0 +1,287 @@
+"""A run on disk: what was asked for, what is built from it, and where its files are.
+
+Everything that `tinydl train` does apart from talking to the user; eval, predict and resume start from the same folder.
+"""
+
+import difflib
+import inspect
+import json
+import math
+import os
+import zlib
+
+import numpy as np
+
+from tinydl import config, models, optim, random
+from tinydl._files import atomic_write
+from tinydl._version import __version__
+from tinydl.data import DataError, load_cifar10, load_digits, load_fashion_mnist, load_mnist, load_npz
+from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
+from tinydl.train.evaluation import evaluation_mode
+
+__all__ = [
+    "DATA_NAMES", "OPTIMIZERS", "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "default_data_dir",
+    "find_model", "fingerprint", "load_data", "model_names", "recipe",
+]
+
+DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10")
+SCHEDULES = ("onecycle", "cosine", "step", "none")
+# Name on the command line: class name in tinydl.optim, default learning rate, further arguments.
+OPTIMIZERS = {
+    "sgd": ("SGD", 0.1, {"momentum": 0.9, "nesterov": True}),
+    "adam": ("Adam", 3e-3, {}),
+    "adamw": ("AdamW", 3e-3, {}),
+    "rmsprop": ("RMSprop", 1e-3, {}),
+}
+_RECIPES = {
+    "digits": {"model": "digits_cnn", "epochs": 15, "batch_size": 32},
+    "mnist": {"model": "mnist_cnn", "epochs": 2, "batch_size": 64},
+    "fashion-mnist": {"model": "mnist_cnn", "epochs": 5, "batch_size": 64},
+    "cifar10": {"model": "resnet20", "epochs": 20, "batch_size": 128},
+    "npz": {"model": "digits_cnn", "epochs": 20, "batch_size": 32},
+}
+
+
+class RunError(ValueError):
+    """A run that cannot be made or continued; one line with the value and the cure."""
+
+
+def recipe(data):
+    """Default settings for a data set: model, epochs, batch_size, optimizer, schedule, weight_decay."""
+    return {"optimizer": "sgd", "schedule": "onecycle", "weight_decay": 5e-4,
+            **_RECIPES[data if data in _RECIPES else "npz"]}
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+def default_data_dir():
+    """Where data sets are looked for: TINYDL_DATA, else tinydl's folder in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
+
+
+def load_data(name, folder=None, seed=0):
+    """(train, test) of a data set named as on the command line, or of an .npz file."""
+    if name == "digits":
+        return load_digits(seed=seed)
+    if name.endswith((".npz", ".NPZ")):
+        return load_npz(name, seed=seed)
+    readers = {"mnist": load_mnist, "fashion-mnist": load_fashion_mnist, "cifar10": load_cifar10}
+    if name not in readers:
+        raise RunError(f"unknown data {name!r}; choose {', '.join(DATA_NAMES)} or a file that ends in .npz")
+    return readers[name](default_data_dir() if folder is None else folder)
+
+
+def fingerprint(dataset):
+    """A checksum of images and labels, which tells a resumed run that its data have changed."""
+    crc = zlib.crc32(np.moveaxis(dataset.images, 1, -1).reshape(-1).view(np.uint8))
+    return zlib.crc32(dataset.labels.view(np.uint8), crc)
+
+
+# --- net and optimizer ---------------------------------------------------------------------------------------------
+
+def model_names():
+    """Names of the networks in `tinydl.models`."""
+    return [name for name in models.__all__ if name.islower() and inspect.isfunction(getattr(models, name))]
+
+
+def find_model(name):
+    """The function of `tinydl.models` that makes the network of a name; RunError when there is none."""
+    names = model_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        raise RunError(f"unknown model {name!r}; " + (f"did you mean {close[0]}? " if close else "")
+                       + f"There are {', '.join(names)}")
+    return getattr(models, name)
+
+
+def build_net(name, image_shape, n_classes, seed=0):
+    """A network of `tinydl.models` for images of a shape and a number of classes, with weights from `seed`.
+
+    Raises
+    ------
+    RunError
+        Unknown name, or a network that does not take such images or has another number of classes.
+    """
+    factory = find_model(name)
+    known = inspect.signature(factory).parameters
+    wanted = {"num_classes": n_classes, "in_channels": image_shape[0], "input_shape": tuple(image_shape)}
+    random.manual_seed(seed)
+    shape = "x".join(map(str, image_shape))
+    try:
+        net = factory(**{key: value for key, value in wanted.items() if key in known})
+        with evaluation_mode(net):
+            out = net(np.zeros((1, *image_shape), np.float32)).shape
+    except (ValueError, TypeError) as error:
+        raise RunError(f"model {name} does not take images of {shape}: {error}") from None
+    if out != (1, n_classes):
+        raise RunError(f"model {name} gives {out[-1]} outputs, the data have {n_classes} classes")
+    return net
+
+
+def build_optimizer(settings, net, steps_per_epoch):
+    """(optimizer, scheduler or None) as the settings of a run say."""
+    class_name, _, extra = OPTIMIZERS[settings["optimizer"]]
+    optimizer = getattr(optim, class_name)(net.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"],
+                                           **extra)
+    schedule, epochs = settings["schedule"], settings["epochs"]
+    if schedule == "onecycle":
+        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch)
+    if schedule == "cosine":
+        return optimizer, optim.CosineAnnealingLR(optimizer, epochs)
+    if schedule == "step":
+        return optimizer, optim.StepLR(optimizer, max(1, math.ceil(epochs / 3)))
+    return optimizer, None
+
+
+# --- the folder ----------------------------------------------------------------------------------------------------
+
+_REQUIRED = {
+    "data": str, "model": str, "epochs": int, "batch_size": int, "lr": (int, float), "optimizer": str, "schedule": str,
+    "weight_decay": (int, float), "drop_last": bool, "seed": int, "image_shape": list, "class_names": list,
+    "mean": list, "std": list, "scale": (int, float), "data_crc32": int,
+}
+
+
+class Run:
+    """A run folder.
+
+    Parameters
+    ----------
+    folder : str
+    settings : dict
+        Contents of config.json.
+    """
+
+    FILES = ("config.json", "history.csv", "weights.safetensors", "curves.png", "confusion.png", "filters.png",
+             "mistakes.png")
+
+    def __init__(self, folder, settings):
+        self.folder, self.settings = folder, settings
+
+    def path(self, name):
+        """Path of a file of the run."""
+        return os.path.join(self.folder, name)
+
+    @property
+    def checkpoint(self):
+        """Path of the checkpoint from which the run is continued."""
+        return self.path("checkpoint.safetensors")
+
+    @classmethod
+    def create(cls, settings, folder=None):
+        """Make a new run folder; an existing one is never used again.
+
+        Parameters
+        ----------
+        settings : dict
+        folder : str, optional
+            Must not exist, or be empty. Default: runs/<data>-<model>, with -2, -3, ... added until it is new.
+        """
+        if folder is None:
+            data = os.path.splitext(os.path.basename(settings["data"]))[0]
+            base = os.path.join("runs", f"{data}-{settings['model']}")
+            number = 1
+            while True:
+                folder = base if number == 1 else f"{base}-{number}"
+                try:
+                    os.makedirs(folder)
+                    break
+                except FileExistsError:
+                    number += 1
+                except OSError as error:
+                    raise RunError(f"{folder}: {error.strerror}") from None
+        else:
+            try:
+                os.makedirs(folder, exist_ok=True)
+                occupied = os.listdir(folder)
+            except OSError as error:
+                raise RunError(f"{folder}: cannot be the run folder ({error.strerror})") from None
+            if occupied:
+                raise RunError(f"{folder} exists and is not empty; choose another --out, or continue that run with "
+                               f"--resume {folder}")
+        run = cls(folder, settings)
+        run.write_config()
+        return run
+
+    def write_config(self):
+        """Write config.json."""
+        with atomic_write(self.path("config.json")) as file:
+            file.write((json.dumps(self.settings, indent=2) + "\n").encode())
+
+    @classmethod
+    def open(cls, folder):
+        """The run in an existing folder, its config.json checked."""
+        path = os.path.join(folder, "config.json")
+        if not os.path.isdir(folder):
+            raise RunError(f"{folder}: no such run folder")
+        try:
+            if os.path.getsize(path) > 10_000_000:
+                raise RunError(f"{path}: too large to be a run's configuration")
+            with open(path, encoding="utf-8") as file:
+                settings = json.load(file)
+        except FileNotFoundError:
+            raise RunError(f"{folder}: not a run folder, it has no config.json") from None
+        except OSError as error:
+            raise RunError(f"{path}: {error.strerror or error}") from None
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path}: not valid JSON ({error})") from None
+        if not isinstance(settings, dict):
+            raise RunError(f"{path}: holds no settings")
+        for key, kind in _REQUIRED.items():
+            if not isinstance(settings.get(key), kind) or (kind is int and isinstance(settings[key], bool)):
+                raise RunError(f"{path}: {key} is {settings.get(key)!r}, which no run of tinydl has")
+        if settings["optimizer"] not in OPTIMIZERS or settings["schedule"] not in SCHEDULES:
+            raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
+        return cls(folder, settings)
+
+    def build_net(self):
+        """The run's network with its first weights."""
+        s = self.settings
+        return build_net(s["model"], s["image_shape"], len(s["class_names"]), s["seed"])
+
+    def trained_net(self):
+        """(net, note): the network with the run's weights; the note says where they are from if not from the end."""
+        net = self.build_net()
+        weights = self.path("weights.safetensors")
+        if os.path.exists(weights):
+            load_weights(weights, net)
+            return net, None
+        if os.path.exists(self.checkpoint):
+            load_weights(self.checkpoint, net)
+            return net, "the run is not finished; these are the weights of its checkpoint"
+        raise RunError(f"{self.folder}: no weights there yet; train with: tinydl train --resume {self.folder}")
+
+    def restore(self, trainer):
+        """Load the run's checkpoint into a trainer; returns a note for the user.
+
+        A damaged checkpoint gives way to the one before it. Without any, the run begins anew, with the same bits.
+        """
+        try:
+            if not os.path.exists(self.checkpoint):
+                return "no checkpoint yet, starting from the beginning"
+            trainer.load(self.checkpoint)
+        except CheckpointError as error:
+            if not os.path.exists(previous_path(self.checkpoint)):
+                raise
+            trainer.load(previous_path(self.checkpoint))
+            return f"{error}; continuing from the checkpoint before it, after epoch {trainer.epoch}"
+        return f"continuing after epoch {trainer.epoch}" + (f", batch {trainer.batch}" if trainer.batch else "")
+
+    def load_data(self, folder=None):
+        """(train, test) of the run; refused when they are not the data it was begun with."""
+        train, test = load_data(self.settings["data"], self.settings.get("data_dir") if folder is None else folder,
+                                self.settings["seed"])
+        if fingerprint(train) != self.settings["data_crc32"]:
+            raise DataError(f"{train.name}: not the data that {self.folder} was begun with (another checksum)")
+        return train, test
+
+    @staticmethod
+    def describe(train, test):
+        """What config.json says about data and machine."""
+        return {
+            "image_shape": list(train.image_shape), "class_names": list(train.class_names), "mean": train.mean.tolist(),
+            "std": train.std.tolist(), "scale": train.scale, "images": str(train.images.dtype),
+            "n_train": len(train), "n_test": len(test), "data_crc32": fingerprint(train),
+            "tinydl": __version__, "numpy": np.__version__, "isa_level": config.isa.level,
+        }
