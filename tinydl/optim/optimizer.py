@@ -39,7 +39,7 @@ class Optimizer:
         hyper-parameters that are unknown, NaN, infinite or out of range.
     """
 
-    _slots = ()  # names of the arrays the state of a parameter may hold
+    _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold
 
     def __init__(self, params, defaults):
         self.defaults = dict(defaults)

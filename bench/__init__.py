@@ -1,0 +1,1 @@
+"""Benchmarks of tinydl: see README.md."""

@@ -1,0 +1,112 @@
+"""ONNX Runtime, inference only: the network as an ONNX graph with its batch norms, all graph optimisations on."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench.compare.protocol import arguments, serve  # noqa: E402 - the path comes first
+from bench.networks import walk  # noqa: E402
+
+
+class Peer:
+    name = "onnxruntime"
+
+    def __init__(self, args):
+        import onnxruntime
+
+        self.ort, self.threads = onnxruntime, args.threads
+
+    def version(self):
+        return self.ort.__version__
+
+    def _session(self, net):
+        options = self.ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = self.ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        model, n_params = _graph(net)
+        return self.ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"]), n_params
+
+    def build(self, net, size, mode):
+        if mode != "infer":
+            raise NotImplementedError("ONNX Runtime only infers")
+        session, n_params = self._session(net)
+        feed = {"x": walk.batch(net, size)[0]}
+        return lambda: session.run(None, feed)[0], n_params
+
+    def predictor(self, net):
+        session, _ = self._session(net)
+        x = walk.batch(net, 256)[0]
+        return lambda size: session.run(None, {"x": x[:size]})[0]
+
+
+class _Graph:
+    def __init__(self, net):
+        import numpy as np
+        from onnx import helper, numpy_helper
+
+        self.np, self.helper, self.numpy_helper = np, helper, numpy_helper
+        self.nodes, self.constants, self.count = [], [], 0
+        self.arrays = iter(walk.weights(net))
+
+    def constant(self, array):
+        name = f"c{len(self.constants)}"
+        self.constants.append(self.numpy_helper.from_array(self.np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, op, inputs, **attributes):
+        self.count += 1
+        name = f"t{self.count}"
+        self.nodes.append(self.helper.make_node(op, inputs, [name], **attributes))
+        return name
+
+    def run(self, layers, x, shape):
+        for layer in layers:
+            kind, before = layer[0], shape
+            if kind == "residual":
+                main, shape = self.run(layer[1], x, before)
+                short, _ = self.run(layer[2], x, before)
+                x = self.node("Relu", [self.node("Add", [main, short])])
+                continue
+            shape = walk._shape_after(layer, before)
+            rank = len(before) - 1
+            if kind == "conv":
+                _, _, window, stride, padding, bias = layer
+                inputs = [x, *(self.constant(next(self.arrays)) for _ in range(1 + bias))]
+                x = self.node("Conv", inputs, kernel_shape=[window] * rank, strides=[stride] * rank,
+                              pads=[padding] * (2 * rank))
+            elif kind == "bn":
+                gamma, beta = next(self.arrays), next(self.arrays)
+                inputs = [gamma, beta, self.np.zeros_like(gamma), self.np.ones_like(gamma)]
+                x = self.node("BatchNormalization", [x, *map(self.constant, inputs)], epsilon=1e-5)
+            elif kind == "relu":
+                x = self.node("Relu", [x])
+            elif kind == "maxpool":
+                x = self.node("MaxPool", [x], kernel_shape=[layer[1]] * rank, strides=[layer[1]] * rank)
+            elif kind == "gap":
+                x = self.node("Flatten", [self.node("GlobalAveragePool", [x])])
+            elif kind == "flatten":
+                x = self.node("Flatten", [x])
+            elif kind == "linear":
+                x = self.node("Gemm", [x, self.constant(next(self.arrays)), self.constant(next(self.arrays))], transB=1)
+        return x, shape
+
+
+def _graph(net):
+    from onnx import TensorProto, checker, helper
+
+    graph = _Graph(net)
+    out, _ = graph.run(net.layers, "x", net.shape)
+    graph.nodes[-1].output[0] = "logits"
+    made = helper.make_graph(
+        graph.nodes, net.name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *net.shape])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])], graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(model)
+    return model, sum(w.size for w in walk.weights(net))
+
+
+if __name__ == "__main__":
+    arguments_ = arguments()
+    serve(Peer, arguments_)

@@ -1,0 +1,69 @@
+"""tinydl as a peer among peers."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench.compare.protocol import arguments, serve  # noqa: E402 - the path comes first
+from bench.networks import walk  # noqa: E402
+
+
+class Peer:
+    name = "tinydl"
+
+    def __init__(self, args):
+        import tinydl
+
+        self.td = tinydl
+        tinydl.set_num_threads(args.threads)
+
+    def version(self):
+        return f"{self.td.__version__} ({self.td.show_config(print_it=False)['isa_level']})"
+
+    def build(self, net, size, mode):
+        from tinydl import layout, models, nn, optim
+
+        td = self.td
+        model = getattr(models, net.name)()
+        params = list(model.parameters())
+        for p, w in zip(params, walk.weights(net), strict=True):
+            p.data[...] = w
+        x, y = walk.batch(net, size)
+        x = layout.channels_last(x)  # as the batch gather delivers it
+        if mode == "infer":
+            model.eval()
+
+            def predict():
+                with td.no_grad():
+                    return model(x).numpy()
+
+            return predict, sum(p.size for p in params)
+        model.train()
+        optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()
+
+        def step():
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        return step, sum(p.size for p in params)
+
+    def predictor(self, net):
+        from tinydl import layout, models
+
+        model = getattr(models, net.name)().eval()
+        x = layout.channels_last(walk.batch(net, 256)[0])
+
+        def run(size):
+            with self.td.no_grad():
+                return model(x[:size]).numpy()
+
+        return run
+
+
+if __name__ == "__main__":
+    arguments_ = arguments()
+    serve(Peer, arguments_)
