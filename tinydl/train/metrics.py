@@ -59,7 +59,7 @@ def confusion_matrix(labels, predictions, n_classes=None):
         raise ValueError(f"labels and predictions must be of one length, got shapes {labels.shape} and "
                          f"{predicted.shape}")
     if n_classes is None:
-        n_classes = int(max(labels.max(initial=-1), predicted.max(initial=-1))) + 1
+        n_classes = 1 + max(int(labels.max()), int(predicted.max())) if labels.size else 0
     for what, values in (("label", labels), ("prediction", predicted)):
         bad = np.flatnonzero((values < 0) | (values >= n_classes))
         if bad.size:
