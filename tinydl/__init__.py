@@ -1,0 +1,38 @@
+"""tinydl trains small convolutional networks fast on a multicore CPU.
+
+    import tinydl as td
+
+    net = td.nn.Sequential(td.nn.Flatten(), td.nn.Linear(784, 10))
+    opt = td.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    loss_fn = td.nn.CrossEntropyLoss()
+    opt.zero_grad(); loss = loss_fn(net(x), y); loss.backward(); opt.step()
+"""
+
+import importlib
+
+from tinydl import nn, ops
+from tinydl._version import __version__
+from tinydl.config import enable_grad, get_num_threads, is_grad_enabled, no_grad, set_num_threads, show_config
+from tinydl.function import Function
+from tinydl.random import manual_seed
+from tinydl.tensor import Parameter, Tensor, tensor
+
+_LAZY = ("data", "inspect", "interop", "models", "optim", "testing", "train")
+
+__all__ = [
+    "Function", "Parameter", "Tensor", "__version__", "data", "enable_grad", "get_num_threads", "inspect", "interop",
+    "is_grad_enabled", "manual_seed", "models", "nn", "no_grad", "ops", "optim", "penalty", "set_num_threads",
+    "show_config", "tensor", "testing", "train",
+]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"tinydl.{name}")
+    if name == "penalty":
+        return importlib.import_module("tinydl.optim").penalty
+    raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

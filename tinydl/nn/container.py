@@ -1,0 +1,104 @@
+"""Containers: modules in a row, modules in a list."""
+
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input
+from tinydl.tensor import Parameter, Tensor
+
+__all__ = ["ModuleList", "Sequential"]
+
+
+def _checked(module, where):
+    if not isinstance(module, Module):
+        hint = f"; write {module.__name__}() to make one" if isinstance(module, type) else ""
+        raise TypeError(f"{where} holds modules, got {module!r}{hint}")
+    return module
+
+
+class _Indexed(Module):
+    """Modules under the names '0', '1', ... (or given ones), indexed like a list."""
+
+    def __len__(self):
+        return sum(1 for _ in self.named_children())
+
+    def __iter__(self):
+        return iter(list(self.children()))
+
+    def __getitem__(self, index):
+        modules = list(self.children())
+        if isinstance(index, slice):
+            return type(self)(*modules[index]) if isinstance(self, Sequential) else type(self)(modules[index])
+        return modules[index]
+
+    def __setitem__(self, index, module):
+        names = [name for name, _ in self.named_children()]
+        setattr(self, names[index], _checked(module, type(self).__name__))
+
+    def append(self, module):
+        """Add a module at the end; returns the container."""
+        setattr(self, str(len(self)), _checked(module, type(self).__name__))
+        return self
+
+    def extend(self, modules):
+        """Add modules at the end; returns the container."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class Sequential(_Indexed):
+    """Modules in a row: y = f_n(... f_2(f_1(x))).
+
+    Parameters
+    ----------
+    *modules : Module, or one dict
+        The modules in order, named '0', '1', ...; or one dict of names and modules.
+
+    Notes
+    -----
+    A plain array is converted to the type of the first parameter.
+    """
+
+    def __init__(self, *modules):
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            for name, module in modules[0].items():
+                if hasattr(self, name) or "." in name or not name:
+                    raise ValueError(f"{name!r} cannot name a module of Sequential")
+                setattr(self, name, _checked(module, "Sequential"))
+        else:
+            for k, module in enumerate(modules):
+                setattr(self, str(k), _checked(module, "Sequential"))
+
+    def forward(self, x):
+        """Pass `x` through the modules in order."""
+        if not isinstance(x, Tensor):
+            x = self._converted(x)
+        for module in list(self.__dict__.values()):
+            if isinstance(module, Module):
+                x = module(x)
+        return x
+
+    def _converted(self, x):
+        for parameter in self.parameters():
+            return as_input(x, parameter.dtype)
+        return as_input(x)
+
+
+class ModuleList(_Indexed):
+    """A list of modules that `parameters()` and `state_dict()` see; it has no forward of its own.
+
+    Parameters
+    ----------
+    modules : iterable of Module
+    """
+
+    def __init__(self, modules=()):
+        if isinstance(modules, (Module, Parameter)):
+            raise TypeError("ModuleList takes a list of modules; write ModuleList([module])")
+        self.extend(modules)
+
+    def insert(self, index, module):
+        """Put a module before position `index`."""
+        modules = list(self.children())
+        modules.insert(index, _checked(module, "ModuleList"))
+        for k, each in enumerate(modules):
+            setattr(self, str(k), each)

@@ -1,0 +1,149 @@
+"""Convolutions."""
+
+import math
+
+import numpy as np
+
+from tinydl import ops
+from tinydl.nn import init
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input, integers
+from tinydl.tensor import Parameter
+
+__all__ = ["Conv1d", "Conv2d"]
+
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class _Conv(Module):
+    """What Conv1d and Conv2d share."""
+
+    _n = 0
+    _op: object = None
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
+                 padding_mode="zeros"):
+        n = self._n
+        (self.in_channels,) = integers(in_channels, 1, "in_channels", 1)
+        (self.out_channels,) = integers(out_channels, 1, "out_channels", 1)
+        (self.groups,) = integers(groups, 1, "groups", 1)
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
+                             f"{out_channels} channels")
+        self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
+        self.stride = integers(stride, n, "stride", 1)
+        self.dilation = integers(dilation, n, "dilation", 1)
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
+            self.padding = padding if padding == "same" else (0,) * n
+        else:
+            self.padding = integers(padding, n, "padding", 0)
+        if padding_mode not in _PADDING_MODES:
+            raise ValueError(f"padding_mode must be one of {', '.join(map(repr, _PADDING_MODES))}, got {padding_mode!r}")
+        self.padding_mode = padding_mode
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        if math.prod(shape) >= 2**40:
+            raise ValueError(f"a weight of shape {shape} is too large")
+        self.weight = Parameter(np.empty(shape, np.float32))
+        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw new initial values."""
+        init.default_(self.weight, self.bias, math.prod(self.weight.shape[1:]))
+
+    def forward(self, x):
+        """Slide the filters over the input."""
+        x = as_input(x, self.weight.dtype)
+        padding = self.padding
+        if padding == "same" or self.padding_mode != "zeros":
+            x, padding = self._padded(x)
+        return type(self)._op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _padded(self, x):
+        """Input and padding for the operation: what it cannot do itself (one-sided, not zeros) is put around x here."""
+        if x.ndim != self._n + 2:
+            return x, (0,) * self._n  # the operation says what it takes
+        if self.padding == "same":
+            widths = []
+            for size, k, s, d in zip(x.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True):
+                total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
+                widths.append((total // 2, total - total // 2))
+        else:
+            widths = [(p, p) for p in self.padding]
+        if self.padding_mode == "zeros" and all(before == after for before, after in widths):
+            return x, tuple(before for before, _ in widths)
+        flat = [width for pair in reversed(widths) for width in pair]
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        return ops.pad(x, flat, mode), (0,) * self._n
+
+    def extra_repr(self):
+        """The geometry, what differs from the default only."""
+        n = self._n
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding != (0,) * n:
+            text += f", padding={self.padding!r}"
+        if self.dilation != (1,) * n:
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text
+
+
+class Conv2d(_Conv):
+    """2-D convolution: y[n,o,p,q] = b[o] + sum over c,i,j of w[o,c,i,j] x[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW].
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : int or pair
+    stride : int or pair
+    padding : int, pair, 'same' or 'valid'
+        'same' gives ceil(H / SH) x ceil(W / SW) outputs, also with a stride; an odd rest goes to the right and below.
+    dilation : int or pair
+    groups : int
+        Channels are split into so many separate convolutions; in_channels makes it depthwise.
+    bias : bool
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, KH, KW)
+        Uniform in +-1/sqrt(fan_in) at the start, fan_in = in_channels / groups * KH * KW.
+    bias : Parameter of shape (out_channels,), or None
+        Likewise.
+    """
+
+    _n = 2
+    _op = staticmethod(ops.conv2d)
+
+
+class Conv1d(_Conv):
+    """1-D convolution: y[n,o,q] = b[o] + sum over c,j of w[o,c,j] x[n,c,q*S-P+j*D].
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, dilation : int
+    padding : int, 'same' or 'valid'
+        'same' gives ceil(L / S) outputs, also with a stride; an odd rest goes to the right.
+    groups : int
+        Channels are split into so many separate convolutions; in_channels makes it depthwise.
+    bias : bool
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, K)
+        Uniform in +-1/sqrt(fan_in) at the start, fan_in = in_channels / groups * K.
+    bias : Parameter of shape (out_channels,), or None
+        Likewise.
+    """
+
+    _n = 1
+    _op = staticmethod(ops.conv1d)

@@ -1,0 +1,170 @@
+"""Initial values of parameters. Every function fills its tensor in place and returns it.
+
+fan_in is the number of inputs one output sums over, fan_out the number of outputs one input feeds: for a weight of
+shape (O, C, *window), fan_in = C * prod(window) and fan_out = O * prod(window).
+"""
+
+import math
+
+import numpy as np
+
+from tinydl import random
+from tinydl.tensor import Tensor
+
+__all__ = [
+    "calculate_gain", "constant_", "default_", "dirac_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
+    "orthogonal_", "scale_", "small_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+]
+
+
+def _generator():
+    return random.generator(random.next_key())
+
+
+def _fill(tensor, values):
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"initialisation fills a Tensor or Parameter, got {type(tensor).__name__}")
+    tensor.data[...] = values
+    return tensor
+
+
+def _shape(tensor):
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"initialisation fills a Tensor or Parameter, got {type(tensor).__name__}")
+    return tensor.shape
+
+
+def _fans(tensor):
+    shape = _shape(tensor)
+    if len(shape) < 2:
+        raise ValueError(f"fan_in and fan_out need a weight with at least 2 axes, got shape {shape}")
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
+
+
+def calculate_gain(nonlinearity, param=None):
+    """The factor that keeps the variance through an activation.
+
+    1 for 'linear', 'conv1d', 'conv2d' and 'sigmoid', 5/3 for 'tanh', sqrt(2) for 'relu', sqrt(2 / (1 + slope^2)) for
+    'leaky_relu' (`param` is the slope, default 0.01), 3/4 for 'selu'.
+    """
+    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2),
+             "selu": 0.75}
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in gains:
+        raise ValueError(f"no gain for {nonlinearity!r}; known: {', '.join([*gains, 'leaky_relu'])}")
+    return gains[nonlinearity]
+
+
+def uniform_(tensor, a=0.0, b=1.0):
+    """Uniform in [a, b)."""
+    return _fill(tensor, _generator().uniform(a, b, _shape(tensor)))
+
+
+def normal_(tensor, mean=0.0, std=1.0):
+    """Normal with the given mean and standard deviation."""
+    return _fill(tensor, _generator().normal(mean, std, _shape(tensor)))
+
+
+def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
+    """Normal, drawn again where a value falls outside [a, b]."""
+    if not a < b:
+        raise ValueError(f"the interval [{a}, {b}] is empty")
+    generator = _generator()
+    values = generator.normal(mean, std, _shape(tensor))
+    for _ in range(1000):
+        outside = ~((values >= a) & (values <= b))
+        n = int(outside.sum())
+        if not n:
+            return _fill(tensor, values)
+        values[outside] = generator.normal(mean, std, n)
+    raise ValueError(f"a normal with mean {mean} and standard deviation {std} hardly ever falls in [{a}, {b}]")
+
+
+def constant_(tensor, value):
+    """Every entry `value`."""
+    return _fill(tensor, value)
+
+
+def zeros_(tensor):
+    """Every entry 0."""
+    return _fill(tensor, 0)
+
+
+def ones_(tensor):
+    """Every entry 1."""
+    return _fill(tensor, 1)
+
+
+def xavier_uniform_(tensor, gain=1.0):
+    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    bound = gain * math.sqrt(6 / sum(_fans(tensor)))
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor, gain=1.0):
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
+
+
+def _kaiming_std(tensor, a, mode, nonlinearity):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
+
+
+def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky ReLU."""
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    """Normal with standard deviation gain / sqrt(fan) (He et al., 2015); `a` is the slope of a leaky ReLU."""
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+
+
+def orthogonal_(tensor, gain=1.0):
+    """Rows (or columns, where there are fewer) orthonormal times `gain`, axes after the first flattened.
+
+    QR factorisation of a normal matrix, signs fixed by the diagonal of R so that the result is uniform (Saxe et al.,
+    2013).
+    """
+    shape = _shape(tensor)
+    if len(shape) < 2:
+        raise ValueError(f"an orthogonal matrix needs at least 2 axes, got shape {shape}")
+    rows, columns = shape[0], math.prod(shape[1:])
+    q, r = np.linalg.qr(_generator().normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
+
+
+def dirac_(tensor):
+    """The filter that copies its input: 1 at the window's centre of channel (k, k), 0 elsewhere."""
+    shape = _shape(tensor)
+    if len(shape) < 3:
+        raise ValueError(f"dirac_ needs a convolution weight (O, C, *window), got shape {shape}")
+    values = np.zeros(shape)
+    centre = tuple(k // 2 for k in shape[2:])
+    for k in range(min(shape[:2])):
+        values[(k, k, *centre)] = 1
+    return _fill(tensor, values)
+
+
+def small_(tensor, scale=0.01):
+    """Normal with standard deviation scale / sqrt(fan_in): near zero, so that a residual block starts as the identity."""
+    return normal_(tensor, 0.0, scale / math.sqrt(_fans(tensor)[0]))
+
+
+def scale_(tensor, factor):
+    """Multiply the present values by `factor`."""
+    return _fill(tensor, tensor.data * factor)
+
+
+def default_(weight, bias, fan_in):
+    """What layers start with: weight and bias uniform in +-1/sqrt(fan_in)."""
+    bound = 1 / math.sqrt(fan_in)
+    uniform_(weight, -bound, bound)
+    if bias is not None:
+        uniform_(bias, -bound, bound)

@@ -1,0 +1,78 @@
+"""Fully connected layers."""
+
+import numpy as np
+
+from tinydl import ops
+from tinydl.nn import init
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input, integers
+from tinydl.tensor import Parameter
+
+__all__ = ["Identity", "Linear"]
+
+
+class Linear(Module):
+    """Fully connected layer: y = x W' + b.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Lengths of the last axis of x and y.
+    bias : bool
+        Whether to add b.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_features, in_features)
+        Uniform in +-1/sqrt(in_features) at the start.
+    bias : Parameter of shape (out_features,), or None
+        Likewise.
+    """
+
+    def __init__(self, in_features, out_features, bias=True):
+        (self.in_features,) = integers(in_features, 1, "in_features", 1)
+        (self.out_features,) = integers(out_features, 1, "out_features", 1)
+        self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
+        self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw new initial values."""
+        init.default_(self.weight, self.bias, self.in_features)
+
+    def forward(self, x):
+        """(..., in_features) to (..., out_features)."""
+        x = as_input(x, self.weight.dtype)
+        shape = x.shape
+        if not shape or shape[-1] != self.in_features:
+            self._refuse(shape)
+        if len(shape) == 2:
+            return ops.linear(x, self.weight, self.bias)
+        y = ops.linear(x.reshape((-1, self.in_features)), self.weight, self.bias)
+        return y.reshape((*shape[:-1], self.out_features))
+
+    def _refuse(self, shape):
+        message = f"Linear takes (..., {self.in_features}), got shape {tuple(shape)}; "
+        flat = int(np.prod(shape[1:]))
+        if len(shape) > 2 and flat == self.in_features:
+            raise ValueError(message + "put nn.Flatten() before it")
+        if len(shape) > 2:
+            raise ValueError(message + f"after nn.Flatten() this input would need Linear({flat}, {self.out_features})")
+        if shape:
+            message += f"this input would need Linear({shape[-1]}, {self.out_features})"
+        raise ValueError(message)
+
+    def extra_repr(self):
+        """Sizes."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Identity(Module):
+    """y = x; arguments of the constructor are ignored, so that it can stand in for any layer."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def forward(self, x):
+        """Return the input."""
+        return as_input(x)

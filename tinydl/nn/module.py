@@ -1,0 +1,338 @@
+"""Module: a container of parameters, buffers and other modules, with a `forward`."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.tensor import Parameter, Tensor
+
+__all__ = ["Module"]
+
+IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+
+class Module:
+    """Base class of layers and networks.
+
+    A subclass assigns parameters (`Parameter`), buffers (`register_buffer`) and modules as attributes and defines
+    `forward`. Attributes are found where Python keeps them, so access costs nothing extra::
+
+        class Net(nn.Module):
+            def __init__(self):
+                self.conv = nn.Conv2d(1, 8, 3)
+                self.fc = nn.Linear(8 * 26 * 26, 10)
+
+            def forward(self, x):
+                return self.fc(ops.relu(self.conv(x)).flatten(1))
+
+    Attributes
+    ----------
+    training : bool
+        True in training mode: batch norm uses the statistics of the batch, dropout drops.
+
+    Notes
+    -----
+    One Parameter (or module) may be an attribute in any number of places. It appears once in `parameters()` and once
+    in the state dict, under its first name; its gradient is the sum over the places.
+    """
+
+    training = True
+    _buffer_names: tuple = ()
+    _forward_hooks: tuple = ()
+
+    def forward(self, *args, **kwargs):
+        """Compute the module's result; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(); write one that takes the input and "
+                                  "returns the output")
+
+    def __call__(self, *args, **kwargs):
+        if self._forward_hooks:
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name, value):
+        # A list of layers in an attribute would silently stay untrained: no walk over the module finds it.
+        if type(value) in (list, tuple) and any(isinstance(item, (Module, Parameter)) for item in value):
+            raise TypeError(f"{type(self).__name__}.{name}: a plain {type(value).__name__} hides its modules and "
+                            "parameters from parameters() and state_dict(); use nn.ModuleList or nn.Sequential, or one "
+                            "attribute per parameter")
+        object.__setattr__(self, name, value)
+
+    # --- what the module holds -------------------------------------------------------------------------------------
+
+    def register_buffer(self, name, array):
+        """Make `array` part of the state that is saved but not trained (running statistics, for example).
+
+        Parameters
+        ----------
+        name : str
+            Attribute under which the module finds it.
+        array : array_like or None
+            Its value; None removes it from the state.
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"a buffer's name must be an identifier, got {name!r}")
+        if name not in self._buffer_names and hasattr(self, name):
+            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
+        if name not in self._buffer_names:
+            self._buffer_names = (*self._buffer_names, name)
+        setattr(self, name, None if array is None else np.asarray(array.data if isinstance(array, Tensor) else array))
+
+    def _own(self, kind):
+        return [(name, value) for name, value in self.__dict__.items() if isinstance(value, kind)]
+
+    def _own_buffers(self):
+        buffers = ((name, self.__dict__[name]) for name in self._buffer_names)
+        return [(name, value) for name, value in buffers if value is not None]
+
+    def named_children(self):
+        """Pairs (name, module) of the direct sub-modules."""
+        yield from self._own(Module)
+
+    def children(self):
+        """The direct sub-modules."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_modules(self, prefix="", remove_duplicate=True, _seen=None):
+        """Pairs (dotted name, module) of this module and all below it, each module once."""
+        seen = set() if _seen is None else _seen
+        if remove_duplicate:
+            if id(self) in seen:
+                return
+            seen.add(id(self))
+        yield prefix, self
+        for name, module in self.named_children():
+            yield from module.named_modules(f"{prefix}.{name}" if prefix else name, remove_duplicate, seen)
+
+    def modules(self):
+        """This module and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def _walk(self, own, prefix, remove_duplicate):
+        seen = set()
+        for path, module in self.named_modules(prefix, remove_duplicate):
+            for name, value in own(module):
+                if remove_duplicate:
+                    if id(value) in seen:
+                        continue
+                    seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self, prefix="", remove_duplicate=True):
+        """Pairs (dotted name, Parameter); a shared parameter once, under its first name.
+
+        Parameters
+        ----------
+        prefix : str
+            Put in front of every name.
+        remove_duplicate : bool
+            False lists a shared parameter under each of its names.
+        """
+        return self._walk(lambda module: module._own(Parameter), prefix, remove_duplicate)
+
+    def parameters(self):
+        """The Parameters of this module and all below it, each once."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def named_buffers(self, prefix="", remove_duplicate=True):
+        """Pairs (dotted name, ndarray) of the buffers."""
+        return self._walk(Module._own_buffers, prefix, remove_duplicate)
+
+    def buffers(self):
+        """The buffers of this module and all below it, each once."""
+        for _, array in self.named_buffers():
+            yield array
+
+    # --- modes -----------------------------------------------------------------------------------------------------
+
+    def train(self, mode=True):
+        """Set training mode (or, with False, evaluation mode) here and below; returns the module."""
+        if not isinstance(mode, (bool, np.bool_)):
+            raise TypeError(f"train() takes True or False, got {mode!r}")
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self):
+        """Set evaluation mode here and below; returns the module."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Set the gradient of every parameter to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad=True):
+        """Freeze (False) or unfreeze every parameter; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = bool(requires_grad)
+            if not requires_grad:
+                parameter.grad = None
+        return self
+
+    def apply(self, function):
+        """Call `function(module)` on every module below and then on this one; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def to(self, dtype):
+        """Convert parameters and floating buffers to float32 or float64 in place; returns the module."""
+        dtype = np.dtype(dtype)
+        if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise TypeError(f"a module computes in float32 or float64, got {dtype}")
+        for parameter in self.parameters():
+            parameter.data = layout.parameter_like(parameter.data, dtype)
+            parameter.grad = None
+        for module in self.modules():
+            for name, array in module._own_buffers():
+                if array.dtype.kind == "f":
+                    setattr(module, name, array.astype(dtype))
+        return self
+
+    def float(self):
+        """Convert to float32 in place; returns the module."""
+        return self.to(np.float32)
+
+    def double(self):
+        """Convert to float64 in place; returns the module."""
+        return self.to(np.float64)
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    def state_dict(self):
+        """The state as a dict of names and arrays: parameters and buffers, PyTorch's names.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Copies in logical C order, so later training does not change them. A shared parameter is one entry.
+        """
+        state = {}
+        seen = set()
+        for path, module in self.named_modules():
+            for name, value in module._own(Parameter) + module._own_buffers():
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    array = value.data if isinstance(value, Parameter) else value
+                    state[f"{path}.{name}" if path else name] = np.array(array, order="C")
+        return state
+
+    def load_state_dict(self, state_dict, strict=True):
+        """Copy a state into the parameters and buffers.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array_like
+            What `state_dict` gave. A parameter that is shared here may stand under any (or all) of its names.
+        strict : bool
+            False ignores missing and unexpected names; a wrong shape is an error always.
+
+        Returns
+        -------
+        (missing_keys, unexpected_keys)
+
+        Raises
+        ------
+        ValueError
+            Naming every missing, unexpected and mis-shaped key at once. Nothing has been changed then.
+        """
+        places = {}  # id of the target -> [target, its names]
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, value in module._own(Parameter) + module._own_buffers():
+                places.setdefault(id(value), [value, []])[1].append(f"{path}.{name}" if path else name)
+        known = {name for _, names in places.values() for name in names}
+        missing, faults, writes = [], [], []
+        for target, names in places.values():
+            present = [name for name in names if name in state_dict]
+            if not present:
+                missing.append(names[0])
+                continue
+            array = target.data if isinstance(target, Parameter) else target
+            values = [_as_array(state_dict[name]) for name in present]
+            for name, value in zip(present, values, strict=True):
+                if value.shape != array.shape:
+                    faults.append(f"{name} has shape {value.shape}, the module needs {array.shape}")
+                elif value.dtype.kind not in "fiub":
+                    faults.append(f"{name} holds {value.dtype}, the module needs {array.dtype}")
+                elif name != present[0] and not np.array_equal(value, values[0], equal_nan=value.dtype.kind == "f"):
+                    faults.append(f"{name} and {present[0]} are one shared parameter here but differ")
+            writes.append((target, values[0]))
+        unexpected = [name for name in state_dict if name not in known]
+        if strict:
+            if missing:
+                faults.insert(0, "missing: " + ", ".join(missing))
+            if unexpected:
+                faults.insert(1 if missing else 0, "unexpected: " + ", ".join(map(str, unexpected)))
+        if faults:
+            raise ValueError(f"the state does not fit {type(self).__name__}; " + "; ".join(faults))
+        for target, value in writes:
+            array = target.data if isinstance(target, Parameter) else target
+            array[...] = value
+        return IncompatibleKeys(missing, unexpected)
+
+    # --- hooks -----------------------------------------------------------------------------------------------------
+
+    def register_forward_hook(self, hook):
+        """Call `hook(module, inputs, output)` after every forward pass; a result that is not None replaces the output.
+
+        Returns
+        -------
+        handle
+            `handle.remove()` takes the hook away.
+        """
+        self._forward_hooks = (*self._forward_hooks, hook)
+        return _HookHandle(self, hook)
+
+    def _call_with_hooks(self, args, kwargs):
+        output = self.forward(*args, **kwargs)
+        for hook in self._forward_hooks:
+            replaced = hook(self, args, output)
+            if replaced is not None:
+                output = replaced
+        return output
+
+    # --- display ---------------------------------------------------------------------------------------------------
+
+    def extra_repr(self):
+        """The arguments to print between the parentheses of `repr`."""
+        return ""
+
+    def __repr__(self):
+        lines = []
+        for name, module in self.named_children():
+            lines.append(f"  ({name}): " + repr(module).replace("\n", "\n  "))
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
+
+
+class _HookHandle:
+    """Removes one hook."""
+
+    def __init__(self, module, hook):
+        self._module, self._hook = module, hook
+
+    def remove(self):
+        """Take the hook away; a second call does nothing."""
+        hooks = list(self._module._forward_hooks)
+        if self._hook in hooks:
+            hooks.remove(self._hook)
+        self._module._forward_hooks = tuple(hooks)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+        return False
+
+
+def _as_array(value):
+    if isinstance(value, Tensor):
+        return value.data
+    return np.asarray(value)

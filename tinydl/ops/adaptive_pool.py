@@ -1,0 +1,150 @@
+"""Pooling to a given output size; window i runs from floor(i H / P) to ceil((i + 1) H / P)."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._kernels import get_num_threads, pool
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
+]
+
+
+class AdaptiveAvgPool(Function):
+    """y = mean over each window; dx gets dy / (entries of the window) from every window it is in."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.save_for_backward(x.shape)
+        y = layout.empty(shape, x.dtype)
+        pool.adaptive_avg_pool_forward(layout.channels_last(x), y, get_num_threads())
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
+        pool.adaptive_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
+        return dx, None
+
+
+class AdaptiveMaxPool(Function):
+    """y = max over each window; the first maximum gets the gradient."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        y = layout.empty(shape, x.dtype)
+        argmax = layout.empty(shape, np.int32)
+        pool.adaptive_max_pool_forward(layout.channels_last(x), y, argmax, get_num_threads())
+        ctx.save_for_backward(argmax, x.shape)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        argmax, shape = ctx.saved_tensors
+        dx = layout.empty(shape, dy.dtype)
+        pool.adaptive_max_pool_backward(layout.channels_last(dy), argmax, dx, get_num_threads())
+        return dx, None
+
+
+class GlobalAvgPool(Function):
+    """y[n,c] = mean over all positions; dx = dy / (number of positions)."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.save_for_backward(x.shape)
+        y = layout.empty(shape, x.dtype)
+        pool.global_avg_pool_forward(layout.channels_last(x), None, None, False, y, get_num_threads())
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
+        pool.global_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
+        return dx, None
+
+
+def _arguments(x, n, output_size, name):
+    x = as_tensor(x)
+    need_float(x, name)
+    need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    spatial = x.shape[2:]
+    if not all(spatial):
+        raise ValueError(f"{name} needs at least one position to pool, got shape {x.shape}")
+    if isinstance(output_size, (tuple, list)):
+        output_size = tuple(have if want is None else want for want, have in zip(output_size, spatial, strict=False))
+    size = integers(output_size, n, "output_size", 1)
+    return x, (*x.shape[:2], *size)
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """The mean of each of P x Q windows.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    output_size : int or pair
+        (P, Q); None in the pair keeps that length.
+
+    Returns
+    -------
+    Tensor, shape (N, C, P, Q)
+    """
+    x, shape = _arguments(x, 2, output_size, "adaptive_avg_pool2d")
+    return (GlobalAvgPool if shape[2:] == (1, 1) else AdaptiveAvgPool).apply(x, shape)
+
+
+def adaptive_avg_pool1d(x, output_size):
+    """The mean of each of Q windows of (N, C, L); see `adaptive_avg_pool2d`."""
+    x, shape = _arguments(x, 1, output_size, "adaptive_avg_pool1d")
+    return (GlobalAvgPool if shape[2:] == (1,) else AdaptiveAvgPool).apply(x, shape)
+
+
+def adaptive_max_pool2d(x, output_size):
+    """The maximum of each of P x Q windows; the first one gets the gradient.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    output_size : int or pair
+        (P, Q); None in the pair keeps that length.
+
+    Returns
+    -------
+    Tensor, shape (N, C, P, Q)
+    """
+    return AdaptiveMaxPool.apply(*_arguments(x, 2, output_size, "adaptive_max_pool2d"))
+
+
+def adaptive_max_pool1d(x, output_size):
+    """The maximum of each of Q windows of (N, C, L); see `adaptive_max_pool2d`."""
+    return AdaptiveMaxPool.apply(*_arguments(x, 1, output_size, "adaptive_max_pool1d"))
+
+
+def global_avg_pool(x):
+    """The mean over all positions.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W) or (N, C, L)
+
+    Returns
+    -------
+    Tensor, shape (N, C)
+    """
+    x = as_tensor(x)
+    need_float(x, "global_avg_pool")
+    need_rank(x.shape, (3, 4), "global_avg_pool", "(N, C, L) or (N, C, H, W)")
+    if not all(x.shape[2:]):
+        raise ValueError(f"global_avg_pool needs at least one position to pool, got shape {x.shape}")
+    return GlobalAvgPool.apply(x, x.shape[:2])

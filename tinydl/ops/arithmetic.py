@@ -1,0 +1,187 @@
+"""Subtraction, product, quotient, sign and power, with NumPy's broadcasting.
+
+An operand that was repeated gets the sum of the gradients of its copies.
+"""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops.broadcast import operands, result, unbroadcast
+from tinydl.tensor import Tensor
+
+__all__ = ["div", "mul", "neg", "power", "sub"]
+
+
+class Sub(Function):
+    """z = x - y; dx = dz, dy = -dz."""
+
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(_Like(x), _Like(y))
+        return result(np.subtract, x, y)
+
+    @staticmethod
+    def backward(ctx, dz):
+        x, y = ctx.saved_tensors
+        need_x, need_y = ctx.needs_input_grad
+        return (unbroadcast(dz, x) if need_x else None,
+                unbroadcast(np.negative(dz, out=layout.empty_like(dz)), y) if need_y else None)
+
+
+class Mul(Function):
+    """z = x y; dx = y dz, dy = x dz."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return result(np.multiply, x, y)
+
+    @staticmethod
+    def backward(ctx, dz):
+        x, y = ctx.saved_tensors
+        need_x, need_y = ctx.needs_input_grad
+        return (unbroadcast(result(np.multiply, dz, y), x) if need_x else None,
+                unbroadcast(result(np.multiply, dz, x), y) if need_y else None)
+
+
+class Div(Function):
+    """z = x / y; dx = dz / y, dy = -z dz / y."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, y):
+        z = result(np.true_divide, x, y)
+        ctx.save_for_backward(_Like(x), y, z if ctx.needs_input_grad[1] else None)
+        return z
+
+    @staticmethod
+    def backward(ctx, dz):
+        x, y, z = ctx.saved_tensors
+        need_x, need_y = ctx.needs_input_grad
+        dx = result(np.true_divide, dz, y)
+        dy = unbroadcast(-result(np.multiply, dx, z), y) if need_y else None
+        return unbroadcast(dx, x) if need_x else None, dy
+
+
+class Neg(Function):
+    """y = -x; dx = -dy."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x):
+        return np.negative(x, out=layout.empty_like(x))
+
+    @staticmethod
+    def backward(ctx, dy):
+        return np.negative(dy, out=layout.empty_like(dy))
+
+
+class Power(Function):
+    """z = x^y; dx = y x^(y-1) dz (0 where y = 0), dy = x^y log(x) dz (0 where x = 0 and y >= 0)."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, y):
+        if not y.ndim and y == 2:
+            z = result(np.multiply, x, x)
+        else:
+            z = result(np.power, x, y)
+        ctx.save_for_backward(x, y, z if ctx.needs_input_grad[1] else None)
+        return z
+
+    @staticmethod
+    def backward(ctx, dz):
+        x, y, z = ctx.saved_tensors
+        dx = dy = None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if ctx.needs_input_grad[0]:
+                if not y.ndim and y == 2:
+                    slope = np.asarray(x + x)
+                elif not y.ndim and y == 0:
+                    slope = np.zeros_like(x)
+                else:
+                    slope = np.where(y == 0, x.dtype.type(0), y * np.power(x, y - y.dtype.type(1)))
+                dx = unbroadcast(np.asarray(dz * slope), x)
+            if ctx.needs_input_grad[1]:
+                slope = np.where((x == 0) & (y >= 0), z.dtype.type(0), z * np.log(x))
+                dy = unbroadcast(np.asarray(dz * slope), y)
+        return dx, dy
+
+
+class _Like:
+    """Shape and dtype of an array, without keeping its memory."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, array):
+        self.shape, self.dtype = array.shape, array.dtype
+
+
+def _floating(x):
+    """Integer operands of a quotient or power become float32."""
+    if x.dtype.kind == "f":
+        return x
+    return Tensor(x.data.astype(np.float32)) if isinstance(x, Tensor) else x.astype(np.float32)
+
+
+def sub(x, y):
+    """x - y, element by element.
+
+    Parameters
+    ----------
+    x, y : Tensor or array_like
+        Shapes that broadcast; one of them a tensor.
+    """
+    return Sub.apply(*operands(x, y))
+
+
+def mul(x, y):
+    """x * y, element by element.
+
+    Parameters
+    ----------
+    x, y : Tensor or array_like
+        Shapes that broadcast; one of them a tensor.
+    """
+    return Mul.apply(*operands(x, y))
+
+
+def div(x, y):
+    """x / y, element by element; integers become float32.
+
+    Parameters
+    ----------
+    x, y : Tensor or array_like
+        Shapes that broadcast; one of them a tensor.
+    """
+    x, y = operands(x, y)
+    return Div.apply(_floating(x), _floating(y))
+
+
+def neg(x):
+    """-x, element by element."""
+    return Neg.apply(x if isinstance(x, Tensor) else Tensor(x))
+
+
+def power(x, y):
+    """x to the power y, element by element.
+
+    Parameters
+    ----------
+    x, y : Tensor or array_like
+        Shapes that broadcast; one of them a tensor. A negative base needs an integral exponent, as in NumPy.
+    """
+    x, y = operands(x, y)
+    return Power.apply(_floating(x), _floating(y))

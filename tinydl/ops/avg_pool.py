@@ -1,0 +1,65 @@
+"""Average pooling."""
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._kernels import get_num_threads, pool
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+
+__all__ = ["avg_pool1d", "avg_pool2d"]
+
+
+class AvgPool(Function):
+    """y[n,c,p,q] = mean over the window of x; dx gets dy / (entries of the window) from every window it is in."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, geometry, shape, count_include_pad):
+        ctx.save_for_backward(x.shape, geometry, count_include_pad)
+        y = layout.empty(shape, x.dtype)
+        pool.avg_pool_forward(layout.channels_last(x), y, count_include_pad, geometry, get_num_threads())
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        shape, geometry, count_include_pad = ctx.saved_tensors
+        dx = layout.empty(shape, dy.dtype)
+        pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, get_num_threads())
+        return dx, None, None, None
+
+
+def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    x = as_tensor(x)
+    need_float(x, f"avg_pool{n}d")
+    need_rank(x.shape, (n + 2,), f"avg_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    kernel_size = integers(kernel_size, n, "kernel_size", 1)
+    geometry, shape = pool_geometry(
+        x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
+        integers(padding, n, "padding", 0), (1,) * n, bool(ceil_mode))
+    return AvgPool.apply(x, geometry, shape, bool(count_include_pad))
+
+
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window.
+
+    P = floor((H + 2 PH - KH) / SH) + 1, rounded up with `ceil_mode`. Padding counts as zeros, or (with
+    count_include_pad False) not at all; what a rounded-up window has beyond the padding never counts.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    kernel_size, stride, padding : int or pair
+        stride None is kernel_size; padding is at most half the window.
+    ceil_mode, count_include_pad : bool
+
+    Returns
+    -------
+    Tensor, shape (N, C, P, Q)
+    """
+    return _avg_pool(x, 2, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window of (N, C, L); see `avg_pool2d`."""
+    return _avg_pool(x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)

@@ -1,0 +1,53 @@
+"""Broadcasting: which types meet in a binary operation, and the way back for gradients."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.tensor import Tensor
+
+__all__ = ["operands", "result", "unbroadcast"]
+
+
+def operands(x, y):
+    """The two arguments of a binary operation, at least one a tensor.
+
+    Two tensors meet as they are. An array or number that meets a tensor takes the tensor's type: float32 stays
+    float32, whatever constant it is multiplied by. (A float constant makes an integer tensor float32.)
+    """
+    if isinstance(x, Tensor):
+        if isinstance(y, Tensor):
+            return x, y
+        return x, _constant(y, x.dtype)
+    if isinstance(y, Tensor):
+        return _constant(x, y.dtype), y
+    return Tensor(x), Tensor(y)
+
+
+def _constant(value, dtype):
+    array = np.asarray(value)
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        raise TypeError(f"a tensor cannot be combined with {value!r} of type {type(value).__name__}")
+    if dtype.kind == "f":
+        return array.astype(dtype, copy=False)
+    if kind == "f" and array.dtype.itemsize != 4 and not isinstance(value, np.ndarray):
+        return array.astype(np.float32)
+    return array
+
+
+def result(ufunc, x, y):
+    """ufunc(x, y) as an array, in memory of the pool where it has the shape and type of x."""
+    if x.dtype == y.dtype and x.dtype.kind == "f" and (x.shape == y.shape or not y.ndim):
+        return ufunc(x, y, out=layout.empty_like(x))
+    return np.asarray(ufunc(x, y))
+
+
+def unbroadcast(gradient, like):
+    """The gradient of an operand from the gradient of the broadcast result: the sum over the repeated entries."""
+    shape = like.shape
+    if gradient.shape != shape:
+        extra = gradient.ndim - len(shape)
+        repeated = tuple(range(extra)) + tuple(
+            extra + k for k, n in enumerate(shape) if n == 1 and gradient.shape[extra + k] != 1)
+        gradient = np.asarray(gradient.sum(axis=repeated, dtype=np.float64)).reshape(shape)
+    return gradient if gradient.dtype == like.dtype else gradient.astype(like.dtype)

@@ -1,0 +1,129 @@
+"""What every operation asks of its arguments: tensors of one floating type, ranks, window arguments."""
+
+import functools
+import math
+
+import numpy as np
+
+from tinydl.tensor import Tensor
+
+__all__ = ["as_input", "as_tensor", "axes", "axis_of", "integers", "need_float", "need_rank", "pool_geometry", "reduction_of"]
+
+
+def as_input(x, dtype=None):
+    """The tensor of a layer's input: tensors pass, arrays are converted.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+    dtype : dtype, optional
+        Type for arrays; default float64 for float64 arrays and float32 for everything else.
+    """
+    if isinstance(x, Tensor):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"an input holds real numbers, got dtype {array.dtype}")
+    if dtype is None:
+        dtype = np.float64 if array.dtype == np.float64 else np.float32
+    return Tensor(array.astype(dtype, copy=False))
+
+
+def as_tensor(x):
+    """`x` as a tensor: arrays, numbers and lists are wrapped."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def need_float(x, name):
+    """Raise unless the tensor `x` holds float32 or float64."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name} needs float32 or float64 values, got {x.dtype}; convert with x.astype('float32')")
+
+
+def need_rank(shape, ranks, name, layout):
+    """Raise unless `shape` has one of the numbers of axes in `ranks`; `layout` names the axes in the message."""
+    if len(shape) not in ranks:
+        cure = ""
+        if len(shape) + 1 in ranks:
+            cure = f"; a single sample needs a batch axis in front: x[None], shape {(1, *shape)}"
+        raise ValueError(f"{name} takes {layout}, got shape {tuple(shape)}{cure}")
+
+
+def axis_of(axis, ndim):
+    """A single axis as a non-negative number."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"an axis is an integer, got {axis!r}")
+    k = axis.__index__()
+    if not -ndim <= k < ndim:
+        raise ValueError(f"axis {k} is out of range for {ndim} axes")
+    return k % ndim
+
+
+def axes(axis, ndim):
+    """Axes as a sorted tuple of non-negative numbers; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, (tuple, list)):
+        return (axis_of(axis, ndim),)
+    found = sorted(axis_of(a, ndim) for a in axis)
+    if len(set(found)) != len(found):
+        raise ValueError(f"axis {axis!r} names an axis twice")
+    return tuple(found)
+
+
+def integers(value, n, name, least):
+    """An int, or n of them, as a tuple of n ints, each at least `least`."""
+    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * n
+    if len(values) != n:
+        raise ValueError(f"{name} must be an integer or {n} of them, got {value!r}")
+    for v in values:
+        if isinstance(v, (bool, np.bool_)) or not hasattr(v, "__index__"):
+            raise TypeError(f"{name} must be an integer or {n} of them, got {value!r}")
+    values = tuple(v.__index__() for v in values)
+    if any(v < least for v in values):
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if any(v > 2**31 - 1 for v in values):
+        raise ValueError(f"{name} must be below 2**31, got {value!r}")
+    return values
+
+
+@functools.lru_cache(maxsize=1024)
+def pool_geometry(shape, kernel_size, stride, padding, dilation, ceil_mode):
+    """Geometry of a pooling window over (N, C, *spatial) and the output shape, checked.
+
+    P = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1; with `ceil_mode` rounded up, as long as the last window starts
+    inside the input or its left padding.
+
+    Returns
+    -------
+    ((N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q), output shape)
+    """
+    out = []
+    for size, k, s, p, d in zip(shape[2:], kernel_size, stride, padding, dilation, strict=True):
+        if 2 * p > k:
+            raise ValueError(f"padding must be at most half the window, got padding {padding} for window {kernel_size}")
+        room = size + 2 * p - d * (k - 1) - 1
+        if room < 0:
+            raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not fit the "
+                             f"input {tuple(shape)}; use a smaller window or fewer pooling layers")
+        n = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (n - 1) * s >= size + p:
+            n -= 1
+        out.append(n)
+    lift = 4 - len(shape)
+    one, none = (1,) * lift, (0,) * lift
+    geometry = (*shape[:2], *one, *shape[2:], *one, *kernel_size, *one, *stride, *none, *padding, *one, *dilation,
+                *one, *out)
+    return geometry, (*shape[:2], *out)
+
+
+def reduction_of(reduction):
+    """Raise unless `reduction` is one of 'mean', 'sum', 'none'."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+def element_count(shape):
+    """Number of elements of a shape."""
+    return math.prod(shape)

@@ -1,0 +1,124 @@
+"""Cross-entropy of logits and integer labels."""
+
+import warnings
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._kernels import get_num_threads, loss
+from tinydl.ops.checks import as_tensor, need_float, reduction_of
+from tinydl.ops.softmax import Softmax, as_rows, from_rows
+from tinydl.tensor import Tensor
+
+__all__ = ["cross_entropy"]
+
+
+class CrossEntropy(Function):
+    """l_n = -v_y log softmax(x_n)_y; dx = v_y (softmax(x) - onehot(y)) dl, weighted by the reduction."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, logits, labels, weight, ignore_index, label_smoothing, reduction):
+        rows = as_rows(logits, 1 if logits.ndim > 1 else 0)
+        losses = layout.empty((rows.shape[0],), rows.dtype)
+        probabilities = layout.empty(rows.shape, rows.dtype)
+        flat = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1)
+        total, count = loss.softmax_cross_entropy_forward(
+            rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, get_num_threads())
+        ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction, count)
+        if reduction == "none":
+            return losses.reshape(labels.shape)
+        if reduction == "mean":
+            total = total / count if count else np.nan
+        return np.asarray(total, rows.dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        shape, probabilities, labels, weight, ignore_index, label_smoothing, reduction, count = ctx.saved_tensors
+        if reduction == "none":
+            upstream = np.ascontiguousarray(dy).reshape(-1)
+        else:
+            upstream = float(dy)
+            if reduction == "mean":
+                upstream = upstream / count if count else 0.0
+        dx = layout.empty(probabilities.shape, probabilities.dtype)
+        loss.softmax_cross_entropy_backward(
+            probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, get_num_threads())
+        return from_rows(dx, shape, 1 if len(shape) > 1 else 0), None, None, None, None, None
+
+
+def labels_of(labels, shape, name):
+    """The labels of predictions of `shape` (N, C, ...) as an integer array of shape (N, ...), checked."""
+    array = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
+    expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+    if array.shape != expected:
+        cure = ""
+        if array.shape == tuple(shape):
+            cure = "; one-hot labels become classes with labels.argmax(1)"
+        elif array.size == np.prod(expected, dtype=np.int64):
+            cure = f"; reshape them with labels.reshape({expected})"
+        raise ValueError(f"{name}: predictions of shape {tuple(shape)} need labels of shape {expected}, got "
+                         f"{array.shape}{cure}")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} needs integer labels, got {array.dtype}; convert with labels.astype('int64')")
+    return array
+
+
+def weight_of(weight, n_classes, dtype, name):
+    """Class weights as an array of `dtype`, checked; None stays."""
+    if weight is None:
+        return None
+    array = np.ascontiguousarray(weight.data if isinstance(weight, Tensor) else weight, dtype=dtype)
+    if array.shape != (n_classes,):
+        raise ValueError(f"{name}: weight must have one entry for each of the {n_classes} classes, got shape "
+                         f"{array.shape}")
+    return array
+
+
+def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """Cross-entropy between softmax(logits) and integer labels.
+
+    With p = softmax(x_n), y = labels[n], v = weight, s = label_smoothing and C classes::
+
+        l_n = -(1 - s) v_y log p_y - s / C * sum over c of v_c log p_c
+
+    'sum' adds the l_n, 'mean' divides the sum by the sum of the v_y; rows with y = ignore_index count in neither (a
+    mean over no rows is NaN). The gradient of a plain mean is (p - onehot(y)) / N. Stable for logits of any size.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (N, C) or (N, C, *positions) or (C,)
+        Not probabilities: softmax is part of the loss.
+    labels : array_like of int, shape (N,) or (N, *positions) or ()
+        Classes from 0 to C - 1, or `ignore_index`.
+    weight : array_like, shape (C,), optional
+    ignore_index : int
+    reduction : {'mean', 'sum', 'none'}
+    label_smoothing : float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        For a label out of range, naming the row and the value, and for shapes that do not fit (one-hot labels).
+    TypeError
+        For labels that are not integers.
+    """
+    logits = as_tensor(logits)
+    need_float(logits, "cross_entropy")
+    shape = logits.shape
+    if not shape:
+        raise ValueError("cross_entropy takes logits of shape (N, C), got a number")
+    if logits.creator is not None and logits.creator.function is Softmax:
+        warnings.warn("cross_entropy takes logits and applies softmax itself, but its input comes out of a softmax; "
+                      "remove the softmax layer before the loss", stacklevel=3)
+    reduction_of(reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must lie between 0 and 1, got {label_smoothing}")
+    n_classes = shape[1] if len(shape) > 1 else shape[0]
+    labels = labels_of(labels, shape, "cross_entropy")
+    weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
+    return CrossEntropy.apply(logits, labels, weight, int(ignore_index), float(label_smoothing), reduction)

@@ -1,0 +1,134 @@
+"""Values and gradients that nobody has computed yet: what batch norm, ReLU and residual sums leave to their readers.
+
+After its statistics are known, batch norm is a map scale*x + shift per channel and ReLU a clamp of it. Writing the
+result costs a pass over memory that the next operation can save by applying the map while it loads. The same holds for
+batch norm's gradient, a*dz' + b*x + c per channel. The two classes carry such a pending map; `materialise` carries it
+out for readers that know nothing of it.
+"""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl._core import batchnorm
+from tinydl._core.parallel import get_num_threads
+
+__all__ = ["Affine", "DeferredGradient", "array_of", "operand"]
+
+
+class Affine:
+    """The value [relu](scale*x + shift [+ residual]), per channel.
+
+    Parameters
+    ----------
+    x : numpy.ndarray (N, C, *spatial)
+        What batch norm read.
+    scale, shift : numpy.ndarray (C,)
+    mean : numpy.ndarray (C,) or None
+        Mean of x, about which the batch norm sums its gradient.
+    residual : numpy.ndarray or Affine without residual and relu, optional
+    relu : bool
+    """
+
+    __slots__ = ("x", "scale", "shift", "mean", "residual", "relu", "value")
+
+    def __init__(self, x, scale, shift, mean=None, residual=None, relu=False):
+        self.x, self.scale, self.shift, self.mean = x, scale, shift, mean
+        self.residual, self.relu = residual, relu
+        self.value = None
+
+    @property
+    def shape(self):
+        return self.x.shape
+
+    @property
+    def dtype(self):
+        return self.x.dtype
+
+    @property
+    def is_plain(self):
+        """Whether a reader can apply the map by itself: there is no second array to add."""
+        return self.residual is None and self.value is None
+
+    def with_relu(self):
+        """The same value after ReLU."""
+        return Affine(self.x, self.scale, self.shift, self.mean, self.residual, True)
+
+    def materialise(self):
+        """The value as an array; computed once."""
+        if self.value is None:
+            residual, scale, shift = self.residual, None, None
+            if isinstance(residual, Affine):
+                if residual.value is not None:
+                    residual = residual.value
+                else:
+                    residual, scale, shift = residual.x, residual.scale, residual.shift
+            y = layout.empty_like(self.x)
+            batchnorm.affine_forward(self.x, self.scale, self.shift, residual, scale, shift, self.relu, y,
+                                     get_num_threads())
+            self.value = y
+        return self.value
+
+
+class DeferredGradient:
+    """The gradient dz, masked by the ReLU of `affine`, then mapped to a*dz' + b*x + c where `coefficients` are set.
+
+    Parameters
+    ----------
+    dz : numpy.ndarray
+    affine : Affine
+        Whose x, scale and shift the mask and the map read.
+    relu : bool
+        Whether dz' is dz where scale*x + shift > 0, or dz itself.
+    sums : numpy.ndarray (G, 2, C), optional
+        Partial sums of dz' and dz' * (x - mean) that the operation above made while dz was in registers.
+    coefficients : tuple of three numpy.ndarray (C,), optional
+        a, b, c of batch norm's gradient.
+    """
+
+    __slots__ = ("dz", "affine", "relu", "sums", "coefficients", "value")
+
+    def __init__(self, dz, affine, relu=False, sums=None, coefficients=None):
+        self.dz, self.affine, self.relu, self.sums, self.coefficients = dz, affine, relu, sums, coefficients
+        self.value = None
+
+    @property
+    def shape(self):
+        return self.dz.shape
+
+    @property
+    def dtype(self):
+        return self.dz.dtype
+
+    @property
+    def pending(self):
+        """The map as the convolution kernels take it: (x, scale, shift, relu, a, b, c)."""
+        f = self.affine
+        return (f.x, f.scale, f.shift, self.relu, *self.coefficients)
+
+    def materialise(self):
+        """The gradient as an array; computed once."""
+        if self.value is None:
+            if self.coefficients is None and not self.relu:
+                self.value = self.dz
+            else:
+                f = self.affine
+                a, b, c = self.coefficients or (np.ones_like(f.scale), np.zeros_like(f.scale), np.zeros_like(f.scale))
+                dx = layout.empty_like(f.x)
+                batchnorm.backward_apply(layout.channels_last(self.dz), f.x, f.scale, f.shift, self.relu, a, b, c, dx,
+                                         get_num_threads())
+                self.value = dx
+        return self.value
+
+
+def array_of(x):
+    """The array of a value or gradient, computed where it is deferred."""
+    return x if isinstance(x, np.ndarray) else x.materialise()
+
+
+def operand(x):
+    """What a reader that applies maps itself takes: (array, scale, shift, relu); scale is None where nothing is left."""
+    if isinstance(x, np.ndarray):
+        return layout.channels_last(x), None, None, False
+    if x.is_plain:
+        return x.x, x.scale, x.shift, x.relu
+    return x.materialise(), None, None, False

@@ -1,0 +1,62 @@
+"""Dropout."""
+
+import numpy as np
+
+from tinydl import layout, random
+from tinydl.ops._activation import Activation, run
+from tinydl.ops._kernels import elementwise
+from tinydl.ops.checks import as_tensor, need_float
+
+__all__ = ["dropout"]
+
+
+class Dropout(Activation):
+    """y = m x / (1 - p), m = 0 with probability p, else 1; dx = m dy / (1 - p).
+
+    The mask is a function of (seed, number of the call, place in memory): nothing is stored, backward makes it again.
+    """
+
+    @staticmethod
+    def forward(ctx, x, key, p):
+        ctx.save_for_backward(key, p)
+        return run(elementwise.dropout_forward, x, *key, p)
+
+    @staticmethod
+    def backward(ctx, dy):
+        key, p = ctx.saved_tensors
+        return run(elementwise.dropout_backward, dy, *key, p), None, None
+
+
+class Drop(Activation):
+    """y = 0: dropout with p = 1."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return layout.zeros(x.shape, x.dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return np.zeros_like(dy)
+
+
+def dropout(x, p=0.5, training=True):
+    """Set entries to zero with probability p and scale the others by 1 / (1 - p) (Srivastava et al., 2014).
+
+    Parameters
+    ----------
+    x : Tensor
+    p : float
+        Between 0 and 1.
+    training : bool
+        False returns x.
+    """
+    x = as_tensor(x)
+    need_float(x, "dropout")
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout takes a probability from 0 to 1, got p={p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return Drop.apply(x)
+    seed, _ = random.state()
+    return Dropout.apply(x, (seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), float(p))

@@ -1,0 +1,50 @@
+"""Huber loss."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._elementwise_loss import pair, reduced, upstream
+
+__all__ = ["huber"]
+
+
+class Huber(Function):
+    """l = d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2), d = x - t; dx = clip(d, -delta, delta) dl."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, target, delta, reduction):
+        delta = x.dtype.type(delta)
+        difference = np.subtract(x, target, out=layout.empty_like(x))
+        ctx.save_for_backward(difference, delta, reduction)
+        size = np.abs(difference)
+        half = x.dtype.type(0.5)
+        losses = np.asarray(np.where(size <= delta, half * difference * difference, delta * (size - half * delta)))
+        return reduced(losses, reduction)
+
+    @staticmethod
+    def backward(ctx, dy):
+        difference, delta, reduction = ctx.saved_tensors
+        dx = np.clip(difference, -delta, delta, out=layout.empty_like(difference))
+        np.multiply(dx, upstream(dy, reduction, difference.size), out=dx)
+        return dx, -dx if ctx.needs_input_grad[1] else None, None, None
+
+
+def huber(x, target, reduction="mean", delta=1.0):
+    """Quadratic near 0, linear beyond delta: d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2) (Huber, 1964).
+
+    Parameters
+    ----------
+    x : Tensor
+    target : Tensor or array_like
+        Of the same shape.
+    reduction : {'mean', 'sum', 'none'}
+    delta : float
+        Positive.
+    """
+    if not delta > 0:
+        raise ValueError(f"huber needs a positive delta, got {delta}")
+    return Huber.apply(*pair(x, target, "huber", reduction), float(delta), reduction)

@@ -1,0 +1,131 @@
+"""Indexing, joining and stacking."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops.checks import as_tensor, axis_of
+from tinydl.ops.shape import unsqueeze
+from tinydl.tensor import Tensor
+
+__all__ = ["concatenate", "index", "stack"]
+
+
+class Index(Function):
+    """y = x[key]; dx is zero except at the entries taken, which add up when taken more than once."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, key, basic):
+        ctx.save_for_backward(x.shape, key, basic)
+        y = np.asarray(x[key])
+        return y if y.flags.writeable and not basic else y.copy(order="K")
+
+    @staticmethod
+    def backward(ctx, dy):
+        shape, key, basic = ctx.saved_tensors
+        dx = layout.zeros(shape, dy.dtype)
+        if basic:
+            dx[key] = dy
+        else:
+            np.add.at(dx, key, dy)
+        return dx, None, None
+
+
+class Concatenate(Function):
+    """y = the arrays one after the other along an axis; each gets its part of dy."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, *args):
+        *arrays, axis = args
+        shape = list(arrays[0].shape)
+        shape[axis] = 0
+        for array in arrays:
+            shape[axis] += array.shape[axis]
+        y = layout.empty(shape, arrays[0].dtype)
+        np.concatenate(arrays, axis=axis, out=y)
+        ctx.save_for_backward(axis, [array.shape[axis] for array in arrays])
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        axis, lengths = ctx.saved_tensors
+        gradients = []
+        start = 0
+        for length, needed in zip(lengths, ctx.needs_input_grad, strict=False):
+            dx = None
+            if needed:
+                part = dy[(slice(None),) * axis + (slice(start, start + length),)]
+                dx = layout.empty(part.shape, part.dtype)
+                dx[...] = part
+            gradients.append(dx)
+            start += length
+        return (*gradients, None)
+
+
+def _plain(key):
+    if isinstance(key, Tensor):
+        return key.data
+    if isinstance(key, tuple):
+        return tuple(_plain(k) for k in key)
+    if isinstance(key, list):
+        return np.asarray([_plain(k) for k in key]) if key else np.empty(0, np.int64)
+    return key
+
+
+def _is_basic(key):
+    """Whether `key` takes every entry at most once: numbers, slices, ..., None and masks."""
+    for k in key if isinstance(key, tuple) else (key,):
+        if k is None or k is Ellipsis or isinstance(k, slice) or hasattr(k, "__index__") and np.ndim(k) == 0:
+            continue
+        return False
+    return True
+
+
+def index(x, key):
+    """x[key] for any index NumPy takes: numbers, slices, None, masks, integer arrays and tensors."""
+    x = as_tensor(x)
+    key = _plain(key)
+    return Index.apply(x, key, _is_basic(key))
+
+
+def concatenate(tensors, axis=0):
+    """Join along an existing axis.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Equal shapes but for `axis`, one type.
+    axis : int
+    """
+    tensors = [as_tensor(t) for t in tensors]
+    if not tensors:
+        raise ValueError("concatenate needs at least one tensor")
+    first = tensors[0]
+    if not first.ndim:
+        raise ValueError("concatenate needs tensors with at least one axis; use stack for numbers")
+    k = axis_of(axis, first.ndim)
+    for t in tensors[1:]:
+        if t.ndim != first.ndim or any(a != b for j, (a, b) in enumerate(zip(t.shape, first.shape, strict=True)) if j != k):
+            raise ValueError(f"concatenate along axis {axis}: shapes {first.shape} and {t.shape} differ elsewhere")
+        if t.dtype != first.dtype:
+            raise TypeError(f"concatenate needs one type, got {first.dtype} and {t.dtype}; convert with .astype()")
+    return Concatenate.apply(*tensors, k)
+
+
+def stack(tensors, axis=0):
+    """Join along a new axis.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Equal shapes, one type.
+    axis : int
+        Position of the new axis in the result.
+    """
+    return concatenate([unsqueeze(t, axis) for t in tensors], axis_of(axis, as_tensor(tensors[0]).ndim + 1))

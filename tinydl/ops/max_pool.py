@@ -1,0 +1,69 @@
+"""Max pooling."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._kernels import get_num_threads, pool
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+
+__all__ = ["max_pool1d", "max_pool2d"]
+
+
+class MaxPool(Function):
+    """y[n,c,p,q] = max over the window of x[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; the winner gets the gradient."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, geometry, shape):
+        x = layout.channels_last(x)
+        y = layout.empty(shape, x.dtype)
+        argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
+        pool.max_pool_forward(x, None, None, False, y, argmax, geometry, get_num_threads())
+        ctx.save_for_backward(argmax, x.shape, geometry)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        argmax, shape, geometry = ctx.saved_tensors
+        dx = layout.empty(shape, dy.dtype)
+        pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
+        return dx, None, None
+
+
+def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
+    x = as_tensor(x)
+    need_float(x, f"max_pool{n}d")
+    need_rank(x.shape, (n + 2,), f"max_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    kernel_size = integers(kernel_size, n, "kernel_size", 1)
+    geometry, shape = pool_geometry(
+        x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
+        integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
+    return MaxPool.apply(x, geometry, shape)
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """The maximum of each window.
+
+    P = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1, rounded up with `ceil_mode`. Padding counts as -inf. The first
+    maximum in window order gets the gradient; windows that overlap add up; NaN propagates.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+    kernel_size, stride, padding, dilation : int or pair
+        stride None is kernel_size; padding is at most half the window.
+    ceil_mode : bool
+
+    Returns
+    -------
+    Tensor, shape (N, C, P, Q)
+    """
+    return _max_pool(x, 2, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """The maximum of each window of (N, C, L); see `max_pool2d`."""
+    return _max_pool(x, 1, kernel_size, stride, padding, dilation, ceil_mode)

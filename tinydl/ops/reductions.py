@@ -1,0 +1,226 @@
+"""Reductions: sum, mean, maximum, minimum, variance over some or all axes."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops.checks import as_tensor, axes, element_count, need_float
+
+__all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
+
+
+def _spread(gradient, reduced, shape, dtype):
+    """An array of `shape` whose entries are the entries of `gradient` they were reduced into."""
+    out = layout.empty(shape, dtype)
+    out[...] = np.expand_dims(gradient, reduced) if gradient.ndim != len(shape) else gradient
+    return out
+
+
+class Sum(Function):
+    """y = sum of x over the reduced axes; dx = dy for every summand."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims):
+        ctx.save_for_backward(reduced, x.shape, x.dtype)
+        return np.asarray(x.sum(axis=reduced, keepdims=keepdims))
+
+    @staticmethod
+    def backward(ctx, dy):
+        return _spread(dy, *ctx.saved_tensors), None, None
+
+
+class Mean(Function):
+    """y = mean of x over the n reduced entries; dx = dy / n."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims):
+        ctx.save_for_backward(reduced, x.shape, x.dtype)
+        return np.asarray(x.mean(axis=reduced, keepdims=keepdims))
+
+    @staticmethod
+    def backward(ctx, dy):
+        reduced, shape, dtype = ctx.saved_tensors
+        n = element_count(shape[k] for k in reduced)
+        return _spread(np.asarray(dy / n if n else dy), reduced, shape, dtype), None, None
+
+
+class Var(Function):
+    """y = sum (x - mean)^2 / (n - correction); dx = 2 (x - mean) dy / (n - correction)."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims, correction):
+        n = element_count(x.shape[k] for k in reduced)
+        centred = x - x.mean(axis=reduced, keepdims=True)
+        count = np.float64(n - correction)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = (centred * centred).sum(axis=reduced, keepdims=keepdims, dtype=np.float64) / count
+            ctx.save_for_backward(reduced, centred, 2 / count)
+        return np.asarray(y).astype(x.dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        reduced, centred, factor = ctx.saved_tensors
+        dx = _spread(dy, reduced, centred.shape, dy.dtype)
+        dx *= centred
+        dx *= dx.dtype.type(factor)
+        return dx, None, None, None
+
+
+class _Extreme(Function):
+    """The first extreme entry of the reduced axes; it alone receives the gradient."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def _forward(ctx, x, reduced, keepdims, find):
+        kept = tuple(k for k in range(x.ndim) if k not in reduced)
+        rows = x.transpose(kept + reduced).reshape((*(x.shape[k] for k in kept), -1))
+        winner = np.asarray(find(rows, axis=-1))
+        y = np.take_along_axis(rows, winner[..., None], -1)[..., 0]
+        ctx.save_for_backward(kept, reduced, x.shape, winner)
+        return np.array(np.expand_dims(y, reduced) if keepdims else y)
+
+    @staticmethod
+    def backward(ctx, dy):
+        kept, reduced, shape, winner = ctx.saved_tensors
+        rows = np.zeros((*winner.shape, element_count(shape[k] for k in reduced)), dy.dtype)
+        np.put_along_axis(rows, winner[..., None], dy.reshape(winner.shape)[..., None], -1)
+        order = kept + reduced
+        dx = rows.reshape(tuple(shape[k] for k in order)).transpose(np.argsort(order))
+        return dx, None, None
+
+
+class Max(_Extreme):
+    """y = the largest entry; NaN wins; its first place gets the gradient."""
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims):
+        return _Extreme._forward(ctx, x, reduced, keepdims, np.argmax)
+
+
+class Min(_Extreme):
+    """y = the smallest entry; NaN wins; its first place gets the gradient."""
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims):
+        return _Extreme._forward(ctx, x, reduced, keepdims, np.argmin)
+
+
+def _arguments(x, axis, name, floating=True):
+    x = as_tensor(x)
+    if floating:
+        need_float(x, name)
+    return x, axes(axis, x.ndim)
+
+
+def sum(x, axis=None, keepdims=False):
+    """Sum over the given axes.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+        Whether reduced axes stay with length 1.
+    """
+    x, reduced = _arguments(x, axis, "sum", floating=False)
+    return Sum.apply(x, reduced, keepdims)
+
+
+def mean(x, axis=None, keepdims=False):
+    """Mean over the given axes; of integers and booleans in float32.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+        Whether reduced axes stay with length 1.
+    """
+    x, reduced = _arguments(x, axis, "mean", floating=False)
+    if x.dtype.kind != "f":
+        x = as_tensor(x.data.astype(np.float32))
+    return Mean.apply(x, reduced, keepdims)
+
+
+def _nonempty(x, reduced, name):
+    if not element_count(x.shape[k] for k in reduced):
+        raise ValueError(f"{name} of no entries: shape {x.shape}, axes {reduced}")
+
+
+def max(x, axis=None, keepdims=False):
+    """Largest entry over the given axes; NaN if there is one. The first largest entry gets the gradient.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+        Whether reduced axes stay with length 1.
+    """
+    x, reduced = _arguments(x, axis, "max", floating=False)
+    _nonempty(x, reduced, "max")
+    return Max.apply(x, reduced, keepdims)
+
+
+def min(x, axis=None, keepdims=False):
+    """Smallest entry over the given axes; NaN if there is one. The first smallest entry gets the gradient.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+        Whether reduced axes stay with length 1.
+    """
+    x, reduced = _arguments(x, axis, "min", floating=False)
+    _nonempty(x, reduced, "min")
+    return Min.apply(x, reduced, keepdims)
+
+
+def var(x, axis=None, keepdims=False, correction=1):
+    """Variance over the given axes.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+        Whether reduced axes stay with length 1.
+    correction : int
+        The divisor is n - correction: 1 the unbiased estimate, 0 the mean square.
+    """
+    x, reduced = _arguments(x, axis, "var")
+    return Var.apply(x, reduced, keepdims, correction)
+
+
+def std(x, axis=None, keepdims=False, correction=1):
+    """Standard deviation: the square root of `var`."""
+    from tinydl.ops.elementwise import sqrt
+
+    return sqrt(var(x, axis, keepdims, correction))
+
+
+def argmax(x, axis=None):
+    """Place of the first largest entry, as int64 without gradient; over all entries in logical order without an axis."""
+    return as_tensor(np.asarray(np.argmax(as_tensor(x).data, axis=axis)))
+
+
+def argmin(x, axis=None):
+    """Place of the first smallest entry, as int64 without gradient."""
+    return as_tensor(np.asarray(np.argmin(as_tensor(x).data, axis=axis)))

@@ -1,0 +1,307 @@
+"""Shape: reshape, flatten, transpose, squeeze, unsqueeze, broadcast, pad. Values only move."""
+
+import math
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops.checks import as_tensor, axis_of
+from tinydl.tensor import Tensor
+
+__all__ = ["astype", "broadcast_to", "flatten", "pad", "permute", "reshape", "squeeze", "transpose", "unsqueeze"]
+
+
+class Reshape(Function):
+    """y = the entries of x in logical C order under another shape; dx = dy under x's shape."""
+
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.save_for_backward(x.shape)
+        if x.ndim > 2 and not x.flags.c_contiguous:
+            # One copy into memory of the pool instead of a fresh one inside reshape.
+            dense = layout.memory.empty_ordered(x.shape, x.dtype, None)
+            dense[...] = x
+            x = dense
+        return x.reshape(shape)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (shape,) = ctx.saved_tensors
+        dx = dy.reshape(shape)
+        return (layout.channels_last(dx) if len(shape) in (3, 4) else dx), None
+
+
+class Permute(Function):
+    """y = x with its axes in another order (a view); dx = dy with the axes back."""
+
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, order):
+        ctx.save_for_backward(order)
+        return x.transpose(order)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (order,) = ctx.saved_tensors
+        return dy.transpose(np.argsort(order)), None
+
+
+class BroadcastTo(Function):
+    """y = x repeated to a larger shape; dx = the sum over the copies."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, shape):
+        ctx.save_for_backward(x)
+        y = layout.empty(shape, x.dtype)
+        y[...] = x
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        from tinydl.ops.broadcast import unbroadcast
+
+        (x,) = ctx.saved_tensors
+        dx = unbroadcast(dy, x)
+        return (dx.copy() if dx is dy else dx), None
+
+
+class Pad(Function):
+    """y = x with entries around it; the gradient of a copied entry goes to where it was copied from."""
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, widths, mode, value):
+        ctx.save_for_backward(x.shape, widths, mode)
+        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+        y = layout.empty(shape, x.dtype)
+        if mode == "constant":
+            y.fill(value)
+            y[_inner(x.shape, widths)] = x
+        else:
+            y[...] = x[np.ix_(*_sources(x.shape, widths, mode))]
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        shape, widths, mode = ctx.saved_tensors
+        dx = layout.empty(shape, dy.dtype)
+        if mode == "constant":
+            dx[...] = dy[_inner(shape, widths)]
+        else:
+            dx.fill(0)
+            np.add.at(dx, np.ix_(*_sources(shape, widths, mode)), dy)
+        return dx, None, None, None
+
+
+def _inner(shape, widths):
+    return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
+
+
+def _sources(shape, widths, mode):
+    return [np.pad(np.arange(n), width, mode=mode) for n, width in zip(shape, widths, strict=True)]
+
+
+class AsType(Function):
+    """y = x in another floating type; dx = dy in x's type."""
+
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, dtype):
+        ctx.save_for_backward(x.dtype)
+        return x.astype(dtype, copy=False)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy.astype(ctx.saved_tensors[0], copy=False), None
+
+
+def _resolved(shape, size, old):
+    """`shape` with its -1 replaced, checked against the number of entries."""
+    if shape.count(-1) > 1:
+        raise ValueError(f"reshape: only one length can be -1, got {shape}")
+    known = math.prod(n for n in shape if n != -1)
+    if any(n < -1 for n in shape):
+        raise ValueError(f"reshape: negative length in {shape}")
+    if -1 in shape:
+        if not known or size % known:
+            raise ValueError(f"reshape: {size} entries of shape {old} do not fill {shape}")
+        return tuple(size // known if n == -1 else n for n in shape)
+    if known != size:
+        raise ValueError(f"reshape: shape {old} has {size} entries, {shape} has {known}")
+    return shape
+
+
+def _ints(values, name):
+    try:
+        return tuple(v.__index__() for v in values)
+    except AttributeError:
+        raise TypeError(f"{name} takes integers, got {tuple(values)!r}") from None
+
+
+def reshape(x, shape):
+    """The same entries, in logical C order, under another shape.
+
+    Parameters
+    ----------
+    x : Tensor
+    shape : int or tuple of int
+        One length may be -1: it follows from the others.
+    """
+    x = as_tensor(x)
+    shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    return Reshape.apply(x, _resolved(_ints(shape, "reshape"), x.size, x.shape))
+
+
+def flatten(x, start_dim=0, end_dim=-1):
+    """Merge the axes from start_dim to end_dim; (C, H, W) keep their logical order whatever the memory order is.
+
+    Parameters
+    ----------
+    x : Tensor
+    start_dim, end_dim : int
+        First and last axis to merge.
+    """
+    x = as_tensor(x)
+    shape = x.shape
+    if not shape:
+        return Reshape.apply(x, (1,))
+    first, last = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
+    if first > last:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} for shape {shape}")
+    if first == last:
+        return x
+    return Reshape.apply(x, (*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
+
+
+def permute(x, order):
+    """Axes in another order.
+
+    Parameters
+    ----------
+    x : Tensor
+    order : tuple of int
+        Axis k of the result is axis order[k] of x.
+    """
+    x = as_tensor(x)
+    found = tuple(axis_of(k, x.ndim) for k in order)
+    if sorted(found) != list(range(x.ndim)):
+        raise ValueError(f"permute: {tuple(order)} is no order of the {x.ndim} axes of shape {x.shape}")
+    return Permute.apply(x, found)
+
+
+def transpose(x, *axes):
+    """Swap two axes, put all in another order, or (without arguments) reverse them.
+
+    Parameters
+    ----------
+    x : Tensor
+    *axes : int
+        None: reverse all. Two numbers: swap these two, as PyTorch. As many as x has axes (or one tuple): their order.
+    """
+    x = as_tensor(x)
+    if len(axes) == 1 and isinstance(axes[0], (tuple, list)):
+        return permute(x, axes[0])
+    if not axes:
+        return permute(x, range(x.ndim)[::-1])
+    if len(axes) == 2:
+        a, b = (axis_of(k, x.ndim) for k in axes)
+        order = list(range(x.ndim))
+        order[a], order[b] = order[b], order[a]
+        return permute(x, order)
+    return permute(x, axes)
+
+
+def squeeze(x, axis=None):
+    """Drop axes of length 1.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int or tuple of int, optional
+        Which; all of length 1 by default.
+    """
+    x = as_tensor(x)
+    shape = x.shape
+    if axis is None:
+        return Reshape.apply(x, tuple(n for n in shape if n != 1))
+    drop = {axis_of(k, len(shape)) for k in (axis if isinstance(axis, (tuple, list)) else (axis,))}
+    for k in drop:
+        if shape[k] != 1:
+            raise ValueError(f"squeeze: axis {k} of shape {shape} has length {shape[k]}, not 1")
+    return Reshape.apply(x, tuple(n for k, n in enumerate(shape) if k not in drop))
+
+
+def unsqueeze(x, axis):
+    """Insert an axis of length 1 at position `axis` of the result."""
+    x = as_tensor(x)
+    k = axis_of(axis, x.ndim + 1)
+    return Reshape.apply(x, (*x.shape[:k], 1, *x.shape[k:]))
+
+
+def broadcast_to(x, shape):
+    """x repeated along new axes and axes of length 1, as numpy.broadcast_to."""
+    x = as_tensor(x)
+    shape = _ints((shape,) if hasattr(shape, "__index__") else shape, "broadcast_to")
+    if np.broadcast_shapes(x.shape, shape) != shape:
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
+    return BroadcastTo.apply(x, shape)
+
+
+def pad(x, widths, mode="constant", value=0.0):
+    """Put entries around x.
+
+    Parameters
+    ----------
+    x : Tensor
+    widths : tuple of int
+        PyTorch's order: (left, right) of the last axis, then (top, bottom) of the one before, and so on.
+    mode : {'constant', 'reflect', 'replicate', 'circular'}
+        What the entries are: `value`, a mirror image without the edge, the edge, or the other side.
+    value : float
+        For 'constant'.
+    """
+    x = as_tensor(x)
+    widths = _ints(widths, "pad")
+    if len(widths) % 2 or len(widths) > 2 * x.ndim:
+        raise ValueError(f"pad: widths are pairs (before, after) from the last axis on, got {widths} for shape {x.shape}")
+    if any(w < 0 for w in widths):
+        raise ValueError(f"pad: negative width in {widths}; cut with an index such as x[..., 1:-1]")
+    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode not in names:
+        raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
+    pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
+    pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
+    for n, (before, after) in zip(x.shape, pairs, strict=True):
+        limit = n - 1 if mode == "reflect" else n
+        if mode in ("reflect", "circular") and max(before, after) > limit:
+            raise ValueError(f"pad: mode {mode!r} can add at most {limit} entries to an axis of length {n}, got {widths}")
+        if mode == "replicate" and not n and before + after:
+            raise ValueError(f"pad: an axis of length 0 has no edge to replicate, shape {x.shape}")
+    return Pad.apply(x, tuple(pairs), names[mode], value)
+
+
+def astype(x, dtype):
+    """x in another type; the gradient passes between float32 and float64.
+
+    Parameters
+    ----------
+    x : Tensor
+    dtype : dtype
+    """
+    x = as_tensor(x)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f" and x.dtype.kind == "f":
+        if dtype.itemsize not in (4, 8):
+            raise TypeError(f"a tensor holds float32 or float64, got {dtype}")
+        return AsType.apply(x, dtype)
+    return Tensor(x.data.astype(dtype))
