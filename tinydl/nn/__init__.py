@@ -2,16 +2,33 @@
 
 from tinydl.nn import init
 from tinydl.nn.activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tinydl.nn.container import ModuleList, Sequential
 from tinydl.nn.conv import Conv1d, Conv2d
+from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
+from tinydl.nn.dropout import Dropout
 from tinydl.nn.flatten import Flatten, Unflatten
+from tinydl.nn.layernorm import LayerNorm
 from tinydl.nn.linear import Identity, Linear
 from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
 from tinydl.nn.module import Module
+from tinydl.nn.pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
+from tinydl.nn.residual import BottleneckBlock, ResidualBlock
 from tinydl.tensor import Parameter
 
 __all__ = [
-    "ELU", "GELU", "BCEWithLogitsLoss", "Conv1d", "Conv2d", "CrossEntropyLoss", "Flatten", "HuberLoss", "Identity",
-    "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU",
-    "Sequential", "Sigmoid", "Softmax", "Tanh", "Unflatten", "init",
+    "ELU", "GELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d",
+    "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
+    "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "HuberLoss", "Identity",
+    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
+    "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unflatten", "init",
 ]

@@ -11,6 +11,7 @@ from tinydl.ops.adaptive_pool import (
 from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
 from tinydl.ops.bce_with_logits import bce_with_logits
+from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
@@ -18,6 +19,7 @@ from tinydl.ops.elu import elu
 from tinydl.ops.gelu import gelu
 from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
+from tinydl.ops.layer_norm import layer_norm
 from tinydl.ops.leaky_relu import leaky_relu
 from tinydl.ops.matmul import matmul
 from tinydl.ops.max_pool import max_pool1d, max_pool2d
@@ -63,8 +65,9 @@ except ImportError:
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
     "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
-    "concatenate", "conv1d", "conv2d", "cos", "cross_entropy", "div", "dropout", "elu", "exp", "flatten", "gelu",
-    "global_avg_pool", "huber", "index", "leaky_relu", "linear", "log", "log_softmax", "matmul", "max", "max_pool1d",
+    "concatenate", "conv1d", "conv2d", "conv_transpose1d",
+    "conv_transpose2d", "cos", "cross_entropy", "div", "dropout", "elu", "exp", "flatten", "gelu",
+    "global_avg_pool", "huber", "index", "layer_norm", "leaky_relu", "linear", "log", "log_softmax", "matmul", "max", "max_pool1d",
     "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul", "neg", "nll", "pad", "permute", "power", "relu",
     "reshape", "sigmoid", "sign", "sin", "softmax", "sqrt", "squeeze", "stack", "std", "sub", "sum", "tanh",
     "transpose", "unsqueeze", "var", "where",

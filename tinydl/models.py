@@ -1,0 +1,213 @@
+"""The named networks.
+
+| name | parameters | multiply-adds a sample | input |
+|---|---|---|---|
+| digits_cnn | 39,722 | | 1x8x8 |
+| mlp | 203,530 | 203,264 | 1x28x28 |
+| lenet5 | 61,706 | 416,520 | 1x28x28 |
+| mnist_cnn | 1,199,882 | 11,992,448 | 1x28x28 |
+| vgg_small | 288,746 | 38,634,752 | 3x32x32 |
+| resnet20 | 272,474 | 40,813,184 | 3x32x32 |
+| resnet29_bottleneck | 313,114 | 47,106,560 | 3x32x32 |
+| m5 | 25,290 | 1,878,656 | 1x8000 |
+"""
+
+import math
+
+from tinydl import nn
+from tinydl.ops.checks import as_input
+
+__all__ = [
+    "INPUT_SHAPES", "digits_cnn", "lenet5", "m5", "mlp", "mnist_cnn", "resnet20", "resnet29_bottleneck", "vgg_small",
+]
+
+INPUT_SHAPES = {
+    "digits_cnn": (1, 8, 8),
+    "lenet5": (1, 28, 28),
+    "m5": (1, 8000),
+    "mlp": (1, 28, 28),
+    "mnist_cnn": (1, 28, 28),
+    "resnet20": (3, 32, 32),
+    "resnet29_bottleneck": (3, 32, 32),
+    "vgg_small": (3, 32, 32),
+}
+
+
+def _image(input_shape, least):
+    """(C, H, W), each of H and W at least `least`."""
+    if len(input_shape) != 3 or min(input_shape[1:]) < least:
+        raise ValueError(f"the network takes images (C, H, W) of at least {least}x{least} pixels, got "
+                         f"input_shape={tuple(input_shape)}")
+    return input_shape
+
+
+def mlp(num_classes=10, input_shape=(1, 28, 28), hidden=256):
+    """Two fully connected layers with a ReLU between, 784-256-10.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        Shape of a sample; it is flattened.
+    hidden : int
+        Width of the hidden layer.
+    """
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), hidden), nn.ReLU(),
+                         nn.Linear(hidden, num_classes))
+
+
+def lenet5(num_classes=10, input_shape=(1, 28, 28)):
+    """LeNet-5 (LeCun et al., 1998) with ReLU and max pooling: conv 6@5x5 pad 2, pool, conv 16@5x5, pool, 120, 84, 10.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        (C, H, W), at least 12x12.
+    """
+    c, h, w = _image(input_shape, 12)
+    flat = 16 * ((h // 2 - 4) // 2) * ((w // 2 - 4) // 2)
+    return nn.Sequential(
+        nn.Conv2d(c, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(flat, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, num_classes))
+
+
+def mnist_cnn(num_classes=10, input_shape=(1, 28, 28)):
+    """Conv 32@3x3, conv 64@3x3, pool 2, 128, 10, with ReLU.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        (C, H, W), at least 6x6.
+    """
+    c, h, w = _image(input_shape, 6)
+    flat = 64 * ((h - 4) // 2) * ((w - 4) // 2)
+    return nn.Sequential(
+        nn.Conv2d(c, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(flat, 128), nn.ReLU(), nn.Linear(128, num_classes))
+
+
+def _conv_bn_relu(c, o):
+    return [nn.Conv2d(c, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
+
+
+def digits_cnn(num_classes=10, in_channels=1):
+    """For 8x8 digits: (conv-bn-relu 16, 32) pool (64) global average, 10; 3x3 windows with padding 1.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    return nn.Sequential(
+        *_conv_bn_relu(in_channels, 32), *_conv_bn_relu(32, 32), nn.MaxPool2d(2), *_conv_bn_relu(32, 64),
+        nn.Flatten(), nn.Linear(1024, num_classes))
+
+
+def vgg_small(num_classes=10, in_channels=3):
+    """(conv-bn-relu 32, 32) pool (64, 64) pool (128, 128) global average, 10; 3x3 windows with padding 1, no conv bias.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    return nn.Sequential(
+        *_conv_bn_relu(in_channels, 32), *_conv_bn_relu(32, 32), nn.MaxPool2d(2),
+        *_conv_bn_relu(32, 64), *_conv_bn_relu(64, 64), nn.MaxPool2d(2),
+        *_conv_bn_relu(64, 128), *_conv_bn_relu(128, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(128, num_classes))
+
+
+def _initialise(net):
+    """He's initialisation of a residual net: normal by fan_out for convolutions; norms start as the identity."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class _ResNet(nn.Module):
+    """Stem conv-bn-relu, stages of residual blocks, global average, one linear layer."""
+
+    def __init__(self, stages, in_channels, num_classes):
+        self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.relu = nn.ReLU()
+        for k, (stage, _) in enumerate(stages, 1):
+            setattr(self, f"layer{k}", stage)
+        self.n_stages = len(stages)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(stages[-1][1], num_classes)
+        _initialise(self)
+
+    def forward(self, x):
+        """Images (N, C, H, W) to logits (N, num_classes)."""
+        x = self.relu(self.bn1(self.conv1(as_input(x, self.conv1.weight.dtype))))
+        for k in range(1, self.n_stages + 1):
+            x = getattr(self, f"layer{k}")(x)
+        return self.fc(self.flatten(self.avgpool(x)))
+
+
+class ResNet20(_ResNet):
+    """See `resnet20`."""
+
+    def __init__(self, num_classes=10, in_channels=3):
+        stages = []
+        c = 16
+        for o, stride in ((16, 1), (32, 2), (64, 2)):
+            blocks = [nn.ResidualBlock(c, o, stride), nn.ResidualBlock(o), nn.ResidualBlock(o)]
+            stages.append((nn.Sequential(*blocks), o))
+            c = o
+        super().__init__(stages, in_channels, num_classes)
+
+
+class ResNet29Bottleneck(_ResNet):
+    """See `resnet29_bottleneck`."""
+
+    def __init__(self, num_classes=10, in_channels=3):
+        stages = []
+        c = 16
+        for width, stride in ((16, 1), (32, 2), (64, 2)):
+            o = 4 * width
+            blocks = [nn.BottleneckBlock(c, width, o, stride), nn.BottleneckBlock(o, width), nn.BottleneckBlock(o, width)]
+            stages.append((nn.Sequential(*blocks), o))
+            c = o
+        super().__init__(stages, in_channels, num_classes)
+
+
+def resnet20(num_classes=10, in_channels=3):
+    """The CIFAR ResNet-20 of He et al. (2015) with 1x1 projection shortcuts (option B).
+
+    Stem 16@3x3, three stages of three residual blocks with 16, 32, 64 channels, stride 2 at stages 2 and 3, global average.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    return ResNet20(num_classes, in_channels)
+
+
+def resnet29_bottleneck(num_classes=10, in_channels=3):
+    """Stem 16@3x3, three stages of three bottlenecks with widths 16, 32, 64 (times 4), stride 2 at stages 2 and 3.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    return ResNet29Bottleneck(num_classes, in_channels)
+
+
+def m5(num_classes=10, in_channels=1):
+    """For sound of 8,000 samples (after Dai et al., 2016): conv 32@80 stride 16, then 32@3, 64@3, 64@3, pool 4 after each.
+
+    Batch norm and ReLU after each convolution, global average, one linear layer.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    layers = []
+    for c, o, k, s in ((in_channels, 32, 80, 16), (32, 32, 3, 1), (32, 64, 3, 1), (64, 64, 3, 1)):
+        layers += [nn.Conv1d(c, o, k, s), nn.BatchNorm1d(o), nn.ReLU(), nn.MaxPool1d(4)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, num_classes))

@@ -1,0 +1,137 @@
+"""Batch normalisation."""
+
+import numpy as np
+
+from tinydl import ops
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input, integers, need_rank
+from tinydl.tensor import Parameter
+
+__all__ = ["BatchNorm1d", "BatchNorm2d"]
+
+
+class _BatchNorm(Module):
+    """What BatchNorm1d and BatchNorm2d share."""
+
+    _ranks: tuple = ()
+    _layout = ""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
+        (self.num_features,) = integers(num_features, 1, "num_features", 1)
+        n = self.num_features
+        if not eps >= 0:
+            raise ValueError(f"eps must not be negative, got {eps}")
+        if momentum is not None and not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must lie between 0 and 1 (or be None for a plain average), got {momentum}")
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = bool(affine)
+        self.track_running_stats = bool(track_running_stats)
+        self.weight = Parameter(np.ones(n, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(n, np.float32)) if affine else None
+        self.register_buffer("running_mean", np.zeros(n, np.float32) if track_running_stats else None)
+        self.register_buffer("running_var", np.ones(n, np.float32) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", np.array(0, np.int64) if track_running_stats else None)
+
+    def reset_running_stats(self):
+        """Forget the running statistics: mean 0, variance 1, no batches."""
+        if self.track_running_stats:
+            self.running_mean[...] = 0
+            self.running_var[...] = 1
+            self.num_batches_tracked[...] = 0
+
+    def reset_parameters(self):
+        """Weight 1, bias 0, running statistics forgotten."""
+        self.reset_running_stats()
+        if self.affine:
+            self.weight.data[...] = 1
+            self.bias.data[...] = 0
+
+    def forward(self, x):
+        """Normalise by the batch in training, by the running statistics in evaluation."""
+        x = as_input(x, None if self.weight is None else self.weight.dtype)
+        shape = x.shape
+        if len(shape) not in self._ranks or shape[1] != self.num_features:
+            self._refuse(shape)
+        momentum = self.momentum
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked += 1
+            if momentum is None:
+                momentum = 1 / int(self.num_batches_tracked)
+        return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,
+                              self.training or not self.track_running_stats, momentum, self.eps)
+
+    def _refuse(self, shape):
+        name = type(self).__name__
+        need_rank(shape, self._ranks, name, self._layout.format(self.num_features))
+        raise ValueError(f"{name}({self.num_features}) takes {self._layout.format(self.num_features)}, got shape {shape}; "
+                         f"this input would need {name}({shape[1]})")
+
+    def extra_repr(self):
+        """The settings."""
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+                f"track_running_stats={self.track_running_stats}")
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of (N, C, H, W): y = (x - mean) / sqrt(var + eps) * weight + bias per channel.
+
+    In training mean and (biased) variance are those over N x H x W of the batch, and the running statistics follow them:
+    running = (1 - momentum) * running + momentum * batch, with the unbiased variance. In evaluation the running
+    statistics are used (Ioffe and Szegedy, 2015).
+
+    Parameters
+    ----------
+    num_features : int
+        Channels C.
+    eps : float
+    momentum : float or None
+        None makes the running statistics the plain average over all batches.
+    affine : bool
+        Whether there are weight and bias.
+    track_running_stats : bool
+        False uses the batch in evaluation too.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape (C,), or None
+        1 and 0 at the start.
+    running_mean, running_var : ndarray of shape (C,), or None
+        0 and 1 at the start.
+    num_batches_tracked : ndarray of shape (), or None
+    """
+
+    _ranks = (4,)
+    _layout = "(N, {}, H, W)"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of (N, C) or (N, C, L): y = (x - mean) / sqrt(var + eps) * weight + bias per channel.
+
+    In training mean and (biased) variance are those over N (or N x L) of the batch, and the running statistics follow
+    them: running = (1 - momentum) * running + momentum * batch, with the unbiased variance. In evaluation the running
+    statistics are used (Ioffe and Szegedy, 2015).
+
+    Parameters
+    ----------
+    num_features : int
+        Channels C.
+    eps : float
+    momentum : float or None
+        None makes the running statistics the plain average over all batches.
+    affine : bool
+        Whether there are weight and bias.
+    track_running_stats : bool
+        False uses the batch in evaluation too.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape (C,), or None
+        1 and 0 at the start.
+    running_mean, running_var : ndarray of shape (C,), or None
+        0 and 1 at the start.
+    num_batches_tracked : ndarray of shape (), or None
+    """
+
+    _ranks = (2, 3)
+    _layout = "(N, {0}) or (N, {0}, L)"

@@ -1,0 +1,51 @@
+"""Layer normalisation."""
+
+import numpy as np
+
+from tinydl import ops
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input, integers
+from tinydl.tensor import Parameter
+
+__all__ = ["LayerNorm"]
+
+
+class LayerNorm(Module):
+    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last axes of every sample (Ba et al., 2016).
+
+    Training and evaluation are the same.
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The last axes of the input.
+    eps : float
+    elementwise_affine : bool
+        Whether there are weight and bias.
+    bias : bool
+        Whether there is a bias beside the weight.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape normalized_shape, or None
+        1 and 0 at the start.
+    """
+
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True):
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        if not shape:
+            raise ValueError("normalized_shape needs at least one axis, got ()")
+        self.normalized_shape = integers(shape, len(shape), "normalized_shape", 1)
+        self.eps = eps
+        self.elementwise_affine = bool(elementwise_affine)
+        self.weight = Parameter(np.ones(self.normalized_shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(self.normalized_shape, np.float32)) if elementwise_affine and bias else None
+
+    def forward(self, x):
+        """Any shape that ends in normalized_shape to the same shape."""
+        x = as_input(x, None if self.weight is None else self.weight.dtype)
+        return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self):
+        """The settings."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

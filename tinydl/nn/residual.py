@@ -1,0 +1,105 @@
+"""Residual blocks: y = ReLU(x + F(x))."""
+
+from tinydl import ops
+from tinydl.nn.batchnorm import BatchNorm2d
+from tinydl.nn.container import Sequential
+from tinydl.nn.conv import Conv2d
+from tinydl.nn.module import Module
+from tinydl.ops.checks import as_input
+
+__all__ = ["BottleneckBlock", "ResidualBlock"]
+
+
+def _shortcut(in_channels, out_channels, stride, norm, bias):
+    """The projection of x where F changes its shape: a 1x1 convolution; None where it does not."""
+    if in_channels == out_channels and stride in (1, (1, 1)):
+        return None
+    projection = Conv2d(in_channels, out_channels, 1, stride, bias=bias)
+    return Sequential(projection, BatchNorm2d(out_channels)) if norm else Sequential(projection)
+
+
+class ResidualBlock(Module):
+    """y = ReLU(s(x) + F(x)), F = conv 3x3, norm, ReLU, conv 3x3, norm (He et al., 2015).
+
+    s is the identity, or a 1x1 convolution (and norm) where stride or channels change. dy/dx = identity + dF/dx, so the
+    gradient passes however deep the net is; with the last norm's weight 0 (or a small last convolution) the block
+    starts as the identity on what the ReLU before it let through.
+
+    Parameters
+    ----------
+    in_channels : int
+    out_channels : int, optional
+        in_channels by default.
+    stride : int
+        Of the first convolution and of s.
+    norm : bool
+        Whether batch norm follows each convolution.
+    bias : bool, optional
+        Whether convolutions have a bias; by default only without norm.
+    """
+
+    def __init__(self, in_channels, out_channels=None, stride=1, norm=True, bias=None):
+        out_channels = in_channels if out_channels is None else out_channels
+        bias = not norm if bias is None else bias
+        self.conv1 = Conv2d(in_channels, out_channels, 3, stride, 1, bias=bias)
+        self.bn1 = BatchNorm2d(out_channels) if norm else None
+        self.conv2 = Conv2d(out_channels, out_channels, 3, 1, 1, bias=bias)
+        self.bn2 = BatchNorm2d(out_channels) if norm else None
+        self.downsample = _shortcut(in_channels, out_channels, stride, norm, bias)
+
+    def forward(self, x):
+        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
+        x = as_input(x, self.conv1.weight.dtype)
+        y = self.conv1(x)
+        if self.bn1 is not None:
+            y = self.bn1(y)
+        y = self.conv2(ops.relu(y))
+        if self.bn2 is not None:
+            y = self.bn2(y)
+        return ops.relu(ops.add(y, x if self.downsample is None else self.downsample(x)))
+
+
+class BottleneckBlock(Module):
+    """y = ReLU(s(x) + F(x)), F = conv 1x1, conv 3x3 (with the stride), conv 1x1, each with norm, ReLU between (He et al., 2015).
+
+    s is the identity, or a 1x1 convolution (and norm) where stride or channels change.
+
+    Parameters
+    ----------
+    in_channels : int
+    width : int
+        Channels of the 3x3 convolution.
+    out_channels : int, optional
+        in_channels by default.
+    stride : int
+        Of the 3x3 convolution and of s.
+    norm : bool
+        Whether batch norm follows each convolution.
+    bias : bool, optional
+        Whether convolutions have a bias; by default only without norm.
+    """
+
+    def __init__(self, in_channels, width, out_channels=None, stride=1, norm=True, bias=None):
+        out_channels = in_channels if out_channels is None else out_channels
+        bias = not norm if bias is None else bias
+        self.conv1 = Conv2d(in_channels, width, 1, bias=bias)
+        self.bn1 = BatchNorm2d(width) if norm else None
+        self.conv2 = Conv2d(width, width, 3, stride, 1, bias=bias)
+        self.bn2 = BatchNorm2d(width) if norm else None
+        self.conv3 = Conv2d(width, out_channels, 1, bias=bias)
+        self.bn3 = BatchNorm2d(out_channels) if norm else None
+        self.downsample = _shortcut(in_channels, out_channels, stride, norm, bias)
+
+    def forward(self, x):
+        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
+        x = as_input(x, self.conv1.weight.dtype)
+        y = self.conv1(x)
+        if self.bn1 is not None:
+            y = self.bn1(y)
+        y = self.conv2(ops.relu(y))
+        if self.bn2 is not None:
+            y = self.bn2(y)
+        y = self.conv3(ops.relu(y))
+        if self.bn3 is not None:
+            y = self.bn3(y)
+        return ops.relu(ops.add(y, x if self.downsample is None else self.downsample(x)))

@@ -1,0 +1,130 @@
+"""Transposed convolution: the backward-input pass of a convolution as a forward pass."""
+
+import functools
+
+import numpy as np
+
+from tinydl import layout
+from tinydl.function import Function
+from tinydl.ops._kernels import conv, get_num_threads
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+
+__all__ = ["conv_transpose1d", "conv_transpose2d"]
+
+
+class ConvTranspose(Function):
+    """y[n,c,h,w] = b[c] + sum of w[o,c,i,j] x[n,o,p,q] over all p*S-P+i*D = h, q*S-P+j*D = w.
+
+    It is the gradient of a convolution that maps y's shape to x's, so dx is that convolution of dy and dw its weight
+    gradient with the two arrays in exchanged roles; db = sum of dy over images and positions.
+    """
+
+    trusted = True
+    fresh_gradients = True
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, geometry, shape):
+        x = layout.channels_last(x)
+        weight = _weight_memory(weight)
+        ctx.save_for_backward(x, weight, geometry)
+        y = layout.empty(shape, x.dtype)
+        conv.conv_backward_input(x, weight, y, geometry, get_num_threads())
+        if bias is not None:
+            y += bias.reshape((-1,) + (1,) * (y.ndim - 2))
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, weight, geometry = ctx.saved_tensors
+        need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
+        n_threads = get_num_threads()
+        dy = layout.channels_last(dy)
+        dx = dw = db = None
+        if need_x:
+            dx = layout.empty(x.shape, x.dtype)
+            conv.conv_forward(dy, weight, None, dx, geometry, n_threads)
+        if need_weight:
+            dw = layout.empty_like(weight)
+            conv.conv_backward_weight(dy, x, dw, None, False, geometry, n_threads)
+        if need_bias:
+            db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
+        return dx, dw, db, None, None
+
+
+def _weight_memory(weight):
+    """The weight itself when its memory is (window, C, O) as kernels read it, else a re-laid copy."""
+    order = (*range(2, weight.ndim), 1, 0)
+    if weight.transpose(order).flags.c_contiguous and weight.flags.aligned:
+        return weight
+    return layout.parameter_like(weight)
+
+
+@functools.lru_cache(maxsize=256)
+def _geometry(x_shape, w_shape, stride, padding, output_padding, dilation, groups):
+    """Geometry of the convolution that is transposed, and the output shape."""
+    n, o = x_shape[:2]
+    if w_shape[0] != o:
+        raise ValueError(f"conv_transpose: the input has {o} channels (shape {x_shape}), the weight {w_shape} takes "
+                         f"{w_shape[0]}")
+    if o % groups:
+        raise ValueError(f"conv_transpose: groups={groups} does not divide the {o} input channels")
+    c = w_shape[1] * groups
+    out = []
+    for size, k, s, p, extra, d in zip(x_shape[2:], w_shape[2:], stride, padding, output_padding, dilation, strict=True):
+        if extra >= max(s, d):
+            raise ValueError(f"output_padding must be smaller than stride or dilation, got {output_padding} with stride "
+                             f"{stride} and dilation {dilation}")
+        length = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        if length < 1:
+            raise ValueError(f"conv_transpose: an input of shape {x_shape} with window {w_shape[2:]}, stride {stride} and "
+                             f"padding {padding} gives no output")
+        out.append(length)
+    lift = 4 - len(x_shape)
+    one, none = (1,) * lift, (0,) * lift
+    geometry = (n, c, *one, *out, o, *one, *w_shape[2:], *one, *stride, *none, *padding, *one, *dilation, groups, *one,
+                *x_shape[2:])
+    return geometry, (n, c, *out)
+
+
+def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
+    name = f"conv_transpose{n}d"
+    x, weight = as_tensor(x), as_tensor(weight)
+    need_float(x, name)
+    need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    need_rank(weight.shape, (n + 2,), name, f"a weight with {n + 2} axes (in, out / groups, window)")
+    if weight.dtype != x.dtype:
+        raise TypeError(f"{name}: the input is {x.dtype}, the weight {weight.dtype}; convert the input with "
+                        f"x.astype('{weight.dtype}') or the layer with .to('{x.dtype}')")
+    (groups,) = integers(groups, 1, "groups", 1)
+    geometry, shape = _geometry(
+        x.shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
+        integers(output_padding, n, "output_padding", 0), integers(dilation, n, "dilation", 1), groups)
+    if bias is not None and bias.shape != (shape[1],):
+        raise ValueError(f"{name}: the bias must have one entry for each of the {shape[1]} output channels, got shape "
+                         f"{bias.shape}")
+    return ConvTranspose.apply(x, weight, bias, geometry, shape)
+
+
+def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """Transposed convolution: H_out = (H - 1) SH - 2 PH + DH (KH - 1) + output_padding + 1.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C_in, H, W)
+    weight : Tensor, shape (C_in, C_out / groups, KH, KW)
+    bias : Tensor, shape (C_out,), optional
+    stride, padding, output_padding, dilation : int or pair
+        As of the convolution that is transposed; output_padding adds rows below and columns to the right, which a
+        stride leaves undetermined.
+    groups : int
+
+    Returns
+    -------
+    Tensor, shape (N, C_out, H_out, W_out)
+    """
+    return _conv_transpose(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """Transposed convolution of (N, C_in, L) with (C_in, C_out / groups, K); see `conv_transpose2d`."""
+    return _conv_transpose(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
