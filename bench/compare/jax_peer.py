@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-import numpy as np  # noqa: E402 - the path comes first
+import numpy as np
 
-from bench.compare.protocol import arguments, serve  # noqa: E402
-from bench.networks import walk  # noqa: E402
+from bench.compare.protocol import arguments, serve
+from bench.networks import walk
 
 
 class Peer:
@@ -102,7 +102,8 @@ class _Walker:
             elif kind == "conv":
                 _, _, _, stride, padding, bias = layer
                 orders = ("NWC", "WIO", "NWC") if x.ndim == 3 else ("NHWC", "HWIO", "NHWC")
-                x = lax.conv_general_dilated(x, next(self.params), (stride,) * len(axes), [(padding, padding)] * len(axes),
+                pads = [(padding, padding)] * len(axes)
+                x = lax.conv_general_dilated(x, next(self.params), (stride,) * len(axes), pads,
                                              dimension_numbers=orders)
                 x = x + next(self.params) if bias else x
             elif kind == "bn":

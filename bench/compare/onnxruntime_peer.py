@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.compare.protocol import arguments, serve  # noqa: E402 - the path comes first
-from bench.networks import walk  # noqa: E402
+from bench.compare.protocol import arguments, serve
+from bench.networks import walk
 
 
 class Peer:

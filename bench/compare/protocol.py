@@ -3,14 +3,14 @@
 Commands and their answers (every answer has "ok"; on an error "error" instead):
 
     {"cmd": "hello"}                                          -> name, version, threads, rss_mb
-    {"cmd": "build", "net", "batch", "mode": train|infer}     -> params, first (loss, or a checksum of the logits)
+    {"cmd": "build", "net", "batch", "mode": train|infer}     -> params, values (first losses, or a sum over the logits)
     {"cmd": "round", "seconds": t}                            -> steps (list of seconds of each), at least 3
     {"cmd": "repeat", "steps": n}                             -> rss_mb before and after
     {"cmd": "predict_sizes", "sizes": [...]}                  -> rss_mb after each
     {"cmd": "memory"}                                         -> rss_mb, peak_mb
 
-A peer is a class with `name`, `version()`, and `build(net, size, mode)`, which returns (step, params): `step()` runs one
-step and returns the loss as a float (mode "train"), or one prediction and returns the logits as an array (mode "infer").
+A peer is a class with `name`, `version()`, and `build(net, size, mode)`, which returns (step, params): `step()` runs
+one step and returns the loss as a float (mode "train"), or one prediction and returns the logits as an array ("infer").
 """
 
 import argparse
@@ -19,10 +19,6 @@ import os
 import sys
 import time
 import traceback
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 __all__ = ["arguments", "serve"]
 
@@ -87,9 +83,11 @@ class _Session:
         self.step, params = self.peer.build(net, batch, mode)
         if params != net.params:
             raise AssertionError(f"{self.peer.name} built {net.name} with {params} parameters, not {net.params}")
-        value = self.step()
-        first = float(value) if mode == "train" else float(abs(value.astype("float64")).sum())
-        return {"params": params, "first": first, "net": net.name}
+        if mode == "train":
+            values = [float(self.step()) for _ in range(3)]
+        else:
+            values = [float(abs(self.step().astype("float64")).sum())]
+        return {"params": params, "values": values}
 
     def do_round(self, seconds):
         clock, taken, end = time.perf_counter, [], time.perf_counter() + seconds

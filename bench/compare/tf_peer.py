@@ -4,13 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402 - the path comes first
+import numpy as np
 
-from bench.compare.protocol import arguments, serve  # noqa: E402
-from bench.networks import walk  # noqa: E402
+from bench.compare.protocol import arguments, serve
+from bench.networks import walk
 
 
 class Peer:

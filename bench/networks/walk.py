@@ -62,7 +62,7 @@ def parameter_shapes(net):
 
 
 def weights(net, seed=0):
-    """Initial parameters in order, float32, logical shapes: uniform fan-in for weights and biases, 1 and 0 for norms."""
+    """Initial parameters in order, float32, logical shapes: uniform fan-in, 1 and 0 for norms."""
     rng, arrays, bound = np.random.default_rng(seed), [], 0.0
     for kind, shape in parameter_shapes(net):
         if kind in ("conv", "linear"):

@@ -1,0 +1,1 @@
+"""Kernels of tinydl one by one: verified against the reference, then timed."""

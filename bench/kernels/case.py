@@ -1,0 +1,45 @@
+"""A kernel call to verify and to time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Case", "close", "twin_check"]
+
+
+@dataclass
+class Case:
+    """One kernel on one shape. `call(n_threads)` runs it; `check(n_threads)` raises when its result is wrong.
+
+    flops counts multiply-adds twice; nbytes is the least traffic: every array once.
+    """
+
+    name: str
+    group: str
+    kernel: str
+    flops: float
+    nbytes: float
+    call: Callable
+    check: Callable
+
+
+def close(got, want, what, tolerance=2e-4):
+    """Raise unless the largest error is small beside the largest value. NaN anywhere fails."""
+    got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+    size = np.abs(want).max(initial=1e-30)
+    error = np.abs(got - want).max(initial=0.0) / size
+    if not error <= tolerance:
+        raise AssertionError(f"{what}: relative error {error:.2e} against the reference")
+
+
+def twin_check(kernel, reference, args, outputs, what):
+    """A check that runs the NumPy twin on the same inputs and compares `outputs` (positions in `args`)."""
+    def check(n_threads):
+        theirs = [a.copy(order="K") if isinstance(a, np.ndarray) else a for a in args]
+        kernel(*args, n_threads)
+        reference(*theirs, n_threads)
+        for k in outputs:
+            close(args[k], theirs[k], f"{what}, argument {k}")
+
+    return check
