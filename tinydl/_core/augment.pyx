@@ -1,0 +1,179 @@
+"""The batch gather: chosen images, converted, normalised per channel, shifted and mirrored, in one pass.
+
+uint8 images stay uint8 in memory; a batch is read once and written once, channels-last.
+"""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from tinydl._core.array cimport (
+    NPY_FLOAT32,
+    NPY_INT32,
+    NPY_INT64,
+    NPY_UINT8,
+    PyArray_Check,
+    PyArray_TYPE,
+    PyArrayObject,
+    channels_last,
+    data,
+    float_type,
+    import_array,
+)
+from tinydl._core.memory cimport Block
+
+cdef extern from "src/vector.h" nogil:
+    unsigned int td_flush_denormals() noexcept
+    void td_restore_denormals(unsigned int) noexcept
+
+import_array()
+
+cdef enum:
+    WORTH_THREADS = 16384  # elements below which a second thread costs more than it gains
+    PIECE = 4096           # elements, about, of the repeated scale and shift: they stay in L1
+
+ctypedef fused raw:
+    uint8_t
+    float
+    double
+
+ctypedef fused wide:
+    float
+    double
+
+cdef struct Job:
+    Py_ssize_t N, C, H, W
+    Py_ssize_t piece  # elements of the repeated scale and shift: whole rows
+    const int64_t *index
+    const int32_t *offsets
+    const uint8_t *flip
+
+
+cdef void gather_task(const raw *images, wide *out, const wide *scale, const wide *shift, Py_ssize_t n,
+                      const Job *job) noexcept nogil:
+    # scale and shift are repeated along some rows (W*C values each), so that an unmirrored row, and several rows of an
+    # image that is not shifted either, are one loop over memory.
+    cdef unsigned int saved = td_flush_denormals()
+    cdef Py_ssize_t C = job.C, H = job.H, W = job.W, row = W * C, h, w, c, dy = 0, dx = 0, left, right
+    cdef bint mirrored = job.flip != NULL and job.flip[n] != 0
+    cdef const raw *image = images + <Py_ssize_t> job.index[n] * H * row
+    cdef const raw *source
+    cdef wide *target = out + n * H * row
+    if job.offsets != NULL:
+        dy, dx = job.offsets[2 * n], job.offsets[2 * n + 1]
+    if dy == 0 and dx == 0 and not mirrored:
+        for h in range((H * row + job.piece - 1) // job.piece):
+            w = h * job.piece
+            for c in range(min(job.piece, H * row - w)):
+                target[w + c] = scale[c] * <wide> image[w + c] + shift[c]
+        td_restore_denormals(saved)
+        return
+    left = min(max(-dx, 0), W)              # columns of the shifted image before the first and
+    right = max(min(W - dx, W), left)       # after the last one that the image has
+    for h in range(H):
+        if h + dy < 0 or h + dy >= H:
+            for c in range(row):
+                target[c] = shift[c]
+        elif not mirrored:
+            source = image + (h + dy) * row + dx * C
+            for c in range(left * C):
+                target[c] = shift[c]
+            for c in range(left * C, right * C):
+                target[c] = scale[c] * <wide> source[c] + shift[c]
+            for c in range(right * C, row):
+                target[c] = shift[c]
+        elif C == 1:
+            source = image + (h + dy) * W + dx + W - 1
+            for w in range(W - right):
+                target[w] = shift[w]
+            for w in range(W - right, W - left):
+                target[w] = scale[w] * <wide> source[-w] + shift[w]
+            for w in range(W - left, W):
+                target[w] = shift[w]
+        else:
+            source = image + ((h + dy) * W + dx + W - 1) * C
+            for w in range(W):
+                if W - right <= w < W - left:
+                    for c in range(C):
+                        target[w * C + c] = scale[c] * <wide> source[c - w * C] + shift[c]
+                else:
+                    for c in range(C):
+                        target[w * C + c] = shift[c]
+        target = target + row
+    td_restore_denormals(saved)
+
+
+cdef void gather_all(const raw *images, wide *out, const wide *scale, const wide *shift, const Job *job, bint threads,
+                     int n_threads) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in prange(job.N, num_threads=n_threads, schedule="static", use_threads_if=threads):
+        gather_task(images, out, scale, shift, n, job)
+
+
+cdef void repeat(const wide *values, wide *out, Py_ssize_t n, Py_ssize_t times) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n * times):
+        out[i] = values[i % n]
+
+
+cdef void prepare(const wide *scale, const wide *shift, wide *rows, const Job *job) noexcept nogil:
+    repeat(scale, rows, job.C, job.piece // job.C)
+    repeat(shift, rows + job.piece, job.C, job.piece // job.C)
+
+
+def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
+    """out[n,c,h,w] = scale[c] * raw[c, h + dy, w' + dx] + shift[c], where raw = images[index[n]], 0 outside it,
+    (dy, dx) = offsets[n] and w' = W-1-w where flip[n], else w: crop first, then mirror.
+
+    images : IN (M, C, H, W), uint8 or the type of out.  index : IN (N,) int64.  scale, shift : IN (C,).
+    offsets : IN (N, 2) int32 or None.  flip : IN (N,) uint8 or None.  out : OUT (N, C, H, W).
+
+    IndexError names the first row of `index` that is no image. Images may also be (M, C, L).
+    """
+    cdef int t = float_type(out, "out"), source_type
+    cdef Job job
+    cdef Py_ssize_t M, n, row
+    if not PyArray_Check(images):
+        raise TypeError(f"images: expected a NumPy array, got {type(images).__name__}")
+    source_type = PyArray_TYPE(<PyArrayObject *> images)
+    if source_type != NPY_UINT8 and source_type != t:
+        raise TypeError(f"images: expected uint8 or the type of out ({out.dtype}), got {images.dtype.str}")
+    if images.ndim not in (3, 4) or out.ndim != images.ndim or out.shape[1:] != images.shape[1:]:
+        raise ValueError(f"out: expected shape (N, {', '.join(map(str, images.shape[1:]))}) for images of shape "
+                         f"{images.shape}, got {out.shape}")
+    M = images.shape[0]
+    job.N, job.C, job.H, job.W = (out.shape[0], out.shape[1], 1, out.shape[2]) if out.ndim == 3 else out.shape
+    row = job.C * job.W
+    cdef void *px = channels_last(images, "images", source_type, M * job.H * row)
+    cdef void *py = channels_last(out, "out", t, job.N * job.H * row, True)
+    cdef void *pscale = data(scale, "scale", t, job.C)
+    cdef void *pshift = data(shift, "shift", t, job.C)
+    job.index = <int64_t *> data(index, "index", NPY_INT64, job.N)
+    job.offsets = NULL
+    if offsets is not None:
+        job.offsets = <int32_t *> channels_last(offsets, "offsets", NPY_INT32, job.N * 2)
+        if offsets.shape != (job.N, 2):
+            raise ValueError(f"offsets: expected shape ({job.N}, 2), got {offsets.shape}")
+    job.flip = NULL if flip is None else <uint8_t *> data(flip, "flip", NPY_UINT8, job.N)
+    for n in range(job.N):
+        if job.index[n] < 0 or job.index[n] >= M:
+            raise IndexError(f"index: row {n} holds {job.index[n]}, expected 0 to {M - 1}")
+    if job.N * job.H * row == 0:
+        return
+    job.piece = row * min(max(PIECE // row, <Py_ssize_t> 1), job.H)
+    cdef Block block = Block(<size_t> job.piece * 2 * (4 if t == NPY_FLOAT32 else 8))
+    cdef void *rows = block.address
+    cdef bint threads = job.N * job.H * row > WORTH_THREADS
+    if t == NPY_FLOAT32:
+        prepare(<float *> pscale, <float *> pshift, <float *> rows, &job)
+        if source_type == NPY_UINT8:
+            gather_all(<uint8_t *> px, <float *> py, <float *> rows, <float *> rows + job.piece, &job, threads,
+                       n_threads)
+        else:
+            gather_all(<float *> px, <float *> py, <float *> rows, <float *> rows + job.piece, &job, threads, n_threads)
+    else:
+        prepare(<double *> pscale, <double *> pshift, <double *> rows, &job)
+        if source_type == NPY_UINT8:
+            gather_all(<uint8_t *> px, <double *> py, <double *> rows, <double *> rows + job.piece, &job, threads,
+                       n_threads)
+        else:
+            gather_all(<double *> px, <double *> py, <double *> rows, <double *> rows + job.piece, &job, threads,
+                       n_threads)
