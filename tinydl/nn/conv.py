@@ -36,9 +36,13 @@ class _Conv(Module):
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
-            self.padding = padding if padding == "same" else (0,) * n
+            self.padding = padding
         else:
             self.padding = integers(padding, n, "padding", 0)
+        # What the operation can do by itself; None where the input has to be padded first.
+        self._zeros = self.padding if padding_mode == "zeros" else None
+        if isinstance(padding, str) and padding_mode == "zeros":
+            self._zeros = (0,) * n if padding == "valid" else None
         if padding_mode not in _PADDING_MODES:
             raise ValueError(f"padding_mode must be one of {', '.join(map(repr, _PADDING_MODES))}, got {padding_mode!r}")
         self.padding_mode = padding_mode
@@ -56,8 +60,8 @@ class _Conv(Module):
     def forward(self, x):
         """Slide the filters over the input."""
         x = as_input(x, self.weight.dtype)
-        padding = self.padding
-        if padding == "same" or self.padding_mode != "zeros":
+        padding = self._zeros
+        if padding is None:
             x, padding = self._padded(x)
         return type(self)._op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
@@ -71,7 +75,7 @@ class _Conv(Module):
                 total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
                 widths.append((total // 2, total - total // 2))
         else:
-            widths = [(p, p) for p in self.padding]
+            widths = [(p, p) for p in ((0,) * self._n if self.padding == "valid" else self.padding)]
         if self.padding_mode == "zeros" and all(before == after for before, after in widths):
             return x, tuple(before for before, _ in widths)
         flat = [width for pair in reversed(widths) for width in pair]
@@ -83,7 +87,7 @@ class _Conv(Module):
         n = self._n
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0,) * n:
-            text += f", padding={self.padding!r}"
+            text += f", padding={self.padding}"
         if self.dilation != (1,) * n:
             text += f", dilation={self.dilation}"
         if self.groups != 1:

@@ -46,10 +46,7 @@ class Linear(Module):
         shape = x.shape
         if not shape or shape[-1] != self.in_features:
             self._refuse(shape)
-        if len(shape) == 2:
-            return ops.linear(x, self.weight, self.bias)
-        y = ops.linear(x.reshape((-1, self.in_features)), self.weight, self.bias)
-        return y.reshape((*shape[:-1], self.out_features))
+        return ops.linear(x, self.weight, self.bias)
 
     def _refuse(self, shape):
         message = f"Linear takes (..., {self.in_features}), got shape {tuple(shape)}; "

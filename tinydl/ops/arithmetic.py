@@ -67,7 +67,7 @@ class Div(Function):
         x, y, z = ctx.saved_tensors
         need_x, need_y = ctx.needs_input_grad
         dx = result(np.true_divide, dz, y)
-        dy = unbroadcast(-result(np.multiply, dx, z), y) if need_y else None
+        dy = unbroadcast(np.negative(result(np.multiply, dx, z)), y) if need_y else None
         return unbroadcast(dx, x) if need_x else None, dy
 
 

@@ -50,4 +50,4 @@ def unbroadcast(gradient, like):
         repeated = tuple(range(extra)) + tuple(
             extra + k for k, n in enumerate(shape) if n == 1 and gradient.shape[extra + k] != 1)
         gradient = np.asarray(gradient.sum(axis=repeated, dtype=np.float64)).reshape(shape)
-    return gradient if gradient.dtype == like.dtype else gradient.astype(like.dtype)
+    return np.asarray(gradient, like.dtype)  # NumPy's arithmetic makes scalars of 0-d arrays
