@@ -11,6 +11,16 @@
 #define TD_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+/* Period of the per-channel vectors for C channels: a multiple of C, of 16 (the most lanes) too where that costs little,
+   and of some 256 elements; 0 for no channels. */
+static inline ptrdiff_t td_period(ptrdiff_t C) {
+    if (C == 0) return 0;
+    ptrdiff_t base = C;
+    while (base % 16 != 0) base += C;
+    if (base > 1024) base = C;
+    return base < 256 ? (255 / base + 1) * base : base;
+}
+
 #define T float
 #define NAME(x) td_##x##_f
 #include "src/rows_template.h"

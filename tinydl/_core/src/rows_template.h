@@ -133,3 +133,8 @@ static inline void NAME(fold)(T *s, ptrdiff_t C, ptrdiff_t L) {
         TD_INDEPENDENT for (ptrdiff_t c = 0; c < C; c++) s[c] += s[i + c];
     }
 }
+
+/* out (L) = v (C) again and again */
+static inline void NAME(repeat)(const T *v, T *out, ptrdiff_t C, ptrdiff_t L) {
+    for (ptrdiff_t i = 0; i < L; i += C) memcpy(out + i, v, (size_t)C * sizeof(T));
+}

@@ -1,0 +1,190 @@
+/* One position of a pooling kernel, all its channels, for one element type; included by pool.h with T (element),
+   VT/VU (aligned/unaligned vector), VI (integers as wide, of type IT), LANES and NAME(x) defined.
+
+   Lanes are channels. The last vector of a position may reach beyond its channels: it then reads and writes lanes of
+   the next position. That is harmless where the caller knows all these lanes to lie inside the arrays and inside the
+   task's own part of the output (`whole`), as the next position is written later; elsewhere the vector is cut. So 6 or
+   10 channels run at vector speed.
+
+   A window is nr x nc taps, `row` and `col` elements apart, from x on. Calls below name the common cases with constant
+   arguments, from which the compiler makes a loop of its own for each. */
+
+TD_INLINE VT NAME(get)(const T *p, ptrdiff_t m, const int cut) {
+    if (!cut) return *(const VU *)p;
+    VT x = {0};
+    memcpy(&x, p, (size_t)m * sizeof(T));
+    return x;
+}
+
+TD_INLINE void NAME(put)(T *p, VT x, ptrdiff_t m, const int cut) {
+    if (!cut) *(VU *)p = x;
+    else memcpy(p, &x, (size_t)m * sizeof(T));
+}
+
+TD_INLINE VI NAME(get_codes)(const void *codes, ptrdiff_t i, ptrdiff_t m, const int wide, const int cut) {
+    NAME(codes8) narrow = {0};
+    NAME(codes32) full = {0};
+    if (wide) {
+        if (!cut) memcpy(&full, (const int32_t *)codes + i, sizeof full);
+        else memcpy(&full, (const int32_t *)codes + i, (size_t)m * 4);
+        return __builtin_convertvector(full, VI);
+    }
+    if (!cut) memcpy(&narrow, (const uint8_t *)codes + i, sizeof narrow);
+    else memcpy(&narrow, (const uint8_t *)codes + i, (size_t)m);
+    return __builtin_convertvector(narrow, VI);
+}
+
+TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, const int wide, const int cut) {
+    if (wide) {
+        NAME(codes32) full = __builtin_convertvector(x, NAME(codes32));
+        if (!cut) memcpy((int32_t *)codes + i, &full, sizeof full);
+        else memcpy((int32_t *)codes + i, &full, (size_t)m * 4);
+    } else {
+        NAME(codes8) narrow = __builtin_convertvector(x, NAME(codes8));
+        if (!cut) memcpy((uint8_t *)codes + i, &narrow, sizeof narrow);
+        else memcpy((uint8_t *)codes + i, &narrow, (size_t)m);
+    }
+}
+
+TD_INLINE VI NAME(number)(int64_t n) { return (VI){0} + (IT)n; }
+TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((VI)b & ~mask)); }
+
+/* y, codes [o..o + C) = maximum of [relu](scale x + shift) and the code of the winner: the first maximum, or the last
+   NaN. No taps: -inf and -1. */
+TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, const int64_t code,
+                              const int64_t code_row, const int64_t code_col, const T *scale, const T *shift, T *y,
+                              void *codes, ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
+                              const int whole) {
+    for (ptrdiff_t c = 0; c < C; c += LANES) {
+        const ptrdiff_t m = C - c;
+        const int cut = !whole && m < LANES;
+        VT best = (VT){0} - (T)__builtin_inf(), s = {0}, t = {0};
+        VI won = NAME(number)(-1);
+        if (affine) {
+            s = NAME(get)(scale + c, m, 0); /* padded to whole vectors */
+            t = NAME(get)(shift + c, m, 0);
+        }
+        for (ptrdiff_t i = 0; i < nr; i++) {
+            for (ptrdiff_t j = 0; j < nc; j++) {
+                VT v = NAME(get)(x + i * row + j * col + c, m, cut);
+                if (affine) v = s * v + t;
+                if (relu) v = NAME(choose)((VI)(v < 0), (VT){0}, v);
+                const VI here = NAME(number)(code + i * code_row + j * code_col);
+                if (i == 0 && j == 0) {
+                    best = v;
+                    won = here;
+                } else {
+                    const VI better = (VI)(v > best) | (VI)(v != v);
+                    best = NAME(choose)(better, v, best);
+                    won = (here & better) | (won & ~better);
+                }
+            }
+        }
+        NAME(put)(y + o + c, best, m, cut);
+        NAME(put_codes)(codes, o + c, won, m, wide, cut);
+    }
+}
+
+static inline void NAME(max_window)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
+                                    const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o,
+                                    ptrdiff_t C, int wide, int whole) {
+    const int64_t code = r->code + q->code, cr = r->code_step, cq = q->code_step;
+    const ptrdiff_t nr = r->n, nc = q->n;
+    row *= r->step;
+    col *= q->step;
+    if (whole && !wide && scale == NULL && !relu) {
+        if (nr == 2 && nc == 2) NAME(max_body)(x, row, col, 2, 2, code, cr, cq, NULL, NULL, y, codes, o, C, 0, 0, 0, 1);
+        else NAME(max_body)(x, row, col, nr, nc, code, cr, cq, NULL, NULL, y, codes, o, C, 0, 0, 0, 1);
+    } else if (whole && !wide && scale != NULL && relu) {
+        if (nr == 2 && nc == 2) NAME(max_body)(x, row, col, 2, 2, code, cr, cq, scale, shift, y, codes, o, C, 1, 1, 0, 1);
+        else NAME(max_body)(x, row, col, nr, nc, code, cr, cq, scale, shift, y, codes, o, C, 1, 1, 0, 1);
+    } else {
+        NAME(max_body)(x, row, col, nr, nc, code, cr, cq, scale, shift, y, codes, o, C, scale != NULL, relu, wide,
+                       whole);
+    }
+}
+
+/* dx [o..o + C) = sum of dy over the windows (nr x nc, from i on) that this position won. */
+TD_INLINE void NAME(max_gather_body)(const T *dy, const void *codes, ptrdiff_t i0, ptrdiff_t row, ptrdiff_t col,
+                                     ptrdiff_t nr, ptrdiff_t nc, const int64_t code, const int64_t code_row,
+                                     const int64_t code_col, T *dx, ptrdiff_t C, const int wide, const int whole) {
+    for (ptrdiff_t c = 0; c < C; c += LANES) {
+        const ptrdiff_t m = C - c;
+        const int cut = !whole && m < LANES;
+        VT sum = {0};
+        for (ptrdiff_t i = 0; i < nr; i++) {
+            for (ptrdiff_t j = 0; j < nc; j++) {
+                const ptrdiff_t k = i0 + i * row + j * col + c;
+                const VI mine = (VI)(NAME(get_codes)(codes, k, m, wide, cut) ==
+                                     NAME(number)(code + i * code_row + j * code_col));
+                sum += (VT)((VI)NAME(get)(dy + k, m, cut) & mine);
+            }
+        }
+        NAME(put)(dx + c, sum, m, cut);
+    }
+}
+
+static inline void NAME(max_gather)(const T *dy, const void *codes, ptrdiff_t i0, ptrdiff_t row, ptrdiff_t col,
+                                    const td_span *r, const td_span *q, T *dx, ptrdiff_t C, int wide, int whole) {
+    const int64_t code = r->code + q->code, cr = r->code_step, cq = q->code_step;
+    row *= r->step;
+    col *= q->step;
+    if (whole && !wide) {
+        if (r->n == 1 && q->n == 1) NAME(max_gather_body)(dy, codes, i0, row, col, 1, 1, code, cr, cq, dx, C, 0, 1);
+        else NAME(max_gather_body)(dy, codes, i0, row, col, r->n, q->n, code, cr, cq, dx, C, 0, 1);
+    } else {
+        NAME(max_gather_body)(dy, codes, i0, row, col, r->n, q->n, code, cr, cq, dx, C, wide, whole);
+    }
+}
+
+/* y = sum of the window / count; 0 for count 0 */
+TD_INLINE void NAME(mean_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, T count, T *y,
+                               ptrdiff_t C, const int whole) {
+    for (ptrdiff_t c = 0; c < C; c += LANES) {
+        const ptrdiff_t m = C - c;
+        const int cut = !whole && m < LANES;
+        VT sum = {0};
+        for (ptrdiff_t i = 0; i < nr; i++)
+            for (ptrdiff_t j = 0; j < nc; j++) sum += NAME(get)(x + i * row + j * col + c, m, cut);
+        NAME(put)(y + c, sum / count, m, cut);
+    }
+}
+
+static inline void NAME(mean_window)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
+                                     ptrdiff_t count, T *y, ptrdiff_t C, int whole) {
+    const T divisor = (T)(count ? count : 1);
+    row *= r->step;
+    col *= q->step;
+    if (!whole) NAME(mean_body)(x, row, col, r->n, q->n, divisor, y, C, 0);
+    else if (r->n == 2 && q->n == 2) NAME(mean_body)(x, row, col, 2, 2, divisor, y, C, 1);
+    else NAME(mean_body)(x, row, col, r->n, q->n, divisor, y, C, 1);
+}
+
+/* dx = sum over the windows that hold the position of dy * share_row * share_col, the shares being 1 / count of the
+   windows, by their number on each axis */
+TD_INLINE void NAME(mean_gather_body)(const T *dy, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
+                                      const T *share_row, ptrdiff_t step_row, const T *share_col, ptrdiff_t step_col,
+                                      T *dx, ptrdiff_t C, const int whole) {
+    for (ptrdiff_t c = 0; c < C; c += LANES) {
+        const ptrdiff_t m = C - c;
+        const int cut = !whole && m < LANES;
+        VT sum = {0};
+        for (ptrdiff_t i = 0; i < nr; i++)
+            for (ptrdiff_t j = 0; j < nc; j++)
+                sum += NAME(get)(dy + i * row + j * col + c, m, cut) *
+                       (share_row[i * step_row] * share_col[j * step_col]);
+        NAME(put)(dx + c, sum, m, cut);
+    }
+}
+
+static inline void NAME(mean_gather)(const T *dy, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
+                                     const T *share_row, const T *share_col, T *dx, ptrdiff_t C, int whole) {
+    row *= r->step;
+    col *= q->step;
+    share_row += r->start;
+    share_col += q->start;
+    if (!whole) NAME(mean_gather_body)(dy, row, col, r->n, q->n, share_row, r->step, share_col, q->step, dx, C, 0);
+    else if (r->n == 1 && q->n == 1)
+        NAME(mean_gather_body)(dy, row, col, 1, 1, share_row, r->step, share_col, q->step, dx, C, 1);
+    else NAME(mean_gather_body)(dy, row, col, r->n, q->n, share_row, r->step, share_col, q->step, dx, C, 1);
+}
