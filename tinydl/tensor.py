@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import elementwise, parallel
 
 __all__ = ["Parameter", "Tensor", "tensor"]
 
@@ -195,11 +196,14 @@ class Parameter(Tensor):
         False freezes the parameter.
     """
 
-    __slots__ = ()
+    # `follower`: running mean of the batch norm that read the last result of the convolution with this weight. The
+    # convolution then sums the statistics about it while it has the results in registers.
+    __slots__ = ("follower",)
 
     def __init__(self, data, requires_grad=True):
         values = _as_data(data.data if isinstance(data, Tensor) else data)
         super().__init__(layout.parameter_like(values), requires_grad)
+        self.follower = None
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
@@ -277,6 +281,15 @@ def _reachable(root):
     return sorted(seen, key=lambda node: -node.number)
 
 
+def _sum(x, x_is_own, y, y_is_own):
+    """x + y, into one of them where nobody else holds it."""
+    if x.strides != y.strides or x.dtype != y.dtype or not (x.flags.c_contiguous or layout.is_channels_last(x)):
+        return np.asarray(np.add(x, y))
+    out = x if x_is_own and x.flags.writeable else y if y_is_own and y.flags.writeable else layout.empty_like(x)
+    elementwise.add(x, y, out, parallel.get_num_threads())
+    return out
+
+
 def _walk(root, grad, retain_graph):
     grads = {root: (grad, True)}
     for node in _reachable(root):
@@ -298,11 +311,6 @@ def _walk(root, grad, retain_graph):
                 edge._accumulate(node.materialise(dx), fresh)
             elif edge in grads:
                 total, own = grads[edge]
-                total, dx = node.materialise(total), node.materialise(dx)
-                if own and total.flags.writeable and total is not dx:
-                    total += dx
-                else:
-                    total = np.add(total, dx, out=layout.empty_like(total))
-                grads[edge] = (total, True)
+                grads[edge] = (_sum(node.materialise(total), own, node.materialise(dx), fresh), True)
             else:
                 grads[edge] = (dx, fresh)

@@ -17,7 +17,7 @@ from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_pixels_d, td_tile_pixels_f,
+    td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
@@ -155,7 +155,7 @@ cdef void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, 
                         const real *shift, bint relu, const real *a, const real *b, const real *c) noexcept nogil:
     """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
 
-    dz' is dz where scale*y + shift > 0 (if relu): the very expression of the forward pass, so the masks agree.
+    dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
     """
     cdef Py_ssize_t r, h, i, k, row = n_cols * C
     cdef real *dst
@@ -172,7 +172,7 @@ cdef void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, 
             if relu:
                 for k in range(C):
                     d = dz[(h * W + i) * C + k]
-                    d = d if scale[k] * y[(h * W + i) * C + k] + shift[k] > 0 else 0
+                    d = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
                     dst[k] = a[k] * d + b[k] * y[(h * W + i) * C + k] + c[k]
             else:
                 for k in range(C):
@@ -242,7 +242,15 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
                 if col == per_row:
                     col = 0
                     row = row + 1
-            if real is float:
+            if src == NULL:
+                # Only the sums, of results that are there already: the order of additions stays the tiles'.
+                if real is float:
+                    td_tile_sums_f(nb, G, vectors, dst + channel + o, d, grid.dst_col, valid, ef.origin, ef.sums,
+                                   sums_stride)
+                else:
+                    td_tile_sums_d(nb, G, vectors, dst + channel + o, d, grid.dst_col, valid, ed.origin, ed.sums,
+                                   sums_stride)
+            elif real is float:
                 td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
                                  dst + channel + o, d, grid.dst_col, valid, &ef)
             else:
@@ -315,7 +323,9 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
     grid.rows = min(plan.band_rows, g.P - p0)
     grid.cols = min(plan.band_cols, g.Q - q0)
     grid.group = pixel_group(grid.cols)
-    if plan.copies:
+    if x == NULL:
+        src = NULL
+    elif plan.copies:
         load_rect(x + n * g.H * g.W * g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
                   (grid.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1, q0 * g.SW - g.PW, plan.row_elements // g.C,
                   scale, shift, relu)
@@ -325,7 +335,7 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
     if sums != NULL:
         memset(sums + task * 2 * g.O, 0, 2 * g.O * sizeof(real))
     for group in range(g.G):
-        run_grid(src + group * Cg, &grid, panels + group * panel, y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
+        run_grid(NULL if src == NULL else src + group * Cg, &grid, panels + group * panel, y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
                  NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, False)
@@ -350,8 +360,9 @@ cdef void forward_all(ForwardPlan *plan, const real *x, const real *w, const rea
         for group in range(g.G):
             memcpy(padded_bias + group * width, bias + group * Og, Og * sizeof(real))
         task_bias = padded_bias
-    for block in range(n_blocks):
-        pack_forward(w, panels, g, block)
+    if x != NULL:
+        for block in range(n_blocks):
+            pack_forward(w, panels, g, block)
     for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic", use_threads_if=n_tasks > 1):
         forward_task(plan, task, x, panels, task_bias, y, slabs + threadid() * plan.slab, scale, shift, relu, origin,
                      parts)
@@ -361,6 +372,11 @@ cdef void forward_all(ForwardPlan *plan, const real *x, const real *w, const rea
             for block in range(1, bands):
                 for i in range(2 * g.O):
                     sums[task * 2 * g.O + i] += parts[(task * bands + block) * 2 * g.O + i]
+
+
+def conv_statistics(y, origin, sums, geometry, int n_threads):
+    """The sums (N, 2, O) OUT that `conv_forward` gives with `origin` IN (O,), from its result y IN: the same bits."""
+    conv_forward(None, None, None, y, geometry, n_threads, None, None, False, origin, sums)
 
 
 def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None, bint relu=False, origin=None,
@@ -375,11 +391,11 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef ForwardPlan plan
     plan.g = unpack(geometry)
     cdef Geometry *g = &plan.g
-    cdef int t = float_type(x, "x")
+    cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
-    cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pw = data(w, "w", t, n_w)
-    cdef void *py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q, True)
+    cdef void *px = NULL if x is None else channels_last(x, "x", t, g.N * g.C * g.H * g.W)
+    cdef void *pw = NULL if x is None else data(w, "w", t, n_w)
+    cdef void *py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q, x is not None)
     cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.O)
     cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
     cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)

@@ -47,6 +47,12 @@ cdef extern from "src/tile.h" nogil:
                          Py_ssize_t accumulate) noexcept
     Py_ssize_t td_outer_size_f(Py_ssize_t left, Py_ssize_t vectors) noexcept
     Py_ssize_t td_outer_size_d(Py_ssize_t left, Py_ssize_t vectors) noexcept
+    void td_tile_sums_f(Py_ssize_t nb, Py_ssize_t group, Py_ssize_t vectors, const float *y, const Py_ssize_t *d,
+                        Py_ssize_t d_step, Py_ssize_t lanes, const float *origin, float *sums,
+                        Py_ssize_t sums_stride) noexcept
+    void td_tile_sums_d(Py_ssize_t nb, Py_ssize_t group, Py_ssize_t vectors, const double *y, const Py_ssize_t *d,
+                        Py_ssize_t d_step, Py_ssize_t lanes, const double *origin, double *sums,
+                        Py_ssize_t sums_stride) noexcept
     void td_transpose_block_f(const float *src, Py_ssize_t lds, float *dst, Py_ssize_t ldd) noexcept
     void td_transpose_block_d(const double *src, Py_ssize_t lds, double *dst, Py_ssize_t ldd) noexcept
     unsigned int td_flush_denormals() noexcept

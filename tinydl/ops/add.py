@@ -1,5 +1,7 @@
 """Addition, which also closes residual blocks."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from tinydl import layout
@@ -10,6 +12,9 @@ from tinydl.ops.broadcast import operands, unbroadcast
 from tinydl.ops.deferred import Affine, array_of
 
 __all__ = ["Add", "add"]
+
+
+Form = namedtuple("Form", ["shape", "dtype"])
 
 
 class Add(Function):
@@ -24,8 +29,7 @@ class Add(Function):
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.save_for_backward(np.shape(x), np.shape(y)) if isinstance(x, np.ndarray) and isinstance(y, np.ndarray) \
-            else ctx.save_for_backward(x.shape, y.shape)
+        ctx.save_for_backward(Form(x.shape, x.dtype), Form(y.shape, y.dtype))
         if isinstance(x, Affine) or isinstance(y, Affine):
             if not _is_open(x):
                 x, y = y, x

@@ -2,8 +2,8 @@
 
 After its statistics are known, batch norm is a map scale*x + shift per channel and ReLU a clamp of it. Writing the
 result costs a pass over memory that the next operation can save by applying the map while it loads. The same holds for
-batch norm's gradient, a*dz' + b*x + c per channel. The two classes carry such a pending map; `materialise` carries it
-out for readers that know nothing of it.
+batch norm's gradient, a*dz' + b*x + c per channel. `Affine` and `DeferredGradient` carry such a pending map;
+`materialise` carries it out for readers that know nothing of it.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from tinydl import layout
 from tinydl._core import batchnorm
 from tinydl._core.parallel import get_num_threads
 
-__all__ = ["Affine", "DeferredGradient", "array_of", "operand"]
+__all__ = ["Affine", "DeferredGradient", "WithSums", "array_of", "operand"]
 
 
 class Affine:
@@ -67,6 +67,35 @@ class Affine:
                                      get_num_threads())
             self.value = y
         return self.value
+
+
+class WithSums:
+    """An array whose per-channel sums about `origin` were made while it was in registers.
+
+    Parameters
+    ----------
+    array : numpy.ndarray (N, C, *spatial)
+    sums : numpy.ndarray (G, 2, C)
+        Partial sums of array - origin and (array - origin)^2.
+    origin : numpy.ndarray (C,)
+    """
+
+    __slots__ = ("array", "sums", "origin")
+
+    def __init__(self, array, sums, origin):
+        self.array, self.sums, self.origin = array, sums, origin
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    @property
+    def dtype(self):
+        return self.array.dtype
+
+    def materialise(self):
+        """The array."""
+        return self.array
 
 
 class DeferredGradient:
@@ -129,6 +158,6 @@ def operand(x):
     """What a reader that applies maps itself takes: (array, scale, shift, relu); scale is None where nothing is left."""
     if isinstance(x, np.ndarray):
         return layout.channels_last(x), None, None, False
-    if x.is_plain:
+    if isinstance(x, Affine) and x.is_plain:
         return x.x, x.scale, x.shift, x.relu
-    return x.materialise(), None, None, False
+    return layout.channels_last(x.materialise()), None, None, False

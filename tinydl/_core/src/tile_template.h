@@ -30,7 +30,7 @@ typedef struct {
     const T *origin;    /* (lanes) with sums: sums[c] += y - origin, sums[stride + c] += (y - origin)^2 */
     T *sums;
     ptrdiff_t sums_stride;
-    const T *y;         /* with sums and y: dz' = dz * [scale*y + shift > 0] (relu) ; sums += dz', dz' * (y - origin) */
+    const T *y;         /* with sums and y: dz' = 0 where scale*y + shift <= 0 (relu), else dz; sums += dz', dz' * (y - origin) */
     const T *scale, *shift;
     ptrdiff_t relu;
 } NAME(epilogue);
@@ -109,7 +109,7 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
                         const T *at = e->y + d[j] + g * ds + v * LANES;
                         const VT y = n == LANES ? NAME(load)(at) : NAME(load_n)(at, n);
                         VT dz = acc[j * G + g][v];
-                        if (e->relu) dz = (VT)((VI)dz & (VI)(scale * y + shift > 0));
+                        if (e->relu) dz = (VT)((VI)dz & ~(VI)(scale * y + shift <= 0));
                         s += dz;
                         q += dz * (y - origin);
                     }
@@ -253,4 +253,25 @@ TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdif
         }
     }
     TD_UNROLL for (int i = 0; i < LANES_C; i++) NAME(store)(dst + i * ldd, row[i]);
+}
+
+/* The sums of a pixel tile's epilogue, from results in memory: the same additions in the same order. */
+TD_INLINE void NAME(tile_sums)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, const T *y, const ptrdiff_t *d,
+                               ptrdiff_t ds, ptrdiff_t lanes, const T *origin, T *sums, ptrdiff_t sums_stride) {
+    for (ptrdiff_t v = 0; v < vectors; v++) {
+        const ptrdiff_t n = v == vectors - 1 ? lanes - v * LANES : LANES;
+        const VT o = NAME(load_n)(origin + v * LANES, n);
+        VT s = {0}, q = {0};
+        for (ptrdiff_t j = 0; j < nb; j++) {
+            for (ptrdiff_t g = 0; g < group; g++) {
+                const T *at = y + d[j] + g * ds + v * LANES;
+                const VT c = (n == LANES ? NAME(load)(at) : NAME(load_n)(at, n)) - o;
+                s += c;
+                q += c * c;
+            }
+        }
+        T *sum = sums + v * LANES, *square = sum + sums_stride;
+        NAME(store_n)(sum, NAME(load_n)(sum, n) + s, n);
+        NAME(store_n)(square, NAME(load_n)(square, n) + q, n);
+    }
 }

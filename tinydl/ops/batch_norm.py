@@ -1,0 +1,152 @@
+"""Batch normalisation."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl._core import batchnorm, conv
+from tinydl._core.parallel import get_num_threads
+from tinydl.function import Function
+from tinydl.ops.checks import as_input
+from tinydl.ops.conv import Conv
+from tinydl.ops.deferred import Affine, DeferredGradient, WithSums, array_of
+from tinydl.tensor import Parameter
+
+__all__ = ["BatchNorm", "batch_norm"]
+
+
+class BatchNorm(Function):
+    """y = gamma (x - mu) / sqrt(var + eps) + beta, per channel.
+
+    In training mu and var are the mean and the biased variance of the channel over N (x of shape (N, C)), N x L
+    ((N, C, L)) or N x H x W ((N, C, H, W)); M is their number. In evaluation they are the running statistics.
+
+    With r = 1/sqrt(var + eps), S1 = sum dy, S2 = sum dy (x - mu): dbeta = S1, dgamma = r S2 and, in training,
+    dx = gamma r (dy - S1/M - (x - mu) r^2 S2/M) = a dy + b x + c with a = gamma r, b = -gamma r^3 S2/M and
+    c = -a S1/M - b mu.
+
+    Forward leaves the map gamma r x + (beta - gamma r mu), backward the map a dy + b x + c to the next operation.
+
+    Source: S. Ioffe and C. Szegedy, Batch normalization, ICML 2015.
+    """
+
+    takes_deferred = True
+    takes_deferred_gradient = True
+    fresh_gradients = True
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, gamma, beta, mean, rstd, scale, shift, training):
+        y = Affine(layout.channels_last(array_of(x)), scale, shift, mean)
+        ctx.save_for_backward(y, gamma, mean, rstd, training)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        y, gamma, mean, rstd, training = ctx.saved_tensors
+        x = y.x
+        M = x.size // x.shape[1]
+        relu, sums, affine = False, None, y
+        if isinstance(dy, DeferredGradient) and dy.coefficients is None and dy.affine.x is x:
+            relu, sums, affine, dz = dy.relu, dy.sums, dy.affine, dy.dz
+        else:
+            dz = layout.channels_last(array_of(dy))
+        if sums is not None:
+            s1, s2 = sums.sum(axis=0, dtype=np.float64)
+        else:
+            s1, s2 = np.empty_like(mean), np.empty_like(mean)
+            batchnorm.backward_reduce(dz, x, mean, affine.scale, affine.shift, relu, s1, s2, get_num_threads())
+            s1, s2 = s1.astype(np.float64), s2.astype(np.float64)
+        dtype = x.dtype
+        r = rstd.astype(np.float64)
+        dgamma = (r * s2).astype(dtype) if ctx.needs_input_grad[1] else None
+        dbeta = s1.astype(dtype) if ctx.needs_input_grad[2] else None
+        if not ctx.needs_input_grad[0]:
+            return None, dgamma, dbeta, None, None, None, None, None
+        a = r if gamma is None else r * gamma
+        if training:
+            b = -a * r * r * s2 / M
+            c = -a * s1 / M - b * mean
+        else:
+            b = c = np.zeros_like(a)
+        dx = DeferredGradient(dz, affine, relu=relu,
+                              coefficients=(a.astype(dtype), b.astype(dtype), c.astype(dtype)))
+        return dx, dgamma, dbeta, None, None, None, None, None
+
+
+def _statistics(x, origin, mean, var):
+    """Mean and biased variance of x's channels into `mean` and `var`; summed about `origin`, which is near the mean."""
+    raw, creator = x.raw, x.creator
+    rows = x.size // x.shape[1]
+    if creator is not None and creator.function is Conv:
+        # The sums are defined by the convolution's tiles, so that they have the same bits whether it made them or not.
+        weight = creator.edges[1]
+        if isinstance(weight, Parameter):
+            weight.follower = origin
+        if isinstance(raw, WithSums) and np.array_equal(raw.origin, origin):
+            sums = raw.sums
+        else:
+            y = array_of(raw)
+            sums = np.empty((y.shape[0], 2, y.shape[1]), y.dtype)
+            conv.conv_statistics(y, origin, sums, creator.geometry, get_num_threads())
+        batchnorm.finish_statistics(sums, rows, origin, mean, var)
+    else:
+        batchnorm.statistics(layout.channels_last(array_of(raw)), origin, mean, var, get_num_threads())
+
+
+def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5):
+    """Normalise each channel of x (N, C), (N, C, L) or (N, C, H, W). See `BatchNorm`.
+
+    Parameters
+    ----------
+    x : Tensor
+    weight, bias : Tensor (C,), optional
+        gamma and beta; 1 and 0 where absent.
+    running_mean, running_var : numpy.ndarray (C,), optional
+        Updated in place in training: (1 - momentum) * running + momentum * batch, the variance unbiased (M - 1).
+        Used in place of the batch's in evaluation.
+    training : bool
+    momentum : float
+    eps : float
+
+    Raises
+    ------
+    ValueError
+        In training with one value per channel, whose variance is zero; and in evaluation without running statistics.
+    """
+    x = as_input(x)
+    shape = x.shape
+    if len(shape) not in (2, 3, 4):
+        raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")
+    C = shape[1]
+    for name, array in (("weight", weight), ("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
+        if array is not None and array.shape != (C,):
+            raise ValueError(f"batch_norm: the input of shape {shape} has {C} channels, {name} has shape {array.shape}")
+    if weight is not None and weight.dtype != x.dtype:
+        raise TypeError(f"batch_norm got {x.dtype} input and {weight.dtype} parameters; convert one with .astype()")
+    M = x.size // C if C else 0
+    if training:
+        if M == 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
+                             "larger batch, drop the last short one (drop_last=True), or call eval()")
+        origin = running_mean
+        if origin is None or origin.dtype != x.dtype:
+            origin = np.zeros(C, x.dtype) if origin is None else origin.astype(x.dtype)
+        mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
+        _statistics(x, origin, mean, var)
+        if running_mean is not None and M > 1:
+            # In place: the arrays are the module's buffers.
+            running_mean *= 1 - momentum
+            running_mean += momentum * mean
+            running_var *= 1 - momentum
+            running_var += (momentum * M / (M - 1)) * var
+    else:
+        if running_mean is None:
+            raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
+                             "track_running_stats=True")
+        mean, var = running_mean.astype(x.dtype), running_var
+    rstd = 1 / np.sqrt(var + eps, dtype=np.float64)
+    scale = rstd if weight is None else rstd * weight.data
+    shift = -mean * scale if bias is None else bias.data - mean * scale
+    dtype = x.dtype
+    return BatchNorm.apply(x, weight, bias, mean, rstd.astype(dtype), scale.astype(dtype), shift.astype(dtype),
+                           training)

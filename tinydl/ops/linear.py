@@ -1,0 +1,87 @@
+"""Linear: the fully connected layer's matrix product."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl._core import gemm
+from tinydl._core.parallel import get_num_threads
+from tinydl.function import Function
+from tinydl.ops.checks import as_input
+
+__all__ = ["Linear", "linear"]
+
+
+class Linear(Function):
+    """y = x w' + b for x (..., K), w (O, K), b (O,) or None, y (..., O).
+
+    dx = dy w, dw = dy' x, db = the sum of dy over all leading axes; dx is not computed where nobody wants it.
+    float32 or float64.
+    """
+
+    fresh_gradients = True
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, w, b):
+        rows = _rows(x)
+        ctx.save_for_backward(rows, w, b, x.shape)
+        y = layout.empty((rows.shape[0], w.shape[0]), x.dtype)
+        gemm.linear_forward(rows, _laid(w), b, y, get_num_threads())
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, w, b, shape = ctx.saved_tensors
+        needs_x, needs_w, needs_b = ctx.needs_input_grad
+        dy = _rows(dy)
+        dx = dw = db = None
+        if needs_x:
+            dx = layout.empty(x.shape, x.dtype)
+            gemm.linear_backward_input(dy, _laid(w), dx, get_num_threads())
+            dx = dx.reshape(shape)
+        if needs_w or needs_b:
+            dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
+            db = np.empty(b.shape, b.dtype) if needs_b else None
+            gemm.linear_backward_weight(x, dy, dw, db, False, get_num_threads())
+        return dx, dw, db
+
+
+def _rows(x):
+    """(..., K) as dense rows."""
+    x = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    return layout.channels_last(x)
+
+
+def _laid(w):
+    """The weight (O, K) with O innermost in memory, where every parameter has it."""
+    return w if w.T.flags.c_contiguous else np.ascontiguousarray(w.T).T
+
+
+def linear(x, weight, bias=None):
+    """x w' + b. See `Linear`.
+
+    Parameters
+    ----------
+    x : Tensor (..., K)
+    weight : Tensor (O, K)
+    bias : Tensor (O,), optional
+
+    Raises
+    ------
+    ValueError
+        If the last axis of x is not K.
+    TypeError
+        If x and weight differ in dtype.
+    """
+    x = as_input(x, weight.dtype)
+    shape = x.shape
+    if len(shape) < 1 or shape[-1] != weight.shape[1]:
+        cure = ""
+        if len(shape) > 2 and np.prod(shape[1:], dtype=np.int64) == weight.shape[1]:
+            cure = "; put Flatten() in front"
+        elif len(shape) > 2:
+            cure = f"; after Flatten() it would be {np.prod(shape[1:], dtype=np.int64)}"
+        raise ValueError(f"linear takes inputs with {weight.shape[1]} features on the last axis, got shape {shape}{cure}")
+    if x.dtype != weight.dtype:
+        raise TypeError(f"linear got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
+    return Linear.apply(x, weight, bias)
