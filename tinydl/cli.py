@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import math
 import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -235,7 +236,7 @@ def _fit(run, net, train, test, resume):
     from tinydl._version import __version__
     from tinydl.config import get_num_threads, isa
     from tinydl.data.batches import Batches
-    from tinydl.train import Checkpoint, CSVLogger, Trainer, TrainingInterrupted, TrainingTerminated, save_weights
+    from tinydl.train import Checkpoint, CSVLogger, Trainer, save_weights
     from tinydl.train.run import build_optimizer
 
     s = run.settings
@@ -261,9 +262,12 @@ def _fit(run, net, train, test, resume):
             trainer.stop("done")
     try:
         trainer.fit(train, test, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"])
-    except (TrainingInterrupted, TrainingTerminated) as stopped:
-        _note(f"{stopped}; continue with: tinydl train --resume {run.folder}")
-        return stopped.exit_code
+    except (KeyboardInterrupt, SystemExit):
+        if trainer.interrupted is None:
+            raise
+        _note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
+              f"tinydl train --resume {run.folder}")
+        return 128 + trainer.interrupted
     save_weights(run.path("weights.safetensors"), net)
     result = trainer.evaluate(test)
     pictures = _pictures(run, trainer, test)

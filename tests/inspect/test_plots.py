@@ -79,7 +79,8 @@ def test_misclassified_shows_the_surest_mistakes_first():
     logits = np.array([[5.0, 0], [0, 1], [0, 9], [3, 0]])
     figure = plots.misclassified(images, [0, 0, 0, 1], logits, ["cat", "dog"])
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == ["true cat\ndog: 100 %", "true dog\ncat: 95 %", "true cat\ndog: 73 %"]
+    assert titles == ["true: cat\ntaken for: dog\n(100 % sure)", "true: dog\ntaken for: cat\n(95 % sure)",
+                      "true: cat\ntaken for: dog\n(73 % sure)"]
     assert "3 of 3 wrong among 4" in figure.get_suptitle()
 
 

@@ -18,7 +18,9 @@ def _figure(width, height):
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("pictures need matplotlib: pip install 'tinydl-cnn[app]'") from None
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    return figure
 
 
 def save(figure, path):
@@ -220,13 +222,13 @@ def misclassified(images, labels, logits, class_names=None, max_images=24, title
         return figure
     columns = min(8, max(4, len(chosen)))
     rows = -(-len(chosen) // columns)
-    figure = _figure(1.45 * columns, 1.75 * rows + 0.7)
+    figure = _figure(1.45 * columns, 1.95 * rows + 0.7)
     for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
         axes.set_axis_off()
     for axes, index in zip(grid.flat, chosen, strict=False):
         axes.imshow(_picture(images[index]), cmap="gray_r", interpolation="nearest")
-        axes.set_title(f"true {names[labels[index]]}\n{names[predicted[index]]}: "
-                       f"{100 * probabilities[index, predicted[index]]:.0f} %", fontsize=8)
+        axes.set_title(f"true: {names[labels[index]]}\ntaken for: {names[predicted[index]]}\n"
+                       f"({100 * probabilities[index, predicted[index]]:.0f} % sure)", fontsize=8)
     figure.suptitle(f"{title}: {len(chosen)} of {len(wrong):,} wrong among {len(labels):,}", fontsize=11)
     return figure
 

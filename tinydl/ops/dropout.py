@@ -3,11 +3,18 @@
 import numpy as np
 
 from tinydl import layout, random
-from tinydl.ops._activation import Activation, run
-from tinydl.ops._kernels import elementwise
+from tinydl.ops._activation import Activation
+from tinydl.ops._kernels import elementwise, get_num_threads
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["dropout"]
+
+
+def _run(kernel, array, key, p):
+    array = layout.channels_last(array)
+    out = layout.empty(array.shape, array.dtype)
+    kernel(array, *key, p, out, get_num_threads())
+    return out
 
 
 class Dropout(Activation):
@@ -19,12 +26,12 @@ class Dropout(Activation):
     @staticmethod
     def forward(ctx, x, key, p):
         ctx.save_for_backward(key, p)
-        return run(elementwise.dropout_forward, x, *key, p)
+        return _run(elementwise.dropout_forward, x, key, p)
 
     @staticmethod
     def backward(ctx, dy):
         key, p = ctx.saved_tensors
-        return run(elementwise.dropout_backward, dy, *key, p), None, None
+        return _run(elementwise.dropout_backward, dy, key, p), None, None
 
 
 class Drop(Activation):

@@ -13,11 +13,10 @@ from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weigh
 from tinydl.train.diagnose import NonFiniteLossError
 from tinydl.train.evaluation import evaluate, predict
 from tinydl.train.metrics import accuracy, confusion_matrix
-from tinydl.train.signals import TrainingInterrupted, TrainingTerminated
 from tinydl.train.trainer import Trainer
 
 __all__ = [
     "CSVLogger", "Callback", "Checkpoint", "CheckpointError", "Convergence", "EarlyStopping", "LRFinder",
-    "NonFiniteLossError", "Progress", "Trainer", "TrainingInterrupted", "TrainingTerminated", "accuracy",
-    "confusion_matrix", "evaluate", "load_checkpoint", "load_weights", "predict", "save_checkpoint", "save_weights",
+    "NonFiniteLossError", "Progress", "Trainer", "accuracy", "confusion_matrix", "evaluate", "load_checkpoint",
+    "load_weights", "predict", "save_checkpoint", "save_weights",
 ]

@@ -81,7 +81,7 @@ class EarlyStopping(Callback):
     min_delta : float
         A change by less does not count as an improvement.
     patience : int
-        Number of epochs without improvement that are tolerated; the one after them ends the run (0: the first one).
+        Number of epochs in a row without improvement that end the run (0, as 1: the first one; as in Keras).
     mode : {'auto', 'min', 'max'}
         Whether small or large is good; 'auto' takes 'max' for accuracies. nan never is an improvement.
 
@@ -111,12 +111,12 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, trainer, logs):
         value = _monitored(self, logs)
-        if self.sign * value < self.sign * self.best - (self.min_delta if self.best_epoch else 0):
+        if self.sign * value < self.sign * self.best - self.min_delta:
             self.best, self.best_epoch, self.wait = value, trainer.epoch, 0
             self.weights = trainer.net.state_dict()
             return
         self.wait += 1
-        if self.wait > self.patience:
+        if self.wait >= self.patience:
             trainer.stop(f"{self.monitor} has not improved for {self.wait} epoch{'s' * (self.wait > 1)}; best "
                          f"{self.best:.6g} in epoch {self.best_epoch}")
 

@@ -3,26 +3,7 @@
 import signal
 import threading
 
-__all__ = ["SignalWatch", "TrainingInterrupted", "TrainingTerminated"]
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C came during `fit`; it ended after the batch, with callbacks done and a usable model."""
-
-    exit_code = 130
-
-
-class TrainingTerminated(SystemExit):
-    """SIGTERM came during `fit`; as `TrainingInterrupted`. Not caught, it ends the program with exit code 143."""
-
-    exit_code = 143
-
-    def __init__(self, message=""):
-        super().__init__(143)
-        self.message = message
-
-    def __str__(self):
-        return self.message
+__all__ = ["SignalWatch"]
 
 
 class SignalWatch:
@@ -56,8 +37,13 @@ class SignalWatch:
             raise KeyboardInterrupt
         self.received = number
 
-    def error(self, where):
-        """The exception that says what was received."""
+    def raise_received(self, where):
+        """Act on what was received, as the program would have done without the delay.
+
+        The exceptions are of the plain types: Python ends a program with exit code 130 only for KeyboardInterrupt
+        itself, not for a subclass.
+        """
         if self.received == signal.SIGTERM:
-            return TrainingTerminated(f"SIGTERM {where}")
-        return TrainingInterrupted(f"interrupted {where}")
+            raise SystemExit(128 + signal.SIGTERM)
+        if self.received is not None:
+            raise KeyboardInterrupt(f"training interrupted {where}")

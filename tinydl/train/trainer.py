@@ -49,6 +49,8 @@ class Trainer:
         "images_per_s"; accuracies only for integer labels, val_* only with validation data.
     stop_reason : str or None
         Why the last fit ended before its last epoch.
+    interrupted : int or None
+        Signal that ended the last fit.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Trainer:
         self.batches = 0
         self.history = {}
         self.stop_reason = None
+        self.interrupted = None
         self.resumed = False
         self._sums = {"loss": 0.0, "right": 0, "count": 0, "seconds": 0.0}
         self._plan = None
@@ -90,6 +93,13 @@ class Trainer:
     def lr(self, value):
         for group in self.optimizer.param_groups:
             group["lr"] = value
+
+    @property
+    def position(self):
+        """How far the training is, in words: "epoch 3" or "batch 7 of 23 of epoch 4"."""
+        if self.batch:
+            return f"batch {self.batch} of {self.batches} of epoch {self.epoch + 1}"
+        return f"epoch {self.epoch}"
 
     @property
     def running(self):
@@ -135,10 +145,9 @@ class Trainer:
         NonFiniteLossError
             The loss is nan or infinite; names the batch and the first layer whose output was not finite. The weights
             are those before that batch.
-        TrainingInterrupted, TrainingTerminated
+        KeyboardInterrupt, SystemExit(143)
             Ctrl-C or SIGTERM came (only in the main thread, and only if the program has no handler of its own): the
-            batch under way was finished and the checkpoint written. They are a KeyboardInterrupt and a
-            SystemExit(143).
+            batch under way was finished and the checkpoint written; `interrupted` is the signal's number.
         """
         train = as_dataset(train, "train")
         valid = None if valid is None else as_dataset(valid, "valid")
@@ -161,6 +170,7 @@ class Trainer:
             if self.epoch >= epochs:
                 warnings.warn(f"all {epochs} epochs are done; pass epochs={self.epoch + epochs} for {epochs} more",
                               stacklevel=2)
+        self.interrupted = None
         callbacks = self._ordered(progress)
         random_state = random.state()
         watch = SignalWatch()
@@ -176,9 +186,9 @@ class Trainer:
             except _Interrupted:
                 for callback in callbacks:
                     callback.on_interrupt(self)
+            self.interrupted = watch.received
         if watch.received is not None:
-            batch = f"batch {self.batch} of {self.batches} of epoch {self.epoch + 1}"
-            raise watch.error(f"after {batch if self.batch else f'epoch {self.epoch}'}")
+            watch.raise_received(f"after {self.position}")
         return self.history
 
     def _ordered(self, progress):

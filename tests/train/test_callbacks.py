@@ -1,0 +1,274 @@
+import csv
+import io
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl.train import (
+    Callback,
+    Checkpoint,
+    Convergence,
+    CSVLogger,
+    EarlyStopping,
+    LRFinder,
+    Progress,
+    Trainer,
+    load_checkpoint,
+)
+
+
+def data(n=64, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 4)).astype(np.float32)
+    return x, (x[:, 0] > 0).astype(int)
+
+
+def make(*callbacks, lr=0.1):
+    td.manual_seed(1)
+    net = td.nn.Sequential(td.nn.Linear(4, 8), td.nn.ReLU(), td.nn.Linear(8, 2))
+    return Trainer(net, td.optim.SGD(net.parameters(), lr=lr, momentum=0.9), callbacks=list(callbacks))
+
+
+class Script(Callback):
+    """Give the validation loss given values, one an epoch, and remember the weights of each."""
+
+    order = -1
+
+    def __init__(self, values):
+        self.values, self.weights = values, []
+
+    def on_epoch_end(self, trainer, logs):
+        logs["val_loss"] = trainer.history["val_loss"][-1] = self.values[trainer.epoch - 1]
+        self.weights.append(trainer.net.state_dict())
+
+
+def run(values, **kwargs):
+    """Early stopping over given values; returns (trainer, stopping, epoch whose weights the net has)."""
+    script, stopping = Script(values), EarlyStopping(**kwargs)
+    trainer = make(stopping, script)
+    trainer.fit(data(), data(16, 1), epochs=len(values), progress=False)
+    state = trainer.net.state_dict()
+    same = [i + 1 for i, w in enumerate(script.weights) if all(np.array_equal(w[k], state[k]) for k in state)]
+    return trainer, stopping, same
+
+
+@pytest.mark.parametrize(("values", "kwargs", "last", "best"), [
+    ([3, 2, 2.5, 1, 1, 1], {}, 3, 2),
+    ([3, 2, 2.5, 1, 1.5, 1.2], {"patience": 2}, 6, 4),
+    ([3, 2, 1, 0.5], {}, 4, 4),
+    ([3, 2, 1.95, 1.94, 1], {"min_delta": 0.1}, 3, 2),
+    ([3, 1, 2, 2, 2, 2, 2], {"patience": 4}, 6, 2),
+    ([3, 1, 2, 2], {"patience": 9}, 4, 2),  # the epochs run out: the best weights come back all the same
+    ([3, 1, 2, 0], {"patience": 1}, 3, 2),
+    ([math.nan, 2, math.nan, 1], {"patience": 2}, 4, 4),
+    ([1, 2, 3, 3, 4], {"mode": "max"}, 4, 3),
+])
+def test_early_stopping(values, kwargs, last, best):
+    trainer, stopping, same = run(values, **kwargs)
+    assert trainer.epoch == last
+    assert stopping.best_epoch == best
+    assert same == [best]
+    assert (trainer.stop_reason is None) == (stopping.wait < max(1, stopping.patience))
+
+
+def test_early_stopping_says_why():
+    trainer, _, _ = run([3, 2, 2.5, 4])
+    assert trainer.stop_reason == "val_loss has not improved for 1 epoch; best 2 in epoch 2"
+
+
+def test_early_stopping_restores_batch_norm_statistics_too():
+    td.manual_seed(0)
+    net = td.nn.Sequential(td.nn.Linear(4, 3), td.nn.BatchNorm1d(3), td.nn.Linear(3, 2))
+    script = Script([1, 2])
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), callbacks=[EarlyStopping(), script])
+    trainer.fit(data(), data(), epochs=2, progress=False)
+    assert np.array_equal(net.state_dict()["1.running_mean"], script.weights[0]["1.running_mean"])
+    assert not np.array_equal(net.state_dict()["1.running_mean"], script.weights[1]["1.running_mean"])
+
+
+def test_early_stopping_restores_after_an_error():
+    class Fails(Callback):
+        def on_epoch_begin(self, trainer):
+            if trainer.epoch == 2:
+                raise RuntimeError("mine")
+
+    script = Script([1, 2, 3])
+    trainer = make(EarlyStopping(patience=5), script, Fails())
+    with pytest.raises(RuntimeError, match="mine"):
+        trainer.fit(data(), data(), epochs=3, progress=False)
+    assert np.array_equal(trainer.net.state_dict()["0.weight"], script.weights[0]["0.weight"])
+
+
+def test_early_stopping_of_accuracy_looks_for_the_largest():
+    assert EarlyStopping("val_accuracy").sign == -1
+    assert EarlyStopping("loss").sign == 1
+    assert EarlyStopping("accuracy", mode="min").sign == 1
+
+
+def test_early_stopping_without_its_column():
+    with pytest.raises(ValueError, match="monitors 'val_loss', but an epoch gives only epoch, lr.*validation data"):
+        make(EarlyStopping()).fit(data(), progress=False)
+
+
+def test_early_stopping_starts_anew_with_every_fit():
+    trainer, stopping, _ = run([1, 2])
+    trainer.callbacks[:] = [stopping]
+    trainer.fit(data(), data(), epochs=4, progress=False)
+    assert stopping.best_epoch >= 3
+
+
+@pytest.mark.parametrize("kwargs", [{"mode": "up"}, {"patience": -1}, {"min_delta": -1}, {"min_delta": math.nan}])
+def test_early_stopping_arguments(kwargs):
+    with pytest.raises(ValueError, match="mode must be|must not be negative"):
+        EarlyStopping(**kwargs)
+
+
+def test_a_resumed_run_stops_where_the_uninterrupted_one_did(tmp_path):
+    values = [3, 1, 2, 2, 2, 2, 2, 2]
+    path = tmp_path / "c"
+    make_callbacks = lambda: [EarlyStopping(patience=3), Script(values), Checkpoint(path)]  # noqa: E731
+    whole = make(*make_callbacks())
+    whole.fit(data(), data(), epochs=8, progress=False)
+    first = make(*make_callbacks())
+    first.fit(data(), data(), epochs=3, progress=False)
+    second = make(*make_callbacks())
+    second.load(path)
+    second.fit(data(), data(), epochs=8, progress=False)
+    assert second.epoch == whole.epoch == 5
+    assert second.stop_reason == whole.stop_reason
+    assert np.array_equal(second.net[0].weight.data, whole.net[0].weight.data)
+    # A run that had stopped is at its end when it is resumed.
+    third = make(*make_callbacks())
+    third.load(path)
+    third.fit(data(), data(), epochs=8, progress=False)
+    assert third.epoch == 5
+
+
+def test_convergence_stops_by_its_own_rule_and_says_so():
+    class Losses(Callback):
+        order = -1
+
+        def on_epoch_end(self, trainer, logs):
+            logs["loss"] = trainer.history["loss"][-1] = [4, 3, 2.95, 2.9, 2.85, 1][trainer.epoch - 1]
+
+    trainer = make(Losses(), Convergence(k=2, eps=0.11))
+    trainer.fit(data(), epochs=6, progress=False)
+    assert trainer.epoch == 4  # |2.9 - 3| = 0.1, while two epochs before |2.95 - 4| was large
+    assert trainer.stop_reason == "converged: |loss(4) - loss(2)| = 0.1 < 0.11"
+
+
+@pytest.mark.parametrize(("k", "eps"), [(0, 1), (1, 0), (1, math.nan)])
+def test_convergence_arguments(k, eps):
+    with pytest.raises(ValueError, match="k must be at least 1 and eps positive"):
+        Convergence(k, eps)
+
+
+def test_checkpoint_every_second_epoch_and_the_last(tmp_path):
+    path = tmp_path / "new" / "c.safetensors"
+    epochs = []
+
+    class Watch(Callback):
+        order = 101
+
+        def on_epoch_end(self, trainer, logs):
+            epochs.append(load_checkpoint(path)["epoch"] if path.exists() else None)
+
+    make(Checkpoint(path, every=2), Watch()).fit(data(), epochs=5, progress=False)
+    assert epochs == [None, 2, 2, 4, 5]
+    with pytest.raises(ValueError, match="every must be at least 1"):
+        Checkpoint(path, every=0)
+
+
+def test_csv_logger_holds_the_history_exactly(tmp_path):
+    trainer = make(CSVLogger(tmp_path / "h.csv"))
+    trainer.fit(data(), data(16, 1), epochs=3, progress=False)
+    with open(tmp_path / "h.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(r["epoch"]) for r in rows] == [1, 2, 3]
+    for name, column in trainer.history.items():
+        assert [float(r[name]) for r in rows] == column
+
+
+def test_lr_finder_leaves_everything_as_it_was_and_finds_a_rate_that_learns():
+    trainer = make()
+    trainer.fit(data(), epochs=1, progress=False)
+    before, history = trainer.net.state_dict(), dict(trainer.history)
+    momentum = trainer.optimizer.state_dict()["state"][0]["momentum_buffer"].copy()
+    finder = LRFinder(1e-4, 1e3, steps=60)
+    rate = finder.run(trainer, data(), batch_size=16)
+    assert all(np.array_equal(before[k], v) for k, v in trainer.net.state_dict().items())
+    assert np.array_equal(trainer.optimizer.state_dict()["state"][0]["momentum_buffer"], momentum)
+    assert trainer.lr == 0.1
+    assert (trainer.history, trainer.epoch, trainer.callbacks, trainer.stop_reason) == (history, 1, [], None)
+    assert 1e-3 < rate < 10
+    assert np.all(np.diff(finder.lrs) > 0)
+    ratio = np.diff(np.log(finder.lrs))
+    assert np.allclose(ratio, ratio[0])
+
+
+def test_lr_finder_stops_quietly_at_a_loss_that_is_not_finite():
+    trainer = make()
+    finder = LRFinder(1e-2, 1e30, steps=50)
+    with np.errstate(all="ignore"):
+        finder.run(trainer, data(), batch_size=16)
+    assert len(finder.lrs) < 50
+    assert np.isfinite(trainer.net[0].weight.data).all()
+
+
+def test_lr_finder_sets_a_schedule_aside():
+    trainer = make()
+    trainer.scheduler = td.optim.OneCycleLR(trainer.optimizer, 0.1, total_steps=4)
+    state = trainer.scheduler.state_dict()
+    LRFinder(1e-4, 1e-1, steps=20).run(trainer, data(), batch_size=16)
+    assert trainer.scheduler.state_dict() == state
+
+
+def test_lr_finder_arguments():
+    with pytest.raises(ValueError, match="0 < min_lr < max_lr"):
+        LRFinder(1, 1)
+    with pytest.raises(ValueError, match="only 0 points"):
+        LRFinder().suggestion()
+
+
+def test_progress_writes_one_plain_line_per_epoch(capsys):
+    make().fit(data(), data(16, 1), epochs=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("epoch 1/2  loss ")
+    for part in ("accuracy ", "val loss ", "val accuracy ", " %", " images/s", " s"):
+        assert part in lines[1]
+
+
+def test_progress_off(capsys):
+    make().fit(data(), epochs=2, progress=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_progress_says_why_it_ended_early(capsys):
+    class Stop(Callback):
+        def on_epoch_end(self, trainer, logs):
+            trainer.stop("enough")
+
+    make(Stop()).fit(data(), epochs=2)
+    assert "stopped after epoch 1: enough" in capsys.readouterr().out
+
+
+def test_progress_bar_shows_loss_accuracy_speed_and_time_left(monkeypatch):
+    pytest.importorskip("tqdm")
+    screen, lines = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    trainer = make(Progress(lines, bar=True))
+    trainer.fit(data(4096), epochs=2, batch_size=4)
+    shown = screen.getvalue()
+    for part in ("epoch 1/2", "/1024", "loss ", "accuracy ", "images/s", " left"):
+        assert part in shown
+    assert len(lines.getvalue().splitlines()) == 2
+
+
+def test_progress_without_tqdm_falls_back_to_lines(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    make(Progress(bar=True)).fit(data(), epochs=1)
+    assert len(capsys.readouterr().out.splitlines()) == 1
