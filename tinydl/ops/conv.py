@@ -5,10 +5,10 @@ import functools
 import numpy as np
 
 from tinydl import layout
-from tinydl._core import conv
+from tinydl._core import conv, depthwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops.checks import as_input, integers, need_rank
+from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
 from tinydl.ops.deferred import Affine, DeferredGradient, WithSums, array_of, operand
 from tinydl.tensor import Parameter
 
@@ -40,6 +40,7 @@ class Conv(Function):
     def forward(ctx, x, w, b, geometry, shape, origin):
         source = x if isinstance(x, Affine) and x.is_plain else None
         x, scale, shift, relu = operand(x)
+        w = laid_weight(w)
         y = layout.empty(shape, x.dtype)
         sums = None
         if origin is not None:
@@ -70,6 +71,36 @@ class Conv(Function):
         if sums is not None:
             dx = DeferredGradient(dx, source, sums=sums)
         return dx, dw, db, None, None, None
+
+
+class DepthwiseConv(Function):
+    """`Conv` with one filter a channel: y[n,c,p,q] = b[c] + sum over i,j of w[c,0,i,j] * x[n,c,...]."""
+
+    fresh_gradients = True
+    trusted = True
+
+    @staticmethod
+    def forward(ctx, x, w, b, geometry, shape):
+        x = layout.channels_last(x)
+        y = layout.empty(shape, x.dtype)
+        depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
+        ctx.geometry = geometry
+        ctx.save_for_backward(x, w, b)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, w, b = ctx.saved_tensors
+        needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
+        dy = layout.channels_last(dy)
+        dx = layout.empty(x.shape, x.dtype) if needs_x else None
+        dw = layout.empty_like(w) if needs_w else None
+        db = np.empty(b.shape, b.dtype) if needs_b else None
+        if needs_x:
+            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
+        if needs_w or needs_b:
+            depthwise.depthwise_backward_weight(x, dy, dw, db, False, ctx.geometry, get_num_threads())
+        return dx, dw, db, None, None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -104,6 +135,8 @@ def _conv(n, x, weight, bias, stride, padding, dilation, groups):
         raise ValueError(f"conv{n}d takes a weight of {n + 2} axes, got shape {weight.shape}")
     geometry, out = _geometry(shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
                               integers(dilation, n, "dilation", 1), groups)
+    if groups > 1 and groups == shape[1] == out[1]:
+        return DepthwiseConv.apply(x, weight, bias, geometry, out)
     follower = weight.follower if isinstance(weight, Parameter) else None
     if follower is not None and follower.dtype != x.dtype:
         follower = None
