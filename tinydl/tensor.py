@@ -205,6 +205,15 @@ class Parameter(Tensor):
         super().__init__(layout.parameter_like(values), requires_grad)
         self.follower = None
 
+    @Tensor.data.setter
+    def data(self, values):
+        # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
+        Tensor.data.fset(self, layout.parameter_like(_as_data(values)))
+
+    def __reduce__(self):
+        # Pickle keeps no memory order; the constructor lays the values out anew.
+        return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad)
+
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
 

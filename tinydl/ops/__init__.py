@@ -8,9 +8,12 @@ from tinydl.ops.adaptive_pool import (
     adaptive_max_pool2d,
     global_avg_pool,
 )
+from tinydl.ops.add import add
 from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
+from tinydl.ops.batch_norm import batch_norm
 from tinydl.ops.bce_with_logits import bce_with_logits
+from tinydl.ops.conv import conv1d, conv2d
 from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import dropout
@@ -21,11 +24,13 @@ from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
 from tinydl.ops.layer_norm import layer_norm
 from tinydl.ops.leaky_relu import leaky_relu
+from tinydl.ops.linear import linear
 from tinydl.ops.matmul import matmul
 from tinydl.ops.max_pool import max_pool1d, max_pool2d
 from tinydl.ops.mse import mse
 from tinydl.ops.nll import nll
 from tinydl.ops.reductions import argmax, argmin, max, mean, min, std, sum, var
+from tinydl.ops.relu import relu
 from tinydl.ops.shape import (
     astype,
     broadcast_to,
@@ -40,27 +45,6 @@ from tinydl.ops.shape import (
 from tinydl.ops.sigmoid import sigmoid
 from tinydl.ops.softmax import log_softmax, softmax
 from tinydl.ops.tanh import tanh
-
-try:
-    from tinydl.ops.add import add
-except ImportError:
-    from tinydl.ops._interim import add
-try:
-    from tinydl.ops.relu import relu
-except ImportError:
-    from tinydl.ops._interim import relu
-try:
-    from tinydl.ops.linear import linear
-except ImportError:
-    from tinydl.ops._interim import linear
-try:
-    from tinydl.ops.conv import conv1d, conv2d
-except ImportError:
-    from tinydl.ops._interim import conv1d, conv2d
-try:
-    from tinydl.ops.batch_norm import batch_norm
-except ImportError:
-    from tinydl.ops._interim import batch_norm
 
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",

@@ -1,8 +1,8 @@
 """The common shape of an activation: one kernel forward, one backward, on dense arrays."""
 
 from tinydl import layout
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import get_num_threads
 
 __all__ = ["Activation", "run"]
 

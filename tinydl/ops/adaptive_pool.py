@@ -3,8 +3,9 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import pool
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import get_num_threads, pool
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 
 __all__ = [
@@ -81,8 +82,8 @@ def _arguments(x, n, output_size, name):
     spatial = x.shape[2:]
     if not all(spatial):
         raise ValueError(f"{name} needs at least one position to pool, got shape {x.shape}")
-    if isinstance(output_size, (tuple, list)):
-        output_size = tuple(have if want is None else want for want, have in zip(output_size, spatial, strict=False))
+    if isinstance(output_size, (tuple, list)) and len(output_size) == n:
+        output_size = tuple(have if want is None else want for want, have in zip(output_size, spatial, strict=True))
     size = integers(output_size, n, "output_size", 1)
     return x, (*x.shape[:2], *size)
 

@@ -5,9 +5,13 @@ import math
 
 import numpy as np
 
+from tinydl import layout
 from tinydl.tensor import Tensor
 
-__all__ = ["as_input", "as_tensor", "axes", "axis_of", "integers", "need_float", "need_rank", "pool_geometry", "reduction_of"]
+__all__ = [
+    "as_input", "as_tensor", "axes", "axis_of", "element_count", "integers", "laid_weight", "need_float", "need_rank",
+    "pool_geometry", "reduction_of",
+]
 
 
 def as_input(x, dtype=None):
@@ -40,13 +44,13 @@ def need_float(x, name):
         raise TypeError(f"{name} needs float32 or float64 values, got {x.dtype}; convert with x.astype('float32')")
 
 
-def need_rank(shape, ranks, name, layout):
-    """Raise unless `shape` has one of the numbers of axes in `ranks`; `layout` names the axes in the message."""
+def need_rank(shape, ranks, name, named):
+    """Raise unless `shape` has one of the numbers of axes in `ranks`; `named` says in the message what they are."""
     if len(shape) not in ranks:
         cure = ""
         if len(shape) + 1 in ranks:
             cure = f"; a single sample needs a batch axis in front: x[None], shape {(1, *shape)}"
-        raise ValueError(f"{name} takes {layout}, got shape {tuple(shape)}{cure}")
+        raise ValueError(f"{name} takes {named}, got shape {tuple(shape)}{cure}")
 
 
 def axis_of(axis, ndim):
@@ -115,6 +119,13 @@ def pool_geometry(shape, kernel_size, stride, padding, dilation, ceil_mode):
     geometry = (*shape[:2], *one, *shape[2:], *one, *kernel_size, *one, *stride, *none, *padding, *one, *dilation,
                 *one, *out)
     return geometry, (*shape[:2], *out)
+
+
+def laid_weight(w):
+    """The weight (O, C, *window) itself when its memory is (*window, C, O) as kernels read it, else a re-laid copy."""
+    if w.transpose((*range(2, w.ndim), 1, 0)).flags.c_contiguous and w.flags.aligned:
+        return w
+    return layout.parameter_like(w)
 
 
 def reduction_of(reduction):

@@ -5,9 +5,10 @@ import functools
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import conv
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import conv, get_num_threads
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
@@ -25,7 +26,7 @@ class ConvTranspose(Function):
     @staticmethod
     def forward(ctx, x, weight, bias, geometry, shape):
         x = layout.channels_last(x)
-        weight = _weight_memory(weight)
+        weight = laid_weight(weight)
         ctx.save_for_backward(x, weight, geometry)
         y = layout.empty(shape, x.dtype)
         conv.conv_backward_input(x, weight, y, geometry, get_num_threads())
@@ -49,14 +50,6 @@ class ConvTranspose(Function):
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
         return dx, dw, db, None, None
-
-
-def _weight_memory(weight):
-    """The weight itself when its memory is (window, C, O) as kernels read it, else a re-laid copy."""
-    order = (*range(2, weight.ndim), 1, 0)
-    if weight.transpose(order).flags.c_contiguous and weight.flags.aligned:
-        return weight
-    return layout.parameter_like(weight)
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import loss
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import get_num_threads, loss
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
 from tinydl.tensor import Tensor

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tinydl import layout, random
+from tinydl._core import elementwise
+from tinydl._core.parallel import get_num_threads
 from tinydl.ops._activation import Activation
-from tinydl.ops._kernels import elementwise, get_num_threads
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["dropout"]

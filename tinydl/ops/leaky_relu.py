@@ -1,8 +1,8 @@
 """Leaky rectified linear unit."""
 
 from tinydl import layout
+from tinydl._core import elementwise
 from tinydl.ops._activation import Activation, run, run_backward
-from tinydl.ops._kernels import elementwise
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["leaky_relu"]

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import gemm
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import gemm, get_num_threads
 from tinydl.ops.broadcast import operands, unbroadcast
 
 __all__ = ["matmul"]

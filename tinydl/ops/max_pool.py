@@ -3,8 +3,9 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import pool
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import get_num_threads, pool
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
 
 __all__ = ["max_pool1d", "max_pool2d"]

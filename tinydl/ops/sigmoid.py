@@ -1,7 +1,7 @@
 """Logistic function."""
 
+from tinydl._core import elementwise
 from tinydl.ops._activation import Activation, run, run_backward
-from tinydl.ops._kernels import elementwise
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["sigmoid"]

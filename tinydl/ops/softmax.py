@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from tinydl import layout
+from tinydl._core import loss
+from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops._kernels import get_num_threads, loss
 from tinydl.ops.checks import as_tensor, axis_of, need_float
 
 __all__ = ["as_rows", "from_rows", "log_softmax", "softmax"]

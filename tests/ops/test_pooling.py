@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+import tinydl as td
+
+IMAGE = np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]], np.float32)[None, None]
+
+
+def distinct(*shape):
+    return np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 8.0
+
+
+def test_worked_max_and_average():
+    assert td.ops.max_pool2d(IMAGE, 2).data.tolist() == [[[[6, 8], [3, 4]]]]
+    assert td.ops.avg_pool2d(IMAGE, 2).data.tolist() == [[[[3.25, 5.25], [2, 2]]]]
+
+
+def test_max_gives_the_gradient_to_the_first_winner():
+    x = td.tensor(np.ones((1, 1, 2, 4)), requires_grad=True)
+    td.ops.max_pool2d(x, 2).backward([[[[3.0, 5.0]]]])
+    assert x.grad.tolist() == [[[[3, 0, 5, 0], [0, 0, 0, 0]]]]
+
+
+def test_overlapping_windows_add_up():
+    x = td.tensor([[[0.0, 9.0, 0.0, 1.0]]], requires_grad=True)
+    td.ops.max_pool1d(x, 2, 1).backward([[[1.0, 10.0, 100.0]]])
+    assert x.grad.tolist() == [[[0, 11, 0, 100]]]
+
+
+ARGS = [dict(kernel_size=2), dict(kernel_size=3, stride=2, padding=1), dict(kernel_size=3, stride=1),
+        dict(kernel_size=2, stride=3, ceil_mode=True), dict(kernel_size=1, stride=2), dict(kernel_size=3, stride=2, ceil_mode=True)]
+
+
+@pytest.mark.parametrize("args", ARGS, ids=str)
+def test_gradients(gradcheck, args):
+    for f, x in ((td.ops.max_pool2d, distinct(2, 3, 7, 6)), (td.ops.max_pool1d, distinct(2, 3, 9)),
+                 (td.ops.avg_pool2d, distinct(2, 3, 7, 6)), (td.ops.avg_pool1d, distinct(2, 3, 9))):
+        gradcheck(lambda t, f=f: f(t, **args), x)
+    gradcheck(lambda t: td.ops.avg_pool2d(t, count_include_pad=False, **args), distinct(2, 3, 7, 6))
+    gradcheck(lambda t: td.ops.max_pool2d(t, (3, 2), dilation=(2, 3)), distinct(2, 3, 7, 6))
+
+
+@pytest.mark.parametrize("size", [1, 2, (3, 5), (None, 2), 9])
+def test_adaptive_pool2d(gradcheck, size):
+    x = distinct(2, 3, 7, 5)
+    for f, reduce in ((td.ops.adaptive_avg_pool2d, np.mean), (td.ops.adaptive_max_pool2d, np.max)):
+        p, q = (n if m is None else m for m, n in zip(size if isinstance(size, tuple) else (size, size), (7, 5), strict=True))
+        expected = [[reduce(x[:, :, i * 7 // p:-(-(i + 1) * 7 // p), j * 5 // q:-(-(j + 1) * 5 // q)], axis=(2, 3))
+                     for j in range(q)] for i in range(p)]
+        np.testing.assert_allclose(f(td.tensor(x), size).data, np.moveaxis(np.array(expected), (2, 3), (0, 1)), rtol=1e-9)
+        gradcheck(lambda t, f=f: f(t, size), x)
+
+
+def test_adaptive_pool1d_and_global(gradcheck):
+    x = distinct(2, 3, 7)
+    for n in (1, 3, 7):
+        gradcheck(lambda t, n=n: td.ops.adaptive_avg_pool1d(t, n), x)
+        gradcheck(lambda t, n=n: td.ops.adaptive_max_pool1d(t, n), x)
+    np.testing.assert_allclose(td.ops.global_avg_pool(td.tensor(x)).data, x.mean(2))
+    gradcheck(td.ops.global_avg_pool, x)
+
+
+def test_nan_propagates():
+    x = IMAGE.copy()
+    x[0, 0, 0, 1] = np.nan
+    assert np.isnan(td.ops.max_pool2d(x, 2).data[0, 0, 0, 0])
+    assert td.ops.max_pool2d(x, 2).data[0, 0, 1, 1] == 4
+
+
+def test_large_windows_keep_their_winner(gradcheck):
+    gradcheck(lambda t: td.ops.max_pool2d(t, 17), distinct(1, 2, 18, 17))
+
+
+def test_empty_batch():
+    assert td.ops.max_pool2d(np.ones((0, 3, 4, 4)), 2).shape == (0, 3, 2, 2)
+    assert td.ops.avg_pool2d(np.ones((0, 3, 4, 4)), 2).shape == (0, 3, 2, 2)
+
+
+@pytest.mark.parametrize("f, args, message", [
+    (td.ops.max_pool2d, dict(kernel_size=0), "kernel_size must be at least 1, got 0"),
+    (td.ops.max_pool2d, dict(kernel_size=2, stride=0), "stride must be at least 1"),
+    (td.ops.max_pool2d, dict(kernel_size=2, padding=2), "at most half the window"),
+    (td.ops.max_pool2d, dict(kernel_size=5), r"does not fit the input \(1, 1, 4, 4\)"),
+    (td.ops.avg_pool2d, dict(kernel_size=2, padding=-1), "padding must be at least 0"),
+    (td.ops.max_pool2d, dict(kernel_size=(2, 2, 2)), "an integer or 2 of them"),
+    (td.ops.avg_pool2d, dict(kernel_size=2**31), r"below 2\*\*31"),
+    (td.ops.avg_pool2d, dict(kernel_size=2**62), r"below 2\*\*31"),
+    (td.ops.adaptive_avg_pool2d, dict(output_size=0), "output_size must be at least 1"),
+    (td.ops.adaptive_avg_pool2d, dict(output_size=(1, 2, 3)), "2 of them"),
+    (td.ops.max_pool1d, dict(kernel_size=2), r"takes \(N, C, L\), got shape \(1, 1, 4, 4\)"),
+])
+def test_bad_arguments(f, args, message):
+    with pytest.raises(ValueError, match=message):
+        f(IMAGE, **args)
+
+
+def test_wrong_types_and_ranks():
+    with pytest.raises(TypeError, match="kernel_size must be an integer"):
+        td.ops.max_pool2d(IMAGE, 2.0)
+    with pytest.raises(TypeError, match="kernel_size must be an integer"):
+        td.ops.max_pool2d(IMAGE, True)
+    with pytest.raises(ValueError, match=r"a single sample needs a batch axis in front: x\[None\]"):
+        td.ops.max_pool2d(IMAGE[0], 2)
+    with pytest.raises(TypeError, match="max_pool2d needs float32 or float64 values, got int64"):
+        td.ops.max_pool2d(IMAGE.astype(int), 2)
+    with pytest.raises(ValueError, match="at least one position"):
+        td.ops.adaptive_avg_pool2d(np.ones((1, 1, 0, 4)), 1)

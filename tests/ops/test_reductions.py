@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+import tinydl as td
+
+X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, (1, 3), (0, 2, 3), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std"])
+def test_as_numpy_and_gradients(gradcheck, name, axis, keepdims):
+    if axis == () and name in ("var", "std"):
+        return
+    options = {"ddof": 1} if name in ("var", "std") else {}
+    expected = getattr(np, name)(X, axis=axis, keepdims=keepdims, **options)
+    y = getattr(td.tensor(X), name)(axis=axis, keepdims=keepdims)
+    assert type(y.data) is np.ndarray
+    np.testing.assert_allclose(y.data, expected, rtol=1e-12)
+    gradcheck(lambda x: getattr(x, name)(axis=axis, keepdims=keepdims), X)
+
+
+def test_first_extreme_gets_the_gradient():
+    x = td.tensor([[1.0, 3.0, 3.0], [2.0, 0.0, 0.0]], requires_grad=True)
+    x.max().backward()
+    assert x.grad.tolist() == [[0, 1, 0], [0, 0, 0]]
+    x.grad = None
+    x.min(axis=1).backward([1.0, 2.0])
+    assert x.grad.tolist() == [[1, 0, 0], [0, 2, 0]]
+
+
+def test_nan_wins():
+    x = td.tensor([1.0, np.nan, 3.0])
+    assert np.isnan(x.max().item()) and np.isnan(x.min().item())
+
+
+def test_var_correction():
+    x = td.tensor([1.0, 2.0, 6.0])
+    assert x.var().item() == 7
+    assert x.var(correction=0).item() == pytest.approx(14 / 3)
+
+
+def test_integers_and_booleans():
+    labels = td.tensor(np.array([1, 2, 3]), dtype="int64")
+    assert labels.sum().item() == 6 and labels.max().item() == 3
+    accuracy = (labels == np.array([1, 0, 3])).mean()
+    assert accuracy.dtype == np.float32 and accuracy.item() == pytest.approx(2 / 3)
+    assert td.tensor(X).argmax(1).dtype == np.int64
+    assert td.tensor(X).argmin().item() == X.argmin()
+
+
+def test_bad_arguments():
+    x = td.tensor(X)
+    with pytest.raises(ValueError, match="axis 4 is out of range for 4 axes"):
+        x.sum(4)
+    with pytest.raises(ValueError, match="names an axis twice"):
+        x.sum((1, -3))
+    with pytest.raises(TypeError, match="an axis is an integer"):
+        x.sum(1.5)
+    with pytest.raises(ValueError, match="max of no entries"):
+        td.tensor(np.ones((0, 3))).max(0)
