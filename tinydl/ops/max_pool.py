@@ -7,6 +7,7 @@ from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+from tinydl.ops.deferred import operand
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
@@ -14,15 +15,16 @@ __all__ = ["max_pool1d", "max_pool2d"]
 class MaxPool(Function):
     """y[n,c,p,q] = max over the window of x[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; the winner gets the gradient."""
 
+    takes_deferred = True
     trusted = True
     fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x = layout.channels_last(x)
+        x, scale, shift, relu = operand(x)
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
-        pool.max_pool_forward(x, None, None, False, y, argmax, geometry, get_num_threads())
+        pool.max_pool_forward(x, scale, shift, relu, y, argmax, geometry, get_num_threads())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
 
