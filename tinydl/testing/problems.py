@@ -246,7 +246,8 @@ CONVS = tuple(_layers(
     Conv("many_images", 37, 2, 4, 4, 3, 3, 3, 1, 1, 1, 1),
     Conv("no_images", 0, 3, 8, 8, 4, 3, 3, 1, 1, 1, 1),
     _line("line", 3, 5, 20, 7, 3, 1, 1), _line("line_stride", 2, 1, 100, 9, 8, 5),
-    _line("line_dilation", 2, 4, 31, 6, 3, 2, 4, 4), _line("line_groups", 2, 12, 17, 18, 5, 1, 2, 1, 6), _line("line_no_images", 0, 2, 9, 3, 3),
+    _line("line_dilation", 2, 4, 31, 6, 3, 2, 4, 4),
+    _line("line_groups", 2, 12, 17, 18, 5, 1, 2, 1, 6), _line("line_no_images", 0, 2, 9, 3, 3),
 ))
 
 POOLS = tuple(_layers(
