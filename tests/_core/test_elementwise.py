@@ -343,7 +343,8 @@ def test_dropout_drops_the_right_share(p):
 
 def test_masks_of_different_keys_are_unrelated():
     n = 100_000
-    masks = [drop(np.ones(n), 0.5, key0, key1) > 0 for key0, key1 in ((1, 1), (2, 1), (1, 2), (1 + 2**32, 1), (1, 2**32))]
+    keys = [(1, 1), (2, 1), (1, 2), (1 + 2**32, 1), (1, 2**32)]
+    masks = [drop(np.ones(n), 0.5, key0, key1) > 0 for key0, key1 in keys]
     for i, a in enumerate(masks):
         for b in masks[:i]:
             assert abs((a == b).mean() - 0.5) < 4 * math.sqrt(0.25 / n)
