@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["bandwidth", "git_revision", "machine", "median_seconds", "peak_flops", "save_part", "table"]
+__all__ = ["bandwidth", "git_revision", "machine", "peak_flops", "round_seconds", "save_part", "table"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd")
@@ -87,8 +86,8 @@ def bandwidth(n_threads, megabytes=64, rounds=5):
 
 # --- timing --------------------------------------------------------------------------------------------------------
 
-def median_seconds(call, rounds, seconds, before_round=None):
-    """Seconds of one call: the median over rounds of the mean of a round; and what `before_round` returned in each."""
+def round_seconds(call, rounds, seconds, before_round=None):
+    """Seconds of one call, a list of the means of the rounds; and what `before_round` returned before each."""
     clock = time.perf_counter
     call()
     start = clock()
@@ -102,7 +101,7 @@ def median_seconds(call, rounds, seconds, before_round=None):
         for _ in range(repeats):
             call()
         means.append((clock() - start) / repeats)
-    return statistics.median(means), others
+    return means, others
 
 
 # --- results -------------------------------------------------------------------------------------------------------

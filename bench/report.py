@@ -57,12 +57,11 @@ def kernel_table(rows):
         groups.setdefault((row["group"], row["kernel"], row["threads"]), []).append(row)
     cells = []
     for (group, kernel, threads), members in groups.items():
-        flops = members[0]["gflops"] > 0
-        shares = [100 * (m["share_of_peak"] if flops else m["share_of_memory"]) for m in members]
-        rate = statistics.median(m["gflops"] if flops else m["gbs"] for m in members)
-        cells.append([group, kernel, threads, len(members), f"{rate:.0f} {'GFLOP/s' if flops else 'GB/s'}",
-                      f"{statistics.median(shares):.0f} %", f"{min(shares):.0f} %",
-                      "FMA peak" if flops else "memory"])
+        limit = members[0]["limit"]
+        unit, name = ("GFLOP/s", "gflops") if limit == "FMA peak" else ("GB/s", "gbs")
+        shares = [100 * m["share"] for m in members]
+        cells.append([group, kernel, threads, len(members), f"{statistics.median(m[name] for m in members):.0f} {unit}",
+                      f"{statistics.median(shares):.0f} %", f"{min(shares):.0f} %", limit])
     return table(["group", "kernel", "threads", "shapes", "median rate", "median share", "least share", "of"], cells)
 
 

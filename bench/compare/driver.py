@@ -62,9 +62,13 @@ class Worker:
         cpus = ",".join(map(str, pick_cpus(n_threads)))
         self.name, self.n_threads = name, n_threads
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
-        self.process = subprocess.Popen(
-            [python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment(n_threads))
+        try:
+            self.process = subprocess.Popen(
+                [python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment(n_threads))
+        except OSError as error:
+            self.log.close()
+            raise PeerError(f"{python} does not start: {error}") from None
         self._lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         try:

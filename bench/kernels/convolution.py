@@ -3,83 +3,71 @@
 import numpy as np
 
 from bench.kernels.case import Case, close
-from bench.networks import walk
-from bench.networks.table import NETWORKS
 
-__all__ = ["cases", "shapes"]
+__all__ = ["cases", "group_of"]
 
 
-def shapes():
-    """Every different convolution of the networks: {geometry: name}, in order of appearance."""
-    found = {}
-    for net in NETWORKS.values():
-        first = True
-        for layer, before, after in walk.steps(net):
-            if layer[0] != "conv":
-                continue
-            _, out, k, stride, padding, _ = layer
-            (h, w), (p, q) = ((1, *before[1:]), (1, *after[1:])) if len(before) == 2 else (before[1:], after[1:])
-            kh, sh, ph = (1, 1, 0) if len(before) == 2 else (k, stride, padding)
-            geometry = (net.batch, before[0], h, w, out, kh, k, sh, stride, ph, padding, 1, 1, 1, p, q)
-            window, size = (f"{k}", f"{w}") if len(before) == 2 else (f"{k}x{k}", f"{h}x{w}")
-            name = f"{window}{f'/{stride}' if stride > 1 else ''} {before[0]}>{out} @{size} batch {net.batch}"
-            found.setdefault(geometry, (name, first))
-            first = False
-    return found
-
-
-def group_of(geometry, first):
-    """The row of the table of targets that a shape belongs to."""
-    _, c, h, _, o, kh, kw, *_ = geometry
-    if h == 1:
-        return "conv1d 80/16" if kw == 80 else "conv1d 3"
-    if first:
+def group_of(problem):
+    """The row of the table of figures that a problem belongs to."""
+    stride = f"/{problem.SW}" if problem.SW > 1 else ""
+    if problem.ndim == 1:
+        return f"conv1d {problem.KW}{stride}"
+    if problem.C in (1, 3):
         return "first layer"
-    if kh == 3:
-        return "3x3 C>=32" if min(c, o) >= 32 else "3x3 C<32"
-    if kh == 1:
-        return "1x1 C>=64" if c >= 64 else "1x1 C<64"
-    return f"{kh}x{kw}"
+    window = f"{problem.KH}x{problem.KW}{stride}"
+    if problem.KH == 3 and not stride:
+        return f"{window} C>=32" if problem.C >= 32 else f"{window} C={problem.C}"
+    if problem.KH == 1 and not stride:
+        return f"{window} C>=64" if problem.C >= 64 else f"{window} C<64"
+    return window
 
 
 def cases(only=""):
-    """Cases one after the other; the arrays of one are freed before the next is made."""
-    for geometry, (name, first) in shapes().items():
-        group = group_of(geometry, first)
-        kernels = ("forward", "backward_weight") if first else ("forward", "backward_input", "backward_weight")
-        if any(only in f"{group} {name} conv_{kernel}" for kernel in kernels):
-            yield from (case for case in _cases_of(geometry, name, group, kernels)
-                        if only in f"{group} {name} {case.kernel}")
+    """Cases one after the other; the arrays of one problem are freed before the next is made."""
+    from tinydl.testing.problems import CONVS, select
+
+    seen = set()
+    for problem in select(CONVS, "bench"):
+        if problem.geometry in seen:
+            continue
+        seen.add(problem.geometry)
+        group = group_of(problem)
+        # nobody asks for the gradient of the first layer's input
+        kernels = ["forward", "backward_weight"] if problem.C in (1, 3) else ["forward", "backward_input",
+                                                                              "backward_weight"]
+        kernels = [kernel for kernel in kernels if only in f"{group} {problem.name} conv_{kernel}"]
+        if kernels:
+            yield from _cases_of(problem, group, kernels)
 
 
-def _cases_of(geometry, name, group, kernels):
+def _cases_of(problem, group, kernels):
     from tinydl import layout
     from tinydl._core import conv
     from tinydl._core.reference import conv as reference
 
-    n, c, h, w, o, kh, kw, *_, p, q = geometry
+    name, geometry, n, o = problem.name, problem.geometry, problem.N, problem.O
     rng = np.random.default_rng(0)
 
-    def random(*shape):
+    def random(shape):
         a = layout.empty(shape)
         a[...] = rng.standard_normal(shape, np.float32)
         return a
 
-    x, y, dy = random(n, c, h, w), layout.empty((n, o, p, q)), random(n, o, p, q)
-    dx, weight = layout.empty((n, c, h, w)), layout.parameter_like(rng.standard_normal((o, c, kh, kw), np.float32))
-    dw, db = layout.zeros_like(weight), np.zeros(o, np.float32)
+    x, dy, weight = random(problem.x_shape), random(problem.y_shape), layout.parameter_like(
+        rng.standard_normal(problem.w_shape, np.float32))
+    y, dx, dw, db = layout.empty_like(dy), layout.empty_like(x), layout.zeros_like(weight), np.zeros(o, np.float32)
     ends = [0, n - 1]  # the reference is slow: it sees the first and the last image of the timed batch
     small = (2, *geometry[1:])
 
     def check_forward(n_threads):
         conv.conv_forward(x, weight, None, y, geometry, n_threads)
-        want = np.empty((2, o, p, q), np.float32)
+        want = np.empty_like(y[ends])
         reference.conv_forward(x[ends], weight, None, want, small, 1)
         close(y[ends], want, f"{name} forward")
 
     def check_input(n_threads):
         conv.conv_backward_input(dy, weight, dx, geometry, n_threads)
-        want = np.empty((2, c, h, w), np.float32)
+        want = np.empty_like(dx[ends])
         reference.conv_backward_input(dy[ends], weight, want, small, 1)
         close(dx[ends], want, f"{name} backward_input")
 
@@ -97,7 +85,6 @@ def _cases_of(geometry, name, group, kernels):
         "backward_input": (lambda t: conv.conv_backward_input(dy, weight, dx, geometry, t), check_input),
         "backward_weight": (lambda t: conv.conv_backward_weight(x, dy, dw, None, False, geometry, t), check_weight),
     }
-    flops = 2.0 * n * p * q * o * c * kh * kw
     nbytes = 4.0 * (x.size + dy.size + weight.size)
     for kernel in kernels:
-        yield Case(name, group, f"conv_{kernel}", flops, nbytes, *calls[kernel])
+        yield Case(name, group, f"conv_{kernel}", 2.0 * problem.macs, nbytes, *calls[kernel])

@@ -1,4 +1,4 @@
-"""Kernels that the memory bounds, on vgg_small's first activation (128, 32, 32, 32): their figure is GB/s."""
+"""Kernels that the memory bounds: batch norm, activations, pooling, updates. Their figure is GB/s."""
 
 import importlib
 
@@ -8,78 +8,90 @@ from bench.kernels.case import Case, twin_check
 
 __all__ = ["cases"]
 
-N, C, H, W = 128, 32, 32, 32
-GROUP = "memory-bound"
-
 
 def cases(only=""):
-    """Batch norm, activations, pooling, updates."""
-    from tinydl import _core, layout
+    """Cases one after the other; the arrays of one problem are freed before the next is made."""
+    from tinydl import _core
+    from tinydl.testing.problems import BATCHNORMS, POOLS, select
 
-    rng = np.random.default_rng(0)
-
-    def random(*shape):
-        a = layout.empty(shape)
-        a[...] = rng.standard_normal(shape, np.float32)
-        return a
-
-    x, dz, y = random(N, C, H, W), random(N, C, H, W), layout.empty((N, C, H, W))
-    half, dhalf = layout.empty((N, C, H // 2, W // 2)), random(N, C, H // 2, W // 2)
-    argmax = layout.zeros(half.shape, np.uint8)
-    geometry = (N, C, H, W, 2, 2, 2, 2, 0, 0, 1, 1, H // 2, W // 2)
-    mean, s1, s2, var = (np.zeros(C, np.float32) for _ in range(4))
-    scale, shift, a, b, c = (rng.standard_normal(C).astype(np.float32) for _ in range(5))
-    big, small = 4.0 * x.size, 4.0 * half.size
-    table = [  # family, kernel, arguments before n_threads, positions of outputs, bytes
-        ("elementwise", "relu_forward", [x, y], [1], 2 * big),
-        ("elementwise", "relu_backward", [np.maximum(x, 0), dz, y], [2], 3 * big),
-        ("batchnorm", "statistics", [x, mean.copy(), mean, var], [2, 3], big),
-        ("batchnorm", "affine_forward", [x, scale, shift, None, None, None, True, y], [7], 2 * big),
-        ("batchnorm", "affine_forward", [x, scale, shift, dz, None, None, True, y], [7], 3 * big),
-        ("batchnorm", "backward_reduce", [dz, x, mean.copy(), scale, shift, True, s1, s2], [6, 7], 2 * big),
-        ("batchnorm", "backward_apply", [dz, x, scale, shift, True, a, b, c, y], [8], 3 * big),
-        ("pool", "max_pool_forward", [x, None, None, False, half, argmax, geometry], [4, 5], big + 1.25 * small),
-        ("pool", "max_pool_forward", [x, scale, shift, True, half, argmax, geometry], [4], big + 1.25 * small),
-        ("pool", "max_pool_backward", [dhalf, argmax, y, geometry], [2], big + 1.25 * small),
-        ("pool", "avg_pool_forward", [x, half, True, geometry], [1], big + small),
-        ("pool", "avg_pool_backward", [dhalf, y, True, geometry], [1], big + small),
-        ("pool", "global_avg_pool_forward", [x, None, None, False, np.empty((N, C), np.float32)], [4], big),
-        ("pool", "global_avg_pool_backward", [rng.standard_normal((N, C)).astype(np.float32), y], [1], big),
-    ]
-    names = {}
-    for family, kernel, args, outputs, nbytes in table:
-        names[kernel] = names.get(kernel, 0) + 1
-        name = f"{family} {C}@{H}x{W} batch {N}" + (" fused" if names[kernel] > 1 else "")
-        if only not in f"{GROUP} {name} {kernel}":
-            continue
-        run, twin = getattr(getattr(_core, family), kernel), getattr(_reference(family), kernel)
-        yield Case(name, GROUP, kernel, 0.0, nbytes, lambda t, run=run, args=args: run(*args, t),
-                   twin_check(run, twin, args, outputs, f"{name} {kernel}"))
-    yield from _updates(_core, only)
+    jobs = [(_elementwise, p, "elementwise") for p in select(BATCHNORMS, "bench")[:1]]
+    jobs += [(_batchnorm, p, "batchnorm") for p in select(BATCHNORMS, "bench")]
+    jobs += [(_pool, p, "pool") for p in select(POOLS, "bench")]
+    for make, problem, family in jobs:
+        kernels, twins = getattr(_core, family), importlib.import_module(f"tinydl._core.reference.{family}")
+        # the table is only made where the filter may want it: its arrays are large
+        if not only or family in only or any(only in f"{family} {problem.name} {name}" for name in dir(kernels)):
+            for kernel, args, outputs, nbytes, note in make(problem):
+                if only in f"{family} {problem.name}{note} {kernel}":
+                    run = getattr(kernels, kernel)
+                    yield Case(problem.name + note, family, kernel, 0.0, 4.0 * nbytes,
+                               lambda t, run=run, args=args: run(*args, t),
+                               twin_check(run, getattr(twins, kernel), args, outputs, f"{problem.name} {kernel}"))
+    yield from _updates(only)
 
 
-def _reference(family):
-    return importlib.import_module(f"tinydl._core.reference.{family}")
-
-
-def _updates(_core, only):
-    """Optimiser steps over the parameters of mnist_cnn."""
-    from bench.networks import walk
-    from bench.networks.table import NETWORKS
+def _random(shape, seed):
     from tinydl import layout
 
-    lists = [[layout.parameter_like(w) for w in walk.weights(NETWORKS["mnist_cnn"], seed)] for seed in range(4)]
+    a = layout.empty(shape)
+    a[...] = np.random.default_rng(seed).standard_normal(shape, np.float32)
+    return a
+
+
+# Each yields (kernel, arguments before n_threads, positions of its outputs, least traffic in floats, note).
+
+def _elementwise(problem):
+    x, dy = _random(problem.shape, 0), _random(problem.shape, 1)
+    y = np.maximum(x, 0)
+    yield "relu_forward", [x, np.empty_like(x)], [1], 2 * x.size, ""
+    yield "relu_backward", [y, dy, np.empty_like(x)], [2], 3 * x.size, ""
+    yield "add", [x, dy, np.empty_like(x)], [2], 3 * x.size, ""
+
+
+def _batchnorm(problem):
+    x, dz, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
+    y = np.empty_like(x)
+    rows = np.random.default_rng(2).standard_normal((5, c)).astype(np.float32)
+    scale, shift, p, q, r = rows
+    zero, one, two = np.zeros((3, c), np.float32)
+    yield "statistics", [x, zero, one, two], [2, 3], x.size, ""
+    yield "affine_forward", [x, scale, shift, None, None, None, True, y], [7], 2 * x.size, ""
+    yield "affine_forward", [x, scale, shift, dz, None, None, True, y], [7], 3 * x.size, " + residual"
+    yield "backward_reduce", [dz, x, zero.copy(), scale, shift, True, one, two], [6, 7], 2 * x.size, ""
+    yield "backward_apply", [dz, x, scale, shift, True, p, q, r, y], [8], 3 * x.size, ""
+
+
+def _pool(problem):
+    from tinydl import layout
+
+    x, dy, c = _random(problem.x_shape, 0), _random(problem.y_shape, 1), problem.C
+    y, dx, argmax = layout.empty_like(dy), layout.empty_like(x), layout.zeros(problem.y_shape, np.uint8)
+    scale, shift = np.random.default_rng(2).standard_normal((2, c)).astype(np.float32)
+    traffic = x.size + 1.25 * dy.size
+    yield "max_pool_forward", [x, None, None, False, y, argmax, problem.geometry], [4, 5], traffic, ""
+    yield "max_pool_forward", [x, scale, shift, True, y, argmax, problem.geometry], [4], traffic, " of relu of affine"
+    yield "max_pool_backward", [dy, argmax, dx, problem.geometry], [2], traffic, ""
+
+
+def _updates(only):
+    """Optimiser steps over the parameters of mnist_cnn (they fit into a large cache)."""
+    from bench.networks import walk
+    from bench.networks.table import NETWORKS
+    from tinydl import _core, layout
+    from tinydl._core.reference import update as reference
+
+    kernels = [("sgd", 3, (1e-3, 0.9, 0.0, 0.0, False, False), 5),
+               ("adam", 4, (1e-3, 0.9, 0.999, 1e-8, 0.0, False, 7), 7)]
+    kernels = [k for k in kernels if only in f"update mnist_cnn {k[0]}"]
+    if not kernels:
+        return
+    net = NETWORKS["mnist_cnn"]
+    lists = [[layout.parameter_like(w) for w in walk.weights(net, seed)] for seed in range(4)]
     for m, v in zip(lists[2], lists[3], strict=True):
         m *= 0.01
         v[...] = v * v * 1e-4
-    n = NETWORKS["mnist_cnn"].params
-    for kernel, arrays, options, streams in [
-            ("sgd", 3, (1e-3, 0.9, 0.0, 0.0, False, False), 5),
-            ("adam", 4, (1e-3, 0.9, 0.999, 1e-8, 0.0, False, 7), 7)]:
-        name = "update mnist_cnn"
-        if only not in f"{GROUP} {name} {kernel}":
-            continue
-        run, twin = getattr(_core.update, kernel), getattr(_reference("update"), kernel)
+    for kernel, arrays, options, streams in kernels:
+        run, twin = getattr(_core.update, kernel), getattr(reference, kernel)
 
         def check(n_threads, run=run, twin=twin, arrays=arrays, options=options, kernel=kernel):
             mine, theirs = ([[a.copy(order="K") for a in group] for group in lists[:arrays]] for _ in range(2))
@@ -90,5 +102,5 @@ def _updates(_core, only):
                     if not np.abs(a - b).max() <= 1e-5 * max(1.0, np.abs(b).max()):
                         raise AssertionError(f"{kernel}: differs from the reference")
 
-        yield Case(name, GROUP, kernel, 0.0, 4.0 * n * streams,
+        yield Case("mnist_cnn", "update", kernel, 0.0, 4.0 * net.params * streams,
                    lambda t, run=run, arrays=arrays, options=options: run(*lists[:arrays], *options, t), check)

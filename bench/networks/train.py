@@ -33,7 +33,7 @@ def measure(workers, net, size, mode, rounds, seconds):
         rows.append({"net": net, "batch": size, "mode": mode, "threads": worker.n_threads, "system": worker.name,
                      "version": worker.version, "ms": ms, "best_ms": min(taken[worker.name]),
                      "rounds_ms": taken[worker.name], "gflops": flops / ms / 1e6})
-        say(f"  {net:20} batch {size:3}  {worker.n_threads} threads  {worker.name:14} {ms:9.3f} ms  "
+        say(f"  {net:20} batch {size:3}  threads {worker.n_threads}  {worker.name:14} {ms:9.3f} ms  "
             f"{rows[-1]['gflops']:7.1f} GFLOP/s")
     return rows
 
@@ -42,7 +42,7 @@ def _all(names, pythons, threads, jobs, mode, rounds, seconds):
     rows = []
     for n_threads in threads:
         workers = start_all(names, pythons, n_threads, say)
-        say(f"{mode}, {n_threads} threads: " + ", ".join(f"{w.name} {w.version}" for w in workers))
+        say(f"{mode}, threads {n_threads}: " + ", ".join(f"{w.name} {w.version}" for w in workers))
         try:
             for net, size in jobs:
                 rows += measure(workers, net, size, mode, rounds, seconds)
