@@ -13,6 +13,9 @@ Geometry everywhere: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q).
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.images cimport (
+    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
+)
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
@@ -30,10 +33,6 @@ cdef enum:
     ALIGN = 64
 
 
-cdef struct Geometry:
-    Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
-
-
 # One sum of taps for every pixel of a regular grid of output pixels: forward is one such grid, backward-input one for
 # each residue of the stride.
 cdef struct Grid:
@@ -45,28 +44,6 @@ cdef struct Grid:
     Py_ssize_t dst_origin, dst_row, dst_col
     Py_ssize_t panels               # offset of the grid's filters, elements
     Py_ssize_t n_channels           # output channels of one group of the convolution
-
-
-cdef Geometry unpack(geometry) except *:
-    cdef Geometry g
-    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = geometry
-    if (min(g.C, g.O, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) < 1 or min(g.N, g.H, g.W, g.PH, g.PW, g.P, g.Q) < 0
-            or max(g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW) > 1 << 31):
-        raise ValueError(f"conv geometry {geometry}: out of range")
-    if g.C % g.G or g.O % g.G:
-        raise ValueError(f"conv geometry {geometry}: groups must divide both channel counts")
-    if g.N and g.P and g.Q and ((g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 > g.H + 2 * g.PH
-                                or (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 > g.W + 2 * g.PW):
-        raise ValueError(f"conv geometry {geometry}: the output reaches beyond the padded input")
-    return g
-
-
-cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
-    return (n + step - 1) // step * step
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
-    return (n + d - 1) // d
 
 
 cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
@@ -110,75 +87,6 @@ cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize
             for i in range(n, width):
                 out[i] = 0
             out = out + width
-
-
-# --- padded copies -------------------------------------------------------------------------------------------------
-
-cdef void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C, Py_ssize_t h0,
-                    Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
-                    bint relu) noexcept nogil:
-    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
-    cdef Py_ssize_t r, h, i, c, row = n_cols * C
-    cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
-    cdef const real *src
-    cdef real *dst
-    cdef real value
-    for r in range(n_rows):
-        h = h0 + r
-        dst = out + r * row
-        if h < 0 or h >= H:
-            memset(dst, 0, row * sizeof(real))
-            continue
-        src = image + (h * W + max(w0, 0)) * C
-        memset(dst, 0, left * C * sizeof(real))
-        memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
-        dst = dst + left * C
-        if scale == NULL:
-            memcpy(dst, src, inside * C * sizeof(real))
-        elif relu:
-            for i in range(inside):
-                for c in range(C):
-                    value = scale[c] * src[c] + shift[c]
-                    dst[c] = 0 if value < 0 else value
-                src = src + C
-                dst = dst + C
-        else:
-            for i in range(inside):
-                for c in range(C):
-                    dst[c] = scale[c] * src[c] + shift[c]
-                src = src + C
-                dst = dst + C
-
-
-cdef void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
-                        Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols, const real *scale,
-                        const real *shift, bint relu, const real *a, const real *b, const real *c) noexcept nogil:
-    """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
-
-    dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
-    """
-    cdef Py_ssize_t r, h, i, k, row = n_cols * C
-    cdef real *dst
-    cdef real d
-    for r in range(n_rows):
-        h = r - top
-        dst = out + r * row
-        if h < 0 or h >= H:
-            memset(dst, 0, row * sizeof(real))
-            continue
-        memset(dst, 0, left * C * sizeof(real))
-        dst = dst + left * C
-        for i in range(W):
-            if relu:
-                for k in range(C):
-                    d = dz[(h * W + i) * C + k]
-                    d = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
-                    dst[k] = a[k] * d + b[k] * y[(h * W + i) * C + k] + c[k]
-            else:
-                for k in range(C):
-                    dst[k] = a[k] * dz[(h * W + i) * C + k] + b[k] * y[(h * W + i) * C + k] + c[k]
-            dst = dst + C
-        memset(dst, 0, (n_cols - left - W) * C * sizeof(real))
 
 
 # --- the sum over taps ---------------------------------------------------------------------------------------------
@@ -394,7 +302,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
     cdef void *px = NULL if x is None else channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pw = NULL if x is None else data(w, "w", t, n_w)
+    cdef void *pw = NULL if x is None else weight(w, "w", t, n_w)
     cdef void *py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q, x is not None)
     cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.O)
     cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
@@ -625,17 +533,6 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
     td_restore_denormals(saved)
 
 
-cdef void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
-                        Py_ssize_t end, bint accumulate) noexcept nogil:
-    # Groups in index order, whoever summed them.
-    cdef Py_ssize_t part, i
-    if not accumulate:
-        memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
-    for part in range(0 if accumulate else 1, n_parts):
-        for i in range(begin, end):
-            out[i] = out[i] + parts[part * stride + i]
-
-
 cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const real *w, real *dx, real *dw, real *db,
                        bint accumulate, real *panels, real *parts, real *slabs, const real *scale, const real *shift,
                        bint relu, const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
@@ -691,9 +588,9 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     plan.wants_dx, plan.wants_dw = dx is not None, dw is not None or db is not None
     cdef void *px = NULL if x is None else channels_last(x, "x", t, g.N * g.C * g.H * g.W)
     cdef void *pdy = channels_last(dy, "dy", t, g.N * g.O * g.P * g.Q)
-    cdef void *pw = NULL if dx is None else data(w, "w", t, n_w)
+    cdef void *pw = NULL if dx is None else weight(w, "w", t, n_w)
     cdef void *pdx = NULL if dx is None else channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
-    cdef void *pdw = NULL if dw is None else data(dw, "dw", t, n_w, True)
+    cdef void *pdw = NULL if dw is None else weight(dw, "dw", t, n_w, True)
     cdef void *pdb = NULL if db is None else data(db, "db", t, g.O, True)
     cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
     cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)

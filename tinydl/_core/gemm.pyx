@@ -9,7 +9,10 @@ import time
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.array cimport (
+    NPY_FLOAT32, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
+    import_array, real,
+)
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
@@ -31,6 +34,23 @@ cdef enum:
     STRIP = 112         # inputs (rows of w) of one backward task
     BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
     SMALL = 65536       # multiply-adds below which a region costs more than it gains
+
+
+cdef (Py_ssize_t, Py_ssize_t) shape_of(object a, str name) except *:
+    """The two lengths of a matrix; indexing the shape of anything else would read beyond it."""
+    if not PyArray_Check(a):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
+    if PyArray_NDIM(<PyArrayObject *> a) != 2:
+        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
+    return PyArray_DIMS(<PyArrayObject *> a)[0], PyArray_DIMS(<PyArrayObject *> a)[1]
+
+
+cdef void *matrix(object a, str name, int t, Py_ssize_t rows, Py_ssize_t cols, bint transposed=False,
+                  bint writable=False) except? NULL:
+    """Pointer to a row-major matrix, or to a weight (O, K) over (K, O) when `transposed`."""
+    if shape_of(a, name) != (rows, cols):
+        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    return channels_last(a.T if transposed else a, name, t, rows * cols, writable)
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
@@ -199,21 +219,25 @@ cdef int product(int t, void *x, void *w, void *bias, void *y, Py_ssize_t N, Py_
 def linear_forward(x, w, bias, y, int n_threads):
     """y (N, O) OUT = x w' + bias: x IN (N, K), w IN (O, K) over (K, O), bias IN (O,) or None."""
     cdef int t = float_type(x, "x")
-    cdef Py_ssize_t N = x.shape[0], K = x.shape[1], O = w.shape[0]
-    cdef void *px = channels_last(x, "x", t, N * K)
-    cdef void *pw = channels_last(w.T, "w", t, K * O)
+    cdef Py_ssize_t N, K, O
+    N, K = shape_of(x, "x")
+    O = shape_of(w, "w")[0]
+    cdef void *px = matrix(x, "x", t, N, K)
+    cdef void *pw = matrix(w, "w", t, O, K, True)
     cdef void *pb = NULL if bias is None else data(bias, "bias", t, O)
-    cdef void *py = channels_last(y, "y", t, N * O, True)
+    cdef void *py = matrix(y, "y", t, N, O, False, True)
     product(t, px, pw, pb, py, N, K, O, n_threads)
 
 
 def matmul(a, b, c, int n_threads):
     """c (M, N) OUT = a b: a IN (M, K), b IN (K, N), all row-major."""
     cdef int t = float_type(a, "a")
-    cdef Py_ssize_t M = a.shape[0], K = a.shape[1], N = b.shape[1]
-    cdef void *pa = channels_last(a, "a", t, M * K)
-    cdef void *pb = channels_last(b, "b", t, K * N)
-    cdef void *pc = channels_last(c, "c", t, M * N, True)
+    cdef Py_ssize_t M, K, N
+    M, K = shape_of(a, "a")
+    N = shape_of(b, "b")[1]
+    cdef void *pa = matrix(a, "a", t, M, K)
+    cdef void *pb = matrix(b, "b", t, K, N)
+    cdef void *pc = matrix(c, "c", t, M, N, False, True)
     product(t, pa, pb, NULL, pc, M, K, N, n_threads)
 
 
@@ -278,10 +302,12 @@ cdef void backward_input_all(const real *dy, const real *w, real *dx, Py_ssize_t
 def linear_backward_input(dy, w, dx, int n_threads):
     """dx (N, K) OUT = dy w: dy IN (N, O), w IN (O, K) over (K, O)."""
     cdef int t = float_type(dy, "dy")
-    cdef Py_ssize_t N = dy.shape[0], O = dy.shape[1], K = w.shape[1]
-    cdef void *pdy = channels_last(dy, "dy", t, N * O)
-    cdef void *pw = channels_last(w.T, "w", t, K * O)
-    cdef void *pdx = channels_last(dx, "dx", t, N * K, True)
+    cdef Py_ssize_t N, K, O
+    N, O = shape_of(dy, "dy")
+    K = shape_of(w, "w")[1]
+    cdef void *pdy = matrix(dy, "dy", t, N, O)
+    cdef void *pw = matrix(w, "w", t, O, K, True)
+    cdef void *pdx = matrix(dx, "dx", t, N, K, False, True)
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     if N == 0 or K == 0:
@@ -363,10 +389,13 @@ def linear_backward_weight(x, dy, dw, db, bint accumulate, int n_threads):
     x : IN (N, K), dy : IN (N, O).
     """
     cdef int t = float_type(dy, "dy")
-    cdef Py_ssize_t N = dy.shape[0], O = dy.shape[1], K = x.shape[1] if x is not None else 0
-    cdef void *px = NULL if dw is None else channels_last(x, "x", t, N * K)
-    cdef void *pdy = channels_last(dy, "dy", t, N * O)
-    cdef void *pdw = NULL if dw is None else channels_last(dw.T, "dw", t, K * O, True)
+    cdef Py_ssize_t N, K = 0, O
+    N, O = shape_of(dy, "dy")
+    if dw is not None:
+        K = shape_of(x, "x")[1]
+    cdef void *px = NULL if dw is None else matrix(x, "x", t, N, K)
+    cdef void *pdy = matrix(dy, "dy", t, N, O)
+    cdef void *pdw = NULL if dw is None else matrix(dw, "dw", t, O, K, True, True)
     cdef void *pdb = NULL if db is None else data(db, "db", t, O, True)
     cdef Block scratch = Block(n_threads * STRIP * BATCH * (4 if t == NPY_FLOAT32 else 8))
     if t == NPY_FLOAT32:

@@ -7,7 +7,9 @@ PH = 0, and arrays may then be (N, C, L) and (O, C/G, K). Every sum is made in f
 
 import numpy as np
 
-__all__ = ["conv_backward_input", "conv_backward_weight", "conv_forward", "geometry"]
+__all__ = [
+    "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "conv_statistics", "geometry",
+]
 
 
 def geometry(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1):
@@ -69,14 +71,23 @@ def conv_forward(x, w, bias, y, geo, n_threads, scale=None, shift=None, relu=Fal
     for inputs, outputs in _groups(geo):
         for i in range(kh):
             for j in range(kw):
-                result[:, outputs] += np.einsum("ncpq,oc->nopq", _tap(padded, i, j, geo)[:, inputs], w[outputs, :, i, j])
+                result[:, outputs] += np.einsum("ncpq,oc->nopq", _tap(padded, i, j, geo)[:, inputs], w[outputs, :, i, j],
+                                                  optimize=True)
     if bias is not None:
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
     if sums is not None:
-        centred = y.reshape(n, o, -1).astype(np.float64) - origin.astype(np.float64)[:, None]
-        sums[:, 0] = centred.sum(2)
-        sums[:, 1] = (centred * centred).sum(2)
+        conv_statistics(y, origin, sums, geo, n_threads)
+
+
+def conv_statistics(y, origin, sums, geo, n_threads):
+    """Per image the sums of (y-origin) and (y-origin)^2, as `conv_forward` gives them.
+
+    y : IN (N, O, P, Q).  origin : IN (O,).  sums : OUT (N, 2, O).
+    """
+    centred = y.reshape(geo[0], geo[4], geo[14] * geo[15]).astype(np.float64) - origin.astype(np.float64)[:, None]
+    sums[:, 0] = centred.sum(2)
+    sums[:, 1] = (centred * centred).sum(2)
 
 
 def conv_backward_input(dy, w, dx, geo, n_threads):
@@ -91,7 +102,8 @@ def conv_backward_input(dy, w, dx, geo, n_threads):
     for inputs, outputs in _groups(geo):
         for i in range(kh):
             for j in range(kw):
-                _tap(padded, i, j, geo)[:, inputs] += np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j])
+                _tap(padded, i, j, geo)[:, inputs] += np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j],
+                                                                optimize=True)
     dx[...] = padded[:, :, ph:ph + h, pw:pw + wd].reshape(dx.shape)
 
 
@@ -109,9 +121,47 @@ def conv_backward_weight(x, dy, dw, db, accumulate, geo, n_threads, scale=None, 
         for i in range(kh):
             for j in range(kw):
                 gradient[outputs, :, i, j] = np.einsum(
-                    "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geo)[:, inputs])
+                    "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geo)[:, inputs], optimize=True)
     gradient = gradient.reshape(dw.shape)
     dw[...] = dw + gradient if accumulate else gradient
     if db is not None:
         total = dy.sum((0, 2, 3))
         db[...] = db + total if accumulate else total
+
+
+def _column(values, like):
+    """Per-channel values that broadcast against (N, C, ...) in float64."""
+    return values.astype(np.float64).reshape(-1, *[1] * (like.ndim - 2))
+
+
+def conv_backward(x, dy, w, dx, dw, db, accumulate, geo, n_threads, scale=None, shift=None, relu=False, pending=None,
+                  origin=None, sums=None):
+    """`conv_backward_input` and `conv_backward_weight` in one call, with a batch norm's work on both sides.
+
+    x : IN (N, C, H, W), None when dw and sums are.  dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW), None when dx is.
+    dx : OUT (N, C, H, W) or None.  dw, db : IN/OUT (O, C/G, KH, KW) and (O,), or None.
+    accumulate, scale, shift, relu : as in `conv_backward_weight`; dx is the gradient at the map's result.
+    pending : None or (y, scale, shift, relu, a, b, c), each (O,) but y (N, O, P, Q): the gradient is then
+    a*dy' + b*y + c in place of dy, dy' = dy where scale*y + shift > 0 if relu, else dy.
+    origin : IN (C,), sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x-origin), dx' = dx where
+    scale*x + shift > 0 if relu, else dx; or both None.
+    """
+    gradient = dy.astype(np.float64)
+    if pending is not None:
+        y, y_scale, y_shift, y_relu, a, b, c = pending
+        if y_relu:
+            gradient = np.where(_column(y_scale, y) * y + _column(y_shift, y) > 0, gradient, 0)
+        gradient = _column(a, y) * gradient + _column(b, y) * y + _column(c, y)
+    if dw is not None or db is not None:
+        unused = np.zeros((geo[4], geo[1] // geo[13], geo[5], geo[6])) if dw is None else dw
+        seen = np.zeros((geo[0], geo[1], geo[2], geo[3])) if dw is None else x
+        conv_backward_weight(seen, gradient, unused, db, accumulate, geo, n_threads, scale, shift, relu)
+    if dx is not None:
+        conv_backward_input(gradient, w, dx, geo, n_threads)
+    if sums is not None:
+        masked = dx.astype(np.float64)
+        if relu:
+            masked = np.where(_column(scale, x) * x + _column(shift, x) > 0, masked, 0)
+        flat = (geo[0], geo[1], geo[2] * geo[3])
+        sums[:, 0] = masked.reshape(flat).sum(2)
+        sums[:, 1] = (masked * (x - _column(origin, x))).reshape(flat).sum(2)

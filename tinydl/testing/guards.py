@@ -1,0 +1,86 @@
+"""Arrays for tests of kernels in every memory order: exact values, flawed copies, guard cells around outputs."""
+
+import math
+
+import numpy as np
+
+__all__ = ["Guards", "exact_integers", "flawed", "laid_out", "order_of"]
+
+_GUARD = 64         # elements on either side of an output
+_MARK = -7.75e30    # value of a guard cell
+
+
+def order_of(kind, ndim):
+    """Axes from the slowest to the fastest: "activation" (N, *spatial, C), "weight" (*window, C, O) or "row"."""
+    if kind == "activation":
+        return (0, *range(2, ndim), 1) if ndim > 1 else tuple(range(ndim))
+    if kind == "weight":
+        return (*range(2, ndim), 1, 0) if ndim > 1 else tuple(range(ndim))
+    return tuple(range(ndim))
+
+
+def laid_out(values, kind, dtype=None):
+    """A copy of `values` with the memory order of `kind`."""
+    values = np.asarray(values)
+    order = order_of(kind, values.ndim)
+    return np.array(values.transpose(order), dtype=dtype, order="C").transpose(np.argsort(order))
+
+
+def exact_integers(rng, shape, dtype=np.float32, kind="row", most=3):
+    """Random integers of absolute value up to `most`: sums and products of them are exact, whatever their order."""
+    return laid_out(rng.integers(-most, most + 1, shape), kind, dtype)
+
+
+def flawed(good):
+    """Copies of an array that a kernel must refuse: name -> (array, the exception)."""
+    wide = np.empty((*good.shape[:-1], 2 * good.shape[-1]), good.dtype)
+    wide[..., ::2] = good
+    order = sorted(range(good.ndim), key=lambda axis: -abs(good.strides[axis]))
+    block = np.empty(good.nbytes + 1, np.uint8)
+    misaligned = block[1:].view(good.dtype).reshape([good.shape[axis] for axis in order]).transpose(np.argsort(order))
+    misaligned[...] = good
+    bad = {
+        "gaps": (wide[..., ::2], ValueError),
+        "misaligned": (misaligned, TypeError),
+        "half": (good.astype(np.float16), TypeError),
+        "other byte order": (good.astype(good.dtype.newbyteorder()), TypeError),
+        "list": (good.tolist(), TypeError),
+        "none of the elements": (good[:0], ValueError),
+        "one more": (np.concatenate([good, good[:1]]), ValueError),
+    }
+    if good.dtype.kind == "f":
+        other = np.float64 if good.dtype == np.float32 else np.float32
+        bad["other float"] = (good.astype(other), TypeError)
+        bad["integers"] = (good.astype(np.int32), TypeError)
+    else:
+        bad["floats"] = (good.astype(np.float32), TypeError)
+    return bad
+
+
+class Guards:
+    """Makes output arrays with guard cells around them and tells whether any was touched."""
+
+    def __init__(self):
+        self._blocks = []
+
+    def empty(self, shape, dtype=np.float32, kind="row"):
+        """An array full of NaN (so that an element left unwritten shows) between two runs of guard cells."""
+        order = order_of(kind, len(shape))
+        size = math.prod(shape)
+        block = np.full(size + 2 * _GUARD, _MARK, dtype)
+        self._blocks.append((block, size))
+        inner = block[_GUARD:_GUARD + size]
+        inner.fill(np.nan)
+        return inner.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+    def copy(self, values, kind="row"):
+        """An array with guard cells that holds `values`: for outputs that are added to."""
+        out = self.empty(values.shape, values.dtype, kind)
+        out[...] = values
+        return out
+
+    def check(self):
+        """AssertionError if a kernel wrote outside its outputs."""
+        for block, size in self._blocks:
+            for side in (block[:_GUARD], block[_GUARD + size:]):
+                assert (side == side.dtype.type(_MARK)).all(), f"a guard cell beside an output of {size} was overwritten"
