@@ -1,0 +1,127 @@
+# What the convolution kernels share: their geometry, padded copies of images and the sum of partial gradients.
+
+from libc.string cimport memcpy, memset
+from tinydl._core.array cimport (
+    PyArray_DIMS, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, data, real,
+)
+
+
+cdef struct Geometry:
+    Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
+
+
+cdef inline Geometry unpack(geometry) except *:
+    cdef Geometry g
+    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = geometry
+    if (min(g.C, g.O, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) < 1 or min(g.N, g.H, g.W, g.PH, g.PW, g.P, g.Q) < 0
+            or max(g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW) > 1 << 31):
+        raise ValueError(f"conv geometry {geometry}: out of range")
+    if g.C % g.G or g.O % g.G:
+        raise ValueError(f"conv geometry {geometry}: groups must divide both channel counts")
+    if g.N and g.P and g.Q and ((g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 > g.H + 2 * g.PH
+                                or (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 > g.W + 2 * g.PW):
+        raise ValueError(f"conv geometry {geometry}: the output reaches beyond the padded input")
+    return g
+
+
+cdef inline void *weight(object a, str name, int type_number, Py_ssize_t size, bint writable=False) except? NULL:
+    """Pointer to a weight (O, C/G, *window) that lies in memory as (*window, C/G, O)."""
+    cdef void *pointer = data(a, name, type_number, size, writable)
+    cdef PyArrayObject *array = <PyArrayObject *> a
+    cdef int ndim = PyArray_NDIM(array), k, axis
+    cdef Py_ssize_t expected = PyArray_ITEMSIZE(array)
+    for k in range(ndim):
+        axis = k if k < 2 else ndim + 1 - k
+        if size and PyArray_DIMS(array)[axis] != 1 and PyArray_STRIDES(array)[axis] != expected:
+            raise ValueError(f"{name}: expected memory in the order of (*window, in, out), got shape {a.shape} with "
+                             f"strides {a.strides}; layout.parameter_like makes it")
+        expected *= PyArray_DIMS(array)[axis]
+    return pointer
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
+    return (n + step - 1) // step * step
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
+    return (n + d - 1) // d
+
+
+# --- padded copies -------------------------------------------------------------------------------------------------
+
+cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C, Py_ssize_t h0,
+                    Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
+                    bint relu) noexcept nogil:
+    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
+    cdef Py_ssize_t r, h, i, c, row = n_cols * C
+    cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
+    cdef const real *src
+    cdef real *dst
+    cdef real value
+    for r in range(n_rows):
+        h = h0 + r
+        dst = out + r * row
+        if h < 0 or h >= H:
+            memset(dst, 0, row * sizeof(real))
+            continue
+        src = image + (h * W + max(w0, 0)) * C
+        memset(dst, 0, left * C * sizeof(real))
+        memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
+        dst = dst + left * C
+        if scale == NULL:
+            memcpy(dst, src, inside * C * sizeof(real))
+        elif relu:
+            for i in range(inside):
+                for c in range(C):
+                    value = scale[c] * src[c] + shift[c]
+                    dst[c] = 0 if value < 0 else value
+                src = src + C
+                dst = dst + C
+        else:
+            for i in range(inside):
+                for c in range(C):
+                    dst[c] = scale[c] * src[c] + shift[c]
+                src = src + C
+                dst = dst + C
+
+
+cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
+                        Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols, const real *scale,
+                        const real *shift, bint relu, const real *a, const real *b, const real *c) noexcept nogil:
+    """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
+
+    dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
+    """
+    cdef Py_ssize_t r, h, i, k, row = n_cols * C
+    cdef real *dst
+    cdef real d
+    for r in range(n_rows):
+        h = r - top
+        dst = out + r * row
+        if h < 0 or h >= H:
+            memset(dst, 0, row * sizeof(real))
+            continue
+        memset(dst, 0, left * C * sizeof(real))
+        dst = dst + left * C
+        for i in range(W):
+            if relu:
+                for k in range(C):
+                    d = dz[(h * W + i) * C + k]
+                    d = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
+                    dst[k] = a[k] * d + b[k] * y[(h * W + i) * C + k] + c[k]
+            else:
+                for k in range(C):
+                    dst[k] = a[k] * dz[(h * W + i) * C + k] + b[k] * y[(h * W + i) * C + k] + c[k]
+            dst = dst + C
+        memset(dst, 0, (n_cols - left - W) * C * sizeof(real))
+
+
+cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
+                        Py_ssize_t end, bint accumulate) noexcept nogil:
+    # Groups in index order, whoever summed them.
+    cdef Py_ssize_t part, i
+    if not accumulate:
+        memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
+    for part in range(0 if accumulate else 1, n_parts):
+        for i in range(begin, end):
+            out[i] = out[i] + parts[part * stride + i]

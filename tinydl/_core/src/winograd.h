@@ -1,0 +1,205 @@
+/* Winograd's transforms F(4x4, 3x3) and F(3x3, 4x4) in float32, one tile of one vector of channels at a time.
+
+   With interpolation points 0, +-a, +-b, infinity (a = 5/8, b = 3/2) a 4x4 block of a 3x3 convolution is
+
+       Y = A' [ (G g G') .* (B' d B) ] A        d the 6x6 input tile, g the 3x3 filter,
+
+   36 multiplications in place of 144. The filter's gradient over the same input tile is F(3x3, 4x4):
+
+       dg = A3' [ (G4 dY G4') .* (B' d B) ] A3  dY the 4x4 block of the output's gradient.
+
+   Below are the fast one-dimensional forms; each is applied to columns, then to rows. The points were chosen for
+   accuracy: half the rounding error of 0, +-1, +-2, infinity (Lavin and Gray, arXiv:1509.09308) at the same cost;
+   see Barabasz et al., Error analysis and improving the accuracy of Winograd convolution, ACM TOMS 46 (2020). */
+#ifndef TINYDL_WINOGRAD_H
+#define TINYDL_WINOGRAD_H
+
+#include "src/tile.h"
+
+#define TD_A 0.625f
+#define TD_B 1.5f
+#define TD_A2 (TD_A * TD_A)
+#define TD_B2 (TD_B * TD_B)
+#define TD_A3 (TD_A2 * TD_A)
+#define TD_B3 (TD_B2 * TD_B)
+/* 1/Na = 1/(2 a^2 (a^2 - b^2)), 1/Nb = 1/(2 b^2 (b^2 - a^2)), 1/(a^2 b^2) */
+#define TD_NA (-2048.0f / 2975.0f)
+#define TD_NB (128.0f / 1071.0f)
+#define TD_N0 (256.0f / 225.0f)
+
+/* v = B' d, six elements `step` apart in d and v (td_vf). */
+TD_INLINE void td_wino_input_1d(const td_vf *d, td_vf *v, ptrdiff_t ds, ptrdiff_t vs) {
+    const td_vf d0 = d[0], d1 = d[ds], d2 = d[2 * ds], d3 = d[3 * ds], d4 = d[4 * ds], d5 = d[5 * ds];
+    const td_vf t0 = d4 - TD_B2 * d2, t1 = d3 - TD_B2 * d1, t2 = d4 - TD_A2 * d2, t3 = d3 - TD_A2 * d1;
+    v[0] = TD_A2 * TD_B2 * d0 - (TD_A2 + TD_B2) * d2 + d4;
+    v[vs] = t0 + TD_A * t1;
+    v[2 * vs] = t0 - TD_A * t1;
+    v[3 * vs] = t2 + TD_B * t3;
+    v[4 * vs] = t2 - TD_B * t3;
+    v[5 * vs] = TD_A2 * TD_B2 * d1 - (TD_A2 + TD_B2) * d3 + d5;
+}
+
+/* y = A' m: six to four. */
+TD_INLINE void td_wino_output_1d(const td_vf *m, td_vf *y, ptrdiff_t ms, ptrdiff_t ys) {
+    const td_vf s1 = m[ms] + m[2 * ms], s2 = m[ms] - m[2 * ms], s3 = m[3 * ms] + m[4 * ms], s4 = m[3 * ms] - m[4 * ms];
+    y[0] = m[0] + s1 + s3;
+    y[ys] = TD_A * s2 + TD_B * s4;
+    y[2 * ys] = TD_A2 * s1 + TD_B2 * s3;
+    y[3 * ys] = TD_A3 * s2 + TD_B3 * s4 + m[5 * ms];
+}
+
+/* z = G4 g: four to six, for the gradient of the output. */
+TD_INLINE void td_wino_gradient_1d(const td_vf *g, td_vf *z, ptrdiff_t gs, ptrdiff_t zs) {
+    const td_vf g0 = g[0], g1 = g[gs], g2 = g[2 * gs], g3 = g[3 * gs];
+    const td_vf ea = TD_NA * g0 + TD_NA * TD_A2 * g2, oa = TD_NA * TD_A * g1 + TD_NA * TD_A3 * g3;
+    const td_vf eb = TD_NB * g0 + TD_NB * TD_B2 * g2, ob = TD_NB * TD_B * g1 + TD_NB * TD_B3 * g3;
+    z[0] = TD_N0 * g0;
+    z[zs] = ea + oa;
+    z[2 * zs] = ea - oa;
+    z[3 * zs] = eb + ob;
+    z[4 * zs] = eb - ob;
+    z[5 * zs] = g3;
+}
+
+/* u = G g: three to six. */
+TD_INLINE void td_wino_filter_1d(const td_vf *g, td_vf *u, ptrdiff_t gs, ptrdiff_t us) {
+    const td_vf g0 = g[0], g1 = g[gs], g2 = g[2 * gs];
+    const td_vf ea = TD_NA * g0 + TD_NA * TD_A2 * g2, oa = TD_NA * TD_A * g1;
+    const td_vf eb = TD_NB * g0 + TD_NB * TD_B2 * g2, ob = TD_NB * TD_B * g1;
+    u[0] = TD_N0 * g0;
+    u[us] = ea + oa;
+    u[2 * us] = ea - oa;
+    u[3 * us] = eb + ob;
+    u[4 * us] = eb - ob;
+    u[5 * us] = g2;
+}
+
+/* dg = A3' s: six to three. */
+TD_INLINE void td_wino_filter_gradient_1d(const td_vf *s, td_vf *g, ptrdiff_t ss, ptrdiff_t gs) {
+    const td_vf s1 = s[ss] + s[2 * ss], s2 = s[ss] - s[2 * ss], s3 = s[3 * ss] + s[4 * ss], s4 = s[3 * ss] - s[4 * ss];
+    g[0] = s[0] + s1 + s3;
+    g[gs] = TD_A * s2 + TD_B * s4;
+    g[2 * gs] = TD_A2 * s1 + TD_B2 * s3 + s[5 * ss];
+}
+
+/* Slices of a transformed tile: element (i, j) of the 6x6 lies `slice` floats after (i, j - 1).
+   n: channels of the vector that exist. */
+static inline void td_wino_input(const float *src, ptrdiff_t row, ptrdiff_t col, float *v, ptrdiff_t slice, ptrdiff_t n) {
+    td_vf d[36], t[36];
+    for (int i = 0; i < 6; i++) {
+        TD_UNROLL for (int j = 0; j < 6; j++) {
+            const float *at = src + i * row + j * col;
+            d[i * 6 + j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
+        }
+        td_wino_input_1d(d + i * 6, t + i * 6, 1, 1);
+    }
+    for (int j = 0; j < 6; j++) {
+        td_vf out[6];
+        td_wino_input_1d(t + j, out, 6, 1);
+        TD_UNROLL for (int i = 0; i < 6; i++) td_store_f(v + (i * 6 + j) * slice, out[i]);
+    }
+}
+
+static inline void td_wino_gradient(const float *src, ptrdiff_t row, ptrdiff_t col, float *z, ptrdiff_t slice,
+                                    ptrdiff_t n) {
+    td_vf d[16], t[24];
+    for (int i = 0; i < 4; i++) {
+        TD_UNROLL for (int j = 0; j < 4; j++) {
+            const float *at = src + i * row + j * col;
+            d[i * 4 + j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
+        }
+        td_wino_gradient_1d(d + i * 4, t + i * 6, 1, 1);
+    }
+    for (int j = 0; j < 6; j++) {
+        td_vf out[6];
+        td_wino_gradient_1d(t + j, out, 6, 1);
+        TD_UNROLL for (int i = 0; i < 6; i++) td_store_f(z + (i * 6 + j) * slice, out[i]);
+    }
+}
+
+/* y (n_rows x n_cols pixels of the 4x4, n channels) = A' m A + bias. */
+static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, ptrdiff_t row, ptrdiff_t col,
+                                  ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, ptrdiff_t n) {
+    td_vf t[24];
+    for (int j = 0; j < 6; j++) {
+        td_vf in[6];
+        TD_UNROLL for (int i = 0; i < 6; i++) in[i] = td_load_f(m + (i * 6 + j) * slice);
+        td_wino_output_1d(in, t + j, 1, 6);
+    }
+    const td_vf b = bias ? td_load_f(bias) : (td_vf){0};
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        td_vf out[4];
+        td_wino_output_1d(t + i * 6, out, 1, 1);
+        float *at = y + i * row;
+        if (n == TD_LANES_F && n_cols == 4) {
+            TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(at + j * col, out[j] + b);
+        } else {
+            for (ptrdiff_t j = 0; j < n_cols; j++) td_store_n_f(at + j * col, out[j] + b, n);
+        }
+    }
+}
+
+/* Filters (3, 3, C, O) of input channel c and a vector of output channels to 6x6 slices; `flip` reverses the taps. */
+static inline void td_wino_filter(const float *w, ptrdiff_t tap, int flip, float *u, ptrdiff_t slice, ptrdiff_t n) {
+    td_vf g[9], t[18];
+    for (int k = 0; k < 9; k++) g[k] = td_load_n_f(w + (flip ? 8 - k : k) * tap, n);
+    for (int i = 0; i < 3; i++) td_wino_filter_1d(g + 3 * i, t + 6 * i, 1, 1);
+    for (int j = 0; j < 6; j++) {
+        td_vf out[6];
+        td_wino_filter_1d(t + j, out, 6, 1);
+        TD_UNROLL for (int i = 0; i < 6; i++) td_store_f(u + (i * 6 + j) * slice, out[i]);
+    }
+}
+
+/* The way back for the gradient: 6x6 slices of sums to dw (3, 3, C, O), added if `accumulate`. */
+static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, float *dw, ptrdiff_t tap, ptrdiff_t n,
+                                           int accumulate) {
+    td_vf t[18];
+    for (int j = 0; j < 6; j++) {
+        td_vf in[6];
+        TD_UNROLL for (int i = 0; i < 6; i++) in[i] = td_load_f(s + (i * 6 + j) * slice);
+        td_wino_filter_gradient_1d(in, t + j, 1, 6);
+    }
+    for (int i = 0; i < 3; i++) {
+        td_vf out[3];
+        td_wino_filter_gradient_1d(t + i * 6, out, 1, 1);
+        for (int j = 0; j < 3; j++) {
+            float *at = dw + (i * 3 + j) * tap;
+            td_store_n_f(at, accumulate ? td_load_n_f(at, n) + out[j] : out[j], n);
+        }
+    }
+}
+
+/* sums[0] += y - origin, sums[stride] += (y - origin)^2 over a block of pixels, or with `below` the sums of dz' and
+   dz' * (below - origin), dz' being y where scale*below + shift > 0 (if relu). Pixels in row order: the order is part of
+   the result's definition, for sums made while y is written and sums made later alike. */
+static inline void td_wino_sums(const float *y, const float *below, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n_rows,
+                                ptrdiff_t n_cols, const float *origin, const float *scale, const float *shift, int relu,
+                                float *sums, ptrdiff_t stride, ptrdiff_t n) {
+    const td_vf o = td_load_n_f(origin, n);
+    td_vf s = {0}, q = {0}, a = {0}, b = {0};
+    if (below && relu) {
+        a = td_load_n_f(scale, n);
+        b = td_load_n_f(shift, n);
+    }
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        for (ptrdiff_t j = 0; j < n_cols; j++) {
+            const ptrdiff_t at = i * row + j * col;
+            td_vf v = n == TD_LANES_F ? td_load_f(y + at) : td_load_n_f(y + at, n);
+            if (below) {
+                const td_vf x = n == TD_LANES_F ? td_load_f(below + at) : td_load_n_f(below + at, n);
+                if (relu) v = (td_vf)((td_vi32)v & ~(td_vi32)(a * x + b <= 0));
+                s += v;
+                q += v * (x - o);
+            } else {
+                const td_vf c = v - o;
+                s += c;
+                q += c * c;
+            }
+        }
+    }
+    td_store_n_f(sums, td_load_n_f(sums, n) + s, n);
+    td_store_n_f(sums + stride, td_load_n_f(sums + stride, n) + q, n);
+}
+
+#endif
