@@ -73,6 +73,8 @@ def command_line():
         parser.error(f"unknown part {', '.join(wrong)}; known: {', '.join(PARTS)}")
     if args.check or args.save_baseline:
         args.parts = args.parts or ["kernels"]
+    if args.save_baseline and args.only:
+        parser.error("--save-baseline keeps all kernels: leave --only out")
     if args.check and not args.check.exists():
         parser.error(f"{args.check} does not exist: make it with --save-baseline on a quiet machine")
     args.parts = args.parts or list(PARTS)
@@ -115,11 +117,11 @@ def check(args, rows):
     for key in ("cpu", "isa_level"):
         if here[key] != there[key]:
             say(f"warning: the baseline was made with {key} {there[key]!r}, this run with {here[key]!r}")
-    found = losses(rows, baseline)
     again = []
-    for row, *_ in found:
-        again += [r for r in kernels(args, row["threads"], f"{row['name']} {row['kernel']}")
-                  if r["kernel"] == row["kernel"] and r["name"] == row["name"]]
+    for row, *_ in losses(rows, baseline):
+        same = [r for r in kernels(args, row["threads"], f"{row['name']} {row['kernel']}")
+                if (r["kernel"], r["name"]) == (row["kernel"], row["name"])]
+        again.append(max([row, *same], key=lambda r: r["best_share"]))
     found = losses(again, baseline)
     for row, now, before in found:
         print(f"LOST  {row['kernel']} {row['name']}, {row['threads']} threads: {100 * now:.1f} % of the limit, "

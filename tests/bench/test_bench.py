@@ -115,8 +115,11 @@ def test_kept_tables_are_up_to_date():
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["kernel"], "unknown part kernel; known: kernels, networks"),
-    (["--peers", "mxnet"], "unknown: mxnet; known: torch"), (["--threads", "0"], "must be at least 1"), (["--peer-python", "torch"], "expected NAME=PATH"),
+    (["--peers", "mxnet"], "unknown: mxnet; known: torch"),
+    (["--threads", "0"], "must be at least 1"),
+    (["--peer-python", "torch"], "expected NAME=PATH"),
     (["--check", "/nonexistent.json"], "does not exist: make it with --save-baseline"),
+    (["--save-baseline", "--only", "3x3"], "keeps all kernels: leave --only out"),
 ])
 def test_bad_command_lines(arguments, message, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])

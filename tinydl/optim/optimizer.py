@@ -143,19 +143,31 @@ class Optimizer:
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
                 self._check_group(group)
                 self._checked[k] = hyper
-            for dtype in (np.float32, np.float64):
-                params = [p for p in group["params"] if p.grad is not None and p.dtype == dtype]
-                if params:
-                    values = [p.data for p in params]
-                    grads = [self._gradient(p, w) for p, w in zip(params, values, strict=True)]
-                    self._update(group, params, values, grads, n_threads)
+            for params, values, grads in self._batches(group["params"]):
+                self._update(group, params, values, grads, n_threads)
         return loss
 
-    def _gradient(self, p, values):
-        """The gradient of `p` in the memory order of its values."""
-        grad = p.grad
-        if grad.strides == values.strides and grad.dtype == values.dtype and grad.shape == values.shape:
-            return grad
+    def _batches(self, params):
+        """(parameters, values, gradients) of those that have a gradient: a triple of lists for each dtype."""
+        batches = {}
+        for p in params:
+            grad = p.grad
+            if grad is None:
+                continue
+            values = p.data
+            dtype = values.dtype
+            if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != dtype:
+                grad = self._fitting(grad, values)
+            if dtype not in batches:
+                batches[dtype] = ([], [], [])
+            lists = batches[dtype]
+            lists[0].append(p)
+            lists[1].append(values)
+            lists[2].append(grad)
+        return batches.values()
+
+    def _fitting(self, grad, values):
+        """A gradient that a user set, in dtype and memory order of its parameter's values."""
         grad = np.asarray(grad)
         if grad.shape != values.shape:
             raise ValueError(f"{self._name}: a parameter of shape {values.shape} has a gradient of shape {grad.shape}")
@@ -167,7 +179,9 @@ class Optimizer:
 
     def _slot(self, p, values, name):
         """The state array `name` of `p` in the memory order of its values; zeros where there is none yet."""
-        state = self.state.setdefault(p, {})
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = {}
         array = state.get(name)
         if array is None:
             array = state[name] = layout.zeros_like(values)

@@ -61,10 +61,11 @@ class SGD(Optimizer):
             update.sgd(values, grads, None, *options, False, n_threads)
             return
         # A parameter whose first gradient comes late starts its buffer late: two calls in that step, else one.
-        known = ["momentum_buffer" in self.state.get(p, ()) for p in params]
+        late = [k for k, p in enumerate(params) if "momentum_buffer" not in self.state.get(p, ())]
+        buffers = [self._slot(p, w, "momentum_buffer") for p, w in zip(params, values, strict=True)]
+        if len(late) in (0, len(params)):
+            update.sgd(values, grads, buffers, *options, bool(late), n_threads)
+            return
         for first in (True, False):
-            if (not first) not in known:
-                continue
-            chosen = [k for k, has in enumerate(known) if has is not first]
-            buffers = [self._slot(params[k], values[k], "momentum_buffer") for k in chosen]
-            update.sgd([values[k] for k in chosen], [grads[k] for k in chosen], buffers, *options, first, n_threads)
+            chosen = [k for k in range(len(params)) if (k in late) is first]
+            update.sgd(*([each[k] for k in chosen] for each in (values, grads, buffers)), *options, first, n_threads)
