@@ -100,6 +100,12 @@ cdef inline Py_ssize_t clip(Py_ssize_t v, Py_ssize_t low, Py_ssize_t high) noexc
     return low if v < low else (high if v > high else v)
 
 
+cdef inline Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b != 0:
+        a, b = b, a % b
+    return a
+
+
 cdef void taps_of_windows(td_span *s, const Axis *a, int64_t code) noexcept nogil:
     # For each window its taps inside the input; tap k has the code k * code, or position * code if adaptive.
     cdef Py_ssize_t i, start, first, last
@@ -124,9 +130,8 @@ cdef void taps_of_windows(td_span *s, const Axis *a, int64_t code) noexcept nogi
 
 cdef void windows_of_taps(td_span *s, const Axis *a, int64_t code) noexcept nogil:
     # For each input position the windows that hold it, with the code it has in each.
-    cdef Py_ssize_t h, first, last, step = 1
-    while a.window != 0 and (step * a.stride) % a.dilation != 0:
-        step += 1
+    # Windows are `step` apart, the least number for which step * stride is a multiple of the dilation.
+    cdef Py_ssize_t h, first, last, step = a.dilation // gcd(a.stride, a.dilation) if a.window != 0 else 1
     for h in range(a.size):
         if a.window == 0:
             first = h * a.n // a.size
