@@ -12,7 +12,15 @@ import importlib
 
 from tinydl import nn, ops
 from tinydl._version import __version__
-from tinydl.config import enable_grad, get_num_threads, is_grad_enabled, no_grad, set_num_threads, show_config
+from tinydl.config import (
+    conv_algorithm,
+    enable_grad,
+    get_num_threads,
+    is_grad_enabled,
+    no_grad,
+    set_num_threads,
+    show_config,
+)
 from tinydl.function import Function
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
@@ -20,7 +28,7 @@ from tinydl.tensor import Parameter, Tensor, tensor
 _LAZY = ("data", "inspect", "interop", "models", "optim", "testing", "train")
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "data", "enable_grad", "get_num_threads", "inspect", "interop",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "enable_grad", "get_num_threads", "inspect", "interop",
     "is_grad_enabled", "manual_seed", "models", "nn", "no_grad", "ops", "optim", "penalty", "set_num_threads",
     "show_config", "tensor", "testing", "train",
 ]

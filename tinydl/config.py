@@ -9,7 +9,7 @@ from tinydl._core import isa, parallel
 from tinydl._version import __version__
 
 __all__ = [
-    "enable_grad", "get_num_threads", "is_grad_enabled", "no_grad", "set_num_threads", "show_config",
+    "conv_algorithm", "enable_grad", "get_num_threads", "is_grad_enabled", "no_grad", "set_num_threads", "show_config",
 ]
 
 _MAX_THREADS = 1024
@@ -102,6 +102,7 @@ get_num_threads = parallel.get_num_threads
 
 class _Mode(threading.local):
     grad = True
+    algorithm = "auto"
 
 
 mode = _Mode()
@@ -145,6 +146,43 @@ class enable_grad(_GradMode):  # noqa: N801
     _enabled = True
 
 
+# --- algorithm of 3x3 convolutions ------------------------------------------------------------------------------------
+
+ALGORITHMS = ("auto", "direct", "winograd")
+
+
+class conv_algorithm:  # noqa: N801
+    """Choose how 3x3 convolutions are computed, in this thread: a setting, or inside `with` a temporary one.
+
+    Parameters
+    ----------
+    name : {'auto', 'direct', 'winograd'}
+        'direct' sums the products as they stand. 'winograd' computes 4x4 blocks of outputs with a quarter of the
+        multiplications; its rounding error is about five times that of 'direct', and a convolution that it cannot
+        compute (not 3x3, strided, dilated, grouped, float64) is an error. 'auto' takes the faster one by a rule that
+        depends on the shape and the ISA level only, so results stay reproducible.
+
+    Examples
+    --------
+    >>> import tinydl as td
+    >>> with td.conv_algorithm("direct"):
+    ...     pass
+    """
+
+    def __init__(self, name):
+        if name not in ALGORITHMS:
+            raise ValueError(f"the algorithm must be one of {', '.join(map(repr, ALGORITHMS))}, got {name!r}")
+        self._before = mode.algorithm
+        mode.algorithm = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        mode.algorithm = self._before
+        return False
+
+
 # --- information ---------------------------------------------------------------------------------------------------
 
 def _openmp_runtime():
@@ -184,6 +222,7 @@ def show_config(print_it=True):
         "isa_level": isa.level,
         "isa_supported": isa.supported_levels(),
         "isa_built": isa.built_levels(),
+        "conv_algorithm": mode.algorithm,
         "openmp": parallel.has_openmp(),
         "openmp_runtime": _openmp_runtime() if parallel.has_openmp() else None,
         "threads": n,

@@ -5,10 +5,11 @@ import functools
 import numpy as np
 
 from tinydl import layout
-from tinydl._core import conv, depthwise
+from tinydl._core import depthwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
+from tinydl.ops.conv_algorithm import choose
 from tinydl.ops.deferred import Affine, DeferredGradient, WithSums, array_of, operand
 from tinydl.tensor import Parameter
 
@@ -25,6 +26,7 @@ class Conv(Function):
     db sums dy. dx is not computed where nobody wants it.
 
     x (N, C, H, W), w (O, C/G, KH, KW), b (O,) or None, y (N, O, P, Q); float32 or float64, NaN and inf as in the sum.
+    3x3 convolutions may take Winograd's algorithm; see `tinydl.conv_algorithm`.
     A batch norm's and ReLU's pending map on x is applied while x is loaded, batch norm's gradient while dy is.
 
     Source: the course's scanning networks; V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep
@@ -46,7 +48,8 @@ class Conv(Function):
         if origin is not None:
             origin = origin.copy()  # the batch norm moves its running mean before the sums are read again
             sums = np.empty((shape[0], 2, shape[1]), x.dtype)
-        conv.conv_forward(x, w, b, y, geometry, get_num_threads(), scale, shift, relu, origin, sums)
+        ctx.kernels = choose(geometry, x.dtype)
+        ctx.kernels.forward(x, w, b, y, geometry, get_num_threads(), scale, shift, relu, origin, sums)
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, source)
         return y if sums is None else WithSums(y, sums, origin)
@@ -60,14 +63,14 @@ class Conv(Function):
             pending, dy = dy.pending, dy.dz
         dy = layout.channels_last(array_of(dy))
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
-        dw = layout.empty_like(w) if needs_w else None
+        dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(b.shape, b.dtype) if needs_b else None
         scale, shift, relu = (None, None, False) if source is None else (source.scale, source.shift, source.relu)
         origin = sums = None
         if needs_x and source is not None and source.mean is not None:
             origin, sums = source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype)
-        conv.conv_backward(x, dy, w, dx, dw, db, False, ctx.geometry, get_num_threads(), scale, shift, relu, pending,
-                           origin, sums)
+        ctx.kernels.backward(x, dy, w, dx, dw, db, False, ctx.geometry, get_num_threads(), scale, shift, relu, pending,
+                             origin, sums)
         if sums is not None:
             dx = DeferredGradient(dx, source, sums=sums)
         return dx, dw, db, None, None, None

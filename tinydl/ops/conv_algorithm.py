@@ -1,0 +1,67 @@
+"""Which kernels compute a convolution: a rule of its geometry, its dtype and the ISA level alone."""
+
+from collections import namedtuple
+
+from tinydl import config
+from tinydl._core import conv, isa, winograd
+
+__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "winograd_refusal"]
+
+Kernels = namedtuple("Kernels", ["name", "forward", "statistics", "backward"])
+
+DIRECT = Kernels("direct", conv.conv_forward, conv.conv_statistics, conv.conv_backward)
+WINOGRAD = Kernels("winograd", winograd.winograd_forward, winograd.winograd_statistics, winograd.winograd_backward)
+
+# Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
+# Winograd wins over direct, forward and both gradients together; measured by bench/kernels/winograd_table.py.
+_FEWEST_CHANNELS = {"v4": 24, "v3": 24, "v2": 24, "base": 24}
+_SMALLEST_SHARE = 0.6
+
+
+def winograd_refusal(geometry, dtype):
+    """Why Winograd cannot compute this convolution, or None where it can."""
+    N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q = geometry  # noqa: E741
+    if (KH, KW) != (3, 3):
+        return f"the window is {KH}x{KW}, not 3x3"
+    if (SH, SW) != (1, 1):
+        return f"the stride is {(SH, SW)}, not 1"
+    if (DH, DW) != (1, 1):
+        return f"the dilation is {(DH, DW)}, not 1"
+    if G != 1:
+        return f"there are {G} groups"
+    if max(PH, PW) > 2:
+        return f"the padding {(PH, PW)} is larger than 2"
+    if dtype.itemsize != 4:
+        return f"the dtype is {dtype}, not float32"
+    return None
+
+
+def choose(geometry, dtype):
+    """The kernels for a convolution under the setting in force.
+
+    Raises
+    ------
+    ValueError
+        If the setting is 'winograd' and Winograd cannot compute it.
+    """
+    wanted = config.mode.algorithm
+    if wanted == "direct":
+        return DIRECT
+    refusal = winograd_refusal(geometry, dtype)
+    if wanted == "winograd":
+        if refusal is not None:
+            raise ValueError(f"conv_algorithm('winograd') cannot compute this convolution: {refusal}; use 'auto' or "
+                             "'direct'")
+        return WINOGRAD
+    return DIRECT if refusal is not None or not _pays(geometry) else WINOGRAD
+
+
+def _pays(geometry):
+    C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]  # noqa: E741
+    blocks = -(-P // 4) * -(-Q // 4)
+    return min(C, O) >= _FEWEST_CHANNELS[isa.level] and P * Q >= _SMALLEST_SHARE * 16 * blocks
+
+
+def name_of(geometry, dtype):
+    """Name of the algorithm that `choose` takes."""
+    return choose(geometry, dtype).name
