@@ -37,6 +37,8 @@ cdef enum:
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
 
+cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
+
 cdef struct SizeClass:
     int n
     void *blocks[DEPTH]
@@ -84,6 +86,8 @@ cdef class Block:
 
     def __cinit__(self, size_t n_bytes):
         global _cached, _in_use, _peak
+        if n_bytes > LARGEST:
+            raise MemoryError(f"could not allocate {n_bytes} bytes")
         self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
@@ -143,6 +147,14 @@ cdef object _empty(tuple shape, object dtype, tuple order):
         raise TypeError(f"dtype {dtype} holds Python objects")
     cdef int itemsize = dtype.itemsize
     cdef bint is_empty = False
+    cdef unsigned int seen = 0
+    if order is not None:
+        for k in range(<int> len(order)):
+            axis = order[k]
+            if 0 <= axis < ndim:
+                seen |= 1u << axis
+        if len(order) != ndim or seen != (1ull << ndim) - 1:
+            raise ValueError(f"order {order} is no permutation of the axes of shape {shape}")
     for axis in range(ndim):
         dims[axis] = shape[axis]
         if dims[axis] < 0:
