@@ -1,0 +1,209 @@
+import copy
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import tinydl as td
+
+
+def test_types_of_data():
+    assert td.tensor([1, 2]).dtype == np.float32
+    assert td.tensor(1).dtype == np.float32 and td.tensor(True).dtype == bool
+    assert td.tensor(np.ones(2)).dtype == np.float64
+    assert td.tensor(np.ones(2, np.float16)).dtype == np.float32
+    assert td.tensor(np.arange(2)).dtype == np.int64
+    assert td.tensor([1, 2], dtype="int64").dtype == np.int64
+    assert td.tensor(np.ones(2, ">f8")).data.dtype.isnative
+    for bad in ([1j], ["a"], [object()]):
+        with pytest.raises(TypeError, match="real numbers"):
+            td.tensor(bad)
+
+
+def test_tensor_copies_and_wrapping_does_not():
+    a = np.zeros(3)
+    assert td.tensor(a).data is not a
+    assert td.Tensor(a).data is a
+
+
+def test_only_floats_take_a_gradient():
+    with pytest.raises(TypeError, match="float32 and float64 tensors take a gradient, got dtype int64"):
+        td.tensor(np.arange(3), requires_grad=True)
+
+
+def test_item_len_bool_repr():
+    x = td.tensor([[1.5, 2.0]])
+    assert len(x) == 1 and x.ndim == 2 and x.size == 2
+    assert x[0, 0].item() == 1.5 and float(x[0, 0]) == 1.5 and int(x[0, 1]) == 2
+    with pytest.raises(ValueError, match=r"one element, got shape \(1, 2\)"):
+        x.item()
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(x)
+    with pytest.raises(TypeError, match="no length"):
+        len(td.tensor(1.0))
+    assert repr(x) == "tensor([[1.5, 2. ]], dtype=float32)"
+    assert "requires_grad=True" in repr(td.tensor([1.0], requires_grad=True))
+    assert "creator=Mul" in repr(td.tensor([1.0], requires_grad=True) * 2)
+
+
+def test_numpy_functions_take_tensors():
+    x = td.tensor([1.0, 2.0])
+    assert np.asarray(x) is x.data or np.shares_memory(np.asarray(x), x.data)
+    assert np.sum(np.asarray(x)) == 3
+    assert np.array(x, dtype=np.float64).dtype == np.float64
+
+
+def test_comparisons():
+    x = td.tensor([1.0, 2.0, 3.0])
+    assert (x > 1.5).data.tolist() == [False, True, True]
+    assert (x == x).data.all() and not (x != x).data.any()
+    assert (2.0 >= x).data.tolist() == [True, True, False]
+    assert x is not None and x != None  # noqa: E711
+    assert {x: 1}[x] == 1  # hashed by identity
+
+
+def test_gradients_accumulate_until_forgotten():
+    x = td.tensor([1.0], requires_grad=True)
+    (x * 2).backward()
+    (x * 3).backward()
+    assert x.grad.tolist() == [5]
+    x.zero_grad()
+    assert x.grad is None
+
+
+def test_backward_of_a_leaf():
+    x = td.tensor([1.0, 2.0], requires_grad=True)
+    upstream = np.array([1.0, 2.0], np.float32)
+    x.backward(upstream)
+    assert x.grad.tolist() == [1, 2] and not np.shares_memory(x.grad, upstream)
+
+
+def test_several_children():
+    """f = g[h(k(w), w), m(w), w, b] against finite differences."""
+    def f(w, b):
+        k = w * w
+        return ((k * w + w).sin() + td.ops.exp(w) * w + b).sum() if hasattr(w, "sin") else (
+            td.ops.sin(k * w + w) + td.ops.exp(w) * w + b).sum()
+
+    w0, b0 = np.array([0.3, -0.7]), np.array([0.1, 0.2])
+    w, b = td.tensor(w0, requires_grad=True), td.tensor(b0, requires_grad=True)
+    f(w, b).backward()
+    for k in range(2):
+        step = np.eye(2)[k] * 1e-6
+        numeric = (f(td.tensor(w0 + step), td.tensor(b0)).item() - f(td.tensor(w0 - step), td.tensor(b0)).item()) / 2e-6
+        assert w.grad[k] == pytest.approx(numeric, rel=1e-6)
+    assert b.grad.tolist() == [1, 1]
+
+
+def test_backward_errors():
+    x = td.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"one-element tensor, got shape \(2,\); reduce it"):
+        (x * 2).backward()
+    with pytest.raises(ValueError, match=r"gradient has shape \(3,\), the tensor \(2,\)"):
+        (x * 2).backward(np.ones(3))
+    with pytest.raises(RuntimeError, match="requires no gradient"):
+        td.tensor([1.0]).backward()
+    y = (x * x).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="retain_graph=True"):
+        y.backward()
+
+
+def test_retain_graph():
+    x = td.tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [4, 8]
+
+
+def test_retain_grad():
+    x = td.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    y.retain_grad()
+    (y * y).sum().backward()
+    assert y.grad.tolist() == [6, 12]
+
+
+def test_no_grad():
+    x = td.tensor([1.0], requires_grad=True)
+    with td.no_grad():
+        y = x * 2
+        with td.enable_grad():
+            assert (x * 2).requires_grad
+    assert not y.requires_grad and y.creator is None
+    assert (x * 2).requires_grad
+
+    @td.no_grad()
+    def f():
+        return x * 2
+
+    assert not f().requires_grad and td.is_grad_enabled()
+
+
+def test_detach_and_numpy():
+    x = td.tensor([1.0], requires_grad=True)
+    y = (x * 2).detach()
+    assert not y.requires_grad
+    assert y.numpy().tolist() == [2]
+
+
+def test_graph_is_freed_after_backward():
+    x = td.tensor(np.ones(10), requires_grad=True)
+    y = x * 2
+    ref = weakref.ref(y)
+    z = (y * y).sum()
+    del y
+    z.backward()
+    del z
+    gc.collect()
+    assert ref() is None
+
+
+def test_deep_graphs_do_not_recurse():
+    x = td.tensor([1.0], requires_grad=True)
+    y = x
+    for _ in range(5000):
+        y = y + 1
+    y.sum().backward()
+    assert x.grad.tolist() == [1]
+    del y
+
+
+def test_data_setter():
+    x = td.tensor([1.0, 2.0])
+    x.data = np.array([3.0, 4.0], np.float32)
+    assert x.data.tolist() == [3, 4]
+    with pytest.raises(ValueError, match=r"shape \(2,\) cannot be replaced by an array of shape \(3,\)"):
+        x.data = np.ones(3)
+
+
+# --- Parameter -----------------------------------------------------------------------------------------------------
+
+def is_laid_out(p):
+    return p.data.transpose((*range(2, p.ndim), 1, 0)).flags.c_contiguous
+
+
+def test_parameter_memory_has_the_output_axis_innermost():
+    w = np.arange(24.0).reshape(2, 3, 2, 2)
+    p = td.Parameter(w)
+    assert is_laid_out(p) and np.array_equal(p.data, w) and p.requires_grad
+    p.data = w + 1
+    assert is_laid_out(p) and np.array_equal(p.data, w + 1)
+    for q in (copy.deepcopy(p), pickle.loads(pickle.dumps(p)), copy.copy(p)):
+        assert is_laid_out(q) and np.array_equal(q.data, p.data) and type(q) is td.Parameter
+    assert not np.shares_memory(td.Parameter(p).data, p.data)
+
+
+def test_frozen_parameter():
+    p = td.Parameter(np.ones((2, 2)), requires_grad=False)
+    assert not (td.tensor(np.ones((1, 2))) @ p).requires_grad
+    assert not pickle.loads(pickle.dumps(p)).requires_grad
+    assert repr(p).startswith("Parameter containing:\n")
+
+
+def test_scalar_parameter_survives_pickle():
+    p = pickle.loads(pickle.dumps(td.Parameter(np.float32(3))))
+    assert p.shape == () and p.item() == 3
