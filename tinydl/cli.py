@@ -14,9 +14,10 @@ import sys
 __all__ = ["main"]
 
 _TRAIN_TEXT = """\
-Train a small convolutional network and keep everything about it in a run folder.
+Train a small convolutional network and keep all about it in a run folder.
 
-Without arguments: scikit-learn's 1,797 handwritten digits, which need no download, with a small CNN, in a few seconds.
+Without arguments: scikit-learn's 1,797 handwritten digits, which need no
+download, and a small CNN; done in a few seconds.
 """
 _TRAIN_EPILOG = """\
 examples:
@@ -26,13 +27,16 @@ examples:
   tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
   tinydl train --resume runs/mine
 
-The run folder gets config.json, history.csv, weights.safetensors, checkpoint.safetensors, curves.png, confusion.png,
-filters.png and mistakes.png. A new run never writes into a folder that is in use: without --out the folder is
-runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run after the batch under way; --resume
-continues it and ends with the same bits as if it had never been interrupted.
+The run folder gets config.json, history.csv, weights.safetensors,
+checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
+A new run never writes into a folder that is in use: without --out the folder is
+runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
+after the batch under way; --resume continues it and ends with the same bits as
+if it had never been interrupted.
 
-FILE.npz holds arrays x_train, y_train, x_test and y_test, or x and y (then a fifth of every class is held out for
-testing); images (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats, labels integers from 0.
+FILE.npz holds arrays x_train, y_train, x_test and y_test, or x and y (then a
+fifth of every class is held out for testing): images (N, H, W), (N, C, H, W) or
+(N, H, W, C) of uint8 or floats, labels integers from 0.
 """
 
 
@@ -89,7 +93,7 @@ def _parser():
 
     def command(name, run, brief, **kwargs):
         kwargs.setdefault("description", brief)
-        sub = commands.add_parser(name, help=brief, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        sub = commands.add_parser(name, help=brief, **kwargs)
         sub.set_defaults(run=run)
         return sub
 
@@ -102,7 +106,7 @@ def _parser():
                              "(default: $TINYDL_DATA, else ~/.cache/tinydl)")
 
     train = command("train", _train, "train a network", description=_TRAIN_TEXT, epilog=_TRAIN_EPILOG,
-                    parents=[threads, folder])
+                    formatter_class=argparse.RawDescriptionHelpFormatter, parents=[threads, folder])
     what = train.add_argument_group("what is learned")
     what.add_argument("--data", metavar="NAME", help="digits (default), mnist, fashion-mnist, cifar10 or FILE.npz")
     what.add_argument("--download", action="store_true",

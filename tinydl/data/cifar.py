@@ -67,7 +67,8 @@ def _read(folder):
     if os.path.isfile(folder):
         return folder, _from_archive(folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such file or folder to look for CIFAR-10 in")
+        raise DataError(f"{folder}: no such file or folder to look for CIFAR-10 in (--data-dir names another one, "
+                        "--download fetches the files)")
     pickles = None
     for sub in ("", "cifar10", "cifar-10", "CIFAR10"):
         base = os.path.join(folder, sub) if sub else folder

@@ -87,7 +87,8 @@ def _find(folder, subfolders, title):
     """The folder among `folder` and its usual subfolders that holds all four files, and their paths."""
     folder = os.fspath(folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such folder to look for {title} in")
+        raise DataError(f"{folder}: no such folder to look for {title} in (--data-dir names another one, --download "
+                        "fetches the files)")
     missing = None
     for sub in ("", *subfolders):
         base = os.path.join(folder, sub) if sub else folder

@@ -115,6 +115,28 @@ def confusion(matrix, class_names=None, title="Confusion matrix"):
     return figure
 
 
+def _grid(n, columns, inches, aspect, gap):
+    """A figure with one bare axes for `n` pictures in rows of `columns`: (figure, axes, places).
+
+    One axes with many images is drawn ten times faster than many axes. A place is the extent of a picture and the
+    point above its middle for a caption, for which each row has `gap` (in heights of a picture).
+    """
+    rows = -(-n // columns)
+    figure = _figure(max(4.5, inches * aspect * columns + 1.0), max(1.9, inches * (1 + gap) * rows + 0.8))
+    axes = figure.add_subplot()
+    places = []
+    for index in range(n):
+        row, column = divmod(index, columns)
+        left, top = 1.12 * aspect * column, -(1 + gap) * row
+        places.append(((left, left + aspect, top - 1, top), (left + aspect / 2, top + 0.04)))
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    axes.set_autoscale_on(False)
+    axes.set_xlim(0, 1.12 * aspect * columns)
+    axes.set_ylim(-(1 + gap) * rows + gap, gap)
+    return figure, axes, places
+
+
 def _first_filters(net):
     """(name, weight) of the first convolution of a net, found by the rank of its weight."""
     for name, parameter in net.named_parameters():
@@ -153,29 +175,24 @@ def filters(weight, title=None, max_filters=64):
         raise ValueError(f"filters have shape (O, C, KH, KW), got {weight.shape}")
     n_out, channels, height, width = weight.shape
     shown = min(n_out, max_filters)
-    columns = min(shown, 8)
-    rows = -(-shown // columns)
-    figure = _figure(max(4.5, 0.85 * columns + 1.0), max(1.9, 0.85 * rows + 1.1))
-    grid = figure.subplots(rows, columns, squeeze=False)
     colour = channels == 3
     grey = weight.mean(axis=1)
     limit = float(np.abs(grey).max()) or 1.0
+    figure, axes, places = _grid(shown, min(shown, 8), 0.85, width / height, gap=0.32)
     image = None
-    for index, axes in enumerate(grid.flat):
-        axes.set_axis_off()
-        if index >= shown:
-            continue
+    for index, (extent, (x, y)) in enumerate(places):
         if colour:
             picture = weight[index].transpose(1, 2, 0)
             low, high = picture.min(), picture.max()
-            axes.imshow((picture - low) / ((high - low) or 1.0), interpolation="nearest")
+            axes.imshow((picture - low) / ((high - low) or 1.0), interpolation="nearest", extent=extent)
         else:
-            image = axes.imshow(grey[index], cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
-        axes.set_title(str(index), fontsize=7, pad=2, color=_GREY)
+            image = axes.imshow(grey[index], cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest",
+                                extent=extent)
+        axes.text(x, y, str(index), ha="center", va="bottom", fontsize=7, color=_GREY)
     what = "in colour, each scaled to its range" if colour else \
         "weight" if channels == 1 else f"mean weight over {channels} channels"
     if image is not None:
-        figure.colorbar(image, ax=grid, fraction=0.04, pad=0.02, label=what)
+        figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, label=what)
     count = f"{shown} of {n_out}" if shown < n_out else f"{n_out}"
     figure.suptitle(f"{title or 'Filters'}\n{count} filters of {channels}x{height}x{width}"
                     + (f", {what}" if colour else ""), fontsize=10)
@@ -220,15 +237,12 @@ def misclassified(images, labels, logits, class_names=None, max_images=24, title
         figure.suptitle(title)
         figure.text(0.5, 0.4, f"none: all {len(labels):,} images are classified right", ha="center")
         return figure
-    columns = min(8, max(4, len(chosen)))
-    rows = -(-len(chosen) // columns)
-    figure = _figure(1.45 * columns, 1.95 * rows + 0.7)
-    for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
-        axes.set_axis_off()
-    for axes, index in zip(grid.flat, chosen, strict=False):
-        axes.imshow(_picture(images[index]), cmap="gray_r", interpolation="nearest")
-        axes.set_title(f"true: {names[labels[index]]}\ntaken for: {names[predicted[index]]}\n"
-                       f"({100 * probabilities[index, predicted[index]]:.0f} % sure)", fontsize=8)
+    figure, axes, places = _grid(len(chosen), min(8, max(4, len(chosen))), 1.4, images.shape[3] / images.shape[2],
+                                 gap=0.55)
+    for (extent, (x, y)), index in zip(places, chosen, strict=True):
+        axes.imshow(_picture(images[index]), cmap="gray_r", interpolation="nearest", extent=extent)
+        axes.text(x, y, f"true: {names[labels[index]]}\ntaken for: {names[predicted[index]]}\n"
+                  f"({100 * probabilities[index, predicted[index]]:.0f} % sure)", ha="center", va="bottom", fontsize=8)
     figure.suptitle(f"{title}: {len(chosen)} of {len(wrong):,} wrong among {len(labels):,}", fontsize=11)
     return figure
 

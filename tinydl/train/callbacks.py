@@ -329,7 +329,7 @@ class Progress(Callback):
         Force the bar on or off.
     """
 
-    order = 20
+    order = 110  # an epoch's line comes when its checkpoint is on the disk
 
     def __init__(self, stream=None, bar=None):
         self.stream, self.bar = stream, bar

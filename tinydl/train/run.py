@@ -91,7 +91,7 @@ def find_model(name):
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
         raise RunError(f"unknown model {name!r}; " + (f"did you mean {close[0]}? " if close else "")
-                       + f"There are {', '.join(names)}")
+                       + f"the networks are {', '.join(names)}")
     return getattr(models, name)
 
 
