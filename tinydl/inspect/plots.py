@@ -115,14 +115,15 @@ def confusion(matrix, class_names=None, title="Confusion matrix"):
     return figure
 
 
-def _grid(n, columns, inches, aspect, gap):
+def _grid(n, columns, inches, aspect, gap, beside=0.2):
     """A figure with one bare axes for `n` pictures in rows of `columns`: (figure, axes, places).
 
     One axes with many images is drawn ten times faster than many axes. A place is the extent of a picture and the
-    point above its middle for a caption, for which each row has `gap` (in heights of a picture).
+    point above its middle for a caption, for which each row has `gap` (in heights of a picture). `inches` is the height
+    of a picture, `beside` the room for a colour bar.
     """
     rows = -(-n // columns)
-    figure = _figure(max(4.5, inches * aspect * columns + 1.0), max(1.9, inches * (1 + gap) * rows + 0.8))
+    figure = _figure(max(4.5, inches * 1.12 * aspect * columns + beside), inches * (1 + gap) * rows + 0.6)
     axes = figure.add_subplot()
     places = []
     for index in range(n):
@@ -178,7 +179,8 @@ def filters(weight, title=None, max_filters=64):
     colour = channels == 3
     grey = weight.mean(axis=1)
     limit = float(np.abs(grey).max()) or 1.0
-    figure, axes, places = _grid(shown, min(shown, 8), 0.85, width / height, gap=0.32)
+    figure, axes, places = _grid(shown, min(shown, 8), 0.85, width / height, gap=0.32,
+                                 beside=0.2 if colour else 1.1)
     image = None
     for index, (extent, (x, y)) in enumerate(places):
         if colour:
