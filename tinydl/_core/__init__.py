@@ -8,7 +8,10 @@ import importlib
 from tinydl._core import memory, parallel  # noqa: F401
 from tinydl._core.isa import level
 
-_KERNELS = ("augment", "batchnorm", "conv", "depthwise", "elementwise", "gemm", "im2col", "loss", "pool", "update", "winograd")
+_KERNELS = (
+    "augment", "batchnorm", "conv", "depthwise", "elementwise", "gemm", "im2col", "loss", "pool", "update",
+    "winograd",
+)
 
 for _name in _KERNELS:
     globals()[_name] = importlib.import_module(f"tinydl._core.{level}.{_name}")

@@ -8,6 +8,7 @@ __all__ = ["Guards", "exact_integers", "flawed", "laid_out", "order_of"]
 
 _GUARD = 64         # elements on either side of an output
 _MARK = -7.75e30    # value of a guard cell
+_WHOLE_MARK = 99    # the same of integers
 
 
 def order_of(kind, ndim):
@@ -31,6 +32,7 @@ def exact_integers(rng, shape, dtype=np.float32, kind="row", most=3):
     return laid_out(rng.integers(-most, most + 1, shape), kind, dtype)
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def flawed(good):
     """Copies of an array that a kernel must refuse: name -> (array, the exception)."""
     wide = np.empty((*good.shape[:-1], 2 * good.shape[-1]), good.dtype)
@@ -64,13 +66,14 @@ class Guards:
         self._blocks = []
 
     def empty(self, shape, dtype=np.float32, kind="row"):
-        """An array full of NaN (so that an element left unwritten shows) between two runs of guard cells."""
+        """An array between two runs of guard cells, full of NaN (integers: 100), so that an element left out shows."""
         order = order_of(kind, len(shape))
         size = math.prod(shape)
-        block = np.full(size + 2 * _GUARD, _MARK, dtype)
+        whole = np.dtype(dtype).kind in "iu"
+        block = np.full(size + 2 * _GUARD, _WHOLE_MARK if whole else _MARK, dtype)
         self._blocks.append((block, size))
         inner = block[_GUARD:_GUARD + size]
-        inner.fill(np.nan)
+        inner.fill(_WHOLE_MARK + 1 if whole else np.nan)
         return inner.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
 
     def copy(self, values, kind="row"):
@@ -83,4 +86,5 @@ class Guards:
         """AssertionError if a kernel wrote outside its outputs."""
         for block, size in self._blocks:
             for side in (block[:_GUARD], block[_GUARD + size:]):
-                assert (side == side.dtype.type(_MARK)).all(), f"a guard cell beside an output of {size} was overwritten"
+                mark = _WHOLE_MARK if side.dtype.kind in "iu" else _MARK
+                assert (side == side.dtype.type(mark)).all(), f"a guard cell beside an output of {size} was overwritten"

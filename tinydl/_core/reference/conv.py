@@ -1,8 +1,8 @@
 """NumPy twin of the convolution kernels: their specification and their test oracle.
 
 One legend: N batch, C in-channels, O out-channels, (H, W) input, (P, Q) output, (KH, KW) window, stride, padding,
-dilation, G groups. geometry = (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q); 1-D is H = KH = SH = DH = P = 1,
-PH = 0, and arrays may then be (N, C, L) and (O, C/G, K). Every sum is made in float64 and rounded once.
+dilation, G groups. geometry = (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q); 1-D is H = KH = SH = DH = P =
+1, PH = 0, and arrays may then be (N, C, L) and (O, C/G, K). Every sum is made in float64 and rounded once.
 """
 
 import numpy as np
@@ -71,8 +71,8 @@ def conv_forward(x, w, bias, y, geo, n_threads, scale=None, shift=None, relu=Fal
     for inputs, outputs in _groups(geo):
         for i in range(kh):
             for j in range(kw):
-                result[:, outputs] += np.einsum("ncpq,oc->nopq", _tap(padded, i, j, geo)[:, inputs], w[outputs, :, i, j],
-                                                  optimize=True)
+                seen = _tap(padded, i, j, geo)[:, inputs]
+                result[:, outputs] += np.einsum("ncpq,oc->nopq", seen, w[outputs, :, i, j], optimize=True)
     if bias is not None:
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
