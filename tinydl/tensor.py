@@ -309,10 +309,9 @@ def _walk(root, grad, retain_graph):
             dy = node.materialise(dy)
             node.retained._accumulate(dy, fresh=False)
         gradients = node.backward(dy)
-        edges = node.edges
+        edges, fresh = node.edges, node.function.fresh_gradients
         if not retain_graph:
             node.release()
-        fresh = node.function.fresh_gradients
         for edge, dx in zip(edges, gradients, strict=True):
             if edge is None or dx is None:
                 continue

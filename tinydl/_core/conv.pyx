@@ -20,7 +20,7 @@ from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+    td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
@@ -434,6 +434,7 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
     cdef bint merged = g.DW == 1 and g.G == 1
     cdef Py_ssize_t run = g.KW * Cg if merged else Cg, n_runs = g.KH if merged else g.KH * g.KW
     cdef Py_ssize_t group, k, kh, kw, r, o, size, vectors, valid
+    cdef int done = 0
     cdef const real *at
     cdef td_pixel_range_f nf
     cdef td_pixel_range_d nd
@@ -441,6 +442,25 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
     nf.x_image, nf.x_row, nf.x_col = plan.x_image, g.SH * plan.x_cols * g.C, g.SW * g.C
     nf.dy_image, nf.dy_row, nf.dy_col = plan.dy_image, plan.dy_cols * g.O, g.O
     memcpy(&nd, &nf, sizeof(nf))
+    if merged:
+        o = 0
+        while o < g.O:
+            # Two vectors where the tile has registers for them, else one.
+            for vectors in range(2 if g.O - o > lanes else 1, 0, -1):
+                valid = min(vectors * lanes, g.O - o)
+                if real is float:
+                    done = td_tile_outer_rows_f(g.KH, run, vectors, x, g.DH * plan.x_cols * g.C, dy + o, &nf, dw + o,
+                                                g.O, run * g.O, valid, accumulate)
+                else:
+                    done = td_tile_outer_rows_d(g.KH, run, vectors, x, g.DH * plan.x_cols * g.C, dy + o, &nd, dw + o,
+                                                g.O, run * g.O, valid, accumulate)
+                if done:
+                    break
+            if not done:
+                break
+            o = o + valid
+        if o >= g.O:
+            return
     for group in range(g.G):
         for k in range(n_runs):
             kh = k if merged else k // g.KW

@@ -45,6 +45,12 @@ cdef extern from "src/tile.h" nogil:
     void td_tile_outer_d(Py_ssize_t size, Py_ssize_t vectors, const double *x, const double *dy,
                          const td_pixel_range_d *, double *dw, Py_ssize_t ldw, Py_ssize_t lanes,
                          Py_ssize_t accumulate) noexcept
+    int td_tile_outer_rows_f(Py_ssize_t n_rows, Py_ssize_t size, Py_ssize_t vectors, const float *x, Py_ssize_t x_base,
+                             const float *dy, const td_pixel_range_f *, float *dw, Py_ssize_t ldw, Py_ssize_t dw_base,
+                             Py_ssize_t lanes, Py_ssize_t accumulate) noexcept
+    int td_tile_outer_rows_d(Py_ssize_t n_rows, Py_ssize_t size, Py_ssize_t vectors, const double *x, Py_ssize_t x_base,
+                             const double *dy, const td_pixel_range_d *, double *dw, Py_ssize_t ldw, Py_ssize_t dw_base,
+                             Py_ssize_t lanes, Py_ssize_t accumulate) noexcept
     Py_ssize_t td_outer_size_f(Py_ssize_t left, Py_ssize_t vectors) noexcept
     Py_ssize_t td_outer_size_d(Py_ssize_t left, Py_ssize_t vectors) noexcept
     void td_tile_sums_f(Py_ssize_t nb, Py_ssize_t group, Py_ssize_t vectors, const float *y, const Py_ssize_t *d,

@@ -4,11 +4,46 @@
 
 #include "src/vector.h"
 
+#if defined(__SSE4_1__)
+#include <immintrin.h>
+#endif
+
 /* Winner codes: one integer lane per value lane, stored as uint8 or int32. */
 typedef uint8_t td_codes8_f __attribute__((vector_size(VB / 4)));
 typedef uint8_t td_codes8_d __attribute__((vector_size(VB / 8)));
 typedef int32_t td_codes32_f __attribute__((vector_size(VB)));
 typedef int32_t td_codes32_d __attribute__((vector_size(VB / 2)));
+typedef int64_t td_two __attribute__((vector_size(16)));
+
+/* Conversions of codes. GCC takes 8-bit lanes to 32-bit ones and back one by one; x86 has an instruction for it. */
+TD_INLINE td_vi32 td_widen_f(td_codes8_f x) {
+#if defined(__AVX512F__)
+    return (td_vi32)_mm512_cvtepu8_epi32((__m128i)x);
+#elif defined(__AVX2__)
+    return (td_vi32)_mm256_cvtepu8_epi32((__m128i)(td_two){(int64_t)x, 0});
+#elif defined(__SSE4_1__)
+    return (td_vi32)_mm_cvtepu8_epi32(_mm_cvtsi32_si128((int32_t)x));
+#else
+    return __builtin_convertvector(x, td_vi32);
+#endif
+}
+
+TD_INLINE td_codes8_f td_narrow_f(td_vi32 x) {
+#if defined(__AVX512F__)
+    return (td_codes8_f)_mm512_cvtepi32_epi8((__m512i)x);
+#elif defined(__AVX2__)
+    const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128((__m256i)x), _mm256_extracti128_si256((__m256i)x, 1));
+    return (td_codes8_f)((td_two)_mm_packus_epi16(halves, halves))[0];
+#elif defined(__SSE4_1__)
+    const __m128i words = _mm_packus_epi32((__m128i)x, (__m128i)x);
+    return (td_codes8_f)_mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+#else
+    return __builtin_convertvector(x, td_codes8_f);
+#endif
+}
+
+TD_INLINE td_vi64 td_widen_d(td_codes8_d x) { return __builtin_convertvector(x, td_vi64); }
+TD_INLINE td_codes8_d td_narrow_d(td_vi64 x) { return __builtin_convertvector(x, td_codes8_d); }
 
 /* Which taps one window has along one axis, or which windows one input position lies in: `n` positions from `start` on,
    `step` apart. The i-th has the code `code` + i * `code_step`: codes of both axes add up to the number a winner is

@@ -31,7 +31,7 @@ TD_INLINE VI NAME(get_codes)(const void *codes, ptrdiff_t i, ptrdiff_t m, const 
     }
     if (!cut) memcpy(&narrow, (const uint8_t *)codes + i, sizeof narrow);
     else memcpy(&narrow, (const uint8_t *)codes + i, (size_t)m);
-    return __builtin_convertvector(narrow, VI);
+    return NAME(widen)(narrow);
 }
 
 TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, const int wide, const int cut) {
@@ -40,7 +40,7 @@ TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, cons
         if (!cut) memcpy((int32_t *)codes + i, &full, sizeof full);
         else memcpy((int32_t *)codes + i, &full, (size_t)m * 4);
     } else {
-        NAME(codes8) narrow = __builtin_convertvector(x, NAME(codes8));
+        NAME(codes8) narrow = NAME(narrow)(x);
         if (!cut) memcpy((uint8_t *)codes + i, &narrow, sizeof narrow);
         else memcpy((uint8_t *)codes + i, &narrow, (size_t)m);
     }
@@ -50,7 +50,7 @@ TD_INLINE VI NAME(number)(int64_t n) { return (VI){0} + (IT)n; }
 TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((VI)b & ~mask)); }
 
 /* y, codes [o..o + C) = maximum of [relu](scale x + shift) and the code of the winner: the first maximum, or the last
-   NaN. No taps: -inf and -1. */
+   NaN. No taps: -inf and -1 (255 in 8 bits). */
 TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, const int64_t code,
                               const int64_t code_row, const int64_t code_col, const T *scale, const T *shift, T *y,
                               void *codes, ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
@@ -59,7 +59,7 @@ TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_
         const ptrdiff_t m = C - c;
         const int cut = !whole && m < LANES;
         VT best = (VT){0} - (T)__builtin_inf(), s = {0}, t = {0};
-        VI won = NAME(number)(-1);
+        VI won = NAME(number)(wide ? -1 : 255);
         if (affine) {
             s = NAME(get)(scale + c, m, 0); /* padded to whole vectors */
             t = NAME(get)(shift + c, m, 0);

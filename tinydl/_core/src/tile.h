@@ -11,7 +11,9 @@
     F(1, 1) F(2, 1) F(3, 1) F(4, 1) F(5, 1) F(6, 1) F(8, 1) F(9, 1) F(10, 1) F(12, 1) F(14, 1) F(16, 1) F(20, 1)       \
     F(24, 1) F(27, 1) F(28, 1)                                                                                         \
     F(1, 2) F(2, 2) F(3, 2) F(4, 2) F(5, 2) F(6, 2) F(7, 2) F(8, 2) F(9, 2) F(10, 2) F(11, 2) F(12, 2) F(13, 2) F(14, 2)
+#define TD_FOR_ROWS(F) F(3, 3, 1) F(3, 3, 2) F(5, 5, 1) F(3, 9, 1)
 #else
+#define TD_FOR_ROWS(F) F(3, 3, 1)
 #define TD_MAX_NB 3
 #define TD_FOR_NB(F, G, V) F(1, G, V) F(2, G, V) F(3, G, V)
 #define TD_FOR_M(F)                                                                                                    \

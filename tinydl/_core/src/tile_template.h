@@ -12,17 +12,6 @@
    uses 28 + 2 + 1; with 16 registers 6 x 2 uses 12 + 2 + 1. Every loop over accumulators is unrolled, initialisation
    and stores included, or GCC keeps them on the stack. */
 
-TD_INLINE VT NAME(load)(const T *p) { return *(const VU *)p; }
-TD_INLINE void NAME(store)(T *p, VT x) { *(VU *)p = x; }
-
-TD_INLINE VT NAME(load_n)(const T *p, ptrdiff_t n) {
-    VT x = {0};
-    memcpy(&x, p, (size_t)n * sizeof(T));
-    return x;
-}
-
-TD_INLINE void NAME(store_n)(T *p, VT x, ptrdiff_t n) { memcpy(p, &x, (size_t)n * sizeof(T)); }
-
 /* What happens to a finished tile besides the store. Each is off when its pointer is NULL. */
 typedef struct {
     const T *bias;      /* (lanes) added */
@@ -129,16 +118,21 @@ typedef struct {
     ptrdiff_t dy_image, dy_row, dy_col;
 } NAME(pixel_range);
 
-TD_INLINE void NAME(outer_body)(const T *x, const T *dy, const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw,
-                                ptrdiff_t lanes, ptrdiff_t accumulate, const int M, const int V) {
+/* NB runs of M contiguous filter entries: run j starts x_base elements after run j - 1 in x and dw_base in dw. */
+TD_INLINE void NAME(outer_body)(const T *x, ptrdiff_t x_base, const T *dy, const NAME(pixel_range) * n, T *dw,
+                                ptrdiff_t ldw, ptrdiff_t dw_base, ptrdiff_t lanes, ptrdiff_t accumulate, const int NB,
+                                const int M, const int V) {
     VT acc[28][2];
     const ptrdiff_t tail = lanes - (V - 1) * LANES;
-    TD_UNROLL for (int i = 0; i < M; i++) {
-        TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = (VT){0};
-        if (!accumulate) continue;
-        if (V == 2) acc[i][0] = NAME(load)(dw + i * ldw);
-        acc[i][V - 1] = tail == LANES ? NAME(load)(dw + i * ldw + (V - 1) * LANES)
-                                      : NAME(load_n)(dw + i * ldw + (V - 1) * LANES, tail);
+    TD_UNROLL for (int j = 0; j < NB; j++) {
+        TD_UNROLL for (int i = 0; i < M; i++) {
+            const T *at = dw + j * dw_base + i * ldw;
+            TD_UNROLL for (int v = 0; v < V; v++) acc[j * M + i][v] = (VT){0};
+            if (!accumulate) continue;
+            if (V == 2) acc[j * M + i][0] = NAME(load)(at);
+            acc[j * M + i][V - 1] = tail == LANES ? NAME(load)(at + (V - 1) * LANES)
+                                                  : NAME(load_n)(at + (V - 1) * LANES, tail);
+        }
     }
     const ptrdiff_t n_cols = n->n_cols, n_rows = n->n_rows, x_col = n->x_col, dy_col = n->dy_col;
     for (ptrdiff_t image = 0; image < n->n_images; image++) {
@@ -149,9 +143,13 @@ TD_INLINE void NAME(outer_body)(const T *x, const T *dy, const NAME(pixel_range)
                 VT w[2];
                 if (V == 2) w[0] = NAME(load)(g);
                 w[V - 1] = tail == LANES ? NAME(load)(g + (V - 1) * LANES) : NAME(load_n)(g + (V - 1) * LANES, tail);
-                TD_UNROLL for (int i = 0; i < M; i++) {
-                    const T s = p[i];
-                    TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] += s * w[v];
+                const T *at = p;
+                TD_UNROLL for (int j = 0; j < NB; j++) {
+                    TD_UNROLL for (int i = 0; i < M; i++) {
+                        const T s = at[i];
+                        TD_UNROLL for (int v = 0; v < V; v++) acc[j * M + i][v] += s * w[v];
+                    }
+                    at += x_base;
                 }
                 p += x_col;
                 g += dy_col;
@@ -160,12 +158,15 @@ TD_INLINE void NAME(outer_body)(const T *x, const T *dy, const NAME(pixel_range)
             g += dy_jump;
         }
     }
-    TD_UNROLL for (int i = 0; i < M; i++) {
-        if (V == 2) NAME(store)(dw + i * ldw, acc[i][0]);
-        if (tail == LANES)
-            NAME(store)(dw + i * ldw + (V - 1) * LANES, acc[i][V - 1]);
-        else
-            NAME(store_n)(dw + i * ldw + (V - 1) * LANES, acc[i][V - 1], tail);
+    TD_UNROLL for (int j = 0; j < NB; j++) {
+        TD_UNROLL for (int i = 0; i < M; i++) {
+            T *at = dw + j * dw_base + i * ldw;
+            if (V == 2) NAME(store)(at, acc[j * M + i][0]);
+            if (tail == LANES)
+                NAME(store)(at + (V - 1) * LANES, acc[j * M + i][V - 1]);
+            else
+                NAME(store_n)(at + (V - 1) * LANES, acc[j * M + i][V - 1], tail);
+        }
     }
 }
 
@@ -184,7 +185,7 @@ typedef void (*NAME(outer_fn))(const T *, const T *, const NAME(pixel_range) *, 
 #define TD_OUTER(M, V)                                                                                                 \
     static void NAME(outer_##M##_##V)(const T *x, const T *dy, const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw,      \
                                       ptrdiff_t lanes, ptrdiff_t accumulate) {                                         \
-        NAME(outer_body)(x, dy, n, dw, ldw, lanes, accumulate, M, V);                                                  \
+        NAME(outer_body)(x, 0, dy, n, dw, ldw, 0, lanes, accumulate, 1, M, V);                                         \
     }
 #define TD_EACH_NB(G, V) TD_FOR_NB(TD_PIXELS, G, V)
 
@@ -224,6 +225,21 @@ TD_INLINE void NAME(tile_outer)(ptrdiff_t size, ptrdiff_t vectors, const T *x, c
                                 const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw, ptrdiff_t lanes,
                                 ptrdiff_t accumulate) {
     NAME(outer)[vectors - 1][size](x, dy, n, dw, ldw, lanes, accumulate);
+}
+
+/* The filters of a first layer have few entries a row (KW * C_in of 3, 5, 9): all KH rows in one tile use each vector of
+   dy KH times as often. Returns whether there is such a tile, and runs it. */
+static int NAME(tile_outer_rows)(ptrdiff_t n_rows, ptrdiff_t size, ptrdiff_t vectors, const T *x, ptrdiff_t x_base,
+                                 const T *dy, const NAME(pixel_range) * n, T *dw, ptrdiff_t ldw, ptrdiff_t dw_base,
+                                 ptrdiff_t lanes, ptrdiff_t accumulate) {
+#define TD_ROWS(NB, M, V)                                                                                              \
+    if (n_rows == NB && size == M && vectors == V) {                                                                   \
+        NAME(outer_body)(x, x_base, dy, n, dw, ldw, dw_base, lanes, accumulate, NB, M, V);                             \
+        return 1;                                                                                                      \
+    }
+    TD_FOR_ROWS(TD_ROWS)
+#undef TD_ROWS
+    return 0;
 }
 
 /* Number of filter entries of the next outer tile when `left` remain: even shares, rounded down to a tile there is. */
