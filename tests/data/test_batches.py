@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tinydl.data import ArrayDataset, Batches, epoch_order
-from tinydl.data.batches import as_dataset, gather
+from tinydl.data.augment import gather
+from tinydl.data.batches import as_dataset
 
 
 def dataset(n=10, c=3, dtype=np.uint8, **kwargs):

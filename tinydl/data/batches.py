@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tinydl import layout
-from tinydl.data.dataset import ArrayDataset
+from tinydl.data.augment import gather
+from tinydl.data.dataset import ArrayDataset, DataError
 
-__all__ = ["Batches", "epoch_order", "gather"]
+__all__ = ["Batches", "as_dataset", "epoch_order"]
 
 _SHUFFLE_STREAM = 0x5F1E
 
@@ -29,43 +29,6 @@ def epoch_order(n, seed, epoch):
     return np.random.Generator(np.random.Philox(key)).permutation(n)
 
 
-def gather(data, indices):
-    """The images of `data` at `indices`, normalised.
-
-    Parameters
-    ----------
-    data : ArrayDataset
-    indices : array of int, shape (B,)
-
-    Returns
-    -------
-    array of float32, shape (B, C, H, W), (B, C, L) or (B, features)
-        ``(images[indices] * scale - mean) / std``, channels-last in memory.
-    """
-    images = data.images
-    out = layout.empty((len(indices), *images.shape[1:]), np.float32)
-    # Both blocks as (samples, values) with channels innermost: the gather is then one copy of whole rows.
-    rows = np.moveaxis(images, 1, -1).reshape(len(images), -1)
-    values = np.moveaxis(out, 1, -1).reshape(len(indices), -1)
-    slope = data.scale / data.std
-    shift = -data.mean / data.std
-    if images.dtype == np.float32:
-        np.take(rows, indices, axis=0, out=values)
-    else:
-        values[...] = np.take(rows, indices, axis=0)
-    if len(set(slope)) == 1 and len(set(shift)) == 1:
-        slope, shift = np.float32(slope[0]), np.float32(shift[0])
-    else:
-        repeats = values.shape[1] // len(slope)
-        slope = np.tile(slope.astype(np.float32), repeats)
-        shift = np.tile(shift.astype(np.float32), repeats)
-    if np.any(slope != 1):
-        np.multiply(values, slope, out=values)
-    if np.any(shift != 0):
-        np.add(values, shift, out=values)
-    return out
-
-
 class Batches:
     """One epoch of mini-batches (x, y) over a dataset; iterate over it as often as you like.
 
@@ -82,6 +45,8 @@ class Batches:
         Number of batches left out at the start (of an epoch that was interrupted).
     drop_last : bool
         Leave out a last batch that is shorter than `batch_size`.
+    augment : Augment, optional
+        Shifts and mirrors pictures on the way.
 
     Yields
     ------
@@ -89,11 +54,15 @@ class Batches:
     y : int64 array (B,), or the float targets; None for data without labels.
     """
 
-    def __init__(self, data, batch_size, *, shuffle=False, seed=0, epoch=0, start=0, drop_last=False):
+    def __init__(self, data, batch_size, *, shuffle=False, seed=0, epoch=0, start=0, drop_last=False, augment=None):
         self.data = as_dataset(data)
         if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
         self.batch_size = batch_size.__index__()
+        if augment is not None and self.data.images.ndim != 4:
+            raise DataError(f"only pictures (N, C, H, W) can be augmented, {self.data.name} has shape "
+                            f"{self.data.images.shape}")
+        self.augment = augment
         self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
 
     @property
@@ -109,9 +78,12 @@ class Batches:
         n = len(self.data)
         order = epoch_order(n, self.seed, self.epoch) if self.shuffle else np.arange(n)
         labels = self.data.labels
+        offsets, flip = (None, None) if self.augment is None else self.augment.draw(n, self.seed, self.epoch)
         for index in range(self.start, self.total):
             chosen = order[index * self.batch_size:(index + 1) * self.batch_size]
-            yield gather(self.data, chosen), None if labels is None else labels[chosen]
+            x = gather(self.data, chosen, None if offsets is None else offsets[chosen],
+                       None if flip is None else flip[chosen])
+            yield x, None if labels is None else labels[chosen]
 
 
 def as_dataset(data, name="data"):

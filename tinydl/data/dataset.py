@@ -150,7 +150,7 @@ class ArrayDataset:
 
     def normalised(self):
         """All images as one normalised float32 array (N, C, ...), channels-last in memory."""
-        from tinydl.data.batches import gather
+        from tinydl.data.augment import gather
 
         return gather(self, np.arange(len(self)))
 

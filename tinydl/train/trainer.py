@@ -114,8 +114,8 @@ class Trainer:
 
     # --- training --------------------------------------------------------------------------------------------------
 
-    def fit(self, train, valid=None, epochs=1, *, batch_size=64, shuffle=True, drop_last=False, progress=True,
-            eval_batch_size=256):
+    def fit(self, train, valid=None, epochs=1, *, batch_size=64, shuffle=True, drop_last=False, augment=None,
+            progress=True, eval_batch_size=256):
         """Train until `epochs` epochs are completed.
 
         Parameters
@@ -130,6 +130,8 @@ class Trainer:
             A new order every epoch, which follows from (seed, epoch).
         drop_last : bool
             Leave out a last batch that is not full. By default every sample is used once an epoch.
+        augment : data.Augment, optional
+            Shifts and mirrors the training pictures, each epoch anew.
         progress : bool
             Show a bar on a terminal, one line per epoch elsewhere. A Progress among the callbacks goes before this.
         eval_batch_size : int
@@ -156,7 +158,8 @@ class Trainer:
                 raise ValueError(f"{what} data need labels and at least one sample, got {data!r}")
         if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
             raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
-        batches = Batches(train, batch_size, shuffle=shuffle, seed=self.seed, drop_last=drop_last)
+        batches = Batches(train, batch_size, shuffle=shuffle, seed=self.seed, drop_last=drop_last,
+                          augment=augment)
         self.epochs, self.batches = epochs, batches.total
         if self.batches == 0:
             raise ValueError(f"{len(train)} samples give no batch of {batch_size} with drop_last=True")

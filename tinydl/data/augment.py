@@ -1,0 +1,80 @@
+"""The batch gather, with random shifts and mirroring on the way: the data package's one door to the kernels."""
+
+import numpy as np
+
+from tinydl import layout
+from tinydl._core import augment as kernels
+from tinydl.config import get_num_threads
+
+__all__ = ["Augment", "gather"]
+
+_AUGMENT_STREAM = 0xA06
+
+
+def gather(data, indices, offsets=None, flip=None):
+    """The images of `data` at `indices`, normalised.
+
+    Parameters
+    ----------
+    data : ArrayDataset
+    indices : array of int, shape (B,)
+    offsets : array of int32, shape (B, 2), optional
+        Rows and columns by which each picture is shifted; what comes in from outside is 0 before normalisation.
+    flip : array of uint8, shape (B,), optional
+        Which pictures are mirrored (after the shift).
+
+    Returns
+    -------
+    array of float32, shape (B, C, H, W), (B, C, L) or (B, features)
+        ``(images[indices] * scale - mean) / std``, channels-last in memory.
+    """
+    indices = np.ascontiguousarray(indices, np.int64)
+    scale = (data.scale / data.std).astype(np.float32)
+    shift = (-data.mean / data.std).astype(np.float32)
+    images = data.images
+    out = layout.empty((len(indices), *images.shape[1:]), np.float32)
+    if images.dtype not in (np.uint8, np.float32):  # float64: the kernel converts only from bytes
+        images, indices = _take(images, indices), np.arange(len(indices))
+    if images.ndim == 2:  # features are the channels of a signal of length 1
+        kernels.gather(images[:, :, None], indices, scale, shift, None, None, out[:, :, None], get_num_threads())
+    else:
+        kernels.gather(images, indices, scale, shift, offsets, flip, out, get_num_threads())
+    return out
+
+
+def _take(images, indices):
+    """``images[indices]`` in float32, channels-last."""
+    rows = np.moveaxis(images, 1, -1)
+    return np.moveaxis(np.take(rows, indices, axis=0).astype(np.float32), -1, 1) if images.ndim > 2 \
+        else np.take(images, indices, axis=0).astype(np.float32)
+
+
+class Augment:
+    """Random shifts and mirroring of pictures (N, C, H, W) while they are gathered.
+
+    The numbers follow from (seed, epoch, sample) alone, so they depend neither on batches nor on threads, and a resumed
+    run draws the same.
+
+    Parameters
+    ----------
+    shift : int
+        Largest shift in pixels, up, down, left and right; what comes in is 0 before normalisation. (The usual crop from
+        a picture padded by `shift`.)
+    mirror : bool
+        Mirror left and right with probability 1/2.
+    """
+
+    def __init__(self, shift=4, mirror=True):
+        if isinstance(shift, bool) or not hasattr(shift, "__index__") or not 0 <= shift < 2**31:
+            raise ValueError(f"shift must be a number of pixels, 0 or more, got {shift!r}")
+        self.shift, self.mirror = shift.__index__(), bool(mirror)
+
+    def __repr__(self):
+        return f"Augment(shift={self.shift}, mirror={self.mirror})"
+
+    def draw(self, n, seed, epoch):
+        """(offsets, flip) for all `n` samples of an epoch, as `gather` takes them; None for what is off."""
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _AUGMENT_STREAM, epoch))))
+        offsets = rng.integers(-self.shift, self.shift, (n, 2), np.int32, endpoint=True) if self.shift else None
+        flip = rng.integers(0, 2, n, np.uint8) if self.mirror else None
+        return offsets, flip
