@@ -10,7 +10,7 @@
 
 import importlib
 
-from tinydl import nn, ops
+from tinydl import nn, ops, optim
 from tinydl._version import __version__
 from tinydl.config import (
     conv_algorithm,
@@ -22,10 +22,11 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
+from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "inspect", "interop", "models", "optim", "testing", "train")
+_LAZY = ("data", "inspect", "interop", "models", "testing", "train")
 
 __all__ = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "enable_grad", "get_num_threads", "inspect", "interop",
@@ -37,8 +38,6 @@ __all__ = [
 def __getattr__(name):
     if name in _LAZY:
         return importlib.import_module(f"tinydl.{name}")
-    if name == "penalty":
-        return importlib.import_module("tinydl.optim").penalty
     raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
 
 

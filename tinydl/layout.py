@@ -33,6 +33,9 @@ def empty_like(x):
     """An uninitialised array with the shape, dtype and dense memory order of `x`."""
     if x.flags.c_contiguous:
         return memory.empty_ordered(x.shape, x.dtype, None)
+    axes = _TO_MEMORY.get(x.ndim)
+    if axes is not None and x.transpose(axes).flags.c_contiguous:
+        return memory.empty(x.shape, x.dtype)
     # Axes from the slowest to the fastest; a length-1 axis may sit anywhere.
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     return memory.empty_ordered(x.shape, x.dtype, order)

@@ -31,7 +31,7 @@ class AdaptiveAvgPool(Function):
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
         pool.adaptive_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
-        return dx, None
+        return dx
 
 
 class AdaptiveMaxPool(Function):
@@ -53,7 +53,7 @@ class AdaptiveMaxPool(Function):
         argmax, shape = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
         pool.adaptive_max_pool_backward(layout.channels_last(dy), argmax, dx, get_num_threads())
-        return dx, None
+        return dx
 
 
 class GlobalAvgPool(Function):
@@ -75,7 +75,7 @@ class GlobalAvgPool(Function):
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
         pool.global_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
-        return dx, None
+        return dx
 
 
 def _arguments(x, n, output_size, name):
@@ -105,13 +105,13 @@ def adaptive_avg_pool2d(x, output_size):
     Tensor, shape (N, C, P, Q)
     """
     x, shape = _arguments(x, 2, output_size, "adaptive_avg_pool2d")
-    return (GlobalAvgPool if shape[2:] == (1, 1) else AdaptiveAvgPool).apply(x, shape)
+    return (GlobalAvgPool if shape[2:] == (1, 1) else AdaptiveAvgPool).apply(x, shape=shape)
 
 
 def adaptive_avg_pool1d(x, output_size):
     """The mean of each of Q windows of (N, C, L); see `adaptive_avg_pool2d`."""
     x, shape = _arguments(x, 1, output_size, "adaptive_avg_pool1d")
-    return (GlobalAvgPool if shape[2:] == (1,) else AdaptiveAvgPool).apply(x, shape)
+    return (GlobalAvgPool if shape[2:] == (1,) else AdaptiveAvgPool).apply(x, shape=shape)
 
 
 def adaptive_max_pool2d(x, output_size):
@@ -127,12 +127,14 @@ def adaptive_max_pool2d(x, output_size):
     -------
     Tensor, shape (N, C, P, Q)
     """
-    return AdaptiveMaxPool.apply(*_arguments(x, 2, output_size, "adaptive_max_pool2d"))
+    x, shape = _arguments(x, 2, output_size, "adaptive_max_pool2d")
+    return AdaptiveMaxPool.apply(x, shape=shape)
 
 
 def adaptive_max_pool1d(x, output_size):
     """The maximum of each of Q windows of (N, C, L); see `adaptive_max_pool2d`."""
-    return AdaptiveMaxPool.apply(*_arguments(x, 1, output_size, "adaptive_max_pool1d"))
+    x, shape = _arguments(x, 1, output_size, "adaptive_max_pool1d")
+    return AdaptiveMaxPool.apply(x, shape=shape)
 
 
 def global_avg_pool(x):
@@ -151,4 +153,4 @@ def global_avg_pool(x):
     need_rank(x.shape, (3, 4), "global_avg_pool", "(N, C, L) or (N, C, H, W)")
     if not all(x.shape[2:]):
         raise ValueError(f"global_avg_pool needs at least one position to pool, got shape {x.shape}")
-    return GlobalAvgPool.apply(x, x.shape[:2])
+    return GlobalAvgPool.apply(x, shape=x.shape[:2])

@@ -27,7 +27,7 @@ class AvgPool(Function):
         shape, geometry, count_include_pad = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
         pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, get_num_threads())
-        return dx, None, None, None
+        return dx
 
 
 def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
@@ -38,7 +38,7 @@ def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
     geometry, shape = pool_geometry(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), (1,) * n, bool(ceil_mode))
-    return AvgPool.apply(x, geometry, shape, bool(count_include_pad))
+    return AvgPool.apply(x, geometry=geometry, shape=shape, count_include_pad=bool(count_include_pad))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):

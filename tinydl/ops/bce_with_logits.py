@@ -45,7 +45,7 @@ class BCEWithLogits(Function):
             tail = np.log1p(small)
             positive = (np.maximum(-x, 0) + tail) * (1 if pos_weight is None else pos_weight)
             dt = np.asarray((positive - np.maximum(x, 0) - tail) * dl, x.dtype)
-        return dx, dt, None, None, None
+        return dx, dt
 
 
 def _factor(value, x, name):
@@ -80,4 +80,5 @@ def bce_with_logits(x, target, weight=None, reduction="mean", pos_weight=None):
         Factor p of the positive part; broadcasts.
     """
     x, target = pair(x, target, "bce_with_logits", reduction)
-    return BCEWithLogits.apply(x, target, _factor(weight, x, "weight"), _factor(pos_weight, x, "pos_weight"), reduction)
+    return BCEWithLogits.apply(x, target, weight=_factor(weight, x, "weight"),
+                               pos_weight=_factor(pos_weight, x, "pos_weight"), reduction=reduction)

@@ -77,6 +77,12 @@ def axes(axis, ndim):
 
 def integers(value, n, name, least):
     """An int, or n of them, as a tuple of n ints, each at least `least`."""
+    if type(value) is tuple and len(value) == n:  # what layers pass: checked when they were made
+        for v in value:
+            if type(v) is not int or not least <= v < 2**31:
+                break
+        else:
+            return value
     values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * n
     if len(values) != n:
         raise ValueError(f"{name} must be an integer or {n} of them, got {value!r}")

@@ -20,7 +20,7 @@ _SMALLEST_SHARE = 0.6
 
 def winograd_refusal(geometry, dtype):
     """Why Winograd cannot compute this convolution, or None where it can."""
-    N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q = geometry  # noqa: E741
+    N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q = geometry
     if (KH, KW) != (3, 3):
         return f"the window is {KH}x{KW}, not 3x3"
     if (SH, SW) != (1, 1):
@@ -57,9 +57,9 @@ def choose(geometry, dtype):
 
 
 def _pays(geometry):
-    C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]  # noqa: E741
+    C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]
     blocks = -(-P // 4) * -(-Q // 4)
-    return min(C, O) >= _FEWEST_CHANNELS[isa.level] and P * Q >= _SMALLEST_SHARE * 16 * blocks
+    return min(C, O) >= _FEWEST_CHANNELS[isa.level] and _SMALLEST_SHARE * 16 * blocks <= P * Q
 
 
 def name_of(geometry, dtype):

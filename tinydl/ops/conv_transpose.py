@@ -37,7 +37,7 @@ class ConvTranspose(Function):
     @staticmethod
     def backward(ctx, dy):
         x, weight, geometry = ctx.saved_tensors
-        need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
+        need_x, need_weight, need_bias = ctx.needs_input_grad
         n_threads = get_num_threads()
         dy = layout.channels_last(dy)
         dx = dw = db = None
@@ -49,7 +49,7 @@ class ConvTranspose(Function):
             conv.conv_backward_weight(dy, x, dw, None, False, geometry, n_threads)
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
-        return dx, dw, db, None, None
+        return dx, dw, db
 
 
 @functools.lru_cache(maxsize=256)
@@ -95,7 +95,7 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
     if bias is not None and bias.shape != (shape[1],):
         raise ValueError(f"{name}: the bias must have one entry for each of the {shape[1]} output channels, got shape "
                          f"{bias.shape}")
-    return ConvTranspose.apply(x, weight, bias, geometry, shape)
+    return ConvTranspose.apply(x, weight, bias, geometry=geometry, shape=shape)
 
 
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):

@@ -48,7 +48,7 @@ class CrossEntropy(Function):
         dx = layout.empty(probabilities.shape, probabilities.dtype)
         loss.softmax_cross_entropy_backward(
             probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, get_num_threads())
-        return from_rows(dx, shape, 1 if len(shape) > 1 else 0), None, None, None, None, None
+        return from_rows(dx, shape, 1 if len(shape) > 1 else 0)
 
 
 def labels_of(labels, shape, name):
@@ -122,4 +122,5 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     n_classes = shape[1] if len(shape) > 1 else shape[0]
     labels = labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
-    return CrossEntropy.apply(logits, labels, weight, int(ignore_index), float(label_smoothing), reduction)
+    return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=int(ignore_index),
+                              label_smoothing=float(label_smoothing), reduction=reduction)

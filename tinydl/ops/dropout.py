@@ -32,7 +32,7 @@ class Dropout(Activation):
     @staticmethod
     def backward(ctx, dy):
         key, p = ctx.saved_tensors
-        return _run(elementwise.dropout_backward, dy, key, p), None, None
+        return _run(elementwise.dropout_backward, dy, key, p)
 
 
 class Drop(Activation):
@@ -67,4 +67,4 @@ def dropout(x, p=0.5, training=True):
     if p == 1:
         return Drop.apply(x)
     seed, _ = random.state()
-    return Dropout.apply(x, (seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), float(p))
+    return Dropout.apply(x, key=(seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), p=float(p))

@@ -127,7 +127,7 @@ class Clip(_Unary):
             inside &= ~(x < low)
         if high is not None:
             inside &= ~(x > high)
-        return np.multiply(dy, inside, out=_out(x)), None, None
+        return np.multiply(dy, inside, out=_out(x))
 
 
 class _Pick(Function):
@@ -244,7 +244,7 @@ def clip(x, low=None, high=None):
     if low is not None and high is not None and not low <= high:
         raise ValueError(f"clip needs low <= high, got {low} and {high}")
     kind = x.dtype.type
-    return Clip.apply(x, None if low is None else kind(low), None if high is None else kind(high))
+    return Clip.apply(x, low=None if low is None else kind(low), high=None if high is None else kind(high))
 
 
 def maximum(x, y):

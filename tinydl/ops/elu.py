@@ -20,7 +20,7 @@ class ELU(Activation):
     @staticmethod
     def backward(ctx, dy):
         x, alpha = ctx.saved_tensors
-        return run_backward(elementwise.elu_backward, x, dy, alpha), None
+        return run_backward(elementwise.elu_backward, x, dy, alpha)
 
 
 def elu(x, alpha=1.0):
@@ -33,4 +33,4 @@ def elu(x, alpha=1.0):
     """
     x = as_tensor(x)
     need_float(x, "elu")
-    return ELU.apply(x, alpha)
+    return ELU.apply(x, alpha=alpha)

@@ -30,7 +30,7 @@ class Huber(Function):
         difference, delta, reduction = ctx.saved_tensors
         dx = np.clip(difference, -delta, delta, out=layout.empty_like(difference))
         np.multiply(dx, upstream(dy, reduction, difference.size), out=dx)
-        return dx, -dx if ctx.needs_input_grad[1] else None, None, None
+        return dx, -dx if ctx.needs_input_grad[1] else None
 
 
 def huber(x, target, reduction="mean", delta=1.0):
@@ -47,4 +47,4 @@ def huber(x, target, reduction="mean", delta=1.0):
     """
     if not delta > 0:
         raise ValueError(f"huber needs a positive delta, got {delta}")
-    return Huber.apply(*pair(x, target, "huber", reduction), float(delta), reduction)
+    return Huber.apply(*pair(x, target, "huber", reduction), delta=float(delta), reduction=reduction)

@@ -31,7 +31,7 @@ class Index(Function):
             dx[key] = dy
         else:
             np.add.at(dx, key, dy)
-        return dx, None, None
+        return dx
 
 
 class Concatenate(Function):
@@ -41,8 +41,7 @@ class Concatenate(Function):
     fresh_gradients = True
 
     @staticmethod
-    def forward(ctx, *args):
-        *arrays, axis = args
+    def forward(ctx, *arrays, axis):
         shape = list(arrays[0].shape)
         shape[axis] = 0
         for array in arrays:
@@ -57,7 +56,7 @@ class Concatenate(Function):
         axis, lengths = ctx.saved_tensors
         gradients = []
         start = 0
-        for length, needed in zip(lengths, ctx.needs_input_grad, strict=False):
+        for length, needed in zip(lengths, ctx.needs_input_grad, strict=True):
             dx = None
             if needed:
                 part = dy[(slice(None),) * axis + (slice(start, start + length),)]
@@ -65,7 +64,7 @@ class Concatenate(Function):
                 dx[...] = part
             gradients.append(dx)
             start += length
-        return (*gradients, None)
+        return tuple(gradients)
 
 
 def _plain(key):
@@ -91,7 +90,7 @@ def index(x, key):
     """x[key] for any index NumPy takes: numbers, slices, None, masks, integer arrays and tensors."""
     x = as_tensor(x)
     key = _plain(key)
-    return Index.apply(x, key, _is_basic(key))
+    return Index.apply(x, key=key, basic=_is_basic(key))
 
 
 def concatenate(tensors, axis=0):
@@ -115,7 +114,7 @@ def concatenate(tensors, axis=0):
             raise ValueError(f"concatenate along axis {axis}: shapes {first.shape} and {t.shape} differ elsewhere")
         if t.dtype != first.dtype:
             raise TypeError(f"concatenate needs one type, got {first.dtype} and {t.dtype}; convert with .astype()")
-    return Concatenate.apply(*tensors, k)
+    return Concatenate.apply(*tensors, axis=k)
 
 
 def stack(tensors, axis=0):

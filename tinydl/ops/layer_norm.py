@@ -37,7 +37,7 @@ class LayerNorm(Function):
     @staticmethod
     def backward(ctx, dy):
         shape, normal, rstd, weight, bias = ctx.saved_tensors
-        need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
+        need_x, need_weight, need_bias = ctx.needs_input_grad
         dy = np.ascontiguousarray(dy).reshape(normal.shape)
         dx = dw = db = None
         if need_x:
@@ -49,7 +49,7 @@ class LayerNorm(Function):
             dw = (dy * normal).sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(weight.shape)
         if need_bias:
             db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(bias.shape)
-        return dx, dw, db, None, None
+        return dx, dw, db
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -76,4 +76,4 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
         if array is not None and array.dtype != x.dtype:
             raise TypeError(f"layer_norm: the input is {x.dtype}, the {name} {array.dtype}; convert the input with "
                             f"x.astype('{array.dtype}') or the layer with .to('{x.dtype}')")
-    return LayerNorm.apply(x, weight, bias, len(shape), float(eps))
+    return LayerNorm.apply(x, weight, bias, n_axes=len(shape), eps=float(eps))

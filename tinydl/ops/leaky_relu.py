@@ -20,7 +20,7 @@ class LeakyReLU(Activation):
     @staticmethod
     def backward(ctx, dy):
         x, slope = ctx.saved_tensors
-        return run_backward(elementwise.leaky_relu_backward, x, dy, slope), None
+        return run_backward(elementwise.leaky_relu_backward, x, dy, slope)
 
 
 def leaky_relu(x, negative_slope=0.01):
@@ -33,4 +33,4 @@ def leaky_relu(x, negative_slope=0.01):
     """
     x = as_tensor(x)
     need_float(x, "leaky_relu")
-    return LeakyReLU.apply(x, negative_slope)
+    return LeakyReLU.apply(x, slope=negative_slope)

@@ -33,7 +33,7 @@ class MaxPool(Function):
         argmax, shape, geometry = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
         pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
-        return dx, None, None
+        return dx
 
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
@@ -44,7 +44,7 @@ def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     geometry, shape = pool_geometry(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
-    return MaxPool.apply(x, geometry, shape)
+    return MaxPool.apply(x, geometry=geometry, shape=shape)
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):

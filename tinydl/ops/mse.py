@@ -26,7 +26,7 @@ class MSE(Function):
         difference, reduction = ctx.saved_tensors
         dl = upstream(dy, reduction, difference.size)
         dx = np.multiply(difference, dl + dl, out=layout.empty_like(difference))
-        return dx, -dx if ctx.needs_input_grad[1] else None, None
+        return dx, -dx if ctx.needs_input_grad[1] else None
 
 
 def mse(x, target, reduction="mean"):
@@ -41,4 +41,4 @@ def mse(x, target, reduction="mean"):
         Of the same shape.
     reduction : {'mean', 'sum', 'none'}
     """
-    return MSE.apply(*pair(x, target, "mse", reduction), reduction)
+    return MSE.apply(*pair(x, target, "mse", reduction), reduction=reduction)

@@ -48,7 +48,7 @@ class NLL(Function):
             upstream = dy / dy.dtype.type(total) if total else dy * 0
         if dx.size:
             dx[np.arange(len(taken)), taken] = -factor * upstream
-        return from_rows(dx, shape, axis), None, None, None, None
+        return from_rows(dx, shape, axis)
 
 
 def nll(log_probabilities, labels, weight=None, ignore_index=-100, reduction="mean"):
@@ -71,4 +71,4 @@ def nll(log_probabilities, labels, weight=None, ignore_index=-100, reduction="me
     reduction_of(reduction)
     labels = labels_of(labels, x.shape, "nll")
     weight = weight_of(weight, x.shape[1] if x.ndim > 1 else x.shape[0], x.dtype, "nll")
-    return NLL.apply(x, labels, weight, int(ignore_index), reduction)
+    return NLL.apply(x, labels=labels, weight=weight, ignore_index=int(ignore_index), reduction=reduction)

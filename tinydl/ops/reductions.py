@@ -12,7 +12,9 @@ __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 def _spread(gradient, reduced, shape, dtype):
     """An array of `shape` whose entries are the entries of `gradient` they were reduced into."""
     out = layout.empty(shape, dtype)
-    out[...] = np.expand_dims(gradient, reduced) if gradient.ndim != len(shape) else gradient
+    if gradient.ndim not in (0, len(shape)):
+        gradient = gradient.reshape([1 if k in reduced else n for k, n in enumerate(shape)])
+    out[...] = gradient
     return out
 
 
@@ -29,7 +31,7 @@ class Sum(Function):
 
     @staticmethod
     def backward(ctx, dy):
-        return _spread(dy, *ctx.saved_tensors), None, None
+        return _spread(dy, *ctx.saved_tensors)
 
 
 class Mean(Function):
@@ -47,7 +49,7 @@ class Mean(Function):
     def backward(ctx, dy):
         reduced, shape, dtype = ctx.saved_tensors
         n = element_count(shape[k] for k in reduced)
-        return _spread(np.asarray(dy / n if n else dy), reduced, shape, dtype), None, None
+        return _spread(np.asarray(dy / n if n else dy), reduced, shape, dtype)
 
 
 class Var(Function):
@@ -72,7 +74,7 @@ class Var(Function):
         dx = _spread(dy, reduced, centred.shape, dy.dtype)
         dx *= centred
         dx *= dx.dtype.type(factor)
-        return dx, None, None, None
+        return dx
 
 
 class _Extreme(Function):
@@ -96,8 +98,8 @@ class _Extreme(Function):
         rows = np.zeros((*winner.shape, element_count(shape[k] for k in reduced)), dy.dtype)
         np.put_along_axis(rows, winner[..., None], dy.reshape(winner.shape)[..., None], -1)
         order = kept + reduced
-        dx = rows.reshape(tuple(shape[k] for k in order)).transpose(np.argsort(order))
-        return dx, None, None
+        dx = rows.reshape(tuple(shape[k] for k in order)).transpose(sorted(range(len(order)), key=order.__getitem__))
+        return dx
 
 
 class Max(_Extreme):
@@ -135,7 +137,7 @@ def sum(x, axis=None, keepdims=False):
         Whether reduced axes stay with length 1.
     """
     x, reduced = _arguments(x, axis, "sum", floating=False)
-    return Sum.apply(x, reduced, keepdims)
+    return Sum.apply(x, reduced=reduced, keepdims=keepdims)
 
 
 def mean(x, axis=None, keepdims=False):
@@ -152,7 +154,7 @@ def mean(x, axis=None, keepdims=False):
     x, reduced = _arguments(x, axis, "mean", floating=False)
     if x.dtype.kind != "f":
         x = as_tensor(x.data.astype(np.float32))
-    return Mean.apply(x, reduced, keepdims)
+    return Mean.apply(x, reduced=reduced, keepdims=keepdims)
 
 
 def _nonempty(x, reduced, name):
@@ -173,7 +175,7 @@ def max(x, axis=None, keepdims=False):
     """
     x, reduced = _arguments(x, axis, "max", floating=False)
     _nonempty(x, reduced, "max")
-    return Max.apply(x, reduced, keepdims)
+    return Max.apply(x, reduced=reduced, keepdims=keepdims)
 
 
 def min(x, axis=None, keepdims=False):
@@ -189,7 +191,7 @@ def min(x, axis=None, keepdims=False):
     """
     x, reduced = _arguments(x, axis, "min", floating=False)
     _nonempty(x, reduced, "min")
-    return Min.apply(x, reduced, keepdims)
+    return Min.apply(x, reduced=reduced, keepdims=keepdims)
 
 
 def var(x, axis=None, keepdims=False, correction=1):
@@ -206,7 +208,7 @@ def var(x, axis=None, keepdims=False, correction=1):
         The divisor is n - correction: 1 the unbiased estimate, 0 the mean square.
     """
     x, reduced = _arguments(x, axis, "var")
-    return Var.apply(x, reduced, keepdims, correction)
+    return Var.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 
 def std(x, axis=None, keepdims=False, correction=1):

@@ -31,7 +31,7 @@ class Reshape(Function):
     def backward(ctx, dy):
         (shape,) = ctx.saved_tensors
         dx = dy.reshape(shape)
-        return (layout.channels_last(dx) if len(shape) in (3, 4) else dx), None
+        return layout.channels_last(dx) if len(shape) in (3, 4) else dx
 
 
 class Permute(Function):
@@ -47,7 +47,14 @@ class Permute(Function):
     @staticmethod
     def backward(ctx, dy):
         (order,) = ctx.saved_tensors
-        return dy.transpose(np.argsort(order)), None
+        return dy.transpose(_inverse(order))
+
+
+def _inverse(order):
+    inverse = [0] * len(order)
+    for k, axis in enumerate(order):
+        inverse[axis] = k
+    return inverse
 
 
 class BroadcastTo(Function):
@@ -69,7 +76,7 @@ class BroadcastTo(Function):
 
         (x,) = ctx.saved_tensors
         dx = unbroadcast(dy, x)
-        return (dx.copy() if dx is dy else dx), None
+        return dx.copy() if dx is dy else dx
 
 
 class Pad(Function):
@@ -99,7 +106,7 @@ class Pad(Function):
         else:
             dx.fill(0)
             np.add.at(dx, np.ix_(*_sources(shape, widths, mode)), dy)
-        return dx, None, None, None
+        return dx
 
 
 def _inner(shape, widths):
@@ -122,7 +129,7 @@ class AsType(Function):
 
     @staticmethod
     def backward(ctx, dy):
-        return dy.astype(ctx.saved_tensors[0], copy=False), None
+        return dy.astype(ctx.saved_tensors[0], copy=False)
 
 
 def _resolved(shape, size, old):
@@ -159,7 +166,7 @@ def reshape(x, shape):
     """
     x = as_tensor(x)
     shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    return Reshape.apply(x, _resolved(_ints(shape, "reshape"), x.size, x.shape))
+    return Reshape.apply(x, shape=_resolved(_ints(shape, "reshape"), x.size, x.shape))
 
 
 def flatten(x, start_dim=0, end_dim=-1):
@@ -174,13 +181,13 @@ def flatten(x, start_dim=0, end_dim=-1):
     x = as_tensor(x)
     shape = x.shape
     if not shape:
-        return Reshape.apply(x, (1,))
+        return Reshape.apply(x, shape=(1,))
     first, last = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} for shape {shape}")
     if first == last:
         return x
-    return Reshape.apply(x, (*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
+    return Reshape.apply(x, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
 def permute(x, order):
@@ -196,7 +203,7 @@ def permute(x, order):
     found = tuple(axis_of(k, x.ndim) for k in order)
     if sorted(found) != list(range(x.ndim)):
         raise ValueError(f"permute: {tuple(order)} is no order of the {x.ndim} axes of shape {x.shape}")
-    return Permute.apply(x, found)
+    return Permute.apply(x, order=found)
 
 
 def transpose(x, *axes):
@@ -233,19 +240,19 @@ def squeeze(x, axis=None):
     x = as_tensor(x)
     shape = x.shape
     if axis is None:
-        return Reshape.apply(x, tuple(n for n in shape if n != 1))
+        return Reshape.apply(x, shape=tuple(n for n in shape if n != 1))
     drop = {axis_of(k, len(shape)) for k in (axis if isinstance(axis, (tuple, list)) else (axis,))}
     for k in drop:
         if shape[k] != 1:
             raise ValueError(f"squeeze: axis {k} of shape {shape} has length {shape[k]}, not 1")
-    return Reshape.apply(x, tuple(n for k, n in enumerate(shape) if k not in drop))
+    return Reshape.apply(x, shape=tuple(n for k, n in enumerate(shape) if k not in drop))
 
 
 def unsqueeze(x, axis):
     """Insert an axis of length 1 at position `axis` of the result."""
     x = as_tensor(x)
     k = axis_of(axis, x.ndim + 1)
-    return Reshape.apply(x, (*x.shape[:k], 1, *x.shape[k:]))
+    return Reshape.apply(x, shape=(*x.shape[:k], 1, *x.shape[k:]))
 
 
 def broadcast_to(x, shape):
@@ -254,7 +261,7 @@ def broadcast_to(x, shape):
     shape = _ints((shape,) if hasattr(shape, "__index__") else shape, "broadcast_to")
     if np.broadcast_shapes(x.shape, shape) != shape:
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
-    return BroadcastTo.apply(x, shape)
+    return BroadcastTo.apply(x, shape=shape)
 
 
 def pad(x, widths, mode="constant", value=0.0):
@@ -287,7 +294,7 @@ def pad(x, widths, mode="constant", value=0.0):
             raise ValueError(f"pad: mode {mode!r} can add at most {limit} entries to an axis of length {n}, got {widths}")
         if mode == "replicate" and not n and before + after:
             raise ValueError(f"pad: an axis of length 0 has no edge to replicate, shape {x.shape}")
-    return Pad.apply(x, tuple(pairs), names[mode], value)
+    return Pad.apply(x, widths=tuple(pairs), mode=names[mode], value=value)
 
 
 def astype(x, dtype):
@@ -303,5 +310,5 @@ def astype(x, dtype):
     if dtype.kind == "f" and x.dtype.kind == "f":
         if dtype.itemsize not in (4, 8):
             raise TypeError(f"a tensor holds float32 or float64, got {dtype}")
-        return AsType.apply(x, dtype)
+        return AsType.apply(x, dtype=dtype)
     return Tensor(x.data.astype(dtype))

@@ -54,7 +54,7 @@ class Softmax(Function):
     @staticmethod
     def backward(ctx, dy):
         y, axis = ctx.saved_tensors
-        return _row_kernel(loss.softmax_backward, y.shape, axis, y, dy), None
+        return _row_kernel(loss.softmax_backward, y.shape, axis, y, dy)
 
 
 class LogSoftmax(Function):
@@ -72,7 +72,7 @@ class LogSoftmax(Function):
     @staticmethod
     def backward(ctx, dy):
         y, axis = ctx.saved_tensors
-        return _row_kernel(loss.log_softmax_backward, y.shape, axis, y, dy), None
+        return _row_kernel(loss.log_softmax_backward, y.shape, axis, y, dy)
 
 
 def _arguments(x, axis, name):
@@ -91,7 +91,8 @@ def softmax(x, axis=-1):
     x : Tensor
     axis : int
     """
-    return Softmax.apply(*_arguments(x, axis, "softmax"))
+    x, axis = _arguments(x, axis, "softmax")
+    return Softmax.apply(x, axis=axis)
 
 
 def log_softmax(x, axis=-1):
@@ -102,4 +103,5 @@ def log_softmax(x, axis=-1):
     x : Tensor
     axis : int
     """
-    return LogSoftmax.apply(*_arguments(x, axis, "log_softmax"))
+    x, axis = _arguments(x, axis, "log_softmax")
+    return LogSoftmax.apply(x, axis=axis)

@@ -1,0 +1,125 @@
+"""Who imports whom, read from the source with `ast`; and what `import tinydl` loads."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import tinydl
+
+ROOT = pathlib.Path(tinydl.__file__).parent
+# A room imports itself, the rooms on its line, and nothing else of tinydl.
+BASE = {"_version", "_core", "config", "random", "layout"}
+GRAPH = BASE | {"tensor", "function"}
+ALLOWED = {
+    "_version": set(), "_files": set(),
+    "_core": set(),
+    "config": {"_core", "_version"}, "random": set(), "layout": {"_core"},
+    "tensor": BASE, "function": BASE | {"tensor"},
+    "ops": GRAPH,
+    "nn": (GRAPH | {"ops"}) - {"_core"},
+    "models": {"nn", "ops", "tensor"},
+    "optim": GRAPH | {"ops", "_files"},
+    "data": (BASE | {"_files", "tensor"}),
+    "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "inspect"}) - {"_core"},
+    "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
+    "testing": GRAPH | {"ops", "nn"},
+    "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "_files"}) - {"_core"},
+    "__main__": {"cli"},
+    "__init__": {"_version", "config", "function", "nn", "ops", "optim", "random", "tensor"},
+}
+# Other packages, and where they may be imported: inside functions only.
+OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL"}
+KERNEL_USERS = {"ops", "optim", "data/augment.py", "data/batches.py", "layout.py", "config.py", "tensor.py", "random.py",
+                "testing", "_core"}
+
+
+def sources():
+    return sorted(p for p in ROOT.rglob("*.py") if "__pycache__" not in p.parts)
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(tree):
+    """(module name, whether at module level) of every import; from-imports of a package give its parts."""
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) in top
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    here = room(path)
+    assert here in ALLOWED, f"{path.name}: a new room; say in ALLOWED what it may import"
+    for name, _ in imports(ast.parse(path.read_text())):
+        parts = name.split(".")
+        if parts[0] in ("tests", "bench"):
+            pytest.fail(f"imports {name}")
+        if parts[0] == "tinydl" and len(parts) > 1:
+            target = parts[1]
+            if (ROOT / target).is_dir() or (ROOT / f"{target}.py").exists():
+                assert target == here or target in ALLOWED[here] or target == "__version__", f"imports {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_optional_packages_are_imported_inside_functions(path):
+    for name, at_top in imports(ast.parse(path.read_text())):
+        package = name.split(".")[0]
+        if package in OPTIONAL:
+            assert not at_top, f"imports {name} at module level"
+        elif package not in ("tinydl", "numpy"):
+            assert package in sys.stdlib_module_names, f"imports {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_operations_touch_the_kernels(path):
+    relative = path.relative_to(ROOT).as_posix()
+    if any(relative == user or relative.startswith(user + "/") for user in KERNEL_USERS):
+        return
+    for name, _ in imports(ast.parse(path.read_text())):
+        assert not name.startswith("tinydl._core"), f"imports {name}"
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_numpy_and_nothing_else():
+    loaded = run("import sys, numpy; before = set(sys.modules); import tinydl; tinydl.nn.Linear(2, 2);"
+                 "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))").split()
+    foreign = {m for m in loaded if m not in sys.stdlib_module_names and m not in ("tinydl", "numpy")}
+    # Cython's run-time registers two modules of its own.
+    assert not {m for m in foreign if not m.startswith(("_cython", "cython_runtime"))}, foreign
+    assert not {"inspect", "dataclasses", "asyncio", "multiprocessing", "ssl", "urllib"} & set(loaded), loaded
+
+
+def test_rooms_off_the_main_path_load_on_first_use():
+    assert run("import sys, tinydl; print(any(m.startswith(('tinydl.data', 'tinydl.train')) for m in sys.modules));"
+               "tinydl.models.mlp; tinydl.data; print('tinydl.data' in sys.modules)").split() == ["False", "True"]
+
+
+def test_public_surface():
+    for name in tinydl.__all__:
+        if (ROOT / name).is_dir() or (ROOT / f"{name}.py").exists() or not (ROOT / name).suffix and name not in (
+                "inspect", "interop", "testing"):
+            assert getattr(tinydl, name) is not None, name
+    assert set(tinydl.__all__) <= set(dir(tinydl))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        tinydl.nothing  # noqa: B018
+
+
+def test_version():
+    assert tinydl.__version__.count(".") >= 1

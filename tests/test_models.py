@@ -1,0 +1,107 @@
+import copy
+import inspect
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl import models, nn
+
+# name: parameters, multiply-adds of one sample (biases excluded)
+COUNTS = {
+    "mlp": (203_530, 203_264), "lenet5": (61_706, 416_520), "mnist_cnn": (1_199_882, 11_992_448),
+    "vgg_small": (288_746, 38_634_752), "resnet20": (272_474, 40_813_184),
+    "resnet29_bottleneck": (313_114, 47_106_560), "m5": (25_290, 1_878_656),
+}
+NAMES = [name for name in models.__all__ if name != "INPUT_SHAPES"]
+
+
+def multiply_adds(net, shape):
+    """Counted at every layer with weights: outputs x inputs an output sums over."""
+    total = []
+
+    def count(module, inputs, output):
+        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+            total.append(output.size * np.prod(module.weight.shape[1:]))
+        elif isinstance(module, nn.Linear):
+            total.append(output.size * module.in_features)
+
+    for module in net.modules():
+        module.register_forward_hook(count)
+    net.eval()
+    with td.no_grad():
+        net(np.zeros((1, *shape), np.float32))
+    return sum(total)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_parameters_and_multiply_adds(name):
+    net = getattr(models, name)()
+    assert sum(p.size for p in net.parameters()) == COUNTS[name][0]
+    assert multiply_adds(net, models.INPUT_SHAPES[name]) == COUNTS[name][1]
+
+
+def test_table_in_the_docstring():
+    for name, (parameters, macs) in COUNTS.items():
+        assert f"| {name} | {parameters:,} | {macs:,} |" in models.__doc__
+    digits = models.digits_cnn()
+    row = f"| digits_cnn | {sum(p.size for p in digits.parameters()):,} | {multiply_adds(digits, (1, 8, 8)):,} | 1x8x8 |"
+    assert row in models.__doc__
+
+
+def test_every_network_has_an_input_shape():
+    assert set(models.INPUT_SHAPES) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_a_step_and_counts_classes(name):
+    td.manual_seed(0)
+    factory = getattr(models, name)
+    net = factory(num_classes=7)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, *models.INPUT_SHAPES[name])), rng.integers(0, 7, 2)
+    out = net(x)
+    assert out.shape == (2, 7) and out.dtype == np.float32
+    nn.CrossEntropyLoss()(out, y).backward()
+    assert all(p.grad is not None and np.isfinite(p.grad).all() for p in net.parameters())
+    copied = copy.deepcopy(net).eval()
+    with td.no_grad():
+        np.testing.assert_array_equal(copied(x).data, net.eval()(x).data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_and_sizes(name):
+    known = inspect.signature(getattr(models, name)).parameters
+    if "in_channels" in known:
+        shape = (2, *models.INPUT_SHAPES[name][1:])
+        net = getattr(models, name)(in_channels=2)
+    else:
+        shape = (2, 16, 20)
+        net = getattr(models, name)(input_shape=shape)
+    assert net.eval()(np.zeros((1, *shape))).shape == (1, 10)
+
+
+def test_state_names():
+    assert list(models.lenet5().state_dict()) == [f"{k}.{n}" for k in (0, 3, 7, 9, 11) for n in ("weight", "bias")]
+    names = list(models.resnet20().state_dict())
+    for name in ("conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight", "layer1.0.bn2.weight",
+                 "layer2.0.downsample.0.weight", "layer2.0.downsample.1.num_batches_tracked", "layer3.2.conv2.weight",
+                 "fc.weight", "fc.bias"):
+        assert name in names
+    assert not any("layer1.0.downsample" in name for name in names)
+    assert "layer1.0.downsample.0.weight" in models.resnet29_bottleneck().state_dict()
+
+
+@pytest.mark.parametrize("name", ["lenet5", "mnist_cnn"])
+def test_images_too_small(name):
+    with pytest.raises(ValueError, match="at least .* pixels, got input_shape=\\(1, 4, 4\\)"):
+        getattr(models, name)(input_shape=(1, 4, 4))
+
+
+def test_seed_fixes_the_weights():
+    states = []
+    for seed in (0, 0, 1):
+        td.manual_seed(seed)
+        states.append(models.resnet20().state_dict())
+    assert all(np.array_equal(states[0][k], states[1][k]) for k in states[0])
+    assert not np.array_equal(states[0]["conv1.weight"], states[2]["conv1.weight"])
