@@ -134,13 +134,13 @@ class _GradMode(contextlib.ContextDecorator):
         return wrapper
 
 
-class no_grad(_GradMode):  # noqa: N801 - the name users know
+class no_grad(_GradMode):
     """Context manager and decorator: operations inside record nothing for `backward`."""
 
     _enabled = False
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """Context manager and decorator: the opposite of `no_grad`, for use inside it."""
 
     _enabled = True
@@ -151,7 +151,7 @@ class enable_grad(_GradMode):  # noqa: N801
 ALGORITHMS = ("auto", "direct", "winograd")
 
 
-class conv_algorithm:  # noqa: N801
+class conv_algorithm:
     """Choose how 3x3 convolutions are computed, in this thread: a setting, or inside `with` a temporary one.
 
     Parameters

@@ -52,19 +52,19 @@ class Tensor:
 
     # --- values ----------------------------------------------------------------------------------------------------
 
-    @property
-    def data(self):
+    def _get_data(self):
         if self._data is None:
             self._data = self._deferred.materialise()
         return self._data
 
-    @data.setter
-    def data(self, values):
+    def _set_data(self, values):
         values = _as_data(values)
         if values.shape != self.shape:
             raise ValueError(f"data of shape {self.shape} cannot be replaced by an array of shape {values.shape}")
         self._data = values
         self._deferred = None
+
+    data = property(_get_data, _set_data)
 
     @property
     def raw(self):
@@ -124,8 +124,12 @@ class Tensor:
 
     def __repr__(self):
         body = np.array2string(self.data, separator=", ", prefix="tensor(")
-        grad = f", creator={self.creator.name}" if self.creator else ", requires_grad=True" if self.requires_grad else ""
-        return f"tensor({body}, dtype={self.dtype}{grad})"
+        origin = ""
+        if self.creator is not None:
+            origin = f", creator={self.creator.name}"
+        elif self.requires_grad:
+            origin = ", requires_grad=True"
+        return f"tensor({body}, dtype={self.dtype}{origin})"
 
     # --- gradients -------------------------------------------------------------------------------------------------
 
@@ -205,10 +209,11 @@ class Parameter(Tensor):
         super().__init__(layout.parameter_like(values), requires_grad)
         self.follower = None
 
-    @Tensor.data.setter
-    def data(self, values):
+    def _set_data(self, values):
         # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
-        Tensor.data.fset(self, layout.parameter_like(_as_data(values)))
+        Tensor._set_data(self, layout.parameter_like(_as_data(values)))
+
+    data = property(Tensor._get_data, _set_data)
 
     def __reduce__(self):
         # Pickle keeps no memory order; the constructor lays the values out anew.

@@ -5,7 +5,7 @@
 
 import importlib
 
-from tinydl._core import memory, parallel  # noqa: F401
+from tinydl._core import memory, parallel
 from tinydl._core.isa import level
 
 _KERNELS = (

@@ -243,7 +243,8 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
     if sums != NULL:
         memset(sums + task * 2 * g.O, 0, 2 * g.O * sizeof(real))
     for group in range(g.G):
-        run_grid(NULL if src == NULL else src + group * Cg, &grid, panels + group * panel, y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
+        run_grid(NULL if src == NULL else src + group * Cg, &grid, panels + group * panel,
+                 y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
                  NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, False)

@@ -50,10 +50,10 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
 # --- padded copies -------------------------------------------------------------------------------------------------
 
 cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C, Py_ssize_t h0,
-                    Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
-                    bint relu) noexcept nogil:
+                           Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
+                           bint relu) noexcept nogil:
     """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
-    cdef Py_ssize_t r, h, i, c, row = n_cols * C
+    cdef Py_ssize_t r, h, _i, c, row = n_cols * C
     cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
     cdef const real *src
     cdef real *dst
@@ -71,14 +71,14 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
         if scale == NULL:
             memcpy(dst, src, inside * C * sizeof(real))
         elif relu:
-            for i in range(inside):
+            for _i in range(inside):
                 for c in range(C):
                     value = scale[c] * src[c] + shift[c]
                     dst[c] = 0 if value < 0 else value
                 src = src + C
                 dst = dst + C
         else:
-            for i in range(inside):
+            for _i in range(inside):
                 for c in range(C):
                     dst[c] = scale[c] * src[c] + shift[c]
                 src = src + C
@@ -86,8 +86,9 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
 
 
 cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
-                        Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols, const real *scale,
-                        const real *shift, bint relu, const real *a, const real *b, const real *c) noexcept nogil:
+                               Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols,
+                               const real *scale, const real *shift, bint relu, const real *a, const real *b,
+                               const real *c) noexcept nogil:
     """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
 
     dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
@@ -117,7 +118,7 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
 
 
 cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
-                        Py_ssize_t end, bint accumulate) noexcept nogil:
+                               Py_ssize_t end, bint accumulate) noexcept nogil:
     # Groups in index order, whoever summed them.
     cdef Py_ssize_t part, i
     if not accumulate:

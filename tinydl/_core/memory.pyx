@@ -1,13 +1,13 @@
 """A pool of aligned blocks for activations, gradients and scratch.
 
-A fresh 8 MB array costs two thousand page faults, worth a good part of a layer. Arrays therefore live in blocks that return to a free list when their last view dies, so a training step allocates nothing after its
-first run and memory stays flat. All calls run under the GIL, which is the pool's lock.
+A fresh 8 MB array costs two thousand page faults, worth a good part of a layer. Arrays therefore live in blocks that
+return to a free list when their last view dies, so a training step allocates nothing after its first run and memory
+stays flat. All calls run under the GIL, which is the pool's lock.
 """
 
 import numpy as np
 
 from libc.stdint cimport uintptr_t
-from libc.stdlib cimport free
 from libc.string cimport memset
 from tinydl._core.array cimport import_array
 

@@ -135,7 +135,6 @@ cdef void load_image(const Source *s, const Plan *p, Py_ssize_t n, Py_ssize_t ro
     """Input rows of the tile rows row .. row + n_rows - 1 of image n, `border` 2 for 6x6 tiles, 0 for 4x4."""
     cdef Py_ssize_t at = n * p.H * p.W * p.C, top = 4 * row - (p.PH if border else 0), left = -(p.PW if border else 0)
     cdef Py_ssize_t rows = 4 * n_rows + border, cols = 4 * p.TW + border
-    cdef Py_ssize_t h, w, c, width = cols * p.C, first, last
     if s.a == NULL:
         load_rect(s.x + at, slab, p.H, p.W, p.C, top, rows, left, cols, s.scale, s.shift, s.relu)
         return
@@ -188,7 +187,6 @@ cdef void multiply(const float *v, Py_ssize_t Cp, Py_ssize_t n_tiles, Py_ssize_t
 cdef void run_block(const Source *s, const Plan *p, Py_ssize_t block, const float *u, const float *bias, float *y,
                     float *slab, float *v, float *m, const Sums *sums) noexcept nogil:
     """All outputs of a block of tiles."""
-    cdef Py_ssize_t first, row, n_images = block_images(p, block, &first), n_rows = block_rows(p, block, &row)
     cdef Py_ssize_t n_tiles = transform_block(s, p, block, 0, p.C, False, slab, v, p.Cp, p.slice_v)
     cdef Py_ssize_t o = 0, lanes = TD_LANES_F, vectors, k, slice = p.slice_m
     while o < p.O:
@@ -227,7 +225,8 @@ cdef void finish_block(const Plan *p, Py_ssize_t block, Py_ssize_t o, Py_ssize_t
 
 # --- filters -------------------------------------------------------------------------------------------------------
 
-cdef void transform_filters(const float *w, Py_ssize_t C, Py_ssize_t O, bint flip, float *u, Py_ssize_t c) noexcept nogil:
+cdef void transform_filters(const float *w, Py_ssize_t C, Py_ssize_t O, bint flip, float *u,
+                            Py_ssize_t c) noexcept nogil:
     """u [block of outputs][36][C][lanes] of input channel c from w (9, C, O)."""
     cdef Py_ssize_t o = 0, lanes = TD_LANES_F, vectors, k
     while o < O:
@@ -363,7 +362,7 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
 
 
 def winograd_statistics(y, origin, sums, geometry, int n_threads):
-    """The sums (N, 2, O) OUT that `winograd_forward` gives with `origin` IN (O,), from its result y IN: the same bits."""
+    """The sums (N, 2, O) OUT of `winograd_forward` with `origin` IN (O,), from its result y IN: the same bits."""
     winograd_forward(None, None, None, y, geometry, n_threads, None, None, False, origin, sums)
 
 

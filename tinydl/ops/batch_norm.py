@@ -118,7 +118,8 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     if len(shape) not in (2, 3, 4):
         raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")
     C = shape[1]
-    for name, array in (("weight", weight), ("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
+    per_channel = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    for name, array in per_channel.items():
         if array is not None and array.shape != (C,):
             raise ValueError(f"batch_norm: the input of shape {shape} has {C} channels, {name} has shape {array.shape}")
     if weight is not None and weight.dtype != x.dtype:

@@ -108,7 +108,7 @@ class DepthwiseConv(Function):
 
 @functools.lru_cache(maxsize=1024)
 def _geometry(x, w, stride, padding, dilation, groups):
-    """Kernel geometry (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) and output shape of checked arguments."""
+    """Kernel geometry (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) and output shape."""
     spatial, kernel = x[2:], w[2:]
     if x[1] != w[1] * groups:
         raise ValueError(f"the input has {x[1]} channels, the weight of shape {w} with groups={groups} takes "

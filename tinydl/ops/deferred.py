@@ -155,7 +155,7 @@ def array_of(x):
 
 
 def operand(x):
-    """What a reader that applies maps itself takes: (array, scale, shift, relu); scale is None where nothing is left."""
+    """What a reader that applies maps itself takes: (array, scale, shift, relu); scale is None for plain values."""
     if isinstance(x, np.ndarray):
         return layout.channels_last(x), None, None, False
     if isinstance(x, Affine) and x.is_plain:

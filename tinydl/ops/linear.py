@@ -81,7 +81,8 @@ def linear(x, weight, bias=None):
             cure = "; put Flatten() in front"
         elif len(shape) > 2:
             cure = f"; after Flatten() it would be {np.prod(shape[1:], dtype=np.int64)}"
-        raise ValueError(f"linear takes inputs with {weight.shape[1]} features on the last axis, got shape {shape}{cure}")
+        raise ValueError(f"linear takes inputs with {weight.shape[1]} features on the last axis, got shape {shape}"
+                         f"{cure}")
     if x.dtype != weight.dtype:
         raise TypeError(f"linear got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     return Linear.apply(x, weight, bias)

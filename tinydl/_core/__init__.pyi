@@ -1,0 +1,16 @@
+from typing import Any
+
+augment: Any
+batchnorm: Any
+conv: Any
+depthwise: Any
+elementwise: Any
+gemm: Any
+im2col: Any
+loss: Any
+memory: Any
+parallel: Any
+pool: Any
+update: Any
+winograd: Any
+level: str
