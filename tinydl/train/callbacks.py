@@ -346,10 +346,15 @@ class Progress(Callback):
 
         class Bar(tqdm):
             monitor_interval = 0  # no thread of its own
+            status = ""
+
+            @property
+            def format_dict(self):
+                return {**super().format_dict, "status": self.status}
 
         width = len(str(trainer.epochs))
         return Bar(total=trainer.batches, initial=trainer.batch, leave=False, file=sys.stderr, dynamic_ncols=True,
-                   bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt}{postfix}",
+                   bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt}{status}",
                    desc=f"epoch {trainer.epoch + 1:>{width}}/{trainer.epochs}")
 
     def on_fit_begin(self, trainer):
@@ -368,8 +373,7 @@ class Progress(Callback):
         text = f"loss {running['loss']:.4f}"
         if "accuracy" in running:
             text += f"  accuracy {_percent(running['accuracy'])}"
-        self._bar.set_postfix_str(f" {text}  {running['images_per_s']:,.0f} images/s  {_clock(seconds)} left",
-                                  refresh=False)
+        self._bar.status = f"  {text}  {running['images_per_s']:,.0f} images/s  {_clock(seconds)} left"
         self._bar.update(1)
 
     def _close(self):
