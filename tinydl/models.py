@@ -2,7 +2,7 @@
 
 | name | parameters | multiply-adds a sample | input |
 |---|---|---|---|
-| digits_cnn | 39,722 | | 1x8x8 |
+| digits_cnn | 25,978 | 601,600 | 1x8x8 |
 | mlp | 203,530 | 203,264 | 1x28x28 |
 | lenet5 | 61,706 | 416,520 | 1x28x28 |
 | mnist_cnn | 1,199,882 | 11,992,448 | 1x28x28 |
@@ -93,16 +93,19 @@ def _conv_bn_relu(c, o):
     return [nn.Conv2d(c, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
 
 
-def digits_cnn(num_classes=10, in_channels=1):
-    """For 8x8 digits: (conv-bn-relu 16, 32) pool (64) global average, 10; 3x3 windows with padding 1.
+def digits_cnn(num_classes=10, input_shape=(1, 8, 8)):
+    """For small images such as the 8x8 digits: conv-bn-relu 16, 32, pool 2, 64, pool 2, 10; 3x3 windows with padding 1.
 
     Parameters
     ----------
-    num_classes, in_channels : int
+    num_classes : int
+    input_shape : tuple of int
+        (C, H, W), at least 4x4.
     """
+    c, h, w = _image(input_shape, 4)
     return nn.Sequential(
-        *_conv_bn_relu(in_channels, 32), *_conv_bn_relu(32, 32), nn.MaxPool2d(2), *_conv_bn_relu(32, 64),
-        nn.Flatten(), nn.Linear(1024, num_classes))
+        *_conv_bn_relu(c, 16), *_conv_bn_relu(16, 32), nn.MaxPool2d(2), *_conv_bn_relu(32, 64), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64 * (h // 4) * (w // 4), num_classes))
 
 
 def vgg_small(num_classes=10, in_channels=3):
