@@ -14,7 +14,9 @@ def close(ours, theirs, name, rtol=1e-9):
     theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else np.asarray(theirs)
     ours = np.asarray(ours)
     assert ours.shape == theirs.shape, name
-    np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * max(1.0, np.abs(theirs).max(initial=0)), err_msg=name)
+    np.testing.assert_allclose(
+        ours, theirs, rtol=rtol, atol=rtol * max(1.0, np.abs(theirs).max(initial=0)), err_msg=name
+    )
 
 
 def compare_layer(ours, theirs, *shapes, seed=0, distinct=False, steps=1):
@@ -53,42 +55,77 @@ def compare_layer(ours, theirs, *shapes, seed=0, distinct=False, steps=1):
     assert re.sub(r"(Avg.*), ceil_mode=True", r"\1", repr(ours)).replace(", count_include_pad=False", "") == expected
 
 
-@pytest.mark.parametrize("args", [
-    dict(kernel_size=3), dict(kernel_size=1), dict(kernel_size=(3, 2), stride=2), dict(kernel_size=3, padding=1),
-    dict(kernel_size=3, padding=(2, 1), stride=(1, 3)), dict(kernel_size=3, dilation=2), dict(kernel_size=3, groups=2),
-    dict(kernel_size=2, groups=4, bias=False), dict(kernel_size=5, padding="same"), dict(kernel_size=4, padding="same"),
-    dict(kernel_size=(2, 3), padding="same", dilation=(1, 2)), dict(kernel_size=3, padding="valid"),
-    dict(kernel_size=3, padding=2, padding_mode="reflect"), dict(kernel_size=3, padding=2, padding_mode="replicate"),
-    dict(kernel_size=3, padding=(2, 1), padding_mode="circular"),
-    dict(kernel_size=4, padding="same", padding_mode="reflect"),
-    dict(kernel_size=1, stride=3),
-], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        dict(kernel_size=3),
+        dict(kernel_size=1),
+        dict(kernel_size=(3, 2), stride=2),
+        dict(kernel_size=3, padding=1),
+        dict(kernel_size=3, padding=(2, 1), stride=(1, 3)),
+        dict(kernel_size=3, dilation=2),
+        dict(kernel_size=3, groups=2),
+        dict(kernel_size=2, groups=4, bias=False),
+        dict(kernel_size=5, padding="same"),
+        dict(kernel_size=4, padding="same"),
+        dict(kernel_size=(2, 3), padding="same", dilation=(1, 2)),
+        dict(kernel_size=3, padding="valid"),
+        dict(kernel_size=3, padding=2, padding_mode="reflect"),
+        dict(kernel_size=3, padding=2, padding_mode="replicate"),
+        dict(kernel_size=3, padding=(2, 1), padding_mode="circular"),
+        dict(kernel_size=4, padding="same", padding_mode="reflect"),
+        dict(kernel_size=1, stride=3),
+    ],
+    ids=str,
+)
 def test_conv2d(args):
     compare_layer(td.nn.Conv2d(4, 8, **args), torch.nn.Conv2d(4, 8, **args), (2, 4, 8, 9))
 
 
-@pytest.mark.parametrize("args", [
-    dict(kernel_size=3), dict(kernel_size=5, stride=4), dict(kernel_size=3, padding=2, dilation=3),
-    dict(kernel_size=4, padding="same"), dict(kernel_size=3, groups=4), dict(kernel_size=3, bias=False, padding=1),
-    dict(kernel_size=3, padding=1, padding_mode="circular"),
-], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        dict(kernel_size=3),
+        dict(kernel_size=5, stride=4),
+        dict(kernel_size=3, padding=2, dilation=3),
+        dict(kernel_size=4, padding="same"),
+        dict(kernel_size=3, groups=4),
+        dict(kernel_size=3, bias=False, padding=1),
+        dict(kernel_size=3, padding=1, padding_mode="circular"),
+    ],
+    ids=str,
+)
 def test_conv1d(args):
     compare_layer(td.nn.Conv1d(4, 8, **args), torch.nn.Conv1d(4, 8, **args), (2, 4, 21))
 
 
-@pytest.mark.parametrize("args", [
-    dict(kernel_size=3), dict(kernel_size=3, stride=2), dict(kernel_size=3, stride=2, padding=1, output_padding=1),
-    dict(kernel_size=(2, 3), stride=(1, 2), padding=(0, 1)), dict(kernel_size=3, dilation=2, groups=2),
-    dict(kernel_size=2, stride=3, output_padding=(2, 1), bias=False), dict(kernel_size=1, groups=4),
-], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        dict(kernel_size=3),
+        dict(kernel_size=3, stride=2),
+        dict(kernel_size=3, stride=2, padding=1, output_padding=1),
+        dict(kernel_size=(2, 3), stride=(1, 2), padding=(0, 1)),
+        dict(kernel_size=3, dilation=2, groups=2),
+        dict(kernel_size=2, stride=3, output_padding=(2, 1), bias=False),
+        dict(kernel_size=1, groups=4),
+    ],
+    ids=str,
+)
 def test_conv_transpose2d(args):
     compare_layer(td.nn.ConvTranspose2d(4, 8, **args), torch.nn.ConvTranspose2d(4, 8, **args), (2, 4, 5, 6))
 
 
-@pytest.mark.parametrize("args", [
-    dict(kernel_size=3), dict(kernel_size=4, stride=2, padding=1), dict(kernel_size=3, stride=3, output_padding=2),
-    dict(kernel_size=3, groups=2, dilation=2, bias=False),
-], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        dict(kernel_size=3),
+        dict(kernel_size=4, stride=2, padding=1),
+        dict(kernel_size=3, stride=3, output_padding=2),
+        dict(kernel_size=3, groups=2, dilation=2, bias=False),
+    ],
+    ids=str,
+)
 def test_conv_transpose1d(args):
     compare_layer(td.nn.ConvTranspose1d(4, 6, **args), torch.nn.ConvTranspose1d(4, 6, **args), (2, 4, 7))
 
@@ -100,21 +137,36 @@ def test_linear(shape, bias):
 
 
 POOLS = [
-    dict(kernel_size=2), dict(kernel_size=3, stride=1), dict(kernel_size=3, stride=2, padding=1),
-    dict(kernel_size=2, stride=3), dict(kernel_size=3, stride=2, ceil_mode=True),
-    dict(kernel_size=2, stride=2, padding=1, ceil_mode=True), dict(kernel_size=1, stride=3, ceil_mode=True),
+    dict(kernel_size=2),
+    dict(kernel_size=3, stride=1),
+    dict(kernel_size=3, stride=2, padding=1),
+    dict(kernel_size=2, stride=3),
+    dict(kernel_size=3, stride=2, ceil_mode=True),
+    dict(kernel_size=2, stride=2, padding=1, ceil_mode=True),
+    dict(kernel_size=1, stride=3, ceil_mode=True),
 ]
 
 
-@pytest.mark.parametrize("args", [*POOLS, dict(kernel_size=2, dilation=2), dict(kernel_size=3, dilation=2, stride=1, padding=1),
-                                  dict(kernel_size=2, dilation=3, ceil_mode=True)], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        *POOLS,
+        dict(kernel_size=2, dilation=2),
+        dict(kernel_size=3, dilation=2, stride=1, padding=1),
+        dict(kernel_size=2, dilation=3, ceil_mode=True),
+    ],
+    ids=str,
+)
 def test_max_pool(args):
     compare_layer(td.nn.MaxPool2d(**args), torch.nn.MaxPool2d(**args), (2, 3, 8, 7), distinct=True)
     compare_layer(td.nn.MaxPool1d(**args), torch.nn.MaxPool1d(**args), (2, 3, 11), distinct=True)
 
 
-@pytest.mark.parametrize("args", [dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0)),
-                                  dict(kernel_size=(1, 4), stride=(2, 3), ceil_mode=True)], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0)), dict(kernel_size=(1, 4), stride=(2, 3), ceil_mode=True)],
+    ids=str,
+)
 def test_pool2d_rectangular(args):
     for name in ("MaxPool2d", "AvgPool2d"):
         compare_layer(getattr(td.nn, name)(**args), getattr(torch.nn, name)(**args), (2, 3, 8, 7), distinct=True)
@@ -129,8 +181,15 @@ def test_max_pool_ties_go_to_the_first_maximum():
         close(a.grad, b.grad, "gradient")
 
 
-@pytest.mark.parametrize("args", [*POOLS, dict(kernel_size=3, stride=2, padding=1, count_include_pad=False),
-                                  dict(kernel_size=2, stride=2, padding=1, ceil_mode=True, count_include_pad=False)], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        *POOLS,
+        dict(kernel_size=3, stride=2, padding=1, count_include_pad=False),
+        dict(kernel_size=2, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+    ],
+    ids=str,
+)
 def test_avg_pool(args):
     compare_layer(td.nn.AvgPool2d(**args), torch.nn.AvgPool2d(**args), (2, 3, 8, 7))
     ours, theirs = td.nn.AvgPool1d(**args), torch.nn.AvgPool1d(**args)
@@ -152,8 +211,11 @@ def test_adaptive_pool1d(size, kind):
     compare_layer(getattr(td.nn, name)(size), getattr(torch.nn, name)(size), (2, 3, 7), distinct=True)
 
 
-@pytest.mark.parametrize("args", [{}, dict(eps=1e-3, momentum=0.3), dict(affine=False), dict(track_running_stats=False),
-                                  dict(momentum=None)], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [{}, dict(eps=1e-3, momentum=0.3), dict(affine=False), dict(track_running_stats=False), dict(momentum=None)],
+    ids=str,
+)
 @pytest.mark.parametrize("shape", [(4, 3, 5, 6), (6, 3), (4, 3, 7)])
 def test_batch_norm(args, shape):
     name = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
@@ -168,7 +230,9 @@ def test_batch_norm(args, shape):
 
 
 @pytest.mark.parametrize("args", [{}, dict(eps=1e-3), dict(elementwise_affine=False), dict(bias=False)], ids=str)
-@pytest.mark.parametrize("shape, over", [((4, 6), 6), ((2, 3, 5), (3, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 4, 5))])
+@pytest.mark.parametrize(
+    "shape, over", [((4, 6), 6), ((2, 3, 5), (3, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 4, 5))]
+)
 def test_layer_norm(args, shape, over):
     theirs = torch.nn.LayerNorm(over, **args)
     for p in theirs.parameters():
@@ -176,12 +240,30 @@ def test_layer_norm(args, shape, over):
     compare_layer(td.nn.LayerNorm(over, **args), theirs, shape)
 
 
-@pytest.mark.parametrize("name, args", [
-    ("ReLU", {}), ("Tanh", {}), ("Sigmoid", {}), ("LeakyReLU", {}), ("LeakyReLU", dict(negative_slope=0.3)), ("ELU", {}),
-    ("ELU", dict(alpha=0.4)), ("GELU", {}), ("Softmax", dict(dim=1)), ("Softmax", dict(dim=-1)), ("Softmax", dict(dim=0)),
-    ("LogSoftmax", dict(dim=1)), ("LogSoftmax", dict(dim=2)), ("Flatten", {}), ("Flatten", dict(start_dim=2)),
-    ("Flatten", dict(start_dim=0, end_dim=1)), ("Identity", {}), ("Unflatten", dict(dim=1, unflattened_size=(2, 2))),
-], ids=str)
+@pytest.mark.parametrize(
+    "name, args",
+    [
+        ("ReLU", {}),
+        ("Tanh", {}),
+        ("Sigmoid", {}),
+        ("LeakyReLU", {}),
+        ("LeakyReLU", dict(negative_slope=0.3)),
+        ("ELU", {}),
+        ("ELU", dict(alpha=0.4)),
+        ("GELU", {}),
+        ("Softmax", dict(dim=1)),
+        ("Softmax", dict(dim=-1)),
+        ("Softmax", dict(dim=0)),
+        ("LogSoftmax", dict(dim=1)),
+        ("LogSoftmax", dict(dim=2)),
+        ("Flatten", {}),
+        ("Flatten", dict(start_dim=2)),
+        ("Flatten", dict(start_dim=0, end_dim=1)),
+        ("Identity", {}),
+        ("Unflatten", dict(dim=1, unflattened_size=(2, 2))),
+    ],
+    ids=str,
+)
 def test_activations_and_shapes(name, args):
     for shape in ((3, 4, 5), (2, 4, 3, 5)):
         compare_layer(getattr(td.nn, name)(**args), getattr(torch.nn, name)(**args), shape)
@@ -194,6 +276,7 @@ def test_dropout():
 
 
 # --- losses --------------------------------------------------------------------------------------------------------
+
 
 def compare_loss(ours, theirs, x, *targets):
     a, b = td.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
@@ -251,9 +334,13 @@ def test_elementwise_losses(reduction, shape):
     compare_loss(td.nn.BCEWithLogitsLoss(reduction=reduction), torch.nn.BCEWithLogitsLoss(reduction=reduction), x, u)
     if shape:
         w = rng.uniform(0.5, 2, shape[-1:])
-        theirs = torch.nn.BCEWithLogitsLoss(torch.tensor(w), reduction=reduction, pos_weight=torch.tensor(w[::-1].copy()))
+        theirs = torch.nn.BCEWithLogitsLoss(
+            torch.tensor(w), reduction=reduction, pos_weight=torch.tensor(w[::-1].copy())
+        )
         compare_loss(td.nn.BCEWithLogitsLoss(w, reduction, w[::-1]), theirs, x, u)
-    compare_loss(td.nn.BCEWithLogitsLoss(reduction=reduction), torch.nn.BCEWithLogitsLoss(reduction=reduction), 500 * x, u)
+    compare_loss(
+        td.nn.BCEWithLogitsLoss(reduction=reduction), torch.nn.BCEWithLogitsLoss(reduction=reduction), 500 * x, u
+    )
 
 
 def test_losses_give_the_gradient_of_the_target():
@@ -269,13 +356,23 @@ def test_losses_give_the_gradient_of_the_target():
 
 # --- arithmetic ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("shapes", [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((2, 3, 4, 5), (3, 1, 1)), ((), (3, 4)),
-                                    ((), ())], ids=str)
+
+@pytest.mark.parametrize(
+    "shapes",
+    [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((2, 3, 4, 5), (3, 1, 1)), ((), (3, 4)), ((), ())],
+    ids=str,
+)
 def test_binary_operators(shapes):
     rng = np.random.default_rng(0)
     arrays = [np.asarray(rng.uniform(0.5, 2, shape)) for shape in shapes]
-    cases = [lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x**y,
-             lambda x, y: x**2 - 3 * y + 1 / x - (-y) ** 3 + 2.0**y + abs(x - y)]
+    cases = [
+        lambda x, y: x + y,
+        lambda x, y: x - y,
+        lambda x, y: x * y,
+        lambda x, y: x / y,
+        lambda x, y: x**y,
+        lambda x, y: x**2 - 3 * y + 1 / x - (-y) ** 3 + 2.0**y + abs(x - y),
+    ]
     for k, f in enumerate(cases):
         ours = [td.tensor(a, requires_grad=True) for a in arrays]
         theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
@@ -300,18 +397,45 @@ def test_maximum_shares_ties(name):
 
 
 UNARY = {
-    "exp": lambda x: x.exp(), "log": lambda x: x.log(), "sqrt": lambda x: x.sqrt(), "abs": lambda x: abs(x - 1),
-    "clip": lambda x: x.clip(0.7, 1.2), "square": lambda x: x**2, "cube": lambda x: x**3, "root": lambda x: x**0.5,
-    "inverse": lambda x: x**-1, "tanh": lambda x: x.tanh(), "sigmoid": lambda x: x.sigmoid(), "relu": lambda x: (x - 1).relu(),
-    "sum": lambda x: x.sum(), "mean": lambda x: x.mean(), "max": lambda x: x.max(), "min": lambda x: x.min(),
-    "var": lambda x: x.var(), "std": lambda x: x.std(), "index": lambda x: x[1], "slice": lambda x: x[:, 1:, ::2],
-    "ellipsis": lambda x: x[..., 0], "new axis": lambda x: x[:, None], "twice": lambda x: x[[0, 0, 1]],
-    "pairs": lambda x: x[[0, 1], [1, 2]], "mask": lambda x: x[x > 1], "reshape": lambda x: x.reshape(-1, 4),
-    "flatten": lambda x: x.flatten(1), "permute": lambda x: x.permute(2, 0, 1), "transpose": lambda x: x.transpose(0, 2),
-    "squeeze": lambda x: x[:, :1].squeeze(), "unsqueeze": lambda x: x.unsqueeze(-1), "matmul": lambda x: x @ x.transpose(1, 2),
-    "matmul vector": lambda x: x @ x[0, 0], "vector matmul": lambda x: x[0, 0] @ x.transpose(1, 2),
-    "softmax": lambda x: x.softmax(1), "log_softmax": lambda x: x.log_softmax(0), "dot": lambda x: x[0, 0] @ x[0, 1],
-    "matrix": lambda x: x[0] @ x[1].transpose(0, 1), "stretched": lambda x: x @ x[:1].transpose(1, 2),
+    "exp": lambda x: x.exp(),
+    "log": lambda x: x.log(),
+    "sqrt": lambda x: x.sqrt(),
+    "abs": lambda x: abs(x - 1),
+    "clip": lambda x: x.clip(0.7, 1.2),
+    "square": lambda x: x**2,
+    "cube": lambda x: x**3,
+    "root": lambda x: x**0.5,
+    "inverse": lambda x: x**-1,
+    "tanh": lambda x: x.tanh(),
+    "sigmoid": lambda x: x.sigmoid(),
+    "relu": lambda x: (x - 1).relu(),
+    "sum": lambda x: x.sum(),
+    "mean": lambda x: x.mean(),
+    "max": lambda x: x.max(),
+    "min": lambda x: x.min(),
+    "var": lambda x: x.var(),
+    "std": lambda x: x.std(),
+    "index": lambda x: x[1],
+    "slice": lambda x: x[:, 1:, ::2],
+    "ellipsis": lambda x: x[..., 0],
+    "new axis": lambda x: x[:, None],
+    "twice": lambda x: x[[0, 0, 1]],
+    "pairs": lambda x: x[[0, 1], [1, 2]],
+    "mask": lambda x: x[x > 1],
+    "reshape": lambda x: x.reshape(-1, 4),
+    "flatten": lambda x: x.flatten(1),
+    "permute": lambda x: x.permute(2, 0, 1),
+    "transpose": lambda x: x.transpose(0, 2),
+    "squeeze": lambda x: x[:, :1].squeeze(),
+    "unsqueeze": lambda x: x.unsqueeze(-1),
+    "matmul": lambda x: x @ x.transpose(1, 2),
+    "matmul vector": lambda x: x @ x[0, 0],
+    "vector matmul": lambda x: x[0, 0] @ x.transpose(1, 2),
+    "softmax": lambda x: x.softmax(1),
+    "log_softmax": lambda x: x.log_softmax(0),
+    "dot": lambda x: x[0, 0] @ x[0, 1],
+    "matrix": lambda x: x[0] @ x[1].transpose(0, 1),
+    "stretched": lambda x: x @ x[:1].transpose(1, 2),
 }
 
 
@@ -379,6 +503,7 @@ def test_pad(mode):
 
 # --- networks ------------------------------------------------------------------------------------------------------
 
+
 class TorchBlock(torch.nn.Module):
     """ResidualBlock and BottleneckBlock in PyTorch."""
 
@@ -389,7 +514,9 @@ class TorchBlock(torch.nn.Module):
             setattr(self, f"bn{k}", torch.nn.BatchNorm2d(args[1]))
         self.n = len(convs)
         if downsample:
-            self.downsample = torch.nn.Sequential(torch.nn.Conv2d(*downsample, bias=False), torch.nn.BatchNorm2d(downsample[1]))
+            self.downsample = torch.nn.Sequential(
+                torch.nn.Conv2d(*downsample, bias=False), torch.nn.BatchNorm2d(downsample[1])
+            )
         else:
             self.downsample = torch.nn.Identity()
 
@@ -410,12 +537,34 @@ def torch_net(name):
         return [nn.Conv2d(c, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
 
     if name == "lenet5":
-        return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-                             nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                             nn.Linear(84, 10))
+        return nn.Sequential(
+            nn.Conv2d(1, 6, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(400, 120),
+            nn.ReLU(),
+            nn.Linear(120, 84),
+            nn.ReLU(),
+            nn.Linear(84, 10),
+        )
     if name == "vgg_small":
-        return nn.Sequential(*cbr(3, 32), *cbr(32, 32), nn.MaxPool2d(2), *cbr(32, 64), *cbr(64, 64), nn.MaxPool2d(2),
-                             *cbr(64, 128), *cbr(128, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+        return nn.Sequential(
+            *cbr(3, 32),
+            *cbr(32, 32),
+            nn.MaxPool2d(2),
+            *cbr(32, 64),
+            *cbr(64, 64),
+            nn.MaxPool2d(2),
+            *cbr(64, 128),
+            *cbr(128, 128),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(128, 10),
+        )
     if name == "m5":
         layers = []
         for c, o, k, s in ((1, 32, 80, 16), (32, 32, 3, 1), (32, 64, 3, 1), (64, 64, 3, 1)):
@@ -427,13 +576,18 @@ def torch_net(name):
         for k in range(3):
             s = stride if k == 0 else 1
             if name == "resnet20":
-                blocks.append(TorchBlock([(c, width, 3, s, 1), (width, width, 3, 1, 1)],
-                                         (c, width, 1, s) if c != width else None))
+                blocks.append(
+                    TorchBlock([(c, width, 3, s, 1), (width, width, 3, 1, 1)], (c, width, 1, s) if c != width else None)
+                )
                 c = width
             else:
                 o = 4 * width
-                blocks.append(TorchBlock([(c, width, 1), (width, width, 3, s, 1), (width, o, 1)],
-                                         (c, o, 1, s) if c != o or s != 1 else None))
+                blocks.append(
+                    TorchBlock(
+                        [(c, width, 1), (width, width, 3, s, 1), (width, o, 1)],
+                        (c, o, 1, s) if c != o or s != 1 else None,
+                    )
+                )
                 c = o
         stages.append(nn.Sequential(*blocks))
     net = nn.Module()
@@ -444,8 +598,16 @@ def torch_net(name):
     return net
 
 
-@pytest.mark.parametrize("name, batch, size", [("lenet5", 8, (1, 28, 28)), ("m5", 4, (1, 8000)), ("vgg_small", 4, (3, 16, 16)),
-                                               ("resnet20", 4, (3, 16, 16)), ("resnet29_bottleneck", 4, (3, 16, 16))])
+@pytest.mark.parametrize(
+    "name, batch, size",
+    [
+        ("lenet5", 8, (1, 28, 28)),
+        ("m5", 4, (1, 8000)),
+        ("vgg_small", 4, (3, 16, 16)),
+        ("resnet20", 4, (3, 16, 16)),
+        ("resnet29_bottleneck", 4, (3, 16, 16)),
+    ],
+)
 def test_networks_train_alike(name, batch, size):
     """From the same weights and batches, 50 steps of SGD in float64 follow the same loss curve."""
     rng = np.random.default_rng(0)

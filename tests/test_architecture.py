@@ -14,10 +14,14 @@ ROOT = pathlib.Path(tinydl.__file__).parent
 BASE = {"_version", "_core", "config", "random", "layout"}
 GRAPH = BASE | {"tensor", "function"}
 ALLOWED = {
-    "_version": set(), "_files": set(),
+    "_version": set(),
+    "_files": set(),
     "_core": set(),
-    "config": {"_core", "_version"}, "random": set(), "layout": {"_core"},
-    "tensor": BASE, "function": BASE | {"tensor"},
+    "config": {"_core", "_version"},
+    "random": set(),
+    "layout": {"_core"},
+    "tensor": BASE,
+    "function": BASE | {"tensor"},
     "ops": GRAPH,
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
@@ -33,8 +37,18 @@ ALLOWED = {
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL"}
-KERNEL_USERS = {"ops", "optim", "data/augment.py", "data/batches.py", "layout.py", "config.py", "tensor.py", "random.py",
-                "testing", "_core"}
+KERNEL_USERS = {
+    "ops",
+    "optim",
+    "data/augment.py",
+    "data/batches.py",
+    "layout.py",
+    "config.py",
+    "tensor.py",
+    "random.py",
+    "testing",
+    "_core",
+}
 
 
 def sources():
@@ -98,8 +112,10 @@ def run(code):
 
 
 def test_import_loads_numpy_and_nothing_else():
-    loaded = run("import sys, numpy; before = set(sys.modules); import tinydl; tinydl.nn.Linear(2, 2);"
-                 "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))").split()
+    loaded = run(
+        "import sys, numpy; before = set(sys.modules); import tinydl; tinydl.nn.Linear(2, 2);"
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
+    ).split()
     foreign = {m for m in loaded if m not in sys.stdlib_module_names and m not in ("tinydl", "numpy")}
     # Cython's run-time registers two modules of its own.
     assert not {m for m in foreign if not m.startswith(("_cython", "cython_runtime"))}, foreign
@@ -107,15 +123,15 @@ def test_import_loads_numpy_and_nothing_else():
 
 
 def test_rooms_off_the_main_path_load_on_first_use():
-    assert run("import sys, tinydl; print(any(m.startswith(('tinydl.data', 'tinydl.train')) for m in sys.modules));"
-               "tinydl.models.mlp; tinydl.data; print('tinydl.data' in sys.modules)").split() == ["False", "True"]
+    assert run(
+        "import sys, tinydl; print(any(m.startswith(('tinydl.data', 'tinydl.train')) for m in sys.modules));"
+        "tinydl.models.mlp; tinydl.data; print('tinydl.data' in sys.modules)"
+    ).split() == ["False", "True"]
 
 
 def test_public_surface():
     for name in tinydl.__all__:
-        if (ROOT / name).is_dir() or (ROOT / f"{name}.py").exists() or not (ROOT / name).suffix and name not in (
-                "inspect", "interop", "testing"):
-            assert getattr(tinydl, name) is not None, name
+        assert getattr(tinydl, name) is not None, name
     assert set(tinydl.__all__) <= set(dir(tinydl))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         tinydl.nothing  # noqa: B018

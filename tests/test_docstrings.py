@@ -25,8 +25,12 @@ def undocumented(node, where, classes):
         yield f"{where}: {node.name} (line {node.lineno})"
     if isinstance(node, ast.ClassDef) and not is_function(node):  # the class of an operation gives the formula
         for inner in node.body:
-            if isinstance(inner, ast.FunctionDef) and is_public(inner.name) and not is_setter_or_getter(inner) \
-                    and inner.name not in inherited(node, classes):
+            if (
+                isinstance(inner, ast.FunctionDef)
+                and is_public(inner.name)
+                and not is_setter_or_getter(inner)
+                and inner.name not in inherited(node, classes)
+            ):
                 yield from undocumented(inner, f"{where}: {node.name}", classes)
 
 
@@ -45,20 +49,32 @@ def is_function(node):
     names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
     return names <= {"forward", "backward"} and all(
         any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in inner.decorator_list)
-        for inner in node.body if isinstance(inner, ast.FunctionDef))
+        for inner in node.body
+        if isinstance(inner, ast.FunctionDef)
+    )
 
 
 def is_setter_or_getter(node):
     """Properties: the class's docstring lists attributes."""
-    return any(isinstance(d, ast.Attribute) and d.attr in ("setter", "deleter") or isinstance(d, ast.Name) and
-               d.id == "property" for d in node.decorator_list)
+    return any(
+        isinstance(d, ast.Attribute)
+        and d.attr in ("setter", "deleter")
+        or isinstance(d, ast.Name)
+        and d.id == "property"
+        for d in node.decorator_list
+    )
 
 
 def test_public_names_have_docstrings():
-    trees = {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py")) if "__pycache__" not in path.parts}
+    trees = {
+        path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py")) if "__pycache__" not in path.parts
+    }
     classes = {node.name: node for tree in trees.values() for node in tree.body if isinstance(node, ast.ClassDef)}
-    found = [name for path, tree in trees.items()
-             for name in offenders(tree, path.relative_to(ROOT.parent).as_posix(), classes)]
+    found = [
+        name
+        for path, tree in trees.items()
+        for name in offenders(tree, path.relative_to(ROOT.parent).as_posix(), classes)
+    ]
     assert not found, "without docstring:\n" + "\n".join(found)
 
 

@@ -94,10 +94,13 @@ def test_unneeded_gradients_may_be_none():
     assert x.grad.tolist() == [1] and y.grad is None
 
 
-@pytest.mark.parametrize("result, message", [
-    (lambda dy: (dy, dy), "returned 2 gradients for 1 arguments"),
-    (lambda dy: dy[:1], r"gradient of shape \(1,\) for argument 0 of shape \(2,\)"),
-])
+@pytest.mark.parametrize(
+    "result, message",
+    [
+        (lambda dy: (dy, dy), "returned 2 gradients for 1 arguments"),
+        (lambda dy: dy[:1], r"gradient of shape \(1,\) for argument 0 of shape \(2,\)"),
+    ],
+)
 def test_wrong_gradients_are_named(result, message):
     class Broken(td.Function):
         @staticmethod
@@ -108,8 +111,12 @@ def test_wrong_gradients_are_named(result, message):
         def backward(ctx, dy):
             return result(dy)
 
-    with pytest.raises(RuntimeError, match="Broken.backward returned.*" + message.removeprefix("returned ")
-                       if message.startswith("returned") else message):
+    with pytest.raises(
+        RuntimeError,
+        match="Broken.backward returned.*" + message.removeprefix("returned ")
+        if message.startswith("returned")
+        else message,
+    ):
         Broken.apply(td.tensor([1.0, 2.0], requires_grad=True)).sum().backward()
 
 

@@ -9,9 +9,13 @@ from tinydl import models, nn
 
 # name: parameters, multiply-adds of one sample (biases excluded)
 COUNTS = {
-    "mlp": (203_530, 203_264), "lenet5": (61_706, 416_520), "mnist_cnn": (1_199_882, 11_992_448),
-    "vgg_small": (288_746, 38_634_752), "resnet20": (272_474, 40_813_184),
-    "resnet29_bottleneck": (313_114, 47_106_560), "m5": (25_290, 1_878_656),
+    "mlp": (203_530, 203_264),
+    "lenet5": (61_706, 416_520),
+    "mnist_cnn": (1_199_882, 11_992_448),
+    "vgg_small": (288_746, 38_634_752),
+    "resnet20": (272_474, 40_813_184),
+    "resnet29_bottleneck": (313_114, 47_106_560),
+    "m5": (25_290, 1_878_656),
 }
 NAMES = [name for name in models.__all__ if name != "INPUT_SHAPES"]
 
@@ -45,7 +49,9 @@ def test_table_in_the_docstring():
     for name, (parameters, macs) in COUNTS.items():
         assert f"| {name} | {parameters:,} | {macs:,} |" in models.__doc__
     digits = models.digits_cnn()
-    row = f"| digits_cnn | {sum(p.size for p in digits.parameters()):,} | {multiply_adds(digits, (1, 8, 8)):,} | 1x8x8 |"
+    row = (
+        f"| digits_cnn | {sum(p.size for p in digits.parameters()):,} | {multiply_adds(digits, (1, 8, 8)):,} | 1x8x8 |"
+    )
     assert row in models.__doc__
 
 
@@ -84,9 +90,17 @@ def test_channels_and_sizes(name):
 def test_state_names():
     assert list(models.lenet5().state_dict()) == [f"{k}.{n}" for k in (0, 3, 7, 9, 11) for n in ("weight", "bias")]
     names = list(models.resnet20().state_dict())
-    for name in ("conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight", "layer1.0.bn2.weight",
-                 "layer2.0.downsample.0.weight", "layer2.0.downsample.1.num_batches_tracked", "layer3.2.conv2.weight",
-                 "fc.weight", "fc.bias"):
+    for name in (
+        "conv1.weight",
+        "bn1.running_mean",
+        "layer1.0.conv1.weight",
+        "layer1.0.bn2.weight",
+        "layer2.0.downsample.0.weight",
+        "layer2.0.downsample.1.num_batches_tracked",
+        "layer3.2.conv2.weight",
+        "fc.weight",
+        "fc.bias",
+    ):
         assert name in names
     assert not any("layer1.0.downsample" in name for name in names)
     assert "layer1.0.downsample.0.weight" in models.resnet29_bottleneck().state_dict()
@@ -131,7 +145,7 @@ def test_digits_cnn_learns_the_digits(one_thread):
     for _ in range(epochs):
         order = rng.permutation(len(y))
         for k in range(steps):
-            rows = order[k * batch:(k + 1) * batch]
+            rows = order[k * batch : (k + 1) * batch]
             opt.zero_grad()
             loss_fn(net(x[rows]), y[rows]).backward()
             opt.step()

@@ -59,7 +59,7 @@ def test_comparisons():
     x = td.tensor([1.0, 2.0, 3.0])
     assert (x > 1.5).data.tolist() == [False, True, True]
     assert (x == x).data.all() and not (x != x).data.any()
-    assert (2.0 >= x).data.tolist() == [True, True, False]
+    assert (np.float64(2) >= x).data.tolist() == [True, True, False]
     assert x is not None and x != None  # noqa: E711
     assert {x: 1}[x] == 1  # hashed by identity
 
@@ -82,10 +82,14 @@ def test_backward_of_a_leaf():
 
 def test_several_children():
     """f = g[h(k(w), w), m(w), w, b] against finite differences."""
+
     def f(w, b):
         k = w * w
-        return ((k * w + w).sin() + td.ops.exp(w) * w + b).sum() if hasattr(w, "sin") else (
-            td.ops.sin(k * w + w) + td.ops.exp(w) * w + b).sum()
+        return (
+            ((k * w + w).sin() + td.ops.exp(w) * w + b).sum()
+            if hasattr(w, "sin")
+            else (td.ops.sin(k * w + w) + td.ops.exp(w) * w + b).sum()
+        )
 
     w0, b0 = np.array([0.3, -0.7]), np.array([0.1, 0.2])
     w, b = td.tensor(w0, requires_grad=True), td.tensor(b0, requires_grad=True)
@@ -181,6 +185,7 @@ def test_data_setter():
 
 
 # --- Parameter -----------------------------------------------------------------------------------------------------
+
 
 def is_laid_out(p):
     return p.data.transpose((*range(2, p.ndim), 1, 0)).flags.c_contiguous

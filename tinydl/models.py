@@ -173,7 +173,7 @@ class ResNet29Bottleneck(_ResNet):
         c = 16
         for width, stride in ((16, 1), (32, 2), (64, 2)):
             o = 4 * width
-            blocks = [nn.BottleneckBlock(c, width, o, stride), nn.BottleneckBlock(o, width), nn.BottleneckBlock(o, width)]
+            blocks = [nn.BottleneckBlock(c, width, o, stride)] + [nn.BottleneckBlock(o, width) for _ in range(2)]
             stages.append((nn.Sequential(*blocks), o))
             c = o
         super().__init__(stages, in_channels, num_classes)
@@ -182,7 +182,8 @@ class ResNet29Bottleneck(_ResNet):
 def resnet20(num_classes=10, in_channels=3):
     """The CIFAR ResNet-20 of He et al. (2015) with 1x1 projection shortcuts (option B).
 
-    Stem 16@3x3, three stages of three residual blocks with 16, 32, 64 channels, stride 2 at stages 2 and 3, global average.
+    Stem 16@3x3, three stages of three residual blocks with 16, 32, 64 channels, stride 2 at stages 2 and 3, global
+    average.
 
     Parameters
     ----------
@@ -202,7 +203,7 @@ def resnet29_bottleneck(num_classes=10, in_channels=3):
 
 
 def m5(num_classes=10, in_channels=1):
-    """For sound of 8,000 samples (after Dai et al., 2016): conv 32@80 stride 16, then 32@3, 64@3, 64@3, pool 4 after each.
+    """For sound of 8,000 samples (after Dai et al., 2016): conv 32@80 stride 16, 32@3, 64@3, 64@3, each with pool 4.
 
     Batch norm and ReLU after each convolution, global average, one linear layer.
 

@@ -13,10 +13,12 @@ def test_distributions():
     td.manual_seed(0)
     shape, fan_in, fan_out = (64, 32, 3, 3), 288, 576
     cases = [
-        (init.uniform_, (-1, 3), 1, 4 / np.sqrt(12)), (init.normal_, (2, 0.5), 2, 0.5),
+        (init.uniform_, (-1, 3), 1, 4 / np.sqrt(12)),
+        (init.normal_, (2, 0.5), 2, 0.5),
         (init.xavier_uniform_, (), 0, np.sqrt(2 / (fan_in + fan_out))),
         (init.xavier_normal_, (2,), 0, 2 * np.sqrt(2 / (fan_in + fan_out))),
-        (init.kaiming_uniform_, (), 0, np.sqrt(2 / fan_in)), (init.kaiming_normal_, (), 0, np.sqrt(2 / fan_in)),
+        (init.kaiming_uniform_, (), 0, np.sqrt(2 / fan_in)),
+        (init.kaiming_normal_, (), 0, np.sqrt(2 / fan_in)),
         (init.kaiming_normal_, (0, "fan_out", "relu"), 0, np.sqrt(2 / fan_out)),
         (init.small_, (0.1,), 0, 0.1 / np.sqrt(fan_in)),
     ]

@@ -41,12 +41,16 @@ LAYERS = [
     (lambda: nn.ResidualBlock(3, 6, 2), (2, 3, 5, 5), (2, 6, 3, 3)),
     (lambda: nn.BottleneckBlock(8, 2), (2, 8, 4, 4), (2, 8, 4, 4)),
     (lambda: nn.BottleneckBlock(8, 4, 16, 2, norm=False), (2, 8, 4, 4), (2, 16, 2, 2)),
-    *[(lambda name=name: getattr(nn, name)(), (2, 3, 4), (2, 3, 4))
-      for name in ("ReLU", "Tanh", "Sigmoid", "LeakyReLU", "ELU", "GELU", "Softmax", "LogSoftmax")],
+    *[
+        (lambda name=name: getattr(nn, name)(), (2, 3, 4), (2, 3, 4))
+        for name in ("ReLU", "Tanh", "Sigmoid", "LeakyReLU", "ELU", "GELU", "Softmax", "LogSoftmax")
+    ],
 ]
 
 
-@pytest.mark.parametrize("layer, shape, out", LAYERS, ids=[f"{k}-{f()!r}".split("(")[0] for k, (f, *_) in enumerate(LAYERS)])
+@pytest.mark.parametrize(
+    "layer, shape, out", LAYERS, ids=[f"{k}-{f()!r}".split("(")[0] for k, (f, *_) in enumerate(LAYERS)]
+)
 def test_shapes_types_and_gradients(layer, shape, out):
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     before = x.copy()
@@ -72,8 +76,12 @@ def test_empty_batch(layer, shape, out):
 
 def test_default_initial_values():
     td.manual_seed(0)
-    for layer, fan_in in ((nn.Linear(50, 40), 50), (nn.Conv2d(8, 16, 3, groups=2), 36), (nn.Conv1d(4, 64, 5), 20),
-                          (nn.ConvTranspose2d(8, 16, 3), 144)):
+    for layer, fan_in in (
+        (nn.Linear(50, 40), 50),
+        (nn.Conv2d(8, 16, 3, groups=2), 36),
+        (nn.Conv1d(4, 64, 5), 20),
+        (nn.ConvTranspose2d(8, 16, 3), 144),
+    ):
         bound = 1 / np.sqrt(fan_in)
         for p in layer.parameters():
             assert np.abs(p.data).max() <= bound and p.data.std() > 0.4 * bound
@@ -81,7 +89,9 @@ def test_default_initial_values():
     a = nn.Linear(4, 4)
     td.manual_seed(3)
     b = nn.Linear(4, 4)
-    assert np.array_equal(a.weight.data, b.weight.data) and not np.array_equal(a.weight.data, nn.Linear(4, 4).weight.data)
+    assert np.array_equal(a.weight.data, b.weight.data) and not np.array_equal(
+        a.weight.data, nn.Linear(4, 4).weight.data
+    )
 
 
 def test_same_padding_with_a_stride_as_keras():
@@ -145,8 +155,13 @@ def test_residual_block_counts():
     assert count(nn.BottleneckBlock(128, 32, norm=False, bias=False)) == 17_408
     assert count(nn.BottleneckBlock(128, 32)) == 17_408 + 384
     assert list(nn.ResidualBlock(2, 4, norm=True).state_dict())[-6:] == [
-        "downsample.0.weight", "downsample.1.weight", "downsample.1.bias", "downsample.1.running_mean",
-        "downsample.1.running_var", "downsample.1.num_batches_tracked"]
+        "downsample.0.weight",
+        "downsample.1.weight",
+        "downsample.1.bias",
+        "downsample.1.running_mean",
+        "downsample.1.running_var",
+        "downsample.1.num_batches_tracked",
+    ]
 
 
 def test_residual_block_starts_as_the_identity():
@@ -162,53 +177,85 @@ def test_residual_block_starts_as_the_identity():
 
 # --- bad input -----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: nn.Linear(4, 2)(np.ones((3, 5))), ValueError, r"Linear takes \(..., 4\), got shape \(3, 5\); .* Linear\(5, 2\)"),
-    (lambda: nn.Linear(60, 2)(np.ones((2, 3, 4, 5))), ValueError, r"put nn.Flatten\(\) before it"),
-    (lambda: nn.Linear(50, 2)(np.ones((2, 3, 4, 5))), ValueError, r"after nn.Flatten\(\) this input would need Linear\(60, 2\)"),
-    (lambda: nn.Sequential(nn.Flatten(), nn.Linear(50, 2))(np.ones((2, 3, 4, 5))), ValueError, r"would need Linear\(60, 2\)"),
-    (lambda: nn.Linear(2, 2)(td.tensor(np.ones((1, 2)))), TypeError, "float64.*float32"),
-    (lambda: nn.Linear(2, 2)(td.tensor(np.ones((1, 2), int))), TypeError, "int64.*float32"),
-    (lambda: nn.Linear(0, 2), ValueError, "in_features must be at least 1, got 0"),
-    (lambda: nn.Linear(2.0, 2), TypeError, "in_features must be an integer"),
-    (lambda: nn.Conv2d(3, 4, 3)(np.ones((2, 1, 8, 8))), ValueError, "the input has 1 channels"),
-    (lambda: nn.Conv2d(3, 4, 3)(np.ones((3, 8, 8))), ValueError, r"batch axis in front: x\[None\]"),
-    (lambda: nn.Conv2d(3, 4, 3, padding="same")(np.ones((3, 8, 8))), ValueError, r"batch axis in front: x\[None\]"),
-    (lambda: nn.Conv2d(3, 4, 9)(np.ones((2, 3, 8, 8))), ValueError, "larger than the input"),
-    (lambda: nn.Conv2d(3, 4, 3)(td.tensor(np.ones((2, 3, 8, 8)))), TypeError, "float64.*float32"),
-    (lambda: nn.Conv2d(3, 4, 3, stride=0), ValueError, "stride must be at least 1, got 0"),
-    (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "padding must be at least 0, got -1"),
-    (lambda: nn.Conv2d(3, 4, 3, dilation=2**31), ValueError, r"dilation must be below 2\*\*31"),
-    (lambda: nn.Conv2d(3, 4, 2**62), ValueError, r"kernel_size must be below 2\*\*31"),
-    (lambda: nn.Conv2d(3, 4, 2**30), ValueError, "too large"),
-    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "groups must divide in_channels and out_channels, got groups=2"),
-    (lambda: nn.Conv2d(3, 4, 3, groups=0), ValueError, "groups must be at least 1"),
-    (lambda: nn.Conv2d(3, 4, 3, padding="full"), ValueError, "'same' or 'valid', got 'full'"),
-    (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "'zeros', 'reflect'"),
-    (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "an integer or 2 of them"),
-    (lambda: nn.Conv1d(3, 4, (3, 3)), ValueError, "an integer or 1 of them"),
-    (lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=1), ValueError, "output_padding must be smaller than stride"),
-    (lambda: nn.ConvTranspose2d(3, 4, 3)(td.tensor(np.ones((1, 3, 4, 4)))), TypeError, "x.astype"),
-    (lambda: nn.MaxPool2d(2, padding=2), ValueError, "padding must be at most half the window"),
-    (lambda: nn.MaxPool2d(2)(np.ones((8, 8))), ValueError, r"takes \(N, C, H, W\), got shape \(8, 8\)"),
-    (lambda: nn.MaxPool2d(9)(np.ones((1, 1, 8, 8))), ValueError, "does not fit the input"),
-    (lambda: nn.AdaptiveAvgPool2d(0), ValueError, "output_size must be at least 1"),
-    (lambda: nn.BatchNorm1d(3)(np.ones((1, 3))), ValueError, "Expected more than 1 value per channel when training.*larger batch"),
-    (lambda: nn.BatchNorm2d(3)(np.ones((1, 3, 1, 1))), ValueError, "drop_last"),
-    (lambda: nn.BatchNorm2d(3)(np.ones((2, 4, 5, 5))), ValueError, r"BatchNorm2d\(3\) takes .* would need BatchNorm2d\(4\)"),
-    (lambda: nn.BatchNorm2d(3)(np.ones((4, 3))), ValueError, r"takes \(N, 3, H, W\), got shape \(4, 3\)"),
-    (lambda: nn.BatchNorm1d(3)(np.ones((4, 3, 2, 2))), ValueError, r"\(N, 3\) or \(N, 3, L\)"),
-    (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must lie between 0 and 1"),
-    (lambda: nn.LayerNorm(4)(np.ones((2, 3))), ValueError, r"\(..., 4\), got \(2, 3\)"),
-    (lambda: nn.Dropout(1.5), ValueError, "probability from 0 to 1, got p=1.5"),
-    (lambda: nn.Softmax(3)(np.ones((2, 3))), ValueError, "axis 3 is out of range"),
-    (lambda: nn.CrossEntropyLoss(reduction="avg"), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
-    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "between 0 and 1"),
-    (lambda: nn.CrossEntropyLoss()(np.ones((2, 3)), np.array([0, 3])), ValueError, "row 1 holds 3"),
-    (lambda: nn.HuberLoss(delta=0), ValueError, "positive delta"),
-    (lambda: nn.MSELoss()(np.ones((2, 1)), np.ones(2)), ValueError, "reshape the target"),
-    (lambda: nn.ReLU()(np.array(["a"])), TypeError, "real numbers"),
-])
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (
+            lambda: nn.Linear(4, 2)(np.ones((3, 5))),
+            ValueError,
+            r"Linear takes \(..., 4\), got shape \(3, 5\); .* Linear\(5, 2\)",
+        ),
+        (lambda: nn.Linear(60, 2)(np.ones((2, 3, 4, 5))), ValueError, r"put nn.Flatten\(\) before it"),
+        (
+            lambda: nn.Linear(50, 2)(np.ones((2, 3, 4, 5))),
+            ValueError,
+            r"after nn.Flatten\(\) this input would need Linear\(60, 2\)",
+        ),
+        (
+            lambda: nn.Sequential(nn.Flatten(), nn.Linear(50, 2))(np.ones((2, 3, 4, 5))),
+            ValueError,
+            r"would need Linear\(60, 2\)",
+        ),
+        (lambda: nn.Linear(2, 2)(td.tensor(np.ones((1, 2)))), TypeError, "float64.*float32"),
+        (lambda: nn.Linear(2, 2)(td.tensor(np.ones((1, 2), int))), TypeError, "int64.*float32"),
+        (lambda: nn.Linear(0, 2), ValueError, "in_features must be at least 1, got 0"),
+        (lambda: nn.Linear(2.0, 2), TypeError, "in_features must be an integer"),
+        (lambda: nn.Conv2d(3, 4, 3)(np.ones((2, 1, 8, 8))), ValueError, "the input has 1 channels"),
+        (lambda: nn.Conv2d(3, 4, 3)(np.ones((3, 8, 8))), ValueError, r"batch axis in front: x\[None\]"),
+        (lambda: nn.Conv2d(3, 4, 3, padding="same")(np.ones((3, 8, 8))), ValueError, r"batch axis in front: x\[None\]"),
+        (lambda: nn.Conv2d(3, 4, 9)(np.ones((2, 3, 8, 8))), ValueError, "larger than the input"),
+        (lambda: nn.Conv2d(3, 4, 3)(td.tensor(np.ones((2, 3, 8, 8)))), TypeError, "float64.*float32"),
+        (lambda: nn.Conv2d(3, 4, 3, stride=0), ValueError, "stride must be at least 1, got 0"),
+        (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "padding must be at least 0, got -1"),
+        (lambda: nn.Conv2d(3, 4, 3, dilation=2**31), ValueError, r"dilation must be below 2\*\*31"),
+        (lambda: nn.Conv2d(3, 4, 2**62), ValueError, r"kernel_size must be below 2\*\*31"),
+        (lambda: nn.Conv2d(3, 4, 2**30), ValueError, "too large"),
+        (
+            lambda: nn.Conv2d(3, 4, 3, groups=2),
+            ValueError,
+            "groups must divide in_channels and out_channels, got groups=2",
+        ),
+        (lambda: nn.Conv2d(3, 4, 3, groups=0), ValueError, "groups must be at least 1"),
+        (lambda: nn.Conv2d(3, 4, 3, padding="full"), ValueError, "'same' or 'valid', got 'full'"),
+        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "'zeros', 'reflect'"),
+        (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "an integer or 2 of them"),
+        (lambda: nn.Conv1d(3, 4, (3, 3)), ValueError, "an integer or 1 of them"),
+        (
+            lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=1),
+            ValueError,
+            "output_padding must be smaller than stride",
+        ),
+        (lambda: nn.ConvTranspose2d(3, 4, 3)(td.tensor(np.ones((1, 3, 4, 4)))), TypeError, "x.astype"),
+        (lambda: nn.MaxPool2d(2, padding=2), ValueError, "padding must be at most half the window"),
+        (lambda: nn.MaxPool2d(2)(np.ones((8, 8))), ValueError, r"takes \(N, C, H, W\), got shape \(8, 8\)"),
+        (lambda: nn.MaxPool2d(9)(np.ones((1, 1, 8, 8))), ValueError, "does not fit the input"),
+        (lambda: nn.AdaptiveAvgPool2d(0), ValueError, "output_size must be at least 1"),
+        (
+            lambda: nn.BatchNorm1d(3)(np.ones((1, 3))),
+            ValueError,
+            "Expected more than 1 value per channel when training.*larger batch",
+        ),
+        (lambda: nn.BatchNorm2d(3)(np.ones((1, 3, 1, 1))), ValueError, "drop_last"),
+        (
+            lambda: nn.BatchNorm2d(3)(np.ones((2, 4, 5, 5))),
+            ValueError,
+            r"BatchNorm2d\(3\) takes .* would need BatchNorm2d\(4\)",
+        ),
+        (lambda: nn.BatchNorm2d(3)(np.ones((4, 3))), ValueError, r"takes \(N, 3, H, W\), got shape \(4, 3\)"),
+        (lambda: nn.BatchNorm1d(3)(np.ones((4, 3, 2, 2))), ValueError, r"\(N, 3\) or \(N, 3, L\)"),
+        (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must lie between 0 and 1"),
+        (lambda: nn.LayerNorm(4)(np.ones((2, 3))), ValueError, r"\(..., 4\), got \(2, 3\)"),
+        (lambda: nn.Dropout(1.5), ValueError, "probability from 0 to 1, got p=1.5"),
+        (lambda: nn.Softmax(3)(np.ones((2, 3))), ValueError, "axis 3 is out of range"),
+        (lambda: nn.CrossEntropyLoss(reduction="avg"), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "between 0 and 1"),
+        (lambda: nn.CrossEntropyLoss()(np.ones((2, 3)), np.array([0, 3])), ValueError, "row 1 holds 3"),
+        (lambda: nn.HuberLoss(delta=0), ValueError, "positive delta"),
+        (lambda: nn.MSELoss()(np.ones((2, 1)), np.ones(2)), ValueError, "reshape the target"),
+        (lambda: nn.ReLU()(np.array(["a"])), TypeError, "real numbers"),
+    ],
+)
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
@@ -221,6 +268,14 @@ def test_layers_read_any_array():
     read_only = x.copy()
     read_only.flags.writeable = False
     misaligned = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape)
-    for values in (read_only, misaligned, x.astype(">f4"), np.asfortranarray(x), x[:, :, ::-1].copy()[:, :, ::-1],
-                   x.astype(np.float64), np.repeat(x, 2, 0)[::2], x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)):
+    for values in (
+        read_only,
+        misaligned,
+        x.astype(">f4"),
+        np.asfortranarray(x),
+        x[:, :, ::-1].copy()[:, :, ::-1],
+        x.astype(np.float64),
+        np.repeat(x, 2, 0)[::2],
+        x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2),
+    ):
         np.testing.assert_allclose(layer(values).data, expected, rtol=1e-6)

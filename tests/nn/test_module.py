@@ -32,7 +32,9 @@ def test_names_in_the_order_of_assignment():
 
 def test_repr_like_pytorch():
     assert repr(nn.Sequential(nn.Linear(1, 2), nn.Sequential(nn.ReLU()))) == (
-        "Sequential(\n  (0): Linear(in_features=1, out_features=2, bias=True)\n  (1): Sequential(\n    (0): ReLU()\n  )\n)")
+        "Sequential(\n  (0): Linear(in_features=1, out_features=2, bias=True)\n"
+        "  (1): Sequential(\n    (0): ReLU()\n  )\n)"
+    )
 
 
 def test_train_and_eval_reach_every_module():
@@ -104,6 +106,7 @@ def test_copies_are_independent_and_keep_ties():
 
 # --- state ---------------------------------------------------------------------------------------------------------
 
+
 def test_state_is_a_snapshot_in_c_order():
     net = nn.Conv2d(2, 3, 3)
     state = net.state_dict()
@@ -139,8 +142,12 @@ def test_every_fault_in_one_message_and_nothing_changed():
     with pytest.raises(ValueError) as error:
         net.load_state_dict(state)
     message = str(error.value)
-    for part in ("missing: scale, a.weight", "unexpected: extra, other", "b.weight has shape (3, 2), the module needs (2, 2)",
-                 "b.bias holds <U1"):
+    for part in (
+        "missing: scale, a.weight",
+        "unexpected: extra, other",
+        "b.weight has shape (3, 2), the module needs (2, 2)",
+        "b.bias holds <U1",
+    ):
         assert part in message, message
     assert all(np.array_equal(v, before[k]) for k, v in net.state_dict().items())
 
@@ -162,6 +169,7 @@ def test_tensors_load_too():
 
 
 # --- shared parameters ---------------------------------------------------------------------------------------------
+
 
 def tied():
     net = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2))
@@ -213,7 +221,7 @@ def test_scanned_linear_equals_convolution():
     conv, linear = nn.Conv1d(3, 4, 5), nn.Linear(15, 4)
     linear.load_state_dict({"weight": conv.weight.data.reshape(4, 15), "bias": conv.bias.data})
     x = td.tensor(np.random.default_rng(0).normal(size=(2, 3, 12)), dtype="float32")
-    scanned = td.ops.stack([linear(x[:, :, k:k + 5].flatten(1)) for k in range(8)], 2)
+    scanned = td.ops.stack([linear(x[:, :, k : k + 5].flatten(1)) for k in range(8)], 2)
     y = conv(x)
     np.testing.assert_allclose(scanned.data, y.data, atol=1e-6)
     (scanned**2).sum().backward()
@@ -222,6 +230,7 @@ def test_scanned_linear_equals_convolution():
 
 
 # --- buffers and hooks ---------------------------------------------------------------------------------------------
+
 
 def test_buffers():
     net = nn.Module()
@@ -239,7 +248,9 @@ def test_buffers():
 def test_hooks():
     net = nn.Linear(2, 2)
     seen = []
-    handle = net.register_forward_hook(lambda module, inputs, output: seen.append((module, inputs[0].shape, output.shape)))
+    handle = net.register_forward_hook(
+        lambda module, inputs, output: seen.append((module, inputs[0].shape, output.shape))
+    )
     with net.register_forward_hook(lambda module, inputs, output: output * 0):
         assert not net(np.ones((3, 2))).data.any()
     assert net(np.ones((3, 2))).data.any()

@@ -32,7 +32,12 @@ def test_formula_and_gradient(gradcheck, name, shape):
 def test_any_memory_order(name):
     f, _ = FUNCTIONS[name]
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
-    orders = [x, np.asfortranarray(x), x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2), np.repeat(x, 2, axis=3)[..., ::2]]
+    orders = [
+        x,
+        np.asfortranarray(x),
+        x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2),
+        np.repeat(x, 2, axis=3)[..., ::2],
+    ]
     results = []
     for values in orders:
         t = td.Tensor(values, requires_grad=True)

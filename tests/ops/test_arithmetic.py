@@ -19,8 +19,20 @@ def test_a_node_used_several_times_sums_its_children():
     assert x.grad.tolist() == [2 * 3 + 3 * 9 - 1]
 
 
-@pytest.mark.parametrize("shapes", [((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 1), (1, 4)), ((), (2, 3)),
-                                    ((2, 3, 4, 5), (3, 1, 1)), ((1, 3), (2, 1, 1)), ((), ())], ids=str)
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 4), (3, 4)),
+        ((3, 4), (4,)),
+        ((4,), (3, 4)),
+        ((3, 1), (1, 4)),
+        ((), (2, 3)),
+        ((2, 3, 4, 5), (3, 1, 1)),
+        ((1, 3), (2, 1, 1)),
+        ((), ()),
+    ],
+    ids=str,
+)
 def test_gradients_with_broadcasting(gradcheck, shapes):
     rng = np.random.default_rng(0)
     x, y = (rng.uniform(0.5, 2, shape) for shape in shapes)
@@ -31,8 +43,22 @@ def test_gradients_with_broadcasting(gradcheck, shapes):
 def test_scalars_keep_the_type():
     for dtype in (np.float32, np.float64):
         x = td.tensor(np.ones(3, dtype))
-        for y in (x + 1, 1 + x, x * 2.5, 2.5 * x, x - np.float64(1), 1 / x, x / 3, x**2, 2**x, -x, x * np.ones(3),
-                  np.ones(3) * x, x - np.ones(3, np.float32), np.float64(2) * x):
+        for y in (
+            x + 1,
+            1 + x,
+            x * 2.5,
+            2.5 * x,
+            x - np.float64(1),
+            1 / x,
+            x / 3,
+            x**2,
+            2**x,
+            -x,
+            x * np.ones(3),
+            np.ones(3) * x,
+            x - np.ones(3, np.float32),
+            np.float64(2) * x,
+        ):
             assert isinstance(y, td.Tensor) and y.dtype == dtype, y
 
 

@@ -25,12 +25,24 @@ def test_it_is_the_transpose_of_the_convolution():
     assert (left.data * x).sum() == pytest.approx((right.data * y).sum())
 
 
-@pytest.mark.parametrize("args", [dict(), dict(stride=2, padding=1, output_padding=1), dict(dilation=2, groups=2),
-                                  dict(stride=(1, 3), output_padding=(0, 2))], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [
+        dict(),
+        dict(stride=2, padding=1, output_padding=1),
+        dict(dilation=2, groups=2),
+        dict(stride=(1, 3), output_padding=(0, 2)),
+    ],
+    ids=str,
+)
 def test_gradients(gradcheck, args):
     rng = np.random.default_rng(0)
-    gradcheck(lambda x, w, b: td.ops.conv_transpose2d(x, w, b, **args), rng.normal(size=(2, 4, 3, 4)),
-              rng.normal(size=(4, 3, 3, 2)), rng.normal(size=3 * args.get("groups", 1)))
+    gradcheck(
+        lambda x, w, b: td.ops.conv_transpose2d(x, w, b, **args),
+        rng.normal(size=(2, 4, 3, 4)),
+        rng.normal(size=(4, 3, 3, 2)),
+        rng.normal(size=3 * args.get("groups", 1)),
+    )
 
 
 def test_any_memory_order_of_the_weight():
@@ -41,11 +53,17 @@ def test_any_memory_order_of_the_weight():
         np.testing.assert_array_equal(results[0], other)
 
 
-@pytest.mark.parametrize("args, message", [
-    (dict(stride=0), "stride must be at least 1"), (dict(output_padding=1), "smaller than stride"),
-    (dict(groups=3), "groups=3 does not divide"), (dict(padding=4), "gives no output"), (dict(dilation=0), "dilation"),
-    (dict(padding=2**62), r"below 2\*\*31"),
-])
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        (dict(stride=0), "stride must be at least 1"),
+        (dict(output_padding=1), "smaller than stride"),
+        (dict(groups=3), "groups=3 does not divide"),
+        (dict(padding=4), "gives no output"),
+        (dict(dilation=0), "dilation"),
+        (dict(padding=2**62), r"below 2\*\*31"),
+    ],
+)
 def test_bad_arguments(args, message):
     with pytest.raises(ValueError, match=message):
         td.ops.conv_transpose2d(np.ones((1, 4, 3, 3)), np.ones((4, 2, 3, 3)), **args)

@@ -32,9 +32,11 @@ def test_gradient(gradcheck, reduction, shape):
     gradcheck(lambda t: td.ops.cross_entropy(t, labels, reduction=reduction), x)
     gradcheck(lambda t: td.ops.cross_entropy(t, labels, [1, 2, 0.5, 3], -100, reduction, 0.2), x)
     log_p = td.ops.log_softmax(td.tensor(x), 1 if len(shape) > 1 else 0)
-    np.testing.assert_allclose(td.ops.nll(log_p, labels, [1, 2, 0.5, 3], reduction=reduction).data,
-                               td.ops.cross_entropy(td.tensor(x), labels, [1, 2, 0.5, 3], reduction=reduction).data,
-                               rtol=1e-6)
+    np.testing.assert_allclose(
+        td.ops.nll(log_p, labels, [1, 2, 0.5, 3], reduction=reduction).data,
+        td.ops.cross_entropy(td.tensor(x), labels, [1, 2, 0.5, 3], reduction=reduction).data,
+        rtol=1e-6,
+    )
     gradcheck(lambda t: td.ops.nll(t, labels, [1, 2, 0.5, 3], reduction=reduction), x)
 
 

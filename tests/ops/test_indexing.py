@@ -4,9 +4,25 @@ import pytest
 import tinydl as td
 
 X = np.random.default_rng(0).normal(size=(3, 4, 5))
-KEYS = [0, -1, slice(None), slice(None, None, -1), (0, 1), (slice(1), 2), (..., 0), (None, 1), (1, None, ..., slice(0, 4, 2)),
-        [0, 0, 2], np.array([2, 1]), (np.array([0, 1]), np.array([2, 2])), X > 0, (slice(None), [1, 1]), np.int64(2), [],
-        (X[:, 0, 0] > 0, 1)]
+KEYS = [
+    0,
+    -1,
+    slice(None),
+    slice(None, None, -1),
+    (0, 1),
+    (slice(1), 2),
+    (..., 0),
+    (None, 1),
+    (1, None, ..., slice(0, 4, 2)),
+    [0, 0, 2],
+    np.array([2, 1]),
+    (np.array([0, 1]), np.array([2, 2])),
+    X > 0,
+    (slice(None), [1, 1]),
+    np.int64(2),
+    [],
+    (X[:, 0, 0] > 0, 1),
+]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda k: repr(k)[:30])

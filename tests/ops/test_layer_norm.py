@@ -4,8 +4,11 @@ import pytest
 import tinydl as td
 
 
-@pytest.mark.parametrize("shape, over", [((4, 6), (6,)), ((2, 3, 5), (3, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 4, 5)),
-                                         ((6,), (6,))], ids=str)
+@pytest.mark.parametrize(
+    "shape, over",
+    [((4, 6), (6,)), ((2, 3, 5), (3, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 4, 5)), ((6,), (6,))],
+    ids=str,
+)
 def test_formula_and_gradients(gradcheck, shape, over):
     rng = np.random.default_rng(0)
     x, w, b = rng.normal(size=shape), rng.normal(size=over), rng.normal(size=over)

@@ -13,9 +13,23 @@ def test_literal():
     assert b.grad.tolist() == [[31], [42]]
 
 
-@pytest.mark.parametrize("shapes", [((3, 4), (4, 5)), ((4,), (4, 5)), ((3, 4), (4,)), ((4,), (4,)), ((2, 3, 4), (4, 5)),
-                                    ((2, 3, 4), (2, 4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (6, 4, 2)), ((0, 4), (4, 2)),
-                                    ((2, 3, 4), (4,)), ((4,), (2, 4, 3))], ids=str)
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 4), (4, 5)),
+        ((4,), (4, 5)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((2, 3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((3, 4), (2, 4, 5)),
+        ((2, 1, 3, 4), (6, 4, 2)),
+        ((0, 4), (4, 2)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 3)),
+    ],
+    ids=str,
+)
 def test_as_numpy_and_gradients(gradcheck, shapes):
     rng = np.random.default_rng(0)
     a, b = (rng.normal(size=shape) for shape in shapes)

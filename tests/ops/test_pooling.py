@@ -27,14 +27,24 @@ def test_overlapping_windows_add_up():
     assert x.grad.tolist() == [[[0, 11, 0, 100]]]
 
 
-ARGS = [dict(kernel_size=2), dict(kernel_size=3, stride=2, padding=1), dict(kernel_size=3, stride=1),
-        dict(kernel_size=2, stride=3, ceil_mode=True), dict(kernel_size=1, stride=2), dict(kernel_size=3, stride=2, ceil_mode=True)]
+ARGS = [
+    dict(kernel_size=2),
+    dict(kernel_size=3, stride=2, padding=1),
+    dict(kernel_size=3, stride=1),
+    dict(kernel_size=2, stride=3, ceil_mode=True),
+    dict(kernel_size=1, stride=2),
+    dict(kernel_size=3, stride=2, ceil_mode=True),
+]
 
 
 @pytest.mark.parametrize("args", ARGS, ids=str)
 def test_gradients(gradcheck, args):
-    for f, x in ((td.ops.max_pool2d, distinct(2, 3, 7, 6)), (td.ops.max_pool1d, distinct(2, 3, 9)),
-                 (td.ops.avg_pool2d, distinct(2, 3, 7, 6)), (td.ops.avg_pool1d, distinct(2, 3, 9))):
+    for f, x in (
+        (td.ops.max_pool2d, distinct(2, 3, 7, 6)),
+        (td.ops.max_pool1d, distinct(2, 3, 9)),
+        (td.ops.avg_pool2d, distinct(2, 3, 7, 6)),
+        (td.ops.avg_pool1d, distinct(2, 3, 9)),
+    ):
         gradcheck(lambda t, f=f: f(t, **args), x)
     gradcheck(lambda t: td.ops.avg_pool2d(t, count_include_pad=False, **args), distinct(2, 3, 7, 6))
     gradcheck(lambda t: td.ops.max_pool2d(t, (3, 2), dilation=(2, 3)), distinct(2, 3, 7, 6))
@@ -44,10 +54,20 @@ def test_gradients(gradcheck, args):
 def test_adaptive_pool2d(gradcheck, size):
     x = distinct(2, 3, 7, 5)
     for f, reduce in ((td.ops.adaptive_avg_pool2d, np.mean), (td.ops.adaptive_max_pool2d, np.max)):
-        p, q = (n if m is None else m for m, n in zip(size if isinstance(size, tuple) else (size, size), (7, 5), strict=True))
-        expected = [[reduce(x[:, :, i * 7 // p:-(-(i + 1) * 7 // p), j * 5 // q:-(-(j + 1) * 5 // q)], axis=(2, 3))
-                     for j in range(q)] for i in range(p)]
-        np.testing.assert_allclose(f(td.tensor(x), size).data, np.moveaxis(np.array(expected), (2, 3), (0, 1)), rtol=1e-9)
+        p, q = (
+            n if m is None else m
+            for m, n in zip(size if isinstance(size, tuple) else (size, size), (7, 5), strict=True)
+        )
+        expected = [
+            [
+                reduce(x[:, :, i * 7 // p : -(-(i + 1) * 7 // p), j * 5 // q : -(-(j + 1) * 5 // q)], axis=(2, 3))
+                for j in range(q)
+            ]
+            for i in range(p)
+        ]
+        np.testing.assert_allclose(
+            f(td.tensor(x), size).data, np.moveaxis(np.array(expected), (2, 3), (0, 1)), rtol=1e-9
+        )
         gradcheck(lambda t, f=f: f(t, size), x)
 
 
@@ -76,19 +96,22 @@ def test_empty_batch():
     assert td.ops.avg_pool2d(np.ones((0, 3, 4, 4)), 2).shape == (0, 3, 2, 2)
 
 
-@pytest.mark.parametrize("f, args, message", [
-    (td.ops.max_pool2d, dict(kernel_size=0), "kernel_size must be at least 1, got 0"),
-    (td.ops.max_pool2d, dict(kernel_size=2, stride=0), "stride must be at least 1"),
-    (td.ops.max_pool2d, dict(kernel_size=2, padding=2), "at most half the window"),
-    (td.ops.max_pool2d, dict(kernel_size=5), r"does not fit the input \(1, 1, 4, 4\)"),
-    (td.ops.avg_pool2d, dict(kernel_size=2, padding=-1), "padding must be at least 0"),
-    (td.ops.max_pool2d, dict(kernel_size=(2, 2, 2)), "an integer or 2 of them"),
-    (td.ops.avg_pool2d, dict(kernel_size=2**31), r"below 2\*\*31"),
-    (td.ops.avg_pool2d, dict(kernel_size=2**62), r"below 2\*\*31"),
-    (td.ops.adaptive_avg_pool2d, dict(output_size=0), "output_size must be at least 1"),
-    (td.ops.adaptive_avg_pool2d, dict(output_size=(1, 2, 3)), "2 of them"),
-    (td.ops.max_pool1d, dict(kernel_size=2), r"takes \(N, C, L\), got shape \(1, 1, 4, 4\)"),
-])
+@pytest.mark.parametrize(
+    "f, args, message",
+    [
+        (td.ops.max_pool2d, dict(kernel_size=0), "kernel_size must be at least 1, got 0"),
+        (td.ops.max_pool2d, dict(kernel_size=2, stride=0), "stride must be at least 1"),
+        (td.ops.max_pool2d, dict(kernel_size=2, padding=2), "at most half the window"),
+        (td.ops.max_pool2d, dict(kernel_size=5), r"does not fit the input \(1, 1, 4, 4\)"),
+        (td.ops.avg_pool2d, dict(kernel_size=2, padding=-1), "padding must be at least 0"),
+        (td.ops.max_pool2d, dict(kernel_size=(2, 2, 2)), "an integer or 2 of them"),
+        (td.ops.avg_pool2d, dict(kernel_size=2**31), r"below 2\*\*31"),
+        (td.ops.avg_pool2d, dict(kernel_size=2**62), r"below 2\*\*31"),
+        (td.ops.adaptive_avg_pool2d, dict(output_size=0), "output_size must be at least 1"),
+        (td.ops.adaptive_avg_pool2d, dict(output_size=(1, 2, 3)), "2 of them"),
+        (td.ops.max_pool1d, dict(kernel_size=2), r"takes \(N, C, L\), got shape \(1, 1, 4, 4\)"),
+    ],
+)
 def test_bad_arguments(f, args, message):
     with pytest.raises(ValueError, match=message):
         f(IMAGE, **args)

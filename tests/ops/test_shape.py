@@ -7,29 +7,41 @@ X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
 CHANNELS_LAST = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).transpose(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("f, g", [
-    (lambda x: x.reshape(6, -1), lambda x: x.reshape(6, -1)),
-    (lambda x: x.reshape((-1,)), lambda x: x.reshape(-1)),
-    (lambda x: td.ops.reshape(x, 120), lambda x: x.reshape(120)),
-    (lambda x: x.reshape(2, 3, 20, 1), lambda x: x.reshape(2, 3, 20, 1)),
-    (lambda x: x.flatten(), lambda x: x.reshape(-1)),
-    (lambda x: x.flatten(1), lambda x: x.reshape(2, -1)),
-    (lambda x: x.flatten(1, 2), lambda x: x.reshape(2, 12, 5)),
-    (lambda x: x.permute(3, 1, 0, 2), lambda x: x.transpose(3, 1, 0, 2)),
-    (lambda x: x.permute((0, 2, 3, -3)), lambda x: x.transpose(0, 2, 3, 1)),
-    (lambda x: x.transpose(1, 3), lambda x: x.swapaxes(1, 3)),
-    (lambda x: x.transpose(), lambda x: x.T),
-    (lambda x: x.T, lambda x: x.T),
-    (lambda x: x.transpose(3, 2, 1, 0), lambda x: x.T),
-    (lambda x: x.unsqueeze(2), lambda x: x[:, :, None]),
-    (lambda x: x.unsqueeze(-1).squeeze(), lambda x: x),
-    (lambda x: td.ops.squeeze(x[:1, :1], (0, 1)), lambda x: x[0, 0]),
-    (lambda x: td.ops.broadcast_to(x[:, :1], (7, 2, 3, 4, 5)), lambda x: np.broadcast_to(x[:, :1], (7, 2, 3, 4, 5))),
-    (lambda x: td.ops.pad(x, (1, 2)), lambda x: np.pad(x, ((0, 0),) * 3 + ((1, 2),))),
-    (lambda x: td.ops.pad(x, (1, 2, 3, 0), "reflect"), lambda x: np.pad(x, ((0, 0), (0, 0), (3, 0), (1, 2)), "reflect")),
-    (lambda x: td.ops.pad(x, (0, 2, 4, 1), "replicate"), lambda x: np.pad(x, ((0, 0), (0, 0), (4, 1), (0, 2)), "edge")),
-    (lambda x: td.ops.pad(x, (0, 5), "circular"), lambda x: np.pad(x, ((0, 0),) * 3 + ((0, 5),), "wrap")),
-])
+@pytest.mark.parametrize(
+    "f, g",
+    [
+        (lambda x: x.reshape(6, -1), lambda x: x.reshape(6, -1)),
+        (lambda x: x.reshape((-1,)), lambda x: x.reshape(-1)),
+        (lambda x: td.ops.reshape(x, 120), lambda x: x.reshape(120)),
+        (lambda x: x.reshape(2, 3, 20, 1), lambda x: x.reshape(2, 3, 20, 1)),
+        (lambda x: x.flatten(), lambda x: x.reshape(-1)),
+        (lambda x: x.flatten(1), lambda x: x.reshape(2, -1)),
+        (lambda x: x.flatten(1, 2), lambda x: x.reshape(2, 12, 5)),
+        (lambda x: x.permute(3, 1, 0, 2), lambda x: x.transpose(3, 1, 0, 2)),
+        (lambda x: x.permute((0, 2, 3, -3)), lambda x: x.transpose(0, 2, 3, 1)),
+        (lambda x: x.transpose(1, 3), lambda x: x.swapaxes(1, 3)),
+        (lambda x: x.transpose(), lambda x: x.T),
+        (lambda x: x.T, lambda x: x.T),
+        (lambda x: x.transpose(3, 2, 1, 0), lambda x: x.T),
+        (lambda x: x.unsqueeze(2), lambda x: x[:, :, None]),
+        (lambda x: x.unsqueeze(-1).squeeze(), lambda x: x),
+        (lambda x: td.ops.squeeze(x[:1, :1], (0, 1)), lambda x: x[0, 0]),
+        (
+            lambda x: td.ops.broadcast_to(x[:, :1], (7, 2, 3, 4, 5)),
+            lambda x: np.broadcast_to(x[:, :1], (7, 2, 3, 4, 5)),
+        ),
+        (lambda x: td.ops.pad(x, (1, 2)), lambda x: np.pad(x, ((0, 0),) * 3 + ((1, 2),))),
+        (
+            lambda x: td.ops.pad(x, (1, 2, 3, 0), "reflect"),
+            lambda x: np.pad(x, ((0, 0), (0, 0), (3, 0), (1, 2)), "reflect"),
+        ),
+        (
+            lambda x: td.ops.pad(x, (0, 2, 4, 1), "replicate"),
+            lambda x: np.pad(x, ((0, 0), (0, 0), (4, 1), (0, 2)), "edge"),
+        ),
+        (lambda x: td.ops.pad(x, (0, 5), "circular"), lambda x: np.pad(x, ((0, 0),) * 3 + ((0, 5),), "wrap")),
+    ],
+)
 @pytest.mark.parametrize("values", [X, CHANNELS_LAST], ids=["C order", "channels-last"])
 def test_as_numpy_and_gradients(gradcheck, f, g, values):
     np.testing.assert_array_equal(f(td.tensor(values)).data, g(values))
@@ -56,20 +68,23 @@ def test_astype_passes_gradients():
     assert x.astype("int64").dtype == np.int64
 
 
-@pytest.mark.parametrize("f, message", [
-    (lambda x: x.reshape(7, -1), "120 entries of shape .* do not fill"),
-    (lambda x: x.reshape(-1, -1), "only one length can be -1"),
-    (lambda x: x.reshape(5, 5), "has 120 entries, .* has 25"),
-    (lambda x: x.reshape(-2, 60), "negative length"),
-    (lambda x: x.permute(0, 1), "no order of the 4 axes"),
-    (lambda x: x.squeeze(1), "has length 3, not 1"),
-    (lambda x: x.flatten(2, 1), "comes after"),
-    (lambda x: td.ops.pad(x, (1, 2, 3)), "pairs"),
-    (lambda x: td.ops.pad(x, (-1, 2)), "negative width"),
-    (lambda x: td.ops.pad(x, (5, 0), "reflect"), "at most 4 entries"),
-    (lambda x: td.ops.pad(x, (1, 0), "mirror"), "'constant', 'reflect'"),
-    (lambda x: td.ops.broadcast_to(x, (3, 3, 4, 5)), "broadcast"),
-])
+@pytest.mark.parametrize(
+    "f, message",
+    [
+        (lambda x: x.reshape(7, -1), "120 entries of shape .* do not fill"),
+        (lambda x: x.reshape(-1, -1), "only one length can be -1"),
+        (lambda x: x.reshape(5, 5), "has 120 entries, .* has 25"),
+        (lambda x: x.reshape(-2, 60), "negative length"),
+        (lambda x: x.permute(0, 1), "no order of the 4 axes"),
+        (lambda x: x.squeeze(1), "has length 3, not 1"),
+        (lambda x: x.flatten(2, 1), "comes after"),
+        (lambda x: td.ops.pad(x, (1, 2, 3)), "pairs"),
+        (lambda x: td.ops.pad(x, (-1, 2)), "negative width"),
+        (lambda x: td.ops.pad(x, (5, 0), "reflect"), "at most 4 entries"),
+        (lambda x: td.ops.pad(x, (1, 0), "mirror"), "'constant', 'reflect'"),
+        (lambda x: td.ops.broadcast_to(x, (3, 3, 4, 5)), "broadcast"),
+    ],
+)
 def test_bad_arguments(f, message):
     with pytest.raises(ValueError, match=message):
         f(td.tensor(X))

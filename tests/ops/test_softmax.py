@@ -4,8 +4,19 @@ import pytest
 import tinydl as td
 
 
-@pytest.mark.parametrize("shape, axis", [((3, 4), 1), ((3, 4), 0), ((4,), 0), ((2, 3, 4), 1), ((2, 3, 4, 5), 1), ((2, 3, 4), -1),
-                                         ((2, 3, 4, 5), 2), ((0, 3), 1)])
+@pytest.mark.parametrize(
+    "shape, axis",
+    [
+        ((3, 4), 1),
+        ((3, 4), 0),
+        ((4,), 0),
+        ((2, 3, 4), 1),
+        ((2, 3, 4, 5), 1),
+        ((2, 3, 4), -1),
+        ((2, 3, 4, 5), 2),
+        ((0, 3), 1),
+    ],
+)
 def test_formula_and_gradient(gradcheck, shape, axis):
     x = np.random.default_rng(0).normal(size=shape)
     e = np.exp(x)

@@ -64,8 +64,8 @@ class _BatchNorm(Module):
     def _refuse(self, shape):
         name = type(self).__name__
         need_rank(shape, self._ranks, name, self._layout.format(self.num_features))
-        raise ValueError(f"{name}({self.num_features}) takes {self._layout.format(self.num_features)}, got shape {shape}; "
-                         f"this input would need {name}({shape[1]})")
+        raise ValueError(f"{name}({self.num_features}) takes {self._layout.format(self.num_features)}, got shape "
+                         f"{shape}; this input would need {name}({shape[1]})")
 
     def extra_repr(self):
         """The settings."""
@@ -76,8 +76,8 @@ class _BatchNorm(Module):
 class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (N, C, H, W): y = (x - mean) / sqrt(var + eps) * weight + bias per channel.
 
-    In training mean and (biased) variance are those over N x H x W of the batch, and the running statistics follow them:
-    running = (1 - momentum) * running + momentum * batch, with the unbiased variance. In evaluation the running
+    In training mean and (biased) variance are those over N x H x W of the batch, and the running statistics follow
+    them: running = (1 - momentum) * running + momentum * batch, with the unbiased variance. In evaluation the running
     statistics are used (Ioffe and Szegedy, 2015).
 
     Parameters

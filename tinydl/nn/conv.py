@@ -28,8 +28,8 @@ class _Conv(Module):
         (self.out_channels,) = integers(out_channels, 1, "out_channels", 1)
         (self.groups,) = integers(groups, 1, "groups", 1)
         if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ValueError(f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
-                             f"{out_channels} channels")
+            raise ValueError(f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} "
+                             f"and {out_channels} channels")
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = integers(stride, n, "stride", 1)
         self.dilation = integers(dilation, n, "dilation", 1)
@@ -44,7 +44,8 @@ class _Conv(Module):
         if isinstance(padding, str) and padding_mode == "zeros":
             self._zeros = (0,) * n if padding == "valid" else None
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {', '.join(map(repr, _PADDING_MODES))}, got {padding_mode!r}")
+            raise ValueError(f"padding_mode must be one of {', '.join(map(repr, _PADDING_MODES))}, got "
+                             f"{padding_mode!r}")
         self.padding_mode = padding_mode
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         if math.prod(shape) >= 2**40:

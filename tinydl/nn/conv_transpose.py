@@ -19,15 +19,15 @@ class _ConvTranspose(Module):
     _n = 0
     _op: object = None
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
-                 dilation=1):
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,
+                 bias=True, dilation=1):
         n = self._n
         (self.in_channels,) = integers(in_channels, 1, "in_channels", 1)
         (self.out_channels,) = integers(out_channels, 1, "out_channels", 1)
         (self.groups,) = integers(groups, 1, "groups", 1)
         if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ValueError(f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
-                             f"{out_channels} channels")
+            raise ValueError(f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} "
+                             f"and {out_channels} channels")
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = integers(stride, n, "stride", 1)
         self.padding = integers(padding, n, "padding", 0)

@@ -8,9 +8,11 @@ __all__ = ["Dropout"]
 
 
 class Dropout(Module):
-    """In training, entries become 0 with probability p and the others are scaled by 1 / (1 - p) (Srivastava et al., 2014).
+    """In training, entries become 0 with probability p and the others are scaled by 1 / (1 - p).
 
     Evaluation returns the input. The mask follows from the seed and the number of the call, not from threads.
+
+    Source: N. Srivastava et al., Dropout, JMLR 15, 2014.
 
     Parameters
     ----------

@@ -153,7 +153,7 @@ def dirac_(tensor):
 
 
 def small_(tensor, scale=0.01):
-    """Normal with standard deviation scale / sqrt(fan_in): near zero, so that a residual block starts as the identity."""
+    """Normal with standard deviation scale / sqrt(fan_in): near zero, so a residual block starts as the identity."""
     return normal_(tensor, 0.0, scale / math.sqrt(_fans(tensor)[0]))
 
 

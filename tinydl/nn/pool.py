@@ -36,8 +36,8 @@ class _MaxPool(Module):
 
     def extra_repr(self):
         """The geometry."""
-        return (f"kernel_size={_short(self.kernel_size)}, stride={_short(self.stride)}, padding={_short(self.padding)}, "
-                f"dilation={_short(self.dilation)}, ceil_mode={self.ceil_mode}")
+        return (f"kernel_size={_short(self.kernel_size)}, stride={_short(self.stride)}, "
+                f"padding={_short(self.padding)}, dilation={_short(self.dilation)}, ceil_mode={self.ceil_mode}")
 
 
 def _short(values):

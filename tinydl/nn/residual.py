@@ -60,8 +60,9 @@ class ResidualBlock(Module):
 
 
 class BottleneckBlock(Module):
-    """y = ReLU(s(x) + F(x)), F = conv 1x1, conv 3x3 (with the stride), conv 1x1, each with norm, ReLU between (He et al., 2015).
+    """y = ReLU(s(x) + F(x)), F = conv 1x1, conv 3x3 (with the stride), conv 1x1, each with norm, ReLU between.
 
+    Source: He et al., Deep residual learning for image recognition, 2015.
     s is the identity, or a 1x1 convolution (and norm) where stride or channels change.
 
     Parameters

@@ -49,12 +49,11 @@ from tinydl.ops.tanh import tanh
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
     "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
-    "concatenate", "conv1d", "conv2d", "conv_transpose1d",
-    "conv_transpose2d", "cos", "cross_entropy", "div", "dropout", "elu", "exp", "flatten", "gelu",
-    "global_avg_pool", "huber", "index", "layer_norm", "leaky_relu", "linear", "log", "log_softmax", "matmul", "max", "max_pool1d",
-    "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul", "neg", "nll", "pad", "permute", "power", "relu",
-    "reshape", "sigmoid", "sign", "sin", "softmax", "sqrt", "squeeze", "stack", "std", "sub", "sum", "tanh",
-    "transpose", "unsqueeze", "var", "where",
+    "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cos", "cross_entropy", "div", "dropout",
+    "elu", "exp", "flatten", "gelu", "global_avg_pool", "huber", "index", "layer_norm", "leaky_relu", "linear", "log",
+    "log_softmax", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul",
+    "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "sqrt", "squeeze",
+    "stack", "std", "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
 ]
 
 methods.install()

@@ -114,8 +114,8 @@ def pool_geometry(shape, kernel_size, stride, padding, dilation, ceil_mode):
             raise ValueError(f"padding must be at most half the window, got padding {padding} for window {kernel_size}")
         room = size + 2 * p - d * (k - 1) - 1
         if room < 0:
-            raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not fit the "
-                             f"input {tuple(shape)}; use a smaller window or fewer pooling layers")
+            raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not fit "
+                             f"the input {tuple(shape)}; use a smaller window or fewer pooling layers")
         n = (-(-room // s) if ceil_mode else room // s) + 1
         if ceil_mode and (n - 1) * s >= size + p:
             n -= 1

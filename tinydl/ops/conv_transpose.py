@@ -63,14 +63,15 @@ def _geometry(x_shape, w_shape, stride, padding, output_padding, dilation, group
         raise ValueError(f"conv_transpose: groups={groups} does not divide the {o} input channels")
     c = w_shape[1] * groups
     out = []
-    for size, k, s, p, extra, d in zip(x_shape[2:], w_shape[2:], stride, padding, output_padding, dilation, strict=True):
+    axes = zip(x_shape[2:], w_shape[2:], stride, padding, output_padding, dilation, strict=True)
+    for size, k, s, p, extra, d in axes:
         if extra >= max(s, d):
-            raise ValueError(f"output_padding must be smaller than stride or dilation, got {output_padding} with stride "
-                             f"{stride} and dilation {dilation}")
+            raise ValueError(f"output_padding must be smaller than stride or dilation, got {output_padding} with "
+                             f"stride {stride} and dilation {dilation}")
         length = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
         if length < 1:
-            raise ValueError(f"conv_transpose: an input of shape {x_shape} with window {w_shape[2:]}, stride {stride} and "
-                             f"padding {padding} gives no output")
+            raise ValueError(f"conv_transpose: an input of shape {x_shape} with window {w_shape[2:]}, stride {stride} "
+                             f"and padding {padding} gives no output")
         out.append(length)
     lift = 4 - len(x_shape)
     one, none = (1,) * lift, (0,) * lift

@@ -29,7 +29,8 @@ class CrossEntropy(Function):
         flat = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1)
         total, count = loss.softmax_cross_entropy_forward(
             rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, get_num_threads())
-        ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction, count)
+        ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction,
+                              count)
         if reduction == "none":
             return losses.reshape(labels.shape)
         if reduction == "mean":

@@ -110,7 +110,7 @@ def concatenate(tensors, axis=0):
         raise ValueError("concatenate needs tensors with at least one axis; use stack for numbers")
     k = axis_of(axis, first.ndim)
     for t in tensors[1:]:
-        if t.ndim != first.ndim or any(a != b for j, (a, b) in enumerate(zip(t.shape, first.shape, strict=True)) if j != k):
+        if t.ndim != first.ndim or t.shape[:k] != first.shape[:k] or t.shape[k + 1:] != first.shape[k + 1:]:
             raise ValueError(f"concatenate along axis {axis}: shapes {first.shape} and {t.shape} differ elsewhere")
         if t.dtype != first.dtype:
             raise TypeError(f"concatenate needs one type, got {first.dtype} and {t.dtype}; convert with .astype()")

@@ -81,12 +81,12 @@ def matmul(a, b):
     """
     a, b = operands(a, b)
     if not a.ndim or not b.ndim:
-        raise ValueError(f"matmul takes arrays with at least one axis, got shapes {a.shape} and {b.shape}; multiply by a "
-                         "number with *")
+        raise ValueError(f"matmul takes arrays with at least one axis, got shapes {a.shape} and {b.shape}; multiply by "
+                         "a number with *")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit: {a.shape[-1]} columns meet "
                          f"{b.shape[-2 if b.ndim > 1 else 0]} rows")
     if a.dtype != b.dtype or a.dtype.kind != "f":
-        raise TypeError(f"matmul needs two operands of one floating type, got {a.dtype} and {b.dtype}; convert one with "
-                        ".astype()")
+        raise TypeError(f"matmul needs two operands of one floating type, got {a.dtype} and {b.dtype}; convert one "
+                        "with .astype()")
     return MatMul.apply(a, b)

@@ -25,8 +25,8 @@ class NLL(Function):
         counts = flat != ignore_index
         bad = np.flatnonzero(counts & ((flat < 0) | (flat >= rows.shape[1])))
         if bad.size:
-            raise ValueError(f"labels: row {bad[0]} holds {flat[bad[0]]}, expected a class from 0 to {rows.shape[1] - 1} "
-                             f"or ignore_index ({ignore_index})")
+            raise ValueError(f"labels: row {bad[0]} holds {flat[bad[0]]}, expected a class from 0 to "
+                             f"{rows.shape[1] - 1} or ignore_index ({ignore_index})")
         taken = np.where(counts, flat, 0)
         factor = np.where(counts, 1 if weight is None else weight[taken], 0).astype(rows.dtype)
         losses = np.where(counts, -factor * rows[np.arange(len(flat)), taken], 0) if rows.size else factor

@@ -98,8 +98,8 @@ class _Extreme(Function):
         rows = np.zeros((*winner.shape, element_count(shape[k] for k in reduced)), dy.dtype)
         np.put_along_axis(rows, winner[..., None], dy.reshape(winner.shape)[..., None], -1)
         order = kept + reduced
-        dx = rows.reshape(tuple(shape[k] for k in order)).transpose(sorted(range(len(order)), key=order.__getitem__))
-        return dx
+        inverse = sorted(range(len(order)), key=order.__getitem__)
+        return rows.reshape([shape[k] for k in order]).transpose(inverse)
 
 
 class Max(_Extreme):
@@ -219,7 +219,7 @@ def std(x, axis=None, keepdims=False, correction=1):
 
 
 def argmax(x, axis=None):
-    """Place of the first largest entry, as int64 without gradient; over all entries in logical order without an axis."""
+    """Place of the first largest entry, as int64 without gradient; without an axis over all, in logical order."""
     return as_tensor(np.asarray(np.argmax(as_tensor(x).data, axis=axis)))
 
 

@@ -280,7 +280,8 @@ def pad(x, widths, mode="constant", value=0.0):
     x = as_tensor(x)
     widths = _ints(widths, "pad")
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
-        raise ValueError(f"pad: widths are pairs (before, after) from the last axis on, got {widths} for shape {x.shape}")
+        raise ValueError(f"pad: widths are pairs (before, after) from the last axis on, got {widths} for shape "
+                         f"{x.shape}")
     if any(w < 0 for w in widths):
         raise ValueError(f"pad: negative width in {widths}; cut with an index such as x[..., 1:-1]")
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -291,7 +292,8 @@ def pad(x, widths, mode="constant", value=0.0):
     for n, (before, after) in zip(x.shape, pairs, strict=True):
         limit = n - 1 if mode == "reflect" else n
         if mode in ("reflect", "circular") and max(before, after) > limit:
-            raise ValueError(f"pad: mode {mode!r} can add at most {limit} entries to an axis of length {n}, got {widths}")
+            raise ValueError(f"pad: mode {mode!r} can add at most {limit} entries to an axis of length {n}, got "
+                             f"{widths}")
         if mode == "replicate" and not n and before + after:
             raise ValueError(f"pad: an axis of length 0 has no edge to replicate, shape {x.shape}")
     return Pad.apply(x, widths=tuple(pairs), mode=names[mode], value=value)
