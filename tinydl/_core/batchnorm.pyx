@@ -1,8 +1,8 @@
 """Batch norm: statistics per channel, the affine maps they lead to, and the sums and maps of the gradient.
 
 Activations are (N, C, *spatial), channels last in memory: M = N * prod(spatial) rows of C channels. One rounding rule
-serves all: sums run over groups of at most 1024 rows in the type of x, and the groups, whose number depends on the
-shape only, are combined in float64 in the order of their index (docs/performance.md gives the errors).
+serves all: sums run over groups of rows in the type of x, of at most 1024 values to an accumulator, and the groups,
+whose number depends on the shape only, are combined in float64 in the order of their index.
 """
 
 from cython.parallel cimport prange
@@ -75,7 +75,8 @@ cdef int plan(object x, str name, Plan *p) except -1:
     cdef Py_ssize_t per_period = p.L // p.C if p.C else 1
     # Some 32 groups keep many threads busy; more only while each has enough elements to be worth it.
     cdef Py_ssize_t rows = max(p.rows // 32, GROUP // max(p.C, 1), 1)
-    rows = min(rows, <Py_ssize_t> 1024)
+    # An accumulator takes at most 1024 values; of few channels a group may have more rows, as there are L accumulators.
+    rows = min(rows, max(<Py_ssize_t> 1024, 2 * GROUP // max(p.C, 1)))
     rows = max(rows // per_period, 1) * per_period
     p.group = rows * p.C
     p.n_groups = (p.n + p.group - 1) // p.group if p.n else 0

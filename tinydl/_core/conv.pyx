@@ -14,7 +14,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport (
-    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
+    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
@@ -29,6 +29,7 @@ cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
+    MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
     PASS_PIXELS = 256       # pixels an outer tile sums over before it returns to memory
     ALIGN = 64
 
@@ -272,7 +273,8 @@ cdef void forward_all(ForwardPlan *plan, const real *x, const real *w, const rea
     if x != NULL:
         for block in range(n_blocks):
             pack_forward(w, panels, g, block)
-    for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic", use_threads_if=n_tasks > 1):
+    for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
+                       use_threads_if=n_tasks > 1 and multiplications(g) > MIN_WORK):
         forward_task(plan, task, x, panels, task_bias, y, slabs + threadid() * plan.slab, scale, shift, relu, origin,
                      parts)
     if sums != NULL and bands > 1:
@@ -576,7 +578,8 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
                                 use_threads_if=n_taps * Og * g.C > 100000):
                 pack_backward(w, panels + grid.panels * g.G * Og * panel_width(Cg, lanes), g,
                               plan.positions + grid.panels, n_taps, block)
-    for task in prange(plan.n_groups, num_threads=n_threads, schedule="dynamic", use_threads_if=plan.n_groups > 1):
+    for task in prange(plan.n_groups, num_threads=n_threads, schedule="dynamic",
+                       use_threads_if=plan.n_groups > 1 and multiplications(g) > MIN_WORK):
         backward_task(plan, task, x, dz, panels, dx, NULL if dw == NULL else parts + task * stride,
                       NULL if db == NULL else parts + task * stride + plan.n_w, slabs + threadid() * plan.slab, scale,
                       shift, relu, y, y_scale, y_shift, y_relu, a, b, c, origin, sums)

@@ -24,6 +24,10 @@ cdef inline Geometry unpack(geometry) except *:
     return g
 
 
+cdef inline Py_ssize_t multiplications(const Geometry *g) noexcept nogil:
+    return g.N * g.P * g.Q * g.O * g.KH * g.KW * (g.C // g.G)
+
+
 cdef inline void *weight(object a, str name, int type_number, Py_ssize_t size, bint writable=False) except? NULL:
     """Pointer to a weight (O, C/G, *window) that lies in memory as (*window, C/G, O)."""
     cdef void *pointer = data(a, name, type_number, size, writable)

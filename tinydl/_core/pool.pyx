@@ -12,8 +12,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
-    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
-    import_array, real,
+    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data,
+    float_type, import_array, real,
 )
 from tinydl._core.memory cimport Block
 
@@ -41,20 +41,28 @@ cdef extern from "src/pool.h" nogil:
     ctypedef struct td_span:
         Py_ssize_t start, step, n
         int64_t code, code_step
-    void td_max_window_f(const float *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                         const float *scale, const float *shift, int relu, float *y, void *codes, Py_ssize_t o,
-                         Py_ssize_t C, int wide, int whole) noexcept
-    void td_max_window_d(const double *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                         const double *scale, const double *shift, int relu, double *y, void *codes, Py_ssize_t o,
-                         Py_ssize_t C, int wide, int whole) noexcept
+    void td_max_row_f(const float *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
+                      const float *scale, const float *shift, int relu, float *y, void *codes, Py_ssize_t o,
+                      Py_ssize_t C, Py_ssize_t count, Py_ssize_t step, int wide, int whole) noexcept
+    void td_max_row_d(const double *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
+                      const double *scale, const double *shift, int relu, double *y, void *codes, Py_ssize_t o,
+                      Py_ssize_t C, Py_ssize_t count, Py_ssize_t step, int wide, int whole) noexcept
     void td_max_gather_f(const float *dy, const void *codes, Py_ssize_t i, Py_ssize_t row, Py_ssize_t col,
                          const td_span *r, const td_span *q, float *dx, Py_ssize_t C, int wide, int whole) noexcept
     void td_max_gather_d(const double *dy, const void *codes, Py_ssize_t i, Py_ssize_t row, Py_ssize_t col,
                          const td_span *r, const td_span *q, double *dx, Py_ssize_t C, int wide, int whole) noexcept
-    void td_mean_window_f(const float *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                          Py_ssize_t count, float *y, Py_ssize_t C, int whole) noexcept
-    void td_mean_window_d(const double *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                          Py_ssize_t count, double *y, Py_ssize_t C, int whole) noexcept
+    void td_max_tiles_f(const float *dy, const void *codes, Py_ssize_t i, int64_t code, float *dx, Py_ssize_t C,
+                        Py_ssize_t n, Py_ssize_t width) noexcept
+    void td_max_tiles_d(const double *dy, const void *codes, Py_ssize_t i, int64_t code, double *dx, Py_ssize_t C,
+                        Py_ssize_t n, Py_ssize_t width) noexcept
+    void td_mean_row_f(const float *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
+                       Py_ssize_t count, float *y, Py_ssize_t C, Py_ssize_t n, Py_ssize_t step, int whole) noexcept
+    void td_mean_row_d(const double *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
+                       Py_ssize_t count, double *y, Py_ssize_t C, Py_ssize_t n, Py_ssize_t step, int whole) noexcept
+    void td_mean_tiles_f(const float *dy, float share, float *dx, Py_ssize_t C, Py_ssize_t n,
+                         Py_ssize_t width) noexcept
+    void td_mean_tiles_d(const double *dy, double share, double *dx, Py_ssize_t C, Py_ssize_t n,
+                         Py_ssize_t width) noexcept
     void td_mean_gather_f(const float *dy, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
                           const float *share_row, const float *share_col, float *dx, Py_ssize_t C,
                           int whole) noexcept
@@ -72,13 +80,16 @@ cdef enum:
 cdef struct Axis:
     Py_ssize_t size, n, window, stride, padding, dilation
 
-# What a task needs to know. `whole` vectors may be used for all positions when the channels fill vectors exactly.
+# What a task needs to know.
 cdef struct Job:
     Py_ssize_t N, C, H, W, P, Q
     Py_ssize_t rows         # output rows (of y or of dx) of one task
     Py_ssize_t n_tasks
     Py_ssize_t padded       # C rounded up to whole vectors
     Py_ssize_t n_in, n_out  # elements of the side (N, C, H, W) and of the side (N, C, P, Q)
+    Py_ssize_t first, last  # output columns first <= q < last have all their taps inside the input
+    Py_ssize_t step         # elements between the windows of two neighbours among these
+    Py_ssize_t tile         # width of windows that tile the input exactly, without padding; else 0
     int wide                # winner codes are int32, not uint8
     td_span *row_spans
     td_span *col_spans
@@ -245,10 +256,24 @@ cdef Block tables(Job *k, const Axis *rows, const Axis *cols, int t, bint backwa
     if backward:
         windows_of_taps(k.row_spans, rows, row_code)
         windows_of_taps(k.col_spans, cols, 1)
+        k.tile = cols.window if (tiled(rows) and tiled(cols) and not k.wide) else 0
+    k.first = k.last = 0
+    if cols.window and not backward:
+        while k.first < cols.n and k.col_spans[k.first].n < cols.window:
+            k.first += 1
+        k.last = k.first
+        while k.last < cols.n and k.col_spans[k.last].n == cols.window:
+            k.last += 1
+    k.step = cols.stride * k.C
     cdef Py_ssize_t n_rows = k.N * (k.H if backward else k.P)
     k.rows = max(CHUNK // max(max(k.n_in, k.n_out) // max(n_rows, 1), 1), 1)
     k.n_tasks = (n_rows + k.rows - 1) // k.rows
     return block
+
+
+cdef inline bint tiled(const Axis *a) noexcept:
+    # Windows lie side by side from the first position on, so that only a rest at the end may belong to none.
+    return a.window == a.stride and a.dilation == 1 and a.padding == 0 and a.n * a.window <= a.size
 
 
 cdef void set_share(void *shares, Py_ssize_t i, Py_ssize_t count, int t) noexcept:
@@ -259,32 +284,45 @@ cdef void set_share(void *shares, Py_ssize_t i, Py_ssize_t count, int t) noexcep
         (<double *> shares)[i] = share
 
 
+# A vector may reach beyond the channels of its position where that stays inside the arrays and inside the task's part
+# of the output: `room` says so for positions that end just before the elements `read` and `written`.
+
+cdef inline bint room(const Job *k, Py_ssize_t read, Py_ssize_t n_read, Py_ssize_t written,
+                      Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t extra = k.padded - k.C
+    return extra == 0 or (read + extra <= n_read and written + extra <= stop)
+
+
 cdef inline Py_ssize_t reach(const td_span *r, const td_span *q, Py_ssize_t row) noexcept nogil:
-    # From the first to the last position of a window of at least one tap, `row` positions to a row.
-    return (r.n - 1) * r.step * row + (q.n - 1) * q.step
+    # From the first to behind the last position of a window, `row` positions to a row.
+    return (r.n - 1) * r.step * row + (q.n - 1) * q.step + 1
 
 
 cdef void max_forward_task(const real *x, real *y, void *codes, const Job *k, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t stop = min(k.N * k.P, (t + 1) * k.rows), row, n, q, i, o
+    cdef Py_ssize_t stop = min(k.N * k.P, (t + 1) * k.rows), row, n, q, i, o, end = stop * k.Q * k.C, count
     cdef const td_span *r
     cdef const td_span *s
-    cdef bint whole
+    cdef bint whole, row_room
     for row in range(t * k.rows, stop):
         n = row // k.P
         r = &k.row_spans[row - n * k.P]
-        for q in range(k.Q):
+        row_room = room(k, (n * k.H + r.start + (r.n - 1) * r.step + 1) * k.W * k.C, k.n_in, (row + 1) * k.Q * k.C,
+                        end)
+        q = 0
+        while q < k.Q:
             s = &k.col_spans[q]
             i = ((n * k.H + r.start) * k.W + s.start) * k.C
             o = (row * k.Q + q) * k.C
-            whole = k.padded == k.C or (i + reach(r, s, k.W) * k.C + k.padded <= k.n_in
-                                        and o + k.padded <= stop * k.Q * k.C)
+            count = k.last - q if row_room and k.first <= q < k.last else 1
+            whole = row_room or room(k, i + reach(r, s, k.W) * k.C, k.n_in, o + k.C, end)
+            q += count
             if real is float:
-                td_max_window_f(x + i, k.W * k.C, k.C, r, s, <float *> k.scale, <float *> k.shift, k.relu, y, codes,
-                                o, k.C, k.wide, whole)
+                td_max_row_f(x + i, k.W * k.C, k.C, r, s, <float *> k.scale, <float *> k.shift, k.relu, y, codes, o,
+                             k.C, count, k.step, k.wide, whole)
             else:
-                td_max_window_d(x + i, k.W * k.C, k.C, r, s, <double *> k.scale, <double *> k.shift, k.relu, y,
-                                codes, o, k.C, k.wide, whole)
+                td_max_row_d(x + i, k.W * k.C, k.C, r, s, <double *> k.scale, <double *> k.shift, k.relu, y, codes, o,
+                             k.C, count, k.step, k.wide, whole)
     td_restore_denormals(saved)
 
 
@@ -296,7 +334,7 @@ cdef void max_forward_all(const real *x, real *y, void *codes, const Job *k, int
 
 cdef void max_backward_task(const real *dy, const void *codes, real *dx, const Job *k, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t stop = min(k.N * k.H, (t + 1) * k.rows), row, n, w, i, o
+    cdef Py_ssize_t stop = min(k.N * k.H, (t + 1) * k.rows), row, n, w, i, o, end = stop * k.W * k.C
     cdef const td_span *r
     cdef const td_span *s
     cdef bint whole
@@ -306,12 +344,20 @@ cdef void max_backward_task(const real *dy, const void *codes, real *dx, const J
         if r.n == 0:
             memset(dx + row * k.W * k.C, 0, k.W * k.C * sizeof(real))
             continue
+        if k.tile and room(k, (n * k.P + r.start + 1) * k.Q * k.C, k.n_out, (row + 1) * k.W * k.C, end):
+            i = (n * k.P + r.start) * k.Q * k.C
+            if real is float:
+                td_max_tiles_f(dy, codes, i, r.code, dx + row * k.W * k.C, k.C, k.Q, k.tile)
+            else:
+                td_max_tiles_d(dy, codes, i, r.code, dx + row * k.W * k.C, k.C, k.Q, k.tile)
+            w = k.Q * k.tile
+            memset(dx + (row * k.W + w) * k.C, 0, (k.W - w) * k.C * sizeof(real))
+            continue
         for w in range(k.W):
             s = &k.col_spans[w]
             i = ((n * k.P + r.start) * k.Q + s.start) * k.C
             o = (row * k.W + w) * k.C
-            whole = k.padded == k.C or (i + reach(r, s, k.Q) * k.C + k.padded <= k.n_out
-                                        and o + k.padded <= stop * k.W * k.C)
+            whole = room(k, i + reach(r, s, k.Q) * k.C, k.n_out, o + k.C, end)
             if real is float:
                 td_max_gather_f(dy, codes, i, k.Q * k.C, k.C, r, s, dx + o, k.C, k.wide, whole)
             else:
@@ -327,24 +373,29 @@ cdef void max_backward_all(const real *dy, const void *codes, real *dx, const Jo
 
 cdef void mean_forward_task(const real *x, real *y, const Job *k, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t stop = min(k.N * k.P, (t + 1) * k.rows), row, n, p, q, i, o
+    cdef Py_ssize_t stop = min(k.N * k.P, (t + 1) * k.rows), row, n, p, q, i, o, end = stop * k.Q * k.C, count, taps
     cdef const td_span *r
     cdef const td_span *s
-    cdef bint whole
+    cdef bint whole, row_room
     for row in range(t * k.rows, stop):
         n = row // k.P
         p = row - n * k.P
         r = &k.row_spans[p]
-        for q in range(k.Q):
+        row_room = room(k, (n * k.H + r.start + (r.n - 1) * r.step + 1) * k.W * k.C, k.n_in, (row + 1) * k.Q * k.C,
+                        end)
+        q = 0
+        while q < k.Q:
             s = &k.col_spans[q]
             i = ((n * k.H + r.start) * k.W + s.start) * k.C
             o = (row * k.Q + q) * k.C
-            whole = k.padded == k.C or (i + reach(r, s, k.W) * k.C + k.padded <= k.n_in
-                                        and o + k.padded <= stop * k.Q * k.C)
+            count = k.last - q if row_room and k.first <= q < k.last else 1
+            taps = k.row_counts[p] * k.col_counts[q]
+            whole = row_room or room(k, i + reach(r, s, k.W) * k.C, k.n_in, o + k.C, end)
+            q += count
             if real is float:
-                td_mean_window_f(x + i, k.W * k.C, k.C, r, s, k.row_counts[p] * k.col_counts[q], y + o, k.C, whole)
+                td_mean_row_f(x + i, k.W * k.C, k.C, r, s, taps, y + o, k.C, count, k.step, whole)
             else:
-                td_mean_window_d(x + i, k.W * k.C, k.C, r, s, k.row_counts[p] * k.col_counts[q], y + o, k.C, whole)
+                td_mean_row_d(x + i, k.W * k.C, k.C, r, s, taps, y + o, k.C, count, k.step, whole)
     td_restore_denormals(saved)
 
 
@@ -356,19 +407,32 @@ cdef void mean_forward_all(const real *x, real *y, const Job *k, int n_threads) 
 
 cdef void mean_backward_task(const real *dy, real *dx, const Job *k, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t stop = min(k.N * k.H, (t + 1) * k.rows), row, n, w, i, o
+    cdef Py_ssize_t stop = min(k.N * k.H, (t + 1) * k.rows), row, n, w, i, o, end = stop * k.W * k.C
     cdef const td_span *r
     cdef const td_span *s
     cdef bint whole
+    cdef real share
     for row in range(t * k.rows, stop):
         n = row // k.H
         r = &k.row_spans[row - n * k.H]
+        if r.n == 0:
+            memset(dx + row * k.W * k.C, 0, k.W * k.C * sizeof(real))
+            continue
+        if k.tile and room(k, (n * k.P + r.start + 1) * k.Q * k.C, k.n_out, (row + 1) * k.W * k.C, end):
+            i = (n * k.P + r.start) * k.Q * k.C
+            share = (<real *> k.row_shares)[0] * (<real *> k.col_shares)[0]
+            if real is float:
+                td_mean_tiles_f(dy + i, share, dx + row * k.W * k.C, k.C, k.Q, k.tile)
+            else:
+                td_mean_tiles_d(dy + i, share, dx + row * k.W * k.C, k.C, k.Q, k.tile)
+            w = k.Q * k.tile
+            memset(dx + (row * k.W + w) * k.C, 0, (k.W - w) * k.C * sizeof(real))
+            continue
         for w in range(k.W):
             s = &k.col_spans[w]
             i = ((n * k.P + r.start) * k.Q + s.start) * k.C
             o = (row * k.W + w) * k.C
-            whole = k.padded == k.C or (i + reach(r, s, k.Q) * k.C + k.padded <= k.n_out
-                                        and o + k.padded <= stop * k.W * k.C)
+            whole = room(k, i + reach(r, s, k.Q) * k.C, k.n_out, o + k.C, end)
             if real is float:
                 td_mean_gather_f(dy + i, k.Q * k.C, k.C, r, s, <float *> k.row_shares, <float *> k.col_shares,
                                  dx + o, k.C, whole)
@@ -418,8 +482,8 @@ def max_pool_forward(x, scale, shift, bint relu, y, argmax, geometry, int n_thre
     cdef void *px = activation(x, "x", t, k.N, k.C, k.H, k.W)
     cdef void *py = activation(y, "y", t, k.N, k.C, k.P, k.Q, True)
     cdef void *pa = activation(argmax, "argmax", NPY_INT32 if k.wide else NPY_UINT8, k.N, k.C, k.P, k.Q, True)
-    cdef Block block = tables(&k, &rows, &cols, t, False, False, False)
-    cdef Block pair = padded_pair(scale, shift, t, &k)
+    cdef Block _tables = tables(&k, &rows, &cols, t, False, False, False)
+    cdef Block _pair = padded_pair(scale, shift, t, &k)
     k.relu = relu
     with nogil:
         if t == NPY_FLOAT32:
@@ -440,7 +504,7 @@ def max_pool_backward(dy, argmax, dx, geometry, int n_threads):
     cdef void *py = activation(dy, "dy", t, k.N, k.C, k.P, k.Q)
     cdef void *pa = activation(argmax, "argmax", NPY_INT32 if k.wide else NPY_UINT8, k.N, k.C, k.P, k.Q)
     cdef void *px = activation(dx, "dx", t, k.N, k.C, k.H, k.W, True)
-    cdef Block block = tables(&k, &rows, &cols, t, True, False, False)
+    cdef Block _tables = tables(&k, &rows, &cols, t, True, False, False)
     with nogil:
         if t == NPY_FLOAT32:
             max_backward_all(<float *> py, pa, <float *> px, &k, n_threads)
@@ -462,7 +526,7 @@ def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads):
     read_geometry(geometry, &k, &rows, &cols)
     cdef void *px = activation(x, "x", t, k.N, k.C, k.H, k.W)
     cdef void *py = activation(y, "y", t, k.N, k.C, k.P, k.Q, True)
-    cdef Block block = tables(&k, &rows, &cols, t, False, False, count_include_pad)
+    cdef Block _tables = tables(&k, &rows, &cols, t, False, False, count_include_pad)
     with nogil:
         if t == NPY_FLOAT32:
             mean_forward_all(<float *> px, <float *> py, &k, n_threads)
@@ -481,7 +545,7 @@ def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads):
     read_geometry(geometry, &k, &rows, &cols)
     cdef void *py = activation(dy, "dy", t, k.N, k.C, k.P, k.Q)
     cdef void *px = activation(dx, "dx", t, k.N, k.C, k.H, k.W, True)
-    cdef Block block = tables(&k, &rows, &cols, t, True, True, count_include_pad)
+    cdef Block _tables = tables(&k, &rows, &cols, t, True, True, count_include_pad)
     with nogil:
         if t == NPY_FLOAT32:
             mean_backward_all(<float *> py, <float *> px, &k, n_threads)
@@ -500,7 +564,7 @@ def adaptive_avg_pool_forward(x, y, int n_threads):
     cdef int t = float_type(x, "x")
     cdef void *px = activation(x, "x", t, k.N, k.C, k.H, k.W)
     cdef void *py = activation(y, "y", t, k.N, k.C, k.P, k.Q, True)
-    cdef Block block = tables(&k, &rows, &cols, t, False, False, False)
+    cdef Block _tables = tables(&k, &rows, &cols, t, False, False, False)
     with nogil:
         if t == NPY_FLOAT32:
             mean_forward_all(<float *> px, <float *> py, &k, n_threads)
@@ -519,7 +583,7 @@ def adaptive_avg_pool_backward(dy, dx, int n_threads):
     cdef int t = float_type(dy, "dy")
     cdef void *py = activation(dy, "dy", t, k.N, k.C, k.P, k.Q)
     cdef void *px = activation(dx, "dx", t, k.N, k.C, k.H, k.W, True)
-    cdef Block block = tables(&k, &rows, &cols, t, True, True, False)
+    cdef Block _tables = tables(&k, &rows, &cols, t, True, True, False)
     with nogil:
         if t == NPY_FLOAT32:
             mean_backward_all(<float *> py, <float *> px, &k, n_threads)
@@ -541,7 +605,7 @@ def adaptive_max_pool_forward(x, y, argmax, int n_threads):
     cdef void *px = activation(x, "x", t, k.N, k.C, k.H, k.W)
     cdef void *py = activation(y, "y", t, k.N, k.C, k.P, k.Q, True)
     cdef void *pa = activation(argmax, "argmax", NPY_INT32, k.N, k.C, k.P, k.Q, True)
-    cdef Block block = tables(&k, &rows, &cols, t, False, False, False)
+    cdef Block _tables = tables(&k, &rows, &cols, t, False, False, False)
     with nogil:
         if t == NPY_FLOAT32:
             max_forward_all(<float *> px, <float *> py, pa, &k, n_threads)
@@ -561,7 +625,7 @@ def adaptive_max_pool_backward(dy, argmax, dx, int n_threads):
     cdef void *py = activation(dy, "dy", t, k.N, k.C, k.P, k.Q)
     cdef void *pa = activation(argmax, "argmax", NPY_INT32, k.N, k.C, k.P, k.Q)
     cdef void *px = activation(dx, "dx", t, k.N, k.C, k.H, k.W, True)
-    cdef Block block = tables(&k, &rows, &cols, t, True, False, False)
+    cdef Block _tables = tables(&k, &rows, &cols, t, True, False, False)
     with nogil:
         if t == NPY_FLOAT32:
             max_backward_all(<float *> py, pa, <float *> px, &k, n_threads)

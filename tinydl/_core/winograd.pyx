@@ -42,6 +42,7 @@ cdef enum:
     TILE_FLOATS = 2048      # channels times tiles of a block: its transformed input is 288 KB
     MIN_TILES = 14          # fewer rows leave the register tiles half empty
     MAX_TILES = 128
+    MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains
     MIN_BLOCKS = 16         # blocks are made smaller, down to MIN_TILES, until there are so many
     GRADIENT_C = 64         # input channels whose transformed gradient is summed at a time: with 32 output channels
     GRADIENT_BYTES = 10485760   # partial weight gradients of all groups
@@ -302,7 +303,8 @@ cdef void forward_all(const Source *s, const Plan *p, const float *u, const floa
     cdef float *total = sums.sums
     if total != NULL and p.images == 0:
         sums.sums = parts
-    for block in prange(p.n_blocks, num_threads=n_threads, schedule="dynamic", use_threads_if=p.n_blocks > 1):
+    for block in prange(p.n_blocks, num_threads=n_threads, schedule="dynamic",
+                        use_threads_if=p.n_blocks > 1 and p.N * p.P * p.Q * p.O * p.C > MIN_WORK):
         forward_task(s, p, block, u, bias, y, scratch + threadid() * per_thread, sums)
     if total != NULL and p.images == 0:
         fold_bands(p, parts, total)
@@ -434,7 +436,8 @@ cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const
                        int n_threads) noexcept nogil:
     cdef Py_ssize_t n_w = 9 * px.C * py.C, stride = n_w + py.C, group, n_chunks = ceil_div(n_w, 4096)
     if dw != NULL:
-        for group in prange(n_groups, num_threads=n_threads, schedule="dynamic", use_threads_if=n_groups > 1):
+        for group in prange(n_groups, num_threads=n_threads, schedule="dynamic",
+                            use_threads_if=n_groups > 1 and py.N * py.H * py.W * py.C * px.C > MIN_WORK):
             weight_task(sx, px, sy, py, group, blocks, parts + group * stride,
                         NULL if db == NULL else parts + group * stride + n_w, scratch + threadid() * per_thread)
         for group in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):

@@ -32,8 +32,9 @@ TD_INLINE td_codes8_f td_narrow_f(td_vi32 x) {
 #if defined(__AVX512F__)
     return (td_codes8_f)_mm512_cvtepi32_epi8((__m512i)x);
 #elif defined(__AVX2__)
-    const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128((__m256i)x), _mm256_extracti128_si256((__m256i)x, 1));
-    return (td_codes8_f)((td_two)_mm_packus_epi16(halves, halves))[0];
+    const __m256i all = (__m256i)x;
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    return (td_codes8_f)((td_two)_mm_packus_epi16(words, words))[0];
 #elif defined(__SSE4_1__)
     const __m128i words = _mm_packus_epi32((__m128i)x, (__m128i)x);
     return (td_codes8_f)_mm_cvtsi128_si32(_mm_packus_epi16(words, words));

@@ -85,23 +85,36 @@ TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_
     }
 }
 
-static inline void NAME(max_window)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                    const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o,
-                                    ptrdiff_t C, int wide, int whole) {
-    const int64_t code = r->code + q->code, cr = r->code_step, cq = q->code_step;
+TD_INLINE void NAME(max_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
+                                  const td_span *r, const td_span *q, const T *scale, const T *shift, T *y, void *codes,
+                                  ptrdiff_t o, ptrdiff_t C, ptrdiff_t count, ptrdiff_t step, const int affine,
+                                  const int relu, const int wide, const int whole) {
+    for (ptrdiff_t k = 0; k < count; k++)
+        NAME(max_body)(x + k * step, row, col, nr, nc, r->code + q->code, r->code_step, q->code_step, scale, shift, y,
+                       codes, o + k * C, C, affine, relu, wide, whole);
+}
+
+/* `count` output positions side by side, whose windows differ by a shift of `step` elements only. r and q are the spans
+   of the first. */
+static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
+                                 const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o, ptrdiff_t C,
+                                 ptrdiff_t count, ptrdiff_t step, int wide, int whole) {
     const ptrdiff_t nr = r->n, nc = q->n;
+    const int two = nr == 2 && nc == 2;
     row *= r->step;
     col *= q->step;
+#define MAX_ROW(NR, NC, AFFINE, RELU, WIDE, WHOLE)                                                                     \
+    NAME(max_row_body)(x, row, col, NR, NC, r, q, scale, shift, y, codes, o, C, count, step, AFFINE, RELU, WIDE, WHOLE)
     if (whole && !wide && scale == NULL && !relu) {
-        if (nr == 2 && nc == 2) NAME(max_body)(x, row, col, 2, 2, code, cr, cq, NULL, NULL, y, codes, o, C, 0, 0, 0, 1);
-        else NAME(max_body)(x, row, col, nr, nc, code, cr, cq, NULL, NULL, y, codes, o, C, 0, 0, 0, 1);
+        if (two) MAX_ROW(2, 2, 0, 0, 0, 1);
+        else MAX_ROW(nr, nc, 0, 0, 0, 1);
     } else if (whole && !wide && scale != NULL && relu) {
-        if (nr == 2 && nc == 2) NAME(max_body)(x, row, col, 2, 2, code, cr, cq, scale, shift, y, codes, o, C, 1, 1, 0, 1);
-        else NAME(max_body)(x, row, col, nr, nc, code, cr, cq, scale, shift, y, codes, o, C, 1, 1, 0, 1);
+        if (two) MAX_ROW(2, 2, 1, 1, 0, 1);
+        else MAX_ROW(nr, nc, 1, 1, 0, 1);
     } else {
-        NAME(max_body)(x, row, col, nr, nc, code, cr, cq, scale, shift, y, codes, o, C, scale != NULL, relu, wide,
-                       whole);
+        MAX_ROW(nr, nc, scale != NULL, relu, wide, whole);
     }
+#undef MAX_ROW
 }
 
 /* dx [o..o + C) = sum of dy over the windows (nr x nc, from i on) that this position won. */
@@ -150,14 +163,20 @@ TD_INLINE void NAME(mean_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff
     }
 }
 
-static inline void NAME(mean_window)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                     ptrdiff_t count, T *y, ptrdiff_t C, int whole) {
+TD_INLINE void NAME(mean_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, T divisor,
+                                   T *y, ptrdiff_t C, ptrdiff_t n, ptrdiff_t step, const int whole) {
+    for (ptrdiff_t k = 0; k < n; k++) NAME(mean_body)(x + k * step, row, col, nr, nc, divisor, y + k * C, C, whole);
+}
+
+/* `n` output positions side by side, as in max_row */
+static inline void NAME(mean_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
+                                  ptrdiff_t count, T *y, ptrdiff_t C, ptrdiff_t n, ptrdiff_t step, int whole) {
     const T divisor = (T)(count ? count : 1);
     row *= r->step;
     col *= q->step;
-    if (!whole) NAME(mean_body)(x, row, col, r->n, q->n, divisor, y, C, 0);
-    else if (r->n == 2 && q->n == 2) NAME(mean_body)(x, row, col, 2, 2, divisor, y, C, 1);
-    else NAME(mean_body)(x, row, col, r->n, q->n, divisor, y, C, 1);
+    if (!whole) NAME(mean_row_body)(x, row, col, r->n, q->n, divisor, y, C, n, step, 0);
+    else if (r->n == 2 && q->n == 2) NAME(mean_row_body)(x, row, col, 2, 2, divisor, y, C, n, step, 1);
+    else NAME(mean_row_body)(x, row, col, r->n, q->n, divisor, y, C, n, step, 1);
 }
 
 /* dx = sum over the windows that hold the position of dy * share_row * share_col, the shares being 1 / count of the
@@ -187,4 +206,28 @@ static inline void NAME(mean_gather)(const T *dy, ptrdiff_t row, ptrdiff_t col, 
     else if (r->n == 1 && q->n == 1)
         NAME(mean_gather_body)(dy, row, col, 1, 1, share_row, r->step, share_col, q->step, dx, C, 1);
     else NAME(mean_gather_body)(dy, row, col, r->n, q->n, share_row, r->step, share_col, q->step, dx, C, 1);
+}
+
+/* One row of dx under windows that neither overlap nor leave gaps, nor reach into padding: `n` windows of `width`
+   positions, whose row of taps has codes from `code` on. */
+static inline void NAME(max_tiles)(const T *dy, const void *codes, ptrdiff_t i, int64_t code, T *dx, ptrdiff_t C,
+                                   ptrdiff_t n, ptrdiff_t width) {
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (ptrdiff_t j = 0; j < width; j++) {
+            for (ptrdiff_t c = 0; c < C; c += LANES) {
+                const VI mine = (VI)(NAME(get_codes)(codes, i + k * C + c, LANES, 0, 0) == NAME(number)(code + j));
+                NAME(put)(dx + (k * width + j) * C + c, (VT)((VI)NAME(get)(dy + i + k * C + c, LANES, 0) & mine), LANES,
+                          0);
+            }
+        }
+    }
+}
+
+static inline void NAME(mean_tiles)(const T *dy, T share, T *dx, ptrdiff_t C, ptrdiff_t n, ptrdiff_t width) {
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (ptrdiff_t j = 0; j < width; j++) {
+            for (ptrdiff_t c = 0; c < C; c += LANES)
+                NAME(put)(dx + (k * width + j) * C + c, NAME(get)(dy + k * C + c, LANES, 0) * share, LANES, 0);
+        }
+    }
 }

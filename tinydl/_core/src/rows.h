@@ -11,8 +11,8 @@
 #define TD_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-/* Period of the per-channel vectors for C channels: a multiple of C, of 16 (the most lanes) too where that costs little,
-   and of some 256 elements; 0 for no channels. */
+/* Period of the per-channel vectors for C channels: a multiple of C, also of 16 (the most lanes) where that costs
+   little, and at least 256 elements; 0 for no channels. */
 static inline ptrdiff_t td_period(ptrdiff_t C) {
     if (C == 0) return 0;
     ptrdiff_t base = C;

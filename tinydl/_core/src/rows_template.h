@@ -127,8 +127,12 @@ static inline void NAME(total)(const T *x, const T *scale, const T *shift, T *s,
     else NAME(total_body)(x, scale, shift, s, n, L, 1, 1);
 }
 
-/* s[c] = sum over the period of s[c], s[c + C], ... in that order */
+/* s[c] = sum over the period of s[c], s[c + C], ...; halves are added while their number of rows is even, which keeps
+   the loops long */
 static inline void NAME(fold)(T *s, ptrdiff_t C, ptrdiff_t L) {
+    for (; L / C % 2 == 0; L /= 2) {
+        TD_INDEPENDENT for (ptrdiff_t i = 0; i < L / 2; i++) s[i] += s[i + L / 2];
+    }
     for (ptrdiff_t i = C; i < L; i += C) {
         TD_INDEPENDENT for (ptrdiff_t c = 0; c < C; c++) s[c] += s[i + c];
     }
