@@ -1,5 +1,7 @@
 """Batch normalisation."""
 
+from typing import Any
+
 import numpy as np
 
 from tinydl import ops
@@ -15,6 +17,11 @@ class _BatchNorm(Module):
 
     _ranks: tuple = ()
     _layout = ""
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         (self.num_features,) = integers(num_features, 1, "num_features", 1)
@@ -43,7 +50,7 @@ class _BatchNorm(Module):
     def reset_parameters(self):
         """Weight 1, bias 0, running statistics forgotten."""
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None and self.bias is not None:
             self.weight.data[...] = 1
             self.bias.data[...] = 0
 

@@ -26,7 +26,7 @@ class _Indexed(Module):
     def __getitem__(self, index):
         modules = list(self.children())
         if isinstance(index, slice):
-            return type(self)(*modules[index]) if isinstance(self, Sequential) else type(self)(modules[index])
+            return Sequential(*modules[index]) if isinstance(self, Sequential) else ModuleList(modules[index])
         return modules[index]
 
     def __setitem__(self, index, module):

@@ -1,6 +1,7 @@
 """Convolutions."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class _Conv(Module):
     """What Conv1d and Conv2d share."""
 
     _n = 0
-    _op: object = None
+    _op: Any = None
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  padding_mode="zeros"):
@@ -33,10 +34,10 @@ class _Conv(Module):
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = integers(stride, n, "stride", 1)
         self.dilation = integers(dilation, n, "dilation", 1)
+        self.padding: Any = padding
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
-            self.padding = padding
         else:
             self.padding = integers(padding, n, "padding", 0)
         # What the operation can do by itself; None where the input has to be padded first.

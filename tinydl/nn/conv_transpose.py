@@ -1,6 +1,7 @@
 """Transposed convolutions."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class _ConvTranspose(Module):
     """What ConvTranspose1d and ConvTranspose2d share."""
 
     _n = 0
-    _op: object = None
+    _op: Any = None
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,
                  bias=True, dilation=1):

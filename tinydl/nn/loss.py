@@ -1,5 +1,7 @@
 """Losses as layers."""
 
+from typing import Any
+
 import numpy as np
 
 from tinydl import ops
@@ -28,6 +30,8 @@ class CrossEntropyLoss(Module):
         Share of the target that is spread evenly over the classes.
     """
 
+    weight: Any
+
     def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
         self.register_buffer("weight", _factor(weight))
         self.ignore_index = ignore_index
@@ -53,6 +57,8 @@ class NLLLoss(Module):
         Label of rows that do not count.
     reduction : {'mean', 'sum', 'none'}
     """
+
+    weight: Any
 
     def __init__(self, weight=None, ignore_index=-100, reduction="mean"):
         self.register_buffer("weight", _factor(weight))
@@ -111,6 +117,9 @@ class BCEWithLogitsLoss(Module):
     pos_weight : array_like, optional
         Factor of the positive part; broadcasts.
     """
+
+    weight: Any
+    pos_weight: Any
 
     def __init__(self, weight=None, reduction="mean", pos_weight=None):
         self.register_buffer("weight", _factor(weight))

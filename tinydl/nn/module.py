@@ -242,7 +242,7 @@ class Module:
         ValueError
             Naming every missing, unexpected and mis-shaped key at once. Nothing has been changed then.
         """
-        places = {}  # id of the target -> [target, its names]
+        places: dict = {}  # id of the target -> [target, its names]
         for path, module in self.named_modules(remove_duplicate=False):
             for name, value in module._own(Parameter) + module._own_buffers():
                 places.setdefault(id(value), [value, []])[1].append(f"{path}.{name}" if path else name)

@@ -1,5 +1,7 @@
 """Pooling layers."""
 
+from typing import Any
+
 from tinydl import ops
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
@@ -20,7 +22,7 @@ class _MaxPool(Module):
     """What MaxPool1d and MaxPool2d share."""
 
     _n = 0
-    _op: object = None
+    _op: Any = None
 
     def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         n = self._n
@@ -86,7 +88,7 @@ class _AvgPool(Module):
     """What AvgPool1d and AvgPool2d share."""
 
     _n = 0
-    _op: object = None
+    _op: Any = None
 
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         n = self._n
@@ -153,7 +155,7 @@ class _AdaptivePool(Module):
     """What the four adaptive pools share."""
 
     _n = 0
-    _op: object = None
+    _op: Any = None
 
     def __init__(self, output_size):
         if isinstance(output_size, (tuple, list)):

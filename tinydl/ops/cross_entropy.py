@@ -27,15 +27,15 @@ class CrossEntropy(Function):
         losses = layout.empty((rows.shape[0],), rows.dtype)
         probabilities = layout.empty(rows.shape, rows.dtype)
         flat = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1)
-        total, count = loss.softmax_cross_entropy_forward(
+        value, count = loss.softmax_cross_entropy_forward(
             rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, get_num_threads())
         ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction,
                               count)
         if reduction == "none":
             return losses.reshape(labels.shape)
         if reduction == "mean":
-            total = total / count if count else np.nan
-        return np.asarray(total, rows.dtype)
+            value = value / count if count else np.nan
+        return np.asarray(value, rows.dtype)
 
     @staticmethod
     def backward(ctx, dy):

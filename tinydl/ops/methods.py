@@ -18,12 +18,11 @@ def _number_or_array(other):
 
 def _binary(function, reflected=False):
     """An operator method: NotImplemented for operands that are no numbers, so that Python raises its own TypeError."""
-    if reflected:
-        def method(self, other):
-            return function(other, self) if _number_or_array(other) else NotImplemented
-    else:
-        def method(self, other):
-            return function(self, other) if _number_or_array(other) else NotImplemented
+    def method(self, other):
+        if not _number_or_array(other):
+            return NotImplemented
+        return function(other, self) if reflected else function(self, other)
+
     method.__doc__ = function.__doc__
     return method
 
@@ -78,11 +77,8 @@ def install():
                    "ne": np.not_equal}
     for name, ufunc in comparisons.items():
         setattr(Tensor, f"__{name}__", _comparison(ufunc))
-    Tensor.__neg__ = arithmetic.neg
-    Tensor.__abs__ = elementwise.abs
-    Tensor.__getitem__ = indexing.index
-    Tensor.__iter__ = _iterate
     methods = {
+        "__neg__": arithmetic.neg, "__abs__": elementwise.abs, "__getitem__": indexing.index, "__iter__": _iterate,
         "abs": elementwise.abs, "argmax": reductions.argmax, "argmin": reductions.argmin, "astype": shape.astype,
         "clip": elementwise.clip, "exp": elementwise.exp, "flatten": shape.flatten, "log": elementwise.log,
         "log_softmax": log_softmax, "max": reductions.max, "mean": reductions.mean, "min": reductions.min,
@@ -92,4 +88,4 @@ def install():
     }
     for name, function in methods.items():
         setattr(Tensor, name, function)
-    Tensor.T = property(shape.transpose, doc="The tensor with its axes reversed.")
+    setattr(Tensor, "T", property(shape.transpose, doc="The tensor with its axes reversed."))  # noqa: B010
