@@ -49,7 +49,7 @@ def assert_close(actual, expected, rtol=None, what="result"):
         gap = np.where(finite, np.abs(np.asarray(actual, np.float64) - np.where(finite, expected, 0)), 0)
         place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
         raise AssertionError(f"{what}: norm-wise relative error {error:.3g} is over {rtol:.3g}; worst element "
-                             f"{actual[place]!r} at {place}, expected {expected[place]!r}")
+                             f"{actual[place]} at {place}, expected {expected[place]}")
 
 
 def assert_same(actual, expected, what="result"):

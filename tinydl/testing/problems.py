@@ -23,7 +23,7 @@ class Conv:
     C: int
     H: int
     W: int
-    O: int  # noqa: E741
+    O: int
     KH: int
     KW: int
     SH: int = 1
@@ -137,7 +137,7 @@ class Linear:
     name: str
     N: int
     K: int
-    O: int  # noqa: E741
+    O: int
     tags: frozenset = field(default=frozenset())
 
     @property
