@@ -1,1 +1,9 @@
-"""Seeing what a net does."""
+"""Seeing what a net does: sizes, Jacobians, gradients, features."""
+
+from tinydl.inspect import plots
+from tinydl.inspect.conv_matrix import conv_matrix
+from tinydl.inspect.jacobian import jacobian
+from tinydl.inspect.receptive_field import receptive_field
+from tinydl.inspect.summary import summary
+
+__all__ = ["conv_matrix", "jacobian", "plots", "receptive_field", "summary"]

@@ -1,0 +1,145 @@
+"""A table of a net: layers, shapes, parameters, multiply-adds, receptive fields, memory, algorithms."""
+
+from collections import namedtuple
+
+from tinydl.inspect.receptive_field import Extent
+from tinydl.inspect.trace import geometry_of, sample_shape, trace
+from tinydl.ops.conv_algorithm import name_of
+from tinydl.tensor import Parameter
+
+__all__ = ["Row", "Summary", "summary"]
+
+Row = namedtuple("Row", ["name", "kind", "output_shape", "parameters", "multiply_adds", "receptive_field",
+                         "activation_bytes", "algorithm"])
+Row.__doc__ = """One layer of a summary.
+
+`name` is its dotted name, `kind` its class; shapes, multiply-adds and bytes are for one sample. `parameters` are those
+the layer holds itself and no earlier row has counted; None marks a layer all of whose parameters an earlier row has.
+`algorithm` is 'direct', 'winograd' or 'depthwise' for convolutions, else ''.
+"""
+
+
+class Summary:
+    """What `summary` returns; printing it shows the table.
+
+    Attributes
+    ----------
+    rows : list of Row
+        In the order of computation. A block's own row, after those of its layers, holds what it computes itself
+        (the residual sum and ReLU, for example).
+    input_shape, output_shape : tuple of int
+    parameters : int
+        Each shared parameter once.
+    trainable : int
+        Those that require a gradient.
+    multiply_adds : int
+        For one sample, biases excluded.
+    activation_bytes : int
+        Bytes of all results for one sample: what training holds at most. It holds less where batch norm and ReLU leave
+        their work to the layer that reads them.
+    receptive_field : Extent
+        Of the output.
+    """
+
+    def __init__(self, rows, input_shape, output_shape, parameters, trainable, name):
+        self.rows, self.input_shape, self.output_shape = rows, input_shape, output_shape
+        self.parameters, self.trainable, self.name = parameters, trainable, name
+        self.multiply_adds = sum(row.multiply_adds for row in rows)
+        self.activation_bytes = sum(row.activation_bytes for row in rows)
+        self.receptive_field = rows[-1].receptive_field if rows else Extent(())
+
+    def __str__(self):
+        head = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field", "activations",
+                "algorithm")
+        lines = [(row.name, row.kind, _shape(row.output_shape),
+                  "shared" if row.parameters is None else _count(row.parameters), _count(row.multiply_adds),
+                  str(row.receptive_field), _bytes(row.activation_bytes), row.algorithm) for row in self.rows]
+        total = ("total", "", _shape(self.output_shape), f"{self.parameters:,}", f"{self.multiply_adds:,}",
+                 str(self.receptive_field), _bytes(self.activation_bytes), "")
+        widths = [max(map(len, column)) for column in zip(head, *lines, total, strict=True)]
+        left = (0, 1, 7)
+
+        def line(cells):
+            return "  ".join(cell.ljust(w) if k in left else cell.rjust(w)
+                             for k, (cell, w) in enumerate(zip(cells, widths, strict=True))).rstrip()
+
+        rule = "-" * (sum(widths) + 2 * len(widths) - 2)
+        out = [f"{self.name}, input {_shape(self.input_shape)}, one sample", line(head), rule, *map(line, lines), rule,
+               line(total)]
+        if self.trainable != self.parameters:
+            out.append(f"{self.trainable:,} of the parameters are trained, {self.parameters - self.trainable:,} are frozen")
+        return "\n".join(out)
+
+    __repr__ = __str__
+
+
+def _shape(shape):
+    return "x".join(map(str, shape)) or "1"
+
+
+def _count(n):
+    return f"{n:,}" if n else "-"
+
+
+def _bytes(n):
+    if n < 1024:
+        return f"{n} B" if n else "-"
+    return f"{n / 1024:,.1f} KiB" if n < 1024**2 else f"{n / 1024**2:,.1f} MiB"
+
+
+def summary(net, input_shape):
+    """Table of a net by layer: output shape, parameters, multiply-adds, receptive field, activation memory, algorithm.
+
+    One sample of zeros passes through a copy of the net in evaluation mode; everything is read from the operations that
+    run, so residual and branched nets, functional code and shared layers count right.
+
+    Parameters
+    ----------
+    net : nn.Module
+    input_shape : tuple of int
+        Shape of one sample, for example (3, 32, 32), without the batch axis.
+
+    Returns
+    -------
+    Summary
+        Printing it shows the table; its attributes hold the numbers.
+
+    Raises
+    ------
+    ValueError
+        If `input_shape` is no shape, or the net cannot take it; the message of the layer says why.
+
+    Examples
+    --------
+    >>> import tinydl as td
+    >>> table = summary(td.nn.Conv2d(3, 10, 5, padding=2), (3, 32, 32))
+    >>> table.output_shape, table.parameters, table.multiply_adds
+    ((10, 32, 32), 760, 768000)
+    """
+    shape = sample_shape(input_shape)
+    passed = trace(net, shape)
+    rows, counted = [], set()
+    for call in passed.calls:
+        own = [p for _, p in call.module._own(Parameter)]
+        fresh = {id(p): p for p in own if id(p) not in counted}
+        counted.update(fresh)
+        is_leaf = next(call.module.children(), None) is None
+        if not (is_leaf or own or call.nodes):
+            continue
+        parameters = None if own and not fresh else sum(p.size for p in fresh.values())
+        algorithms = dict.fromkeys(filter(None, map(_algorithm, call.nodes)))
+        rows.append(Row(call.path or "(net)", type(call.module).__name__, call.output_shape, parameters,
+                        call.multiply_adds, Extent(call.field.extent), call.activation_bytes, ", ".join(algorithms)))
+    every = list(net.parameters())
+    return Summary(rows, shape, passed.calls[-1].output_shape, sum(p.size for p in every),
+                   sum(p.size for p in every if p.requires_grad), type(net).__name__)
+
+
+def _algorithm(node):
+    """Name of the kernels that compute a convolution's node, '' for other operations."""
+    geometry = geometry_of(node)
+    if geometry is None:
+        return ""
+    if node.name == "Conv":
+        return name_of(geometry, node.output[1])
+    return "depthwise" if node.name == "DepthwiseConv" else "direct"
