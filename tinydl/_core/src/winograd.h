@@ -85,34 +85,40 @@ TD_INLINE void td_wino_filter_gradient_1d(const td_vf *s, td_vf *g, ptrdiff_t ss
 /* Slices of a transformed tile: element (i, j) of the 6x6 lies `slice` floats after (i, j - 1).
    n: channels of the vector that exist. */
 static inline void td_wino_input(const float *src, ptrdiff_t row, ptrdiff_t col, float *v, ptrdiff_t slice, ptrdiff_t n) {
-    td_vf d[36], t[36];
+    td_vf t[36];
     for (int i = 0; i < 6; i++) {
+        td_vf in[6], out[6];
         TD_UNROLL for (int j = 0; j < 6; j++) {
             const float *at = src + i * row + j * col;
-            d[i * 6 + j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
+            in[j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
         }
-        td_wino_input_1d(d + i * 6, t + i * 6, 1, 1);
+        td_wino_input_1d(in, out, 1, 1);
+        TD_UNROLL for (int j = 0; j < 6; j++) t[i * 6 + j] = out[j];
     }
     for (int j = 0; j < 6; j++) {
-        td_vf out[6];
-        td_wino_input_1d(t + j, out, 6, 1);
+        td_vf in[6], out[6];
+        TD_UNROLL for (int i = 0; i < 6; i++) in[i] = t[i * 6 + j];
+        td_wino_input_1d(in, out, 1, 1);
         TD_UNROLL for (int i = 0; i < 6; i++) td_store_f(v + (i * 6 + j) * slice, out[i]);
     }
 }
 
 static inline void td_wino_gradient(const float *src, ptrdiff_t row, ptrdiff_t col, float *z, ptrdiff_t slice,
                                     ptrdiff_t n) {
-    td_vf d[16], t[24];
+    td_vf t[24];
     for (int i = 0; i < 4; i++) {
+        td_vf in[4], out[6];
         TD_UNROLL for (int j = 0; j < 4; j++) {
             const float *at = src + i * row + j * col;
-            d[i * 4 + j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
+            in[j] = n == TD_LANES_F ? td_load_f(at) : td_load_n_f(at, n);
         }
-        td_wino_gradient_1d(d + i * 4, t + i * 6, 1, 1);
+        td_wino_gradient_1d(in, out, 1, 1);
+        TD_UNROLL for (int j = 0; j < 6; j++) t[i * 6 + j] = out[j];
     }
     for (int j = 0; j < 6; j++) {
-        td_vf out[6];
-        td_wino_gradient_1d(t + j, out, 6, 1);
+        td_vf in[4], out[6];
+        TD_UNROLL for (int i = 0; i < 4; i++) in[i] = t[i * 6 + j];
+        td_wino_gradient_1d(in, out, 1, 1);
         TD_UNROLL for (int i = 0; i < 6; i++) td_store_f(z + (i * 6 + j) * slice, out[i]);
     }
 }
@@ -122,14 +128,16 @@ static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, ptr
                                   ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, ptrdiff_t n) {
     td_vf t[24];
     for (int j = 0; j < 6; j++) {
-        td_vf in[6];
+        td_vf in[6], out[4];
         TD_UNROLL for (int i = 0; i < 6; i++) in[i] = td_load_f(m + (i * 6 + j) * slice);
-        td_wino_output_1d(in, t + j, 1, 6);
+        td_wino_output_1d(in, out, 1, 1);
+        TD_UNROLL for (int i = 0; i < 4; i++) t[i * 6 + j] = out[i];
     }
     const td_vf b = bias ? td_load_f(bias) : (td_vf){0};
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        td_vf out[4];
-        td_wino_output_1d(t + i * 6, out, 1, 1);
+        td_vf in[6], out[4];
+        TD_UNROLL for (int j = 0; j < 6; j++) in[j] = t[i * 6 + j];
+        td_wino_output_1d(in, out, 1, 1);
         float *at = y + i * row;
         if (n == TD_LANES_F && n_cols == 4) {
             TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(at + j * col, out[j] + b);
