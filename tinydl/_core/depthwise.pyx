@@ -9,6 +9,7 @@ Geometry as in `conv`: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) 
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.images cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
 
 cdef extern from "src/vector.h" nogil:
@@ -21,14 +22,9 @@ cdef enum:
     MAX_GROUPS = 16     # groups of images whose filter gradients are summed apart and added in index order
 
 
-cdef struct Geometry:
-    Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
-
-
-cdef Geometry unpack(geometry) except *:
-    cdef Geometry g
-    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = geometry
-    if g.G != g.C or g.O != g.C or min(g.C, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW) < 1 or min(g.N, g.P, g.Q) < 0:
+cdef Geometry depthwise(geometry) except *:
+    cdef Geometry g = unpack(geometry)
+    if g.G != g.C or g.O != g.C:
         raise ValueError(f"geometry {geometry} is no depthwise convolution: groups, C and O must be equal")
     return g
 
@@ -161,10 +157,10 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
 
     x : IN (N, C, H, W), w : IN (C, 1, KH, KW) over (KH, KW, 1, C), bias : IN (C,) or None, y : OUT (N, C, P, Q).
     """
-    cdef Geometry g = unpack(geometry)
+    cdef Geometry g = depthwise(geometry)
     cdef int t = float_type(x, "x")
     cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pw = data(w, "w", t, g.KH * g.KW * g.C)
+    cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
     cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.C)
     cdef void *py = channels_last(y, "y", t, g.N * g.C * g.P * g.Q, True)
     if t == NPY_FLOAT32:
@@ -175,10 +171,10 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
 
 def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
     """dx (N, C, H, W) OUT from dy IN (N, C, P, Q) and w IN (C, 1, KH, KW)."""
-    cdef Geometry g = unpack(geometry)
+    cdef Geometry g = depthwise(geometry)
     cdef int t = float_type(dy, "dy")
     cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
-    cdef void *pw = data(w, "w", t, g.KH * g.KW * g.C)
+    cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
     cdef void *pdx = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
     if t == NPY_FLOAT32:
         backward_input_all(&g, <float *> pdy, <float *> pw, <float *> pdx, n_threads)
@@ -188,11 +184,11 @@ def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
 
 def depthwise_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_threads):
     """dw (C, 1, KH, KW) OUT (+)= the sum over images and pixels of dy * x; db (C,) OUT (+)= that of dy; or None."""
-    cdef Geometry g = unpack(geometry)
+    cdef Geometry g = depthwise(geometry)
     cdef int t = float_type(dy, "dy")
     cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
     cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
-    cdef void *pdw = NULL if dw is None else data(dw, "dw", t, g.KH * g.KW * g.C, True)
+    cdef void *pdw = NULL if dw is None else weight(dw, "dw", t, g.KH * g.KW * g.C, True)
     cdef void *pdb = NULL if db is None else data(db, "db", t, g.C, True)
     cdef Py_ssize_t images = (g.N + MAX_GROUPS - 1) // MAX_GROUPS
     cdef Py_ssize_t n_groups = (g.N + images - 1) // images if g.N else 0
