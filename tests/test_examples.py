@@ -1,0 +1,100 @@
+"""Every example runs in its short form, shows what it promises and draws its picture."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def run(name, tmp_path):
+    """What main() of an example returns; its picture must be there and be one."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    result = module.main(short=True, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.png"]
+    from matplotlib.image import imread
+
+    picture = imread(tmp_path / f"{name}.png")
+    assert min(picture.shape[:2]) > 300
+    assert picture[..., :3].std() > 0.05
+    return result
+
+
+def test_the_examples_are_those_of_the_course():
+    assert NAMES == ["digits", "edges", "keyword_scan", "shared_weights", "space_warping", "vanishing_gradients",
+                     "winner_takes_all"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_short_and_documented(name):
+    text = (FOLDER / f"{name}.py").read_text()
+    assert len(text.splitlines()) < 80
+    assert text.startswith('"""')
+    assert f"python examples/{name}.py [--short] [--out FOLDER]" in text
+
+
+def test_as_a_program(tmp_path):
+    done = subprocess.run([sys.executable, str(FOLDER / "winner_takes_all.py"), "--short", "--out", str(tmp_path)],
+                          capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "largest difference" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["winner_takes_all.png"]
+
+
+def test_digits(tmp_path):
+    assert run("digits", tmp_path) >= 0.95
+
+
+def test_edges(tmp_path):
+    second, share = run("edges", tmp_path)
+    assert second.shape == (1, 1, 8)
+    np.testing.assert_allclose(second, 0.02, rtol=1e-9)
+    assert 0.05 < share < 0.3
+
+
+def test_keyword_scan(tmp_path):
+    right, score = run("keyword_scan", tmp_path)
+    assert right["scanning detector", "unseen places"] >= 0.98
+    assert right["fully connected net", "the place of training"] >= 0.9
+    assert right["fully connected net", "unseen places"] < 0.75
+    # The detector fires three times, where the word is said, and nowhere else.
+    above = (score > 0.5).astype(int)
+    middle = (np.flatnonzero(above) * 16 + 622) / 4000
+    inside = [(middle > start) & (middle < start + 0.3) for start in (1.3, 2.4, 4.5)]
+    assert all(place.any() for place in inside)
+    assert np.logical_or.reduce(inside).all()
+
+
+def test_shared_weights(tmp_path):
+    worst = run("shared_weights", tmp_path)
+    assert set(worst) == {"outputs", "first gradient", "trained weights"}
+    assert all(value <= 1e-6 for value in worst.values())
+
+
+def test_space_warping(tmp_path):
+    shares, right = run("space_warping", tmp_path)
+    assert shares["input"] < 0.7
+    assert shares["tanh, 2 units"] >= 0.98
+    assert right >= 0.98
+
+
+def test_vanishing_gradients(tmp_path):
+    left = run("vanishing_gradients", tmp_path)
+    assert left["plain"] < 1e-5
+    assert left["batch norm"] > 1
+    assert 0.5 < left["residual"] < 5
+    assert abs(left["residual, small start"] - 1) < 0.1
+
+
+def test_winner_takes_all(tmp_path):
+    assert run("winner_takes_all", tmp_path) < 1e-14
