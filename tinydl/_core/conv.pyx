@@ -14,7 +14,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport (
-    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
+    Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
@@ -301,6 +301,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     """
     cdef ForwardPlan plan
     plan.g = unpack(geometry)
+    check_map(scale, shift, relu)
     cdef Geometry *g = &plan.g
     cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -605,6 +606,7 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     """
     cdef BackwardPlan plan
     plan.g = unpack(geometry)
+    check_map(scale, shift, relu)
     cdef Geometry *g = &plan.g
     cdef int t = float_type(dy, "dy")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O

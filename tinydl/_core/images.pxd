@@ -16,12 +16,24 @@ cdef inline Geometry unpack(geometry) except *:
     if (min(g.C, g.O, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) < 1 or min(g.N, g.H, g.W, g.PH, g.PW, g.P, g.Q) < 0
             or max(g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW) > 1 << 31):
         raise ValueError(f"conv geometry {geometry}: out of range")
+    # Products in floating point cannot wrap around.
+    if max(<double> g.N * g.C * g.H * g.W, <double> g.N * g.O * g.P * g.Q,
+           <double> g.O * g.C * g.KH * g.KW) > <double> (<Py_ssize_t> 1 << 58):
+        raise ValueError(f"conv geometry {geometry}: the arrays do not fit the address space")
     if g.C % g.G or g.O % g.G:
         raise ValueError(f"conv geometry {geometry}: groups must divide both channel counts")
     if g.N and g.P and g.Q and ((g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 > g.H + 2 * g.PH
                                 or (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 > g.W + 2 * g.PW):
         raise ValueError(f"conv geometry {geometry}: the output reaches beyond the padded input")
     return g
+
+
+cdef inline int check_map(object scale, object shift, bint relu) except -1:
+    if (scale is None) != (shift is None):
+        raise ValueError("scale and shift are given together or not at all")
+    if relu and scale is None:
+        raise ValueError("relu is applied after scale and shift: give them too (ones and zeros for a plain ReLU)")
+    return 0
 
 
 cdef inline Py_ssize_t multiplications(const Geometry *g) noexcept nogil:

@@ -14,7 +14,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array
 from tinydl._core.images cimport (
-    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
+    Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
@@ -327,6 +327,7 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
                      sums=None):
     """`conv.conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
     cdef Geometry g = checked(geometry)
+    check_map(scale, shift, relu)
     cdef int t = NPY_FLOAT32
     cdef Source s
     cdef Sums out
@@ -455,6 +456,7 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     db needs dw.
     """
     cdef Geometry g = checked(geometry)
+    check_map(scale, shift, relu)
     cdef int t = NPY_FLOAT32
     cdef Source sx, sy
     cdef Sums out

@@ -38,6 +38,7 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
         _Pragma("GCC unroll 4") for (ptrdiff_t k = 0; k < K; k++) {
             VT w[2];
             TD_UNROLL for (int v = 0; v < V; v++) w[v] = NAME(load)(b + v * LANES);
+            TD_UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(b + 8 * ldb + v * LANES);
             b += ldb;
             TD_UNROLL for (int j = 0; j < NB; j++) {
                 TD_UNROLL for (int g = 0; g < G; g++) {
@@ -144,6 +145,11 @@ TD_INLINE void NAME(outer_body)(const T *x, ptrdiff_t x_base, const T *dy, const
                 if (V == 2) w[0] = NAME(load)(g);
                 w[V - 1] = tail == LANES ? NAME(load)(g + (V - 1) * LANES) : NAME(load_n)(g + (V - 1) * LANES, tail);
                 const T *at = p;
+                if (M > 4) {
+                    /* Both streams come from L2, a line or two a step: ask for them six steps ahead. */
+                    __builtin_prefetch(p + 6 * x_col);
+                    TD_UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(g + 6 * dy_col + v * LANES);
+                }
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int i = 0; i < M; i++) {
                         const T s = at[i];
