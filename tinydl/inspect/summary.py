@@ -67,7 +67,7 @@ class Summary:
         out = [f"{self.name}, input {_shape(self.input_shape)}, one sample", line(head), rule, *map(line, lines), rule,
                line(total)]
         if self.trainable != self.parameters:
-            out.append(f"{self.trainable:,} of the parameters are trained, {self.parameters - self.trainable:,} are frozen")
+            out.append(f"{self.trainable:,} parameters are trained, {self.parameters - self.trainable:,} are frozen")
         return "\n".join(out)
 
     __repr__ = __str__
