@@ -12,7 +12,8 @@ def conv(weight, bias=None, **options):
     """A convolution layer with the given filters (O, C, K) or (O, C, KH, KW)."""
     weight = np.asarray(weight, np.float32)
     kind = nn.Conv1d if weight.ndim == 3 else nn.Conv2d
-    layer = kind(weight.shape[1] * options.get("groups", 1), weight.shape[0], weight.shape[2:], bias=bias is not None, **options)
+    channels = weight.shape[1] * options.get("groups", 1)
+    layer = kind(channels, weight.shape[0], weight.shape[2:], bias=bias is not None, **options)
     layer.weight.data = weight
     if bias is not None:
         layer.bias.data = np.asarray(bias, np.float32)
@@ -135,7 +136,8 @@ def test_transposed_convolution():
     forward = conv([[[1, 10, 100]]], stride=2)
     np.testing.assert_array_equal(conv_matrix(forward, (1, 7)).T @ x.reshape(-1), layer(x).data.reshape(-1))
     np.testing.assert_array_equal(jacobian(layer, x), conv_matrix(forward, (1, 7)).toarray().T)
-    assert nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)(np.zeros((1, 2, 4, 4))).shape == (1, 3, 8, 8)
+    layer = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)
+    assert layer(np.zeros((1, 2, 4, 4))).shape == (1, 3, 8, 8)
 
 
 # --- shared parameters ---------------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ PATTERN = np.float32([1, 2, -2, -1, 2, 1, -2, 1])
 def signals(n, places, seed):
     """Noise of length 60; every second signal has the pattern, at one of `places`."""
     rng = np.random.default_rng(seed)
-    x = 0.5 * rng.normal(size=(n, 1, 60)).astype(np.float32)
+    x = 0.4 * rng.normal(size=(n, 1, 60)).astype(np.float32)
     y = np.arange(n) % 2
     for k in np.flatnonzero(y):
         place = rng.choice(places)
@@ -233,13 +235,13 @@ def signals(n, places, seed):
 def trained(net, data):
     optimizer = td.optim.Adam(net.parameters(), lr=0.02)
     trainer = td.train.Trainer(net, optimizer)
-    trainer.fit(data, epochs=15, batch_size=32, progress=False)
+    trainer.fit(data, epochs=30, batch_size=32, progress=False)
     return trainer
 
 
 def test_scanning_detector_finds_the_pattern_at_unseen_places():
     td.manual_seed(0)
-    train, test = signals(200, [10], 0), signals(200, [0, 25, 40, 52], 1)
+    train, test = signals(400, [10], 0), signals(400, [0, 25, 40, 52], 1)
     detector = trained(nn.Sequential(nn.Conv1d(1, 4, 8), nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten(),
                                      nn.Linear(4, 2)), train)
     mlp = trained(nn.Sequential(nn.Flatten(), nn.Linear(60, 32), nn.ReLU(), nn.Linear(32, 2)), train)
