@@ -121,3 +121,77 @@ def test_without_matplotlib_the_error_names_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'tinydl-cnn\[app\]'"):
         plots.curves(HISTORY)
+
+
+def test_gradient_flow_of_one_net_and_of_several():
+    import tinydl as td
+
+    td.manual_seed(0)
+    net = td.nn.Sequential(td.nn.Linear(2, 3), td.nn.ReLU(), td.nn.Linear(3, 2))
+    flow = td.inspect.gradient_flow(net, np.ones((2, 2)), [0, 1], warn=False)
+    figure = plots.gradient_flow(flow, "my net")
+    assert "my net: " in figure.get_suptitle() and "reaches the input" in figure.get_suptitle()
+    assert "2 Linear" in texts(figure) and "spectral norm of the layer" in texts(figure)
+    assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx(
+        [flow.input_gradient, *(layer.activation_gradient for layer in flow.layers)])
+    assert [axes.get_yscale() for axes in figure.axes] == ["log"] * 3
+    short = td.inspect.gradient_flow(net, np.ones((2, 2)), [0, 1], spectral=False, warn=False)
+    both = plots.gradient_flow({"first": flow, "second": short})
+    assert "first (" in texts(both) and "second (" in texts(both)
+    assert len(plots.gradient_flow(short).axes) == 2
+
+
+PLANE = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
+
+
+def test_decision_regions_of_a_function_and_of_a_net_with_one_logit():
+    figure = plots.decision_regions(lambda x: x[:, :1] - 0.5, PLANE, [0, 1, 0, 1], ["left", "right"], "My regions")
+    (axes,) = figure.axes
+    assert axes.get_title() == "My regions (100.0 % of 4 points right)"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_1$", "$x_2$")
+    assert "left" in texts(figure) and "right" in texts(figure)
+    regions = axes.images[0].get_array()
+    assert regions[:, 0].max() == 0 and regions[:, -1].min() == 1
+    assert "25.0 %" in plots.decision_regions(lambda x: np.zeros((len(x), 3)), PLANE, [0, 1, 2, 1]).axes[0].get_title()
+
+
+def test_feature_space_names_components():
+    from tinydl import nn
+
+    net = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1))
+    figure = plots.feature_space(net, PLANE, [0, 1, 1, 0])
+    assert [axes.get_title() for axes in figure.axes] == ["input", "0: Linear", "1: Tanh", "2: Linear"]
+    assert "of the variance)" in figure.axes[1].get_xlabel() and figure.axes[3].get_xlabel() == "unit 1"
+    assert len(plots.feature_space(net, PLANE, [0, 1, 1, 0], layers=["1"]).axes) == 2
+    with pytest.raises(ValueError, match="no layer 'x' with an output; it has 0, 1, 2"):
+        plots.feature_space(net, PLANE, [0, 1, 1, 0], layers=["x"])
+
+
+@pytest.mark.parametrize("x,y,message", [
+    (np.zeros((4, 3)), [0] * 4, r"an array \(N, 2\), got shape \(4, 3\)"),
+    (PLANE, [0.5] * 4, "4 integers, got float64"), (PLANE, [0, 1], r"4 integers, got int64 of shape \(2,\)")])
+def test_pictures_of_the_plane_refuse_other_data(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        plots.decision_regions(lambda x: x, x, y)
+
+
+def test_feature_maps():
+    maps = np.random.default_rng(0).normal(size=(1, 10, 4, 6))
+    figure = plots.feature_maps(maps, np.zeros((1, 8, 12)), max_maps=8)
+    assert len(figure.axes[0].images) == 9
+    assert "8 of 10 channels of 4x6" in figure.get_suptitle() and "input" in texts(figure)
+    assert figure.axes[0].images[1].get_clim()[0] == -figure.axes[0].images[1].get_clim()[1]  # signed: zero is white
+    assert plots.feature_maps(np.abs(maps[0])).axes[0].images[0].get_clim()[0] == 0
+    with pytest.raises(ValueError, match="take those of one image"):
+        plots.feature_maps(np.zeros((2, 3, 4, 4)))
+
+
+def test_saliency():
+    images, gradients = np.random.default_rng(0).normal(size=(2, 3, 3, 5, 5))
+    figure = plots.saliency(images, gradients, ["cat", "dog", "owl"], max_images=2)
+    assert len(figure.axes[0].images) == 4
+    assert [t.get_text() for t in figure.axes[0].texts] == ["cat", "dog"]
+    assert figure.axes[0].images[1].get_array().max() == 1
+    plots.saliency(images, np.zeros_like(images))
+    with pytest.raises(ValueError, match="must have one shape"):
+        plots.saliency(images, gradients[:1])

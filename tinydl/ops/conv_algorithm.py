@@ -14,7 +14,7 @@ WINOGRAD = Kernels("winograd", winograd.winograd_forward, winograd.winograd_stat
 
 # Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
 # Winograd wins over direct, forward and both gradients together; measured by bench/kernels/winograd_table.py.
-_FEWEST_CHANNELS = {"v4": 24, "v3": 24, "v2": 24, "base": 24}
+_FEWEST_CHANNELS = {"v4": 16, "v3": 16, "v2": 16, "base": 16}
 _SMALLEST_SHARE = 0.6
 
 
