@@ -440,6 +440,13 @@ def test_summary(capsys, name, count):
     assert count in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "shape", "total"), [("lenet5", "3x32x32", "886,440"),
+                                                      ("resnet20", "1x28x28", "31,021,952")])
+def test_summary_of_another_input_shape(capsys, name, shape, total):
+    assert cli.main(["summary", name, "--input-shape", shape]) == 0
+    assert total in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_summary_errors(capsys):
     refused(capsys, ["summary", "resnet2"], "did you mean resnet20?")
     refused(capsys, ["summary", "lenet5", "--input-shape", "3y"], "'3y' is not of the form 3x32x32")

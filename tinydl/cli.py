@@ -425,7 +425,8 @@ def _summary(args):
             raise _UserError(f"--input-shape {args.input_shape!r} is not of the form 3x32x32")
     factory = find_model(args.model)
     known = inspect.signature(factory).parameters
-    net = factory(in_channels=shape[0]) if shape and "in_channels" in known else factory()
+    fitting = {"in_channels": shape[0], "input_shape": shape} if shape else {}
+    net = factory(**{name: value for name, value in fitting.items() if name in known})
     shape = shape or getattr(models, "INPUT_SHAPES", {}).get(args.model)
     try:
         from tinydl.inspect import summary
