@@ -1,0 +1,11 @@
+"""Bridges to other libraries, each loaded when it is asked for: `tinydl.interop.sklearn`."""
+
+import importlib
+
+__all__ = ["sklearn"]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"tinydl.interop.{name}")
+    raise AttributeError(f"module 'tinydl.interop' has no attribute {name!r}")
