@@ -13,39 +13,35 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from tinydl import layout
-from tinydl._core.reference.conv import geometry
-from tinydl.ops.conv_algorithm import DIRECT, WINOGRAD
+import tinydl as td
 
 SHAPES = ((8, 16, 32, 16), (8, 32, 32, 32), (8, 64, 16, 64), (8, 128, 8, 128), (8, 32, 14, 64), (2, 256, 8, 256))
 PASSES = ("forward", "dx", "dw")
 
 
-def run(kernels, x, w, dy, geo):
+def run(algorithm, x, w, dy):
     """(y, dx, dw) of one convolution."""
-    y = layout.empty(dy.shape, dy.dtype)
-    dx, dw = layout.empty_like(x), layout.empty_like(w)
-    kernels.forward(x, w, None, y, geo, 1, None, None, False, None, None)
-    kernels.backward(x, dy, w, dx, dw, None, False, geo, 1, None, None, False, None, None, None)
-    return y, dx, dw
+    x, w = td.tensor(x, requires_grad=True), td.Parameter(w)
+    with td.conv_algorithm(algorithm):
+        y = td.ops.conv2d(x, w, padding=1)
+        y.backward(dy)
+    return y.numpy(), x.grad, w.grad
 
 
 def errors(shape, seed=0):
-    """{pass: {kernels: (rms, largest)}} of one shape (N, C, size, O), 3x3 filters with padding 1."""
+    """{pass: {algorithm: (rms, largest)}} of one shape (N, C, size, O), 3x3 filters with padding 1."""
     n, c, size, o = shape
     rng = np.random.default_rng(seed)
-    x = layout.channels_last(np.maximum(rng.standard_normal((n, c, size, size), np.float32), 0))
-    w = layout.parameter_like(rng.standard_normal((o, c, 3, 3), np.float32) * np.float32(np.sqrt(2 / (9 * c))))
-    dy = layout.channels_last(rng.standard_normal((n, o, size, size), np.float32))
-    geo = geometry(x.shape, w.shape, 1, 1)
-    exact = run(DIRECT, *(layout.parameter_like(a, np.float64) if a is w else layout.channels_last(a.astype(np.float64))
-                          for a in (x, w, dy)), geo)
+    x = np.maximum(rng.standard_normal((n, c, size, size), np.float32), 0)
+    w = rng.standard_normal((o, c, 3, 3), np.float32) * np.float32(np.sqrt(2 / (9 * c)))
+    dy = rng.standard_normal((n, o, size, size), np.float32)
+    exact = run("direct", *(a.astype(np.float64) for a in (x, w, dy)))
     found = {name: {} for name in PASSES}
-    for kernels in (DIRECT, WINOGRAD):
-        for name, want, got in zip(PASSES, exact, run(kernels, x, w, dy, geo), strict=True):
+    for algorithm in ("direct", "winograd"):
+        for name, want, got in zip(PASSES, exact, run(algorithm, x, w, dy), strict=True):
             unit = np.sqrt(np.mean(want**2)) * 2.0**-24
             error = np.abs(got.astype(np.float64) - want) / unit
-            found[name][kernels.name] = np.sqrt(np.mean(error**2)), error.max()
+            found[name][algorithm] = np.sqrt(np.mean(error**2)), error.max()
     return found
 
 
