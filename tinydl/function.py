@@ -30,6 +30,7 @@ class Context:
         self.edges = ()
         self.needs_input_grad = ()
         self.retained = None
+        self.partial = None
         self.saved_tensors = ()
         self.output = None  # (shape, dtype) of the result
 
@@ -78,13 +79,14 @@ class Context:
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
         released = _Released(self.name)
-        self.__dict__.update(function=released, edges=(), saved_tensors=())
+        self.__dict__.update(function=released, edges=(), saved_tensors=(), partial=None)
 
 
 class _Released:
     """Stands where the Function of a used node stood."""
 
     takes_deferred_gradient = True
+    adds_gradient = False
     trusted = True
     fresh_gradients = False
 
@@ -122,8 +124,10 @@ class Function:
     # For the library's own operations. `takes_deferred`: forward reads deferred inputs itself; likewise backward's
     # upstream gradient. `fresh_gradients`: no gradient that backward returns aliases dy, a saved array or another
     # gradient. `trusted`: shapes and dtypes of gradients are right by construction and are not checked.
+    # `adds_gradient`: backward adds ctx.partial, what other readers of its first argument sent back, to that gradient.
     takes_deferred = False
     takes_deferred_gradient = False
+    adds_gradient = False
     fresh_gradients = False
     trusted = False
 

@@ -367,6 +367,8 @@ def _walk(root, grad, retain_graph):
         if node.retained is not None:
             dy = node.materialise(dy)
             node.retained._accumulate(dy, fresh=False)
+        if node.function.adds_gradient and node.edges[0] in grads:
+            node.partial = node.materialise(grads.pop(node.edges[0])[0])
         gradients = node.backward(dy)
         edges, fresh = node.edges, node.function.fresh_gradients
         if not retain_graph:

@@ -93,8 +93,8 @@ cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize
 # --- the sum over taps ---------------------------------------------------------------------------------------------
 
 cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *dst, Py_ssize_t channel,
-                   const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *below,
-                   const real *scale, const real *shift, bint relu) noexcept nogil:
+                   const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *addend,
+                   const real *below, const real *scale, const real *shift, bint relu) noexcept nogil:
     """All pixels and output channels of one group: dst (a row of dst_col elements a pixel) from `channel` on.
 
     With `sums`: per channel the sums of (y - origin) and (y - origin)^2 of the results y; with `below` (laid out as
@@ -125,6 +125,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ef.origin = NULL if origin == NULL else origin + o
             ef.sums = NULL if sums == NULL else sums + o
             ef.sums_stride = sums_stride
+            ef.add = NULL if addend == NULL else addend + channel + o
             ef.y = NULL if below == NULL else below + channel + o
             ef.scale = NULL if scale == NULL else scale + o
             ef.shift = NULL if scale == NULL else shift + o
@@ -134,6 +135,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ed.origin = NULL if origin == NULL else origin + o
             ed.sums = NULL if sums == NULL else sums + o
             ed.sums_stride = sums_stride
+            ed.add = NULL if addend == NULL else addend + channel + o
             ed.y = NULL if below == NULL else below + channel + o
             ed.scale = NULL if scale == NULL else scale + o
             ed.shift = NULL if scale == NULL else shift + o
@@ -248,7 +250,7 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
                  y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
-                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, False)
+                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False)
     td_restore_denormals(saved)
 
 
@@ -501,7 +503,8 @@ cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ss
 cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x, const real *dz, const real *panels,
                         real *dx, real *dw, real *db, real *slab, const real *scale, const real *shift, bint relu,
                         const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
-                        const real *b, const real *c, const real *origin, real *sums) noexcept nogil:
+                        const real *b, const real *c, const real *origin, real *sums,
+                        const real *addend) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     cdef const Geometry *g = &plan.g
     cdef Py_ssize_t n = task * plan.images, last = min(g.N, n + plan.images), count, i, k, group
@@ -524,7 +527,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
         if plan.copies_dy:
             dys = dy_slab
             for i in range(count):
-                if a != NULL:
+                if y != NULL:
                     load_gradient(dz + (n + i) * dy_size, y + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P,
                                   g.Q, g.O, plan.dy_top, plan.dy_rows, plan.dy_left, plan.dy_cols, y_scale, y_shift,
                                   y_relu, a, b, c)
@@ -550,6 +553,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                                  dx + (n + i) * x_size + grid.dst_origin, group * Cg, NULL,
                                  NULL if sums == NULL else origin + group * Cg,
                                  NULL if sums == NULL else sums + (n + i) * 2 * g.C + group * Cg, g.C,
+                                 NULL if addend == NULL else addend + (n + i) * x_size + grid.dst_origin,
                                  NULL if sums == NULL else x + (n + i) * x_size + grid.dst_origin,
                                  NULL if scale == NULL else scale + group * Cg,
                                  NULL if scale == NULL else shift + group * Cg, relu)
@@ -560,7 +564,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
 cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const real *w, real *dx, real *dw, real *db,
                        bint accumulate, real *panels, real *parts, real *slabs, const real *scale, const real *shift,
                        bint relu, const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
-                       const real *b, const real *c, const real *origin, real *sums, int n_threads) noexcept nogil:
+                       const real *b, const real *c, const real *origin, real *sums, const real *addend,
+                       int n_threads) noexcept nogil:
     cdef Geometry *g = &plan.g
     cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G, task, block, k
     cdef Py_ssize_t n_blocks = g.G * ceil_div(Cg, 2 * lanes), stride = plan.n_w + g.O, n_chunks, n_taps
@@ -583,7 +588,7 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
                        use_threads_if=plan.n_groups > 1 and multiplications(g) > MIN_WORK):
         backward_task(plan, task, x, dz, panels, dx, NULL if dw == NULL else parts + task * stride,
                       NULL if db == NULL else parts + task * stride + plan.n_w, slabs + threadid() * plan.slab, scale,
-                      shift, relu, y, y_scale, y_shift, y_relu, a, b, c, origin, sums)
+                      shift, relu, y, y_scale, y_shift, y_relu, a, b, c, origin, sums, addend)
     if dw != NULL:
         n_chunks = ceil_div(plan.n_w, 4096)
         for task in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
@@ -593,14 +598,15 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
 
 
 def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
-                  bint relu=False, pending=None, origin=None, sums=None):
+                  bint relu=False, pending=None, origin=None, sums=None, addend=None):
     """Both gradients of a convolution in one pass over the images.
 
     x : IN (N, C, H, W), None if dw is None and sums is None; with scale, shift (C,) and relu the convolution read
     [relu](scale*x + shift).  dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW), None if dx is None.  dx : OUT as x, the
     gradient of what the convolution read, or None.  dw : OUT as w and db : OUT (O,), or None; added to when
     `accumulate`.  pending : None, or (y, scale, shift, relu, a, b, c) when batch norm deferred its gradient: the
-    convolution's is then a*dy' + b*y + c, dy' being dy where scale*y + shift > 0 (if relu).  With `origin` IN (C,),
+    convolution's is then a*dy' + b*y + c (just dy' when a, b, c are None), dy' being dy where scale*y + shift > 0 (if
+    relu).  addend : IN as dx, added to it, or None.  With `origin` IN (C,),
     sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x - origin), dx' being dx where scale*x + shift > 0 (if
     relu): what the batch norm below needs.
     """
@@ -622,6 +628,9 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)
     cdef void *porigin = NULL if sums is None else data(origin, "origin", t, g.C)
     cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.C, True)
+    cdef void *paddend = NULL
+    if addend is not None:
+        paddend = channels_last(addend, "addend", t, g.N * g.C * g.H * g.W)
     cdef void *py = NULL
     cdef void *py_scale = NULL
     cdef void *py_shift = NULL
@@ -634,7 +643,8 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
         py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
         py_scale = data(y_scale, "y_scale", t, g.O)
         py_shift = data(y_shift, "y_shift", t, g.O)
-        pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
+        if a is not None:
+            pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
     if x is None and (dw is not None or sums is not None):
         raise TypeError("conv_backward: dw and sums need x")
     cdef Block tables = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
@@ -655,13 +665,14 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
         backward_all(&plan, <float *> px, <float *> pdy, <float *> pw, <float *> pdx, <float *> pdw, <float *> pdb,
                      accumulate, <float *> base, <float *> ppart, <float *> slabs, <float *> pscale,
                      <float *> pshift, relu, <float *> py, <float *> py_scale, <float *> py_shift, y_relu,
-                     <float *> pa, <float *> pb, <float *> pc, <float *> porigin, <float *> psums, n_threads)
+                     <float *> pa, <float *> pb, <float *> pc, <float *> porigin, <float *> psums,
+                     <float *> paddend, n_threads)
     else:
         backward_all(&plan, <double *> px, <double *> pdy, <double *> pw, <double *> pdx, <double *> pdw,
                      <double *> pdb, accumulate, <double *> base, <double *> ppart, <double *> slabs,
                      <double *> pscale, <double *> pshift, relu, <double *> py, <double *> py_scale,
                      <double *> py_shift, y_relu, <double *> pa, <double *> pb, <double *> pc, <double *> porigin,
-                     <double *> psums, n_threads)
+                     <double *> psums, <double *> paddend, n_threads)
 
 
 def conv_backward_input(dy, w, dx, geometry, int n_threads):

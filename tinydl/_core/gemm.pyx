@@ -79,7 +79,6 @@ cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real 
     cdef td_epilogue_d ed
     memset(&ef, 0, sizeof(ef))
     memset(&ed, 0, sizeof(ed))
-    ef.accumulate = ed.accumulate = accumulate
     while o < n_cols:
         if o < whole:
             vectors = 2 if o + 2 * lanes <= whole else 1
@@ -90,8 +89,10 @@ cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real 
             b, ldb = tail, lanes
         if real is float:
             ef.bias = NULL if bias == NULL else bias + o
+            ef.add = y + o if accumulate else NULL
         else:
             ed.bias = NULL if bias == NULL else bias + o
+            ed.add = y + o if accumulate else NULL
         n_tiles = ceil_div(n_groups, TD_MAX_NB)
         first = 0
         for tile in range(n_tiles):

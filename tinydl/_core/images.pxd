@@ -105,7 +105,7 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
                                Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols,
                                const real *scale, const real *shift, bint relu, const real *a, const real *b,
                                const real *c) noexcept nogil:
-    """The gradient image (H, W, C) that batch norm deferred, a*dz' + b*y + c, with a border of zeros.
+    """The gradient image (H, W, C) that was deferred, a*dz' + b*y + c or (a NULL) dz', with a border of zeros.
 
     dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
     """
@@ -121,7 +121,11 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
         memset(dst, 0, left * C * sizeof(real))
         dst = dst + left * C
         for i in range(W):
-            if relu:
+            if a == NULL:
+                for k in range(C):
+                    d = dz[(h * W + i) * C + k]
+                    dst[k] = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
+            elif relu:
                 for k in range(C):
                     d = dz[(h * W + i) * C + k]
                     d = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d

@@ -9,7 +9,7 @@ cdef extern from "src/tile.h" nogil:
     const Py_ssize_t TD_LANES_D
     ctypedef struct td_epilogue_f:
         const float *bias
-        Py_ssize_t accumulate
+        const float *add
         const float *origin
         float *sums
         Py_ssize_t sums_stride
@@ -19,7 +19,7 @@ cdef extern from "src/tile.h" nogil:
         Py_ssize_t relu
     ctypedef struct td_epilogue_d:
         const double *bias
-        Py_ssize_t accumulate
+        const double *add
         const double *origin
         double *sums
         Py_ssize_t sums_stride

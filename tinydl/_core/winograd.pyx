@@ -27,8 +27,8 @@ cdef extern from "src/winograd.h" nogil:
                        Py_ssize_t n) noexcept
     void td_wino_gradient(const float *src, Py_ssize_t row, Py_ssize_t col, float *z, Py_ssize_t slice,
                           Py_ssize_t n) noexcept
-    void td_wino_output(const float *m, Py_ssize_t slice, float *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n_rows,
-                        Py_ssize_t n_cols, const float *bias, Py_ssize_t n) noexcept
+    void td_wino_output(const float *m, Py_ssize_t slice, float *y, const float *add, Py_ssize_t row, Py_ssize_t col,
+                        Py_ssize_t n_rows, Py_ssize_t n_cols, const float *bias, Py_ssize_t n) noexcept
     void td_wino_filter(const float *w, Py_ssize_t tap, int flip, float *u, Py_ssize_t slice, Py_ssize_t n) noexcept
     void td_wino_filter_gradient(const float *s, Py_ssize_t slice, float *dw, Py_ssize_t tap, Py_ssize_t n,
                                  int accumulate) noexcept
@@ -74,8 +74,9 @@ cdef struct Source:
     const float *c
 
 
-# What is summed over the results: see td_wino_sums.
+# What else happens to results: an addend laid out as they are, and sums over them; see td_wino_sums.
 cdef struct Sums:
+    const float *add
     float *sums                     # (blocks, images of a block, 2, O)
     const float *origin
     const float *below
@@ -136,7 +137,7 @@ cdef void load_image(const Source *s, const Plan *p, Py_ssize_t n, Py_ssize_t ro
     """Input rows of the tile rows row .. row + n_rows - 1 of image n, `border` 2 for 6x6 tiles, 0 for 4x4."""
     cdef Py_ssize_t at = n * p.H * p.W * p.C, top = 4 * row - (p.PH if border else 0), left = -(p.PW if border else 0)
     cdef Py_ssize_t rows = 4 * n_rows + border, cols = 4 * p.TW + border
-    if s.a == NULL:
+    if s.y == NULL:
         load_rect(s.x + at, slab, p.H, p.W, p.C, top, rows, left, cols, s.scale, s.shift, s.relu)
         return
     load_gradient(s.x + at, s.y + at, slab, p.H, p.W, p.C, -top, rows, -left, cols, s.scale, s.shift, s.relu, s.a, s.b,
@@ -212,7 +213,8 @@ cdef void finish_block(const Plan *p, Py_ssize_t block, Py_ssize_t o, Py_ssize_t
                     n = min(lanes, p.O - o - k * lanes)
                     at = (((first + i) * p.P + 4 * (row + r)) * p.Q + 4 * q) * p.O + o + k * lanes
                     if m != NULL:
-                        td_wino_output(m + t * vectors * lanes + k * lanes, p.slice_m, y + at, p.Q * p.O, p.O,
+                        td_wino_output(m + t * vectors * lanes + k * lanes, p.slice_m, y + at,
+                                       NULL if sums.add == NULL else sums.add + at, p.Q * p.O, p.O,
                                        min(4, p.P - 4 * (row + r)), min(4, p.Q - 4 * q),
                                        NULL if bias == NULL else bias + o + k * lanes, n)
                     if sums.sums != NULL:
@@ -450,7 +452,7 @@ cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const
 
 
 def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
-                      bint relu=False, pending=None, origin=None, sums=None):
+                      bint relu=False, pending=None, origin=None, sums=None, addend=None):
     """`conv.conv_backward` for 3x3 filters: dx by F(4x4, 3x3), dw by F(3x3, 4x4); the arguments are its, float32 only.
 
     db needs dw.
@@ -480,8 +482,11 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
         sy.y = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
         sy.scale, sy.shift = <float *> data(y_scale, "y_scale", t, g.O), <float *> data(y_shift, "y_shift", t, g.O)
         sy.relu = y_relu
-        sy.a, sy.b = <float *> data(a, "a", t, g.O), <float *> data(b, "b", t, g.O)
-        sy.c = <float *> data(c, "c", t, g.O)
+        if a is not None:
+            sy.a, sy.b = <float *> data(a, "a", t, g.O), <float *> data(b, "b", t, g.O)
+            sy.c = <float *> data(c, "c", t, g.O)
+    if addend is not None:
+        out.add = <float *> channels_last(addend, "addend", t, g.N * g.C * g.H * g.W)
     if sums is not None:
         out.origin = <float *> data(origin, "origin", t, g.C)
         out.sums = <float *> data(sums, "sums", t, g.N * 2 * g.C, True)

@@ -8,7 +8,7 @@ from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input
 from tinydl.ops.conv import Conv
-from tinydl.ops.deferred import Affine, DeferredGradient, WithSums, array_of
+from tinydl.ops.deferred import Affine, DeferredGradient, ConvResult, array_of
 from tinydl.tensor import Parameter
 
 __all__ = ["BatchNorm", "batch_norm"]
@@ -82,7 +82,7 @@ def _statistics(x, origin, mean, var):
         weight = creator.edges[1]
         if isinstance(weight, Parameter):
             weight.follower = origin
-        if isinstance(raw, WithSums) and np.array_equal(raw.origin, origin):
+        if isinstance(raw, ConvResult) and raw.sums is not None and np.array_equal(raw.origin, origin):
             sums = raw.sums
         else:
             y = array_of(raw)

@@ -10,7 +10,7 @@ from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose
-from tinydl.ops.deferred import Affine, DeferredGradient, WithSums, array_of, operand
+from tinydl.ops.deferred import Affine, DeferredGradient, ConvResult, array_of, operand
 from tinydl.tensor import Parameter
 
 __all__ = ["Conv", "conv1d", "conv2d"]
@@ -36,6 +36,7 @@ class Conv(Function):
     takes_deferred = True
     takes_deferred_gradient = True
     fresh_gradients = True
+    adds_gradient = True
     trusted = True
 
     @staticmethod
@@ -52,15 +53,15 @@ class Conv(Function):
         ctx.kernels.forward(x, w, b, y, geometry, get_num_threads(), scale, shift, relu, origin, sums)
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, source)
-        return y if sums is None else WithSums(y, sums, origin)
+        return ConvResult(y, sums, origin)
 
     @staticmethod
     def backward(ctx, dy):
         x, w, b, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
-        pending = None
-        if isinstance(dy, DeferredGradient) and dy.coefficients is not None and dy.value is None:
-            pending, dy = dy.pending, dy.dz
+        pending = dy.pending if isinstance(dy, DeferredGradient) else None
+        if pending is not None:
+            dy = dy.dz
         dy = layout.channels_last(array_of(dy))
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
@@ -70,7 +71,7 @@ class Conv(Function):
         if needs_x and source is not None and source.mean is not None:
             origin, sums = source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype)
         ctx.kernels.backward(x, dy, w, dx, dw, db, False, ctx.geometry, get_num_threads(), scale, shift, relu, pending,
-                             origin, sums)
+                             origin, sums, None if ctx.partial is None else layout.channels_last(ctx.partial))
         if sums is not None:
             dx = DeferredGradient(dx, source, sums=sums)
         return dx, dw, db, None, None, None

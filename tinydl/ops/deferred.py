@@ -6,13 +6,15 @@ batch norm's gradient, a*dz' + b*x + c per channel. `Affine` and `DeferredGradie
 `materialise` carries it out for readers that know nothing of it.
 """
 
+import functools
+
 import numpy as np
 
 from tinydl import layout
-from tinydl._core import batchnorm
+from tinydl._core import batchnorm, elementwise
 from tinydl._core.parallel import get_num_threads
 
-__all__ = ["Affine", "DeferredGradient", "WithSums", "array_of", "operand"]
+__all__ = ["Affine", "ConvResult", "DeferredGradient", "array_of", "operand"]
 
 
 class Affine:
@@ -53,6 +55,11 @@ class Affine:
         """The same value after ReLU."""
         return Affine(self.x, self.scale, self.shift, self.mean, self.residual, True)
 
+    @classmethod
+    def relu_of(cls, x):
+        """max(x, 0) as a map: scale 1, shift 0."""
+        return cls(x, *_identity(x.shape[1], x.dtype.char), relu=True)
+
     def materialise(self):
         """The value as an array; computed once."""
         if self.value is None:
@@ -69,15 +76,15 @@ class Affine:
         return self.value
 
 
-class WithSums:
-    """An array whose per-channel sums about `origin` were made while it was in registers.
+class ConvResult:
+    """A convolution's result; maybe with per-channel sums about `origin`, made while it was in registers.
 
     Parameters
     ----------
     array : numpy.ndarray (N, C, *spatial)
-    sums : numpy.ndarray (G, 2, C)
+    sums : numpy.ndarray (G, 2, C) or None
         Partial sums of array - origin and (array - origin)^2.
-    origin : numpy.ndarray (C,)
+    origin : numpy.ndarray (C,) or None
     """
 
     __slots__ = ("array", "sums", "origin")
@@ -130,23 +137,43 @@ class DeferredGradient:
 
     @property
     def pending(self):
-        """The map as the convolution kernels take it: (x, scale, shift, relu, a, b, c)."""
+        """The map as the convolution kernels take it: (x, scale, shift, relu, a, b, c); None where there is none."""
         f = self.affine
-        return (f.x, f.scale, f.shift, self.relu, *self.coefficients)
+        if self.value is not None or self.coefficients is None and not self.relu:
+            return None
+        return (f.x, f.scale, f.shift, self.relu, *(self.coefficients or (None, None, None)))
 
     def materialise(self):
         """The gradient as an array; computed once."""
         if self.value is None:
             if self.coefficients is None and not self.relu:
                 self.value = self.dz
+            elif self.coefficients is None:
+                # The mask alone is that of relu_backward, for which any array with the sign of the value serves.
+                self.value = _masked(layout.channels_last(self.dz), self.affine)
             else:
                 f = self.affine
-                a, b, c = self.coefficients or (np.ones_like(f.scale), np.zeros_like(f.scale), np.zeros_like(f.scale))
+                a, b, c = self.coefficients
                 dx = layout.empty_like(f.x)
                 batchnorm.backward_apply(layout.channels_last(self.dz), f.x, f.scale, f.shift, self.relu, a, b, c, dx,
                                          get_num_threads())
                 self.value = dx
         return self.value
+
+
+@functools.lru_cache(maxsize=256)
+def _identity(n, dtype):
+    one, zero = np.ones(n, dtype), np.zeros(n, dtype)
+    one.flags.writeable = zero.flags.writeable = False
+    return one, zero
+
+
+def _masked(dz, affine):
+    """dz where the affine map is positive, else 0."""
+    dx = layout.empty_like(dz)
+    y = affine.x if affine.mean is None and affine.residual is None else affine.materialise()
+    elementwise.relu_backward(y, dz, dx, get_num_threads())
+    return dx
 
 
 def array_of(x):

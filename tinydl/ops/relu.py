@@ -5,7 +5,7 @@ from tinydl._core import elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_tensor, need_float
-from tinydl.ops.deferred import Affine, DeferredGradient, array_of
+from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
 
 __all__ = ["ReLU", "relu"]
 
@@ -13,7 +13,8 @@ __all__ = ["ReLU", "relu"]
 class ReLU(Function):
     """y = max(x, 0), element by element; dx = dy where y > 0, else 0.
 
-    NaN passes in both directions. After a batch norm (or a residual sum) the clamp is left to the next operation.
+    NaN passes in both directions. After a convolution, a batch norm or a residual sum
+    the clamp is left to the next operation.
 
     Source: Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, ICML 2010.
     """
@@ -26,6 +27,8 @@ class ReLU(Function):
     def forward(ctx, x):
         if isinstance(x, Affine) and not x.relu and x.value is None:
             y = x.with_relu()
+        elif isinstance(x, ConvResult):
+            y = Affine.relu_of(x.array)
         else:
             x = array_of(x)
             if not (x.flags.c_contiguous or layout.is_channels_last(x)):

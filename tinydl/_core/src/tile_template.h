@@ -15,7 +15,7 @@
 /* What happens to a finished tile besides the store. Each is off when its pointer is NULL. */
 typedef struct {
     const T *bias;      /* (lanes) added */
-    ptrdiff_t accumulate; /* add to what dst holds */
+    const T *add;       /* added, laid out as dst (or dst itself) */
     const T *origin;    /* (lanes) with sums: sums[c] += y - origin, sums[stride + c] += (y - origin)^2 */
     T *sums;
     ptrdiff_t sums_stride;
@@ -55,10 +55,10 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
             TD_UNROLL for (int i = 0; i < NB * G; i++) acc[i][v] += bias;
         }
     }
-    if (e->accumulate) {
+    if (e->add) {
         TD_UNROLL for (int j = 0; j < NB; j++) {
             TD_UNROLL for (int g = 0; g < G; g++) {
-                const T *at = dst + d[j] + g * ds;
+                const T *at = e->add + d[j] + g * ds;
                 if (V == 2) acc[j * G + g][0] += NAME(load)(at);
                 acc[j * G + g][V - 1] += NAME(load_n)(at + (V - 1) * LANES, lanes - (V - 1) * LANES);
             }
