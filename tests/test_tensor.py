@@ -212,3 +212,18 @@ def test_frozen_parameter():
 def test_scalar_parameter_survives_pickle():
     p = pickle.loads(pickle.dumps(td.Parameter(np.float32(3))))
     assert p.shape == () and p.item() == 3
+
+
+def test_a_kept_graph_forgets_the_gradients_of_an_earlier_walk():
+    first, second = td.nn.Conv2d(2, 2, 3, padding=1).double(), td.nn.Conv2d(2, 2, 3, padding=1).double()
+    found = []
+    for walk_before in (True, False):
+        x = td.tensor(np.random.default_rng(0).normal(size=(1, 2, 5, 5)), requires_grad=True)
+        h = first(x)
+        y = second(h)
+        if walk_before:
+            (y + 2 * h).sum().backward(retain_graph=True)
+            x.grad = None
+        y.sum().backward()
+        found.append(x.grad)
+    np.testing.assert_array_equal(*found)
