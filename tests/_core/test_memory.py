@@ -8,14 +8,19 @@ import pytest
 from tinydl._core import memory
 
 
+_others = 0  # bytes that arrays of other test modules hold
+
+
 @pytest.fixture(autouse=True)
 def _quiet():
+    global _others
     gc.collect()
     memory.release_cached()
+    _others = memory.statistics()["in_use"]
 
 
 def in_use():
-    return memory.statistics()["in_use"]
+    return memory.statistics()["in_use"] - _others
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------
