@@ -7,7 +7,6 @@ import pytest
 
 from tinydl._core import memory
 
-
 _others = 0  # bytes that arrays of other test modules hold
 
 
