@@ -37,6 +37,15 @@ def test_spectral_norm_where_relu_stands_at_zero():
     assert np.linalg.norm(jacobian(block, x), 2) == pytest.approx(1)
 
 
+def test_spectral_norm_of_a_unit_that_stands_at_zero():
+    """relu(5 * 0) passes nothing on, as in `backward`; its large weight does not count."""
+    block = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU()).double()
+    block[0].weight.data = np.array([[5.0, 0], [0, 1]])
+    x = np.array([[0.0, 1.0]])
+    assert np.linalg.norm(jacobian(block, x), 2) == 1
+    assert spectral_norm(block, x) == pytest.approx(1, rel=1e-4)
+
+
 def test_spectral_norm_of_nothing():
     layer = nn.Linear(2, 2).double()
     layer.weight.data = np.zeros((2, 2))
