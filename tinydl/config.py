@@ -158,7 +158,7 @@ class conv_algorithm:
     ----------
     name : {'auto', 'direct', 'winograd'}
         'direct' sums the products as they stand. 'winograd' computes 4x4 blocks of outputs with a quarter of the
-        multiplications; its rounding error is about five times that of 'direct', and a convolution that it cannot
+        multiplications; its rounding error is two to three times that of 'direct', and a convolution that it cannot
         compute (not 3x3, strided, dilated, grouped, float64) is an error. 'auto' takes the faster one by a rule that
         depends on the shape and the ISA level only, so results stay reproducible.
 
