@@ -102,3 +102,9 @@ def test_chosen_layers():
 def test_labels_are_needed():
     with pytest.raises(ValueError, match="needs labels"):
         gradient_flow(nn.Linear(2, 2), np.ones((1, 2)))
+
+
+def test_spectral_norm_leaves_parameters_trainable():
+    layer = nn.Linear(2, 2).double()
+    spectral_norm(layer, np.ones((1, 2)))
+    assert layer.weight.requires_grad and layer.bias.requires_grad and layer.weight.grad is None

@@ -263,10 +263,15 @@ def spectral_norm(layer, x, iterations=100, tolerance=1e-4):
         random.set_state(state)  # the same dropout every time
         return layer(point)
 
+    frozen = [p for p in layer.parameters() if p.requires_grad]
     try:
+        for p in frozen:  # only the input's gradient is wanted
+            p.requires_grad = False
         with enable_grad():
             return _spectral_norm(layer, repeatable, np.array(as_input(x).data, np.float64), iterations, tolerance)
     finally:
+        for p in frozen:
+            p.requires_grad = True
         _restore(before)
         random.set_state(state)
 
