@@ -63,6 +63,7 @@ def main(short=False, out="."):
     axes.invert_xaxis()
     axes.set(title=f"The gradient on its way back through {depth} blocks, before any training",
              xlabel="block, from the last to the first", ylabel="norm of the gradient / norm at the last block")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", frameon=False)
     figure.savefig(Path(out) / "vanishing_gradients.png", dpi=120)
