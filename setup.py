@@ -17,9 +17,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 CORE = Path("tinydl/_core")
-COMMON = ["memory", "parallel"]  # one build for all levels: nothing in them is worth vectorising
+COMMON = ["im2col", "memory", "parallel"]  # one build for all levels: nothing in them is worth vectorising
 KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
-X86 = {"v2": ["-march=x86-64-v2"], "v3": ["-march=x86-64-v3"],
+X86 = {"v2": ["-march=x86-64-v2", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
@@ -67,7 +67,8 @@ def extensions():
     directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
                   "initializedcheck": False, "binding": False, "embedsignature": True}
     table = [Extension(f"tinydl._core.{name}", [str(CORE / f"{name}.pyx")]) for name in COMMON + KERNELS]
-    table = cythonize(table, compiler_directives=directives, nthreads=0, quiet=True)
+    workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
+    table = cythonize(table, compiler_directives=directives, nthreads=workers, quiet=True)
     headers = [str(p) for p in sorted(CORE.glob("src/*.h"))]
     built = []
     for name, extension in zip(COMMON + KERNELS, table, strict=True):

@@ -193,7 +193,7 @@ typedef void (*NAME(outer_fn))(const T *, const T *, const NAME(pixel_range) *, 
                                       ptrdiff_t lanes, ptrdiff_t accumulate) {                                         \
         NAME(outer_body)(x, 0, dy, n, dw, ldw, 0, lanes, accumulate, 1, M, V);                                         \
     }
-#define TD_EACH_NB(G, V) TD_FOR_NB(TD_PIXELS, G, V)
+#define TD_EACH_NB(G, V) FOR_NB(TD_PIXELS, G, V)
 
 TD_EACH_NB(1, 1)
 TD_EACH_NB(2, 1)
@@ -201,29 +201,42 @@ TD_EACH_NB(4, 1)
 TD_EACH_NB(1, 2)
 TD_EACH_NB(2, 2)
 
-#define TD_ENTRY(NB, G, V) NAME(pixels_##NB##_##G##_##V),
-/* [V - 1][log2 G][NB - 1] */
+#define TD_ENTRY(NB, G, V) [NB - 1] = NAME(pixels_##NB##_##G##_##V),
+/* [V - 1][log2 G][NB - 1]; NULL where the type has no such tile */
 static const NAME(pixels_fn) NAME(pixels)[2][3][TD_MAX_NB] = {
-    {{TD_FOR_NB(TD_ENTRY, 1, 1)}, {TD_FOR_NB(TD_ENTRY, 2, 1)}, {TD_FOR_NB(TD_ENTRY, 4, 1)}},
-    {{TD_FOR_NB(TD_ENTRY, 1, 2)}, {TD_FOR_NB(TD_ENTRY, 2, 2)}, {0}},
+    {{FOR_NB(TD_ENTRY, 1, 1)}, {FOR_NB(TD_ENTRY, 2, 1)}, {FOR_NB(TD_ENTRY, 4, 1)}},
+    {{FOR_NB(TD_ENTRY, 1, 2)}, {FOR_NB(TD_ENTRY, 2, 2)}, {0}},
 };
 #undef TD_ENTRY
 
-TD_FOR_M(TD_OUTER)
+FOR_M(TD_OUTER)
 #define TD_ENTRY(M, V) [V - 1][M] = NAME(outer_##M##_##V),
 /* [V - 1][M]; where there is no tile of M rows, NULL */
-static const NAME(outer_fn) NAME(outer)[2][29] = {TD_FOR_M(TD_ENTRY)};
+static const NAME(outer_fn) NAME(outer)[2][29] = {FOR_M(TD_ENTRY)};
 #undef TD_ENTRY
 #undef TD_PIXELS
 #undef TD_OUTER
 #undef TD_EACH_NB
+
+/* Groups of the largest tile there is for nb of them. */
+TD_INLINE ptrdiff_t NAME(largest)(const NAME(pixels_fn) * tiles, ptrdiff_t nb) {
+    while (!tiles[nb - 1]) nb--;
+    return nb;
+}
 
 /* Run the pixel tile of nb groups of `group` (1, 2, 4) pixels and `vectors` (1, 2) vectors; group 4 only with 1. */
 TD_INLINE void NAME(tile_pixels)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, const T *src, const ptrdiff_t *a,
                                  ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows, ptrdiff_t K, const T *b,
                                  ptrdiff_t ldb, T *dst, const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t lanes,
                                  const NAME(epilogue) * e) {
-    NAME(pixels)[vectors - 1][group >> 1][nb - 1](src, a, as, row, n_rows, K, b, ldb, dst, d, ds, lanes, e);
+    const NAME(pixels_fn) *tiles = NAME(pixels)[vectors - 1][group >> 1];
+    while (nb > 0) {
+        const ptrdiff_t n = NAME(largest)(tiles, nb);
+        tiles[n - 1](src, a, as, row, n_rows, K, b, ldb, dst, d, ds, lanes, e);
+        a += n;
+        d += n;
+        nb -= n;
+    }
 }
 
 /* Add the outer products of `size` filter entries; `size` comes from td_outer_size. */
@@ -243,7 +256,7 @@ static int NAME(tile_outer_rows)(ptrdiff_t n_rows, ptrdiff_t size, ptrdiff_t vec
         NAME(outer_body)(x, x_base, dy, n, dw, ldw, dw_base, lanes, accumulate, NB, M, V);                             \
         return 1;                                                                                                      \
     }
-    TD_FOR_ROWS(TD_ROWS)
+    FOR_ROWS(TD_ROWS)
 #undef TD_ROWS
     return 0;
 }
@@ -278,8 +291,14 @@ TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdif
 }
 
 /* The sums of a pixel tile's epilogue, from results in memory: the same additions in the same order. */
-TD_INLINE void NAME(tile_sums)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, const T *y, const ptrdiff_t *d,
+static void NAME(tile_sums)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, const T *y, const ptrdiff_t *d,
                                ptrdiff_t ds, ptrdiff_t lanes, const T *origin, T *sums, ptrdiff_t sums_stride) {
+    const ptrdiff_t whole = NAME(largest)(NAME(pixels)[vectors - 1][group >> 1], nb);
+    if (whole < nb) {
+        NAME(tile_sums)(whole, group, vectors, y, d, ds, lanes, origin, sums, sums_stride);
+        NAME(tile_sums)(nb - whole, group, vectors, y, d + whole, ds, lanes, origin, sums, sums_stride);
+        return;
+    }
     for (ptrdiff_t v = 0; v < vectors; v++) {
         const ptrdiff_t n = v == vectors - 1 ? lanes - v * LANES : LANES;
         const VT o = NAME(load_n)(origin + v * LANES, n);
