@@ -8,7 +8,7 @@ from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input
 from tinydl.ops.conv import Conv
-from tinydl.ops.deferred import Affine, DeferredGradient, ConvResult, array_of
+from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
 from tinydl.tensor import Parameter
 
 __all__ = ["BatchNorm", "batch_norm"]

@@ -10,7 +10,7 @@ from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose
-from tinydl.ops.deferred import Affine, DeferredGradient, ConvResult, array_of, operand
+from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
 from tinydl.tensor import Parameter
 
 __all__ = ["Conv", "conv1d", "conv2d"]
