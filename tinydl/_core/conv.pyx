@@ -303,7 +303,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     """
     cdef ForwardPlan plan
     plan.g = unpack(geometry)
-    check_map(scale, shift, relu)
+    check_map(scale, shift)
     cdef Geometry *g = &plan.g
     cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -317,7 +317,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.O, True)
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     plan.grid.taps = <Py_ssize_t *> taps.address
-    plan_forward(&plan, scale is not None, itemsize)
+    plan_forward(&plan, scale is not None or relu, itemsize)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
     cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes)
@@ -606,13 +606,13 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     gradient of what the convolution read, or None.  dw : OUT as w and db : OUT (O,), or None; added to when
     `accumulate`.  pending : None, or (y, scale, shift, relu, a, b, c) when batch norm deferred its gradient: the
     convolution's is then a*dy' + b*y + c (just dy' when a, b, c are None), dy' being dy where scale*y + shift > 0 (if
-    relu).  addend : IN as dx, added to it, or None.  With `origin` IN (C,),
+    relu); with scale and shift None dy where y > 0.  addend : IN as dx, added to it, or None.  With `origin` IN (C,),
     sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x - origin), dx' being dx where scale*x + shift > 0 (if
     relu): what the batch norm below needs.
     """
     cdef BackwardPlan plan
     plan.g = unpack(geometry)
-    check_map(scale, shift, relu)
+    check_map(scale, shift)
     cdef Geometry *g = &plan.g
     cdef int t = float_type(dy, "dy")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -641,8 +641,8 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     if pending is not None:
         y, y_scale, y_shift, y_relu, a, b, c = pending
         py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
-        py_scale = data(y_scale, "y_scale", t, g.O)
-        py_shift = data(y_shift, "y_shift", t, g.O)
+        if y_scale is not None:
+            py_scale, py_shift = data(y_scale, "y_scale", t, g.O), data(y_shift, "y_shift", t, g.O)
         if a is not None:
             pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
     if x is None and (dw is not None or sums is not None):
@@ -651,7 +651,7 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions = <Py_ssize_t *> tables.address
     plan.grids = <Grid *> grids.address
-    plan_backward(&plan, scale is not None, pending is not None, itemsize)
+    plan_backward(&plan, scale is not None or relu, pending is not None, itemsize)
     cdef Py_ssize_t panels = 0, parts = 0
     if dx is not None:
         panels = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)

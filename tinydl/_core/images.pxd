@@ -28,11 +28,9 @@ cdef inline Geometry unpack(geometry) except *:
     return g
 
 
-cdef inline int check_map(object scale, object shift, bint relu) except -1:
+cdef inline int check_map(object scale, object shift) except -1:
     if (scale is None) != (shift is None):
         raise ValueError("scale and shift are given together or not at all")
-    if relu and scale is None:
-        raise ValueError("relu is applied after scale and shift: give them too (ones and zeros for a plain ReLU)")
     return 0
 
 
@@ -84,7 +82,10 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
         memset(dst, 0, left * C * sizeof(real))
         memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
         dst = dst + left * C
-        if scale == NULL:
+        if scale == NULL and relu:
+            for c in range(inside * C):
+                dst[c] = 0 if src[c] < 0 else src[c]
+        elif scale == NULL:
             memcpy(dst, src, inside * C * sizeof(real))
         elif relu:
             for _i in range(inside):
@@ -108,6 +109,7 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
     """The gradient image (H, W, C) that was deferred, a*dz' + b*y + c or (a NULL) dz', with a border of zeros.
 
     dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
+    Without scale it is dz masked by the sign of y, and nothing else.
     """
     cdef Py_ssize_t r, h, i, k, row = n_cols * C
     cdef real *dst
@@ -120,6 +122,11 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
             continue
         memset(dst, 0, left * C * sizeof(real))
         dst = dst + left * C
+        if scale == NULL:
+            for k in range(W * C):
+                dst[k] = 0 if y[h * W * C + k] <= 0 else dz[h * W * C + k]
+            memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
+            continue
         for i in range(W):
             if a == NULL:
                 for k in range(C):

@@ -329,7 +329,7 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
                      sums=None):
     """`conv.conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
     cdef Geometry g = checked(geometry)
-    check_map(scale, shift, relu)
+    check_map(scale, shift)
     cdef int t = NPY_FLOAT32
     cdef Source s
     cdef Sums out
@@ -343,7 +343,7 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
     cdef float *pb = NULL if bias is None else <float *> data(bias, "bias", t, g.O)
     if scale is not None:
         s.scale, s.shift = <float *> data(scale, "scale", t, g.C), <float *> data(shift, "shift", t, g.C)
-        s.relu = relu
+    s.relu = relu
     if sums is not None:
         out.origin = <float *> data(origin, "origin", t, g.O)
         out.sums = <float *> data(sums, "sums", t, g.N * 2 * g.O, True)
@@ -458,7 +458,7 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     db needs dw.
     """
     cdef Geometry g = checked(geometry)
-    check_map(scale, shift, relu)
+    check_map(scale, shift)
     cdef int t = NPY_FLOAT32
     cdef Source sx, sy
     cdef Sums out
@@ -476,11 +476,12 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     cdef float *pdb = NULL if db is None else <float *> data(db, "db", t, g.O, True)
     if scale is not None:
         sx.scale, sx.shift = <float *> data(scale, "scale", t, g.C), <float *> data(shift, "shift", t, g.C)
-        sx.relu = relu
+    sx.relu = relu
     if pending is not None:
         y, y_scale, y_shift, y_relu, a, b, c = pending
         sy.y = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
-        sy.scale, sy.shift = <float *> data(y_scale, "y_scale", t, g.O), <float *> data(y_shift, "y_shift", t, g.O)
+        if y_scale is not None:
+            sy.scale, sy.shift = <float *> data(y_scale, "y_scale", t, g.O), <float *> data(y_shift, "y_shift", t, g.O)
         sy.relu = y_relu
         if a is not None:
             sy.a, sy.b = <float *> data(a, "a", t, g.O), <float *> data(b, "b", t, g.O)

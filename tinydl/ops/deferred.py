@@ -6,8 +6,6 @@ batch norm's gradient, a*dz' + b*x + c per channel. `Affine` and `DeferredGradie
 `materialise` carries it out for readers that know nothing of it.
 """
 
-import functools
-
 import numpy as np
 
 from tinydl import layout
@@ -24,7 +22,8 @@ class Affine:
     ----------
     x : numpy.ndarray (N, C, *spatial)
         What batch norm read.
-    scale, shift : numpy.ndarray (C,)
+    scale, shift : numpy.ndarray (C,), or None
+        None for a plain ReLU.
     mean : numpy.ndarray (C,) or None
         Mean of x, about which the batch norm sums its gradient.
     residual : numpy.ndarray or Affine without residual and relu, optional
@@ -57,8 +56,8 @@ class Affine:
 
     @classmethod
     def relu_of(cls, x):
-        """max(x, 0) as a map: scale 1, shift 0."""
-        return cls(x, *_identity(x.shape[1], x.dtype.char), relu=True)
+        """max(x, 0)."""
+        return cls(x, None, None, relu=True)
 
     def materialise(self):
         """The value as an array; computed once."""
@@ -70,6 +69,10 @@ class Affine:
                 else:
                     residual, scale, shift = residual.x, residual.scale, residual.shift
             y = layout.empty_like(self.x)
+            if self.scale is None:
+                elementwise.relu_forward(self.x, y, get_num_threads())
+                self.value = y
+                return y
             batchnorm.affine_forward(self.x, self.scale, self.shift, residual, scale, shift, self.relu, y,
                                      get_num_threads())
             self.value = y
@@ -161,17 +164,10 @@ class DeferredGradient:
         return self.value
 
 
-@functools.lru_cache(maxsize=256)
-def _identity(n, dtype):
-    one, zero = np.ones(n, dtype), np.zeros(n, dtype)
-    one.flags.writeable = zero.flags.writeable = False
-    return one, zero
-
-
 def _masked(dz, affine):
     """dz where the affine map is positive, else 0."""
     dx = layout.empty_like(dz)
-    y = affine.x if affine.mean is None and affine.residual is None else affine.materialise()
+    y = affine.x if affine.scale is None else affine.materialise()
     elementwise.relu_backward(y, dz, dx, get_num_threads())
     return dx
 
@@ -182,7 +178,7 @@ def array_of(x):
 
 
 def operand(x):
-    """What a reader that applies maps itself takes: (array, scale, shift, relu); scale is None for plain values."""
+    """What a reader that applies maps itself takes: (array, scale, shift, relu); scale may be None, relu too."""
     if isinstance(x, np.ndarray):
         return layout.channels_last(x), None, None, False
     if isinstance(x, Affine) and x.is_plain:

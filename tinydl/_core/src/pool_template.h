@@ -108,7 +108,10 @@ static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const
     if (whole && !wide && scale == NULL && !relu) {
         if (two) MAX_ROW(2, 2, 0, 0, 0, 1);
         else MAX_ROW(nr, nc, 0, 0, 0, 1);
-    } else if (whole && !wide && scale != NULL && relu) {
+    } else if (whole && !wide && scale == NULL) {
+        if (two) MAX_ROW(2, 2, 0, 1, 0, 1);
+        else MAX_ROW(nr, nc, 0, 1, 0, 1);
+    } else if (whole && !wide && relu) {
         if (two) MAX_ROW(2, 2, 1, 1, 0, 1);
         else MAX_ROW(nr, nc, 1, 1, 0, 1);
     } else {
