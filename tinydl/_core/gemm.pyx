@@ -26,10 +26,10 @@ cdef extern from "src/peak.h" nogil:
 import_array()
 
 cdef enum:
-    DEPTH = 256         # rows of w summed before a tile returns to memory: with 32 columns, 32 KB
+    DEPTH = 392         # rows of w summed before a tile returns to memory: the rows of x of a tile stay in L1
     PART = 512          # shortest part of a long sum that becomes a task of its own
     MAX_PARTS = 16
-    COLUMNS = 64        # columns of y of one task
+    COLUMNS = 128        # columns of y of one task
     ROWS = 224          # rows of y of one task
     STRIP = 112         # inputs (rows of w) of one backward task
     BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
