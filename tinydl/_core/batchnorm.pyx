@@ -280,11 +280,16 @@ cdef object _or_full(object v, int value, object x, Py_ssize_t C):
 
 
 cdef void gradient_sums_task(const real *dz, const real *x, const real *mean, const real *scale, const real *shift,
-                             int relu, real *sums, const Plan *p, Py_ssize_t g) noexcept nogil:
+                             int relu, real *sums, const real *z, real *masked, const Plan *p,
+                             Py_ssize_t g) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     cdef real *s = sums + 2 * p.L * g
-    cdef Py_ssize_t i = g * p.group, n = min(p.group, p.n - i)
+    cdef Py_ssize_t i = g * p.group, n = min(p.group, p.n - i), k
     memset(s, 0, 2 * p.L * sizeof(real))
+    if z != NULL:
+        for k in range(i, i + n):
+            masked[k] = 0 if z[k] <= 0 else dz[k]  # written so that NaN passes
+        dz = masked
     if real is float:
         td_gradient_sums_f(dz + i, x + i, mean, scale, shift, s, s + p.L, n, p.L, relu)
         td_fold_f(s, p.C, p.L)
@@ -297,28 +302,35 @@ cdef void gradient_sums_task(const real *dz, const real *x, const real *mean, co
 
 
 cdef void gradient_sums_all(const real *dz, const real *x, const real *mean, const real *scale, const real *shift,
-                            int relu, real *sums, double *total, real *s1, real *s2, const Plan *p,
-                            int n_threads) noexcept nogil:
+                            int relu, real *sums, const real *z, real *masked, double *total, real *s1, real *s2,
+                            const Plan *p, int n_threads) noexcept nogil:
     cdef Py_ssize_t g, c
     for g in prange(p.n_groups, num_threads=n_threads, schedule="static", use_threads_if=p.n_groups > 1):
-        gradient_sums_task(dz, x, mean, scale, shift, relu, sums, p, g)
+        gradient_sums_task(dz, x, mean, scale, shift, relu, sums, z, masked, p, g)
     combine(sums, p.n_groups, 2 * p.L, p.L, p.C, total)
     for c in range(p.C):
         s1[c] = <real> total[c]
         s2[c] = <real> total[p.C + c]
 
 
-def backward_reduce(dz, x, mean, scale, shift, bint relu, s1, s2, int n_threads):
+def backward_reduce(dz, x, mean, scale, shift, bint relu, s1, s2, int n_threads, z=None, masked=None):
     """s1 = sum dz' and s2 = sum dz' (x - mean) per channel, the two sums the gradient of batch norm needs.
 
     dz' = dz where scale x + shift > 0 (or NaN) and 0 elsewhere if `relu`, else dz.
 
-    dz, x : IN (N, C, *spatial).  mean, scale, shift : IN (C,).  s1, s2 : OUT (C,).
+    dz, x : IN (N, C, *spatial).  mean, scale, shift : IN (C,).  s1, s2 : OUT (C,).  With z : IN as x, the result of a
+    ReLU behind a residual sum, dz' is dz where z > 0 (or NaN) and goes to masked : OUT as x (which may be dz).
     """
     cdef Plan p
     cdef int t = plan(x, "x", &p)
     cdef void *px = channels_last(x, "x", t, p.n)
     cdef void *pd = channels_last(dz, "dz", t, p.n)
+    cdef void *pz = NULL
+    cdef void *pmasked = NULL
+    if (z is None) != (masked is None) or z is not None and relu:
+        raise ValueError("z and masked are given together, and without relu")
+    if z is not None:
+        pz, pmasked = channels_last(z, "z", t, p.n), channels_last(masked, "masked", t, p.n, True)
     cdef Channels vectors = Channels.make(t, &p, 3)
     cdef void *pm = vectors.add(mean, "mean")
     cdef void *ps = vectors.add(scale, "scale")
@@ -330,12 +342,12 @@ def backward_reduce(dz, x, mean, scale, shift, bint relu, s1, s2, int n_threads)
     with nogil:
         if t == NPY_FLOAT32:
             gradient_sums_all(<float *> pd, <float *> px, <float *> pm, <float *> ps, <float *> pt, relu,
-                              <float *> sums.address, <double *> total.address, <float *> p1, <float *> p2, &p,
-                              n_threads)
+                              <float *> sums.address, <float *> pz, <float *> pmasked,
+                              <double *> total.address, <float *> p1, <float *> p2, &p, n_threads)
         else:
             gradient_sums_all(<double *> pd, <double *> px, <double *> pm, <double *> ps, <double *> pt, relu,
-                              <double *> sums.address, <double *> total.address, <double *> p1, <double *> p2, &p,
-                              n_threads)
+                              <double *> sums.address, <double *> pz, <double *> pmasked,
+                              <double *> total.address, <double *> p1, <double *> p2, &p, n_threads)
 
 
 cdef void gradient_task(const real *dz, const real *x, const real *scale, const real *shift, int relu, const real *a,

@@ -25,6 +25,7 @@ class Add(Function):
     """
 
     takes_deferred = True
+    takes_deferred_gradient = True
     trusted = True
 
     @staticmethod
@@ -48,6 +49,9 @@ class Add(Function):
     @staticmethod
     def backward(ctx, dz):
         x, y = ctx.saved_tensors
+        if x.shape == y.shape == dz.shape and x.dtype == y.dtype == dz.dtype:
+            return dz, dz
+        dz = array_of(dz)
         return unbroadcast(dz, x), unbroadcast(dz, y)
 
 

@@ -1,7 +1,9 @@
 """ReLU."""
 
+import numpy as np
+
 from tinydl import layout
-from tinydl._core import elementwise
+from tinydl._core import batchnorm, elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_tensor, need_float
@@ -47,7 +49,7 @@ class ReLU(Function):
                 sums = dy.sums if isinstance(dy, DeferredGradient) and dy.affine is y else None
                 dz = array_of(dy)
                 return DeferredGradient(layout.channels_last(dz), y, relu=True, sums=sums)
-            y = y.materialise()
+            return _residual_gradient(y, layout.channels_last(array_of(dy)))
         dy = array_of(dy)
         dx = layout.empty_like(y)
         if dy.strides != dx.strides:
@@ -55,6 +57,15 @@ class ReLU(Function):
             dy[...] = laid
         elementwise.relu_backward(y, dy, dx, get_num_threads())
         return dx
+
+
+def _residual_gradient(y, dz):
+    """The gradient of a residual sum, with the sums that its batch norm needs made in the same pass."""
+    C = y.shape[1]
+    sums, masked = np.empty((1, 2, C), y.dtype), layout.empty_like(y.x)
+    batchnorm.backward_reduce(dz, y.x, y.mean, y.scale, y.shift, False, sums[0, 0], sums[0, 1], get_num_threads(),
+                              y.materialise(), masked)
+    return DeferredGradient(masked, y, sums=sums)
 
 
 def relu(x):

@@ -63,11 +63,17 @@ def _masked(dz, x, scale, shift, relu):
     return np.where(_per_channel(scale, x) * x + _per_channel(shift, x) <= 0, 0, np.asarray(dz, np.float64))
 
 
-def backward_reduce(dz, x, mean, scale, shift, relu, s1, s2, n_threads=1):
-    """s1 = sum dz', s2 = sum dz' (x - mean), with dz' = dz where scale x + shift > 0 if `relu`, else dz."""
-    masked = _masked(dz, x, scale, shift, relu)
-    s1[...] = _sum(masked)
-    s2[...] = _sum(masked * (x - _per_channel(mean, x)))
+def backward_reduce(dz, x, mean, scale, shift, relu, s1, s2, n_threads=1, z=None, masked=None):
+    """s1 = sum dz', s2 = sum dz' (x - mean), with dz' = dz where scale x + shift > 0 if `relu`, else dz.
+
+    With `z` dz' is dz where z > 0, and is written to `masked`.
+    """
+    if z is not None:
+        masked[...] = np.where(z <= 0, 0, dz)
+        dz = masked
+    dz = _masked(dz, x, scale, shift, relu)
+    s1[...] = _sum(dz)
+    s2[...] = _sum(dz * (x - _per_channel(mean, x)))
 
 
 def backward_apply(dz, x, scale, shift, relu, a, b, c, dx, n_threads=1):
