@@ -375,3 +375,28 @@ def test_variance_is_never_negative():
     assert (var >= 0).all()
     batchnorm.statistics(x, x[0].copy(), mean, var, 1)
     assert mean.tolist() == x[0].tolist() and var.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_reduce_behind_a_residual_masks_by_the_sign_of_z(dtype, in_place):
+    rng = np.random.default_rng(0)
+    shape = (5, 7, 6, 3)
+    dz, x, z = (laid_out(rng.integers(-3, 4, shape), "activation", dtype) for _ in range(3))
+    z[0, 0, 0, 0] = np.nan
+    mean, one, zero = np.full(7, 2, dtype), np.ones(7, dtype), np.zeros(7, dtype)
+    expected = np.where(z <= 0, 0, dz)
+    for n_threads in (1, 2, 3):
+        masked = dz.copy(order="K")
+        source = masked if in_place else dz
+        s1, s2 = np.empty(7, dtype), np.empty(7, dtype)
+        batchnorm.backward_reduce(source, x, mean, one, zero, False, s1, s2, n_threads, z, masked)
+        assert_same(masked, expected)
+        assert_same(s1, expected.sum((0, 2, 3)))
+        assert_same(s2, (expected * (x - 2)).sum((0, 2, 3)))
+
+
+def test_reduce_refuses_half_a_residual():
+    x, v = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
+    with pytest.raises(ValueError, match="together"):
+        batchnorm.backward_reduce(x, x, v, v, v, False, v, v.copy(), 1, x)

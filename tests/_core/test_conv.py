@@ -523,3 +523,26 @@ def test_float_environment_is_restored():
     case.run(conv, 2)
     tiny = np.array([5e-324])
     assert (tiny / 1 > 0).all() and (tiny * 1.0 != 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("stride, groups, channels", [(1, 1, 6), (2, 1, 33), (1, 3, 6), (3, 1, 16)])
+def test_addend_and_plain_relu_masks_exact(dtype, stride, groups, channels):
+    # The gradient of a plain ReLU above (masked by the sign of y), of one below, and another reader's share of dx.
+    rng = np.random.default_rng(2)
+    geo = geometry((3, channels, 9, 8), (12, channels // groups, 3, 3), stride, 1, 1, groups)
+    P, Q = geo[-2:]
+    x, addend, dx = (exact_integers(rng, (3, channels, 9, 8), dtype, "activation", 3) for _ in range(3))
+    w = exact_integers(rng, (12, channels // groups, 3, 3), dtype, "weight", 3)
+    dy, y = (exact_integers(rng, (3, 12, P, Q), dtype, "activation", 3) for _ in range(2))
+    y[0, 0, 0, 0] = np.nan
+    dw = np.empty_like(w)
+    expected_dx, expected_dw = np.empty(x.shape), np.empty(w.shape)
+    masked = np.where(y <= 0, 0, dy)
+    reference.conv_backward_input(masked, w, expected_dx, geo, 1)
+    reference.conv_backward_weight(np.maximum(x, 0), masked, expected_dw, None, False, geo, 1)
+    for n_threads in (1, 2):
+        conv.conv_backward(x, dy, w, dx, dw, None, False, geo, n_threads, relu=True,
+                           pending=(y, None, None, True, None, None, None), addend=addend)
+        np.testing.assert_array_equal(dx, expected_dx + addend)
+        np.testing.assert_array_equal(dw, expected_dw)

@@ -202,3 +202,19 @@ def test_read_only_inputs_are_accepted():
 def test_float_environment_is_restored():
     Case(SHAPES[0]).run(2)
     assert np.float64(5e-324) * 1 != 0
+
+
+@EACH
+def test_addend_and_plain_relu_masks(shape):
+    case = Case(shape)
+    y = case.y_below.copy(order="K")
+    addend = case.x[::-1].copy(order="K")
+    dx, dw = np.empty_like(case.x), np.empty_like(case.w)
+    winograd.winograd_backward(case.x, case.dy, case.w, dx, dw, None, False, case.geo, 2, relu=True,
+                               pending=(y, None, None, True, None, None, None), addend=addend)
+    masked = np.where(y <= 0, 0, case.dy).astype(np.float64)
+    expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)
+    reference.conv_backward_input(masked, case.w.astype(np.float64), expected_dx, case.geo, 1)
+    reference.conv_backward_weight(np.maximum(case.x, 0).astype(np.float64), masked, expected_dw, None, False, case.geo, 1)
+    assert_close(dx, expected_dx + addend, 2e-5)
+    assert_close(dw, expected_dw, bound(case.geo))
