@@ -215,6 +215,7 @@ def test_addend_and_plain_relu_masks(shape):
     masked = np.where(y <= 0, 0, case.dy).astype(np.float64)
     expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)
     reference.conv_backward_input(masked, case.w.astype(np.float64), expected_dx, case.geo, 1)
-    reference.conv_backward_weight(np.maximum(case.x, 0).astype(np.float64), masked, expected_dw, None, False, case.geo, 1)
+    x = np.maximum(case.x, 0).astype(np.float64)
+    reference.conv_backward_weight(x, masked, expected_dw, None, False, case.geo, 1)
     assert_close(dx, expected_dx + addend, 2e-5)
     assert_close(dw, expected_dw, bound(case.geo))
