@@ -265,8 +265,6 @@ def test_resumed_many_times_ends_with_the_same_bits(tmp_path):
 
 
 SCRIPT = """
-import sys
-sys.path.insert(0, {folder!r})
 import importlib.util
 spec = importlib.util.spec_from_file_location("t", {file!r})
 t = importlib.util.module_from_spec(spec)
@@ -286,7 +284,7 @@ print("done", flush=True)
 
 def run_script(path, kill_after=None, number=signal.SIGKILL):
     """Train in a process of its own; kill it after some batches. Returns exit code and standard error."""
-    code = SCRIPT.format(folder=os.getcwd(), file=__file__, path=str(path))
+    code = SCRIPT.format(file=__file__, path=str(path))
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                # A shell may have started the tests with SIGINT ignored, which children inherit.
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
