@@ -19,7 +19,7 @@ from setuptools import Extension, setup
 CORE = Path("tinydl/_core")
 COMMON = ["im2col", "memory", "parallel"]  # one build for all levels: nothing in them is worth vectorising
 KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
-X86 = {"v2": ["-march=x86-64-v2", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"], "v3": ["-march=x86-64-v3"],
+X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
@@ -73,7 +73,7 @@ def extensions():
     built = []
     for name, extension in zip(COMMON + KERNELS, table, strict=True):
         if name in COMMON:
-            extension.extra_compile_args = compile_args
+            extension.extra_compile_args = [*compile_args, *([] if sys.platform == "win32" else ["-O1"])]
             vars(extension).update(options)
             built.append(extension)
             continue

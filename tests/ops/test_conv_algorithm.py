@@ -27,13 +27,17 @@ def test_auto_takes_winograd_for_wide_3x3_layers_only():
         assert conv_algorithm.name_of(geometry, dtype) == "direct"
 
 
-def test_the_choice_does_not_depend_on_threads_or_batch():
+def test_a_few_blocks_are_not_worth_the_transformed_filters():
+    assert conv_algorithm.name_of(changed(N=1), F32) == "direct"
+    assert conv_algorithm.name_of(changed(N=1, H=32, W=32, P=32, Q=32), F32) == "winograd"
+
+
+def test_the_choice_does_not_depend_on_threads():
     threads = td.get_num_threads()
     try:
         for n in (1, 2):
             td.set_num_threads(n)
             assert conv_algorithm.name_of(WIDE, F32) == "winograd"
-            assert conv_algorithm.name_of(changed(N=1), F32) == "winograd"
     finally:
         td.set_num_threads(threads)
 

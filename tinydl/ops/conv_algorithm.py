@@ -16,6 +16,8 @@ WINOGRAD = Kernels("winograd", winograd.winograd_forward, winograd.winograd_stat
 # Winograd wins over direct, forward and both gradients together; measured by bench/kernels/winograd_table.py.
 _FEWEST_CHANNELS = {"v4": 16, "v3": 16, "v2": 16, "base": 16}
 _SMALLEST_SHARE = 0.6
+# Transforming the filters costs as much as the products of so many blocks, or nearly.
+_FEWEST_BLOCKS = 32
 
 
 def winograd_refusal(geometry, dtype):
@@ -59,6 +61,8 @@ def choose(geometry, dtype):
 def _pays(geometry):
     C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]
     blocks = -(-P // 4) * -(-Q // 4)
+    if geometry[0] * blocks < _FEWEST_BLOCKS:
+        return False
     return min(C, O) >= _FEWEST_CHANNELS[isa.level] and _SMALLEST_SHARE * 16 * blocks <= P * Q
 
 

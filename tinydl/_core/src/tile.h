@@ -2,7 +2,7 @@
 #ifndef TINYDL_TILE_H
 #define TINYDL_TILE_H
 
-#include "src/vector.h"
+#include "src/partial.h"
 
 #if VB == 64
 #define TD_MAX_NB 7

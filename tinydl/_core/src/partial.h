@@ -1,0 +1,47 @@
+/* Loads and stores of whole vectors and of the first lanes of one. */
+#ifndef TINYDL_PARTIAL_H
+#define TINYDL_PARTIAL_H
+
+#include "src/vector.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+/* Whole vectors, and the first n lanes of one (the others read as zero and are not written). The vector extensions have
+   no masks, so the partial forms are intrinsics where the ISA has them: a copy of variable length is a function call. */
+TD_INLINE td_vf td_load_f(const float *p) { return *(const td_vf_u *)p; }
+TD_INLINE td_vd td_load_d(const double *p) { return *(const td_vd_u *)p; }
+TD_INLINE void td_store_f(float *p, td_vf x) { *(td_vf_u *)p = x; }
+TD_INLINE void td_store_d(double *p, td_vd x) { *(td_vd_u *)p = x; }
+
+#if defined(__AVX512F__)
+#define TD_MASK(n) ((1u << (n)) - 1)
+TD_INLINE td_vf td_load_n_f(const float *p, ptrdiff_t n) { return (td_vf)_mm512_maskz_loadu_ps(TD_MASK(n), p); }
+TD_INLINE td_vd td_load_n_d(const double *p, ptrdiff_t n) { return (td_vd)_mm512_maskz_loadu_pd(TD_MASK(n), p); }
+TD_INLINE void td_store_n_f(float *p, td_vf x, ptrdiff_t n) { _mm512_mask_storeu_ps(p, TD_MASK(n), (__m512)x); }
+TD_INLINE void td_store_n_d(double *p, td_vd x, ptrdiff_t n) { _mm512_mask_storeu_pd(p, TD_MASK(n), (__m512d)x); }
+#elif defined(__AVX2__)
+static const int32_t td_mask_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+#define TD_MASK_F(n) _mm256_loadu_si256((const __m256i *)(td_mask_table + 8 - (n)))
+#define TD_MASK_D(n) _mm256_loadu_si256((const __m256i *)(td_mask_table + 8 - 2 * (n)))
+TD_INLINE td_vf td_load_n_f(const float *p, ptrdiff_t n) { return (td_vf)_mm256_maskload_ps(p, TD_MASK_F(n)); }
+TD_INLINE td_vd td_load_n_d(const double *p, ptrdiff_t n) { return (td_vd)_mm256_maskload_pd(p, TD_MASK_D(n)); }
+TD_INLINE void td_store_n_f(float *p, td_vf x, ptrdiff_t n) { _mm256_maskstore_ps(p, TD_MASK_F(n), (__m256)x); }
+TD_INLINE void td_store_n_d(double *p, td_vd x, ptrdiff_t n) { _mm256_maskstore_pd(p, TD_MASK_D(n), (__m256d)x); }
+#else
+TD_INLINE td_vf td_load_n_f(const float *p, ptrdiff_t n) {
+    td_vf x = {0};
+    memcpy(&x, p, (size_t)n * sizeof(float));
+    return x;
+}
+TD_INLINE td_vd td_load_n_d(const double *p, ptrdiff_t n) {
+    td_vd x = {0};
+    memcpy(&x, p, (size_t)n * sizeof(double));
+    return x;
+}
+TD_INLINE void td_store_n_f(float *p, td_vf x, ptrdiff_t n) { memcpy(p, &x, (size_t)n * sizeof(float)); }
+TD_INLINE void td_store_n_d(double *p, td_vd x, ptrdiff_t n) { memcpy(p, &x, (size_t)n * sizeof(double)); }
+#endif
+
+#endif
