@@ -17,7 +17,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 CORE = Path("tinydl/_core")
-COMMON = ["im2col", "memory", "parallel"]  # one build for all levels: nothing in them is worth vectorising
+# One build for all levels: what these do is copying, or too little for wider vectors to count.
+COMMON = ["augment", "im2col", "loss", "memory", "parallel"]
 KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
@@ -73,7 +74,7 @@ def extensions():
     built = []
     for name, extension in zip(COMMON + KERNELS, table, strict=True):
         if name in COMMON:
-            extension.extra_compile_args = [*compile_args, *([] if sys.platform == "win32" else ["-O1"])]
+            extension.extra_compile_args = [*compile_args, *([] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"])]
             vars(extension).update(options)
             built.append(extension)
             continue
