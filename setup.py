@@ -22,6 +22,7 @@ COMMON = ["augment", "im2col", "loss", "memory", "parallel"]
 KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
+COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
 
@@ -74,7 +75,7 @@ def extensions():
     built = []
     for name, extension in zip(COMMON + KERNELS, table, strict=True):
         if name in COMMON:
-            extension.extra_compile_args = [*compile_args, *([] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"])]
+            extension.extra_compile_args = compile_args + COMMON_ARGS
             vars(extension).update(options)
             built.append(extension)
             continue
