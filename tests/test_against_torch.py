@@ -603,11 +603,11 @@ def torch_net(name):
     [
         ("lenet5", 8, (1, 28, 28), "float32"),
         ("m5", 4, (1, 8000), "float32"),
-        ("vgg_small", 4, (3, 16, 16), "float32"),
         ("lenet5", 8, (1, 28, 28), "float64"),
-        ("vgg_small", 4, (3, 16, 16), "float64"),
         # In float32 a rounding error flips the sign of some ReLU's input within a few steps of these deep nets, and the
-        # gradient jumps: PyTorch's own float32 leaves its float64 curve then, by several per cent.
+        # gradient jumps: PyTorch's own float32 leaves its float64 curve then, by 5e-3 to 8e-3 with vgg_small on two
+        # seeds of three, by several per cent with the residual nets.
+        ("vgg_small", 4, (3, 16, 16), "float64"),
         ("resnet20", 4, (3, 16, 16), "float64"),
         ("resnet29_bottleneck", 4, (3, 16, 16), "float64"),
     ],
