@@ -13,6 +13,7 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
     import_array, real,
 )
+from tinydl._core.images cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
@@ -51,14 +52,6 @@ cdef void *matrix(object a, str name, int t, Py_ssize_t rows, Py_ssize_t cols, b
     if shape_of(a, name) != (rows, cols):
         raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
     return channels_last(a.T if transposed else a, name, t, rows * cols, writable)
-
-
-cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
-    return (n + step - 1) // step * step
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
-    return (n + d - 1) // d
 
 
 cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real *w, Py_ssize_t ldw, Py_ssize_t K,
