@@ -20,7 +20,7 @@ from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+    td_tile_gather_d, td_tile_gather_f, td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
@@ -30,6 +30,7 @@ cdef enum:
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
     MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
+    WIDE = 128              # channels of pixels summed side by side
     PASS_PIXELS = 256       # pixels an outer tile sums over before it returns to memory
     ALIGN = 64
 
@@ -357,11 +358,14 @@ cdef struct BackwardPlan:
     Py_ssize_t dy_top, dy_left, dy_rows, dy_cols, dy_image
     Py_ssize_t slab                     # elements of scratch a thread
     Py_ssize_t n_w
+    Py_ssize_t products                 # elements of an image's row products, 0 where dx is not made of them
     bint wants_dx, wants_dw
 
 
-cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_ssize_t itemsize) noexcept:
+cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bint plain_dx,
+                        Py_ssize_t itemsize) noexcept:
     cdef Geometry *g = &plan.g
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D, vectors = ceil_div(g.KW * g.C, lanes)
     cdef Py_ssize_t rh, rw, kh, kw, top = 0, bottom = 0, left = 0, right = 0, t, n = 0, first, per_row
     cdef Grid *grid
     plan.n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -369,6 +373,11 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.x_rows = (g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 if plan.copies_x else g.H
     plan.x_cols = (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 if plan.copies_x else g.W
     plan.x_image = plan.x_rows * plan.x_cols * g.C
+    plan.products = 0
+    if plan.wants_dx and plain_dx and g.SH == 1 and g.SW == 1 and g.DW == 1 and g.G == 1:
+        # Few input channels leave lanes idle; those of a whole filter row fill them better. Worth it from a quarter on.
+        if 4 * g.Q * vectors <= 3 * g.W * g.KW * ceil_div(g.C, lanes):
+            plan.products = g.H * g.Q * vectors * lanes
     if plan.wants_dx:
         # Tap kh of output row h = i*SH + rh reads dy row i + t, t = (rh + PH - kh*DH) / SH where that divides.
         for rh in range(min(g.SH, g.H)):
@@ -377,7 +386,7 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
                     t = (rh + g.PH - kh * g.DH) // g.SH
                     top = max(top, -t)
                     bottom = max(bottom, (g.H - 1 - rh) // g.SH + t - (g.P - 1))
-        for rw in range(min(g.SW, g.W)):
+        for rw in range(0 if plan.products else min(g.SW, g.W)):
             for kw in range(g.KW):
                 if (rw + g.PW - kw * g.DW) % g.SW == 0:
                     t = (rw + g.PW - kw * g.DW) // g.SW
@@ -388,7 +397,9 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.dy_rows, plan.dy_cols = top + g.P + bottom, left + g.Q + right
     plan.dy_image = plan.dy_rows * plan.dy_cols * g.O
     plan.n_grids = 0
-    if plan.wants_dx:
+    if plan.products:
+        plan_products(plan, vectors * lanes)
+    elif plan.wants_dx:
         for rh in range(min(g.SH, g.H)):
             for rw in range(min(g.SW, g.W)):
                 grid = &plan.grids[plan.n_grids]
@@ -429,7 +440,39 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.n_groups = ceil_div(g.N, plan.images)
     plan.slab = plan.per_pass * (
         (plan.x_image if plan.copies_x else 0) + (plan.dy_image if plan.copies_dy else 0))
-    plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize
+    plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize + plan.products
+
+
+# --- dx of few input channels --------------------------------------------------------------------------------------
+# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums the products
+# of whole rows, and pixel w of dx gathers its KW parts from neighbouring products.
+
+cdef void plan_products(BackwardPlan *plan, Py_ssize_t width) noexcept:
+    cdef Geometry *g = &plan.g
+    cdef Grid *grid = &plan.grids[0]
+    cdef Py_ssize_t kh
+    plan.n_grids = 1
+    grid.rows, grid.cols, grid.group = g.H, g.Q, pixel_group(g.Q)
+    grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
+    grid.dst_origin, grid.dst_row, grid.dst_col = 0, g.Q * width, width
+    grid.n_channels, grid.panels = width, 0
+    grid.n_taps, grid.K = g.KH, g.O
+    grid.taps = plan.positions
+    for kh in range(g.KH):
+        grid.taps[kh] = (g.PH - kh * g.DH + plan.dy_top) * plan.dy_cols * g.O
+
+
+cdef void pack_products(const real *w, real *panels, Geometry *g, Py_ssize_t width) noexcept nogil:
+    """Panels with rows (kh, o) and lanes (kw, c) from w (KH, KW*C, O); `width` of them, whole vectors."""
+    cdef Py_ssize_t lanes = lanes_of[real](0), first = 0, n, kh, o, i, run = g.KW * g.C
+    while first < width:
+        n = min(2 * lanes, width - first)
+        for kh in range(g.KH):
+            for o in range(g.O):
+                for i in range(n):
+                    panels[i] = w[(kh * run + first + i) * g.O + o] if first + i < run else 0
+                panels = panels + n
+        first = first + n
 
 
 cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_ssize_t n_images, real *dw,
@@ -492,12 +535,26 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
 
 cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t row, Py_ssize_t O,
                      real *db) noexcept nogil:
-    """db (O,) += the sum of an image's pixels, a row at a time."""
-    cdef Py_ssize_t p, q, o
+    """db (O,) += the sum of an image's pixels."""
+    cdef Py_ssize_t p, q, i, o, n = 1
+    cdef real wide[WIDE]
+    # Several pixels side by side, so that few channels make long vectors too.
+    while 2 * n * O <= WIDE and 2 * n <= n_cols:
+        n = 2 * n
+    memset(wide, 0, sizeof(wide))
     for p in range(n_rows):
-        for q in range(n_cols):
+        q = 0
+        while n > 1 and q + n <= n_cols:
+            for i in range(n * O):
+                wide[i] = wide[i] + dy[p * row + q * O + i]
+            q = q + n
+        while q < n_cols:
             for o in range(O):
                 db[o] = db[o] + dy[p * row + q * O + o]
+            q = q + 1
+    for i in range(n if n > 1 else 0):
+        for o in range(O):
+            db[o] = db[o] + wide[i * O + o]
 
 
 cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x, const real *dz, const real *panels,
@@ -511,6 +568,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
     cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, width = panel_width(Cg, lanes_of[real](0))
     cdef Py_ssize_t x_size = g.H * g.W * g.C, dy_size = g.P * g.Q * g.O
     cdef real *dy_slab = slab + (plan.per_pass * plan.x_image if plan.copies_x else 0)
+    cdef real *products = slab + plan.slab - plan.products
     cdef const real *xs
     cdef const real *dys
     cdef const Grid *grid
@@ -541,7 +599,19 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
             for i in range(count):
                 add_pixels(dys + i * plan.dy_image + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, g.P, g.Q,
                            plan.dy_cols * g.O, g.O, db)
-        if dx != NULL:
+        if plan.products:
+            grid = &plan.grids[0]
+            for i in range(count):
+                run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,
+                         False)
+                for k in range(g.H):
+                    if real is float:
+                        td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
+                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
+                    else:
+                        td_tile_gather_d(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
+                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
+        elif dx != NULL:
             for i in range(count):
                 if sums != NULL:
                     memset(sums + (n + i) * 2 * g.C, 0, 2 * g.C * sizeof(real))
@@ -576,7 +646,9 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
         if db != NULL and not accumulate:
             memset(db, 0, g.O * sizeof(real))
         return
-    if dx != NULL:
+    if plan.products:
+        pack_products(w, panels, g, plan.grids[0].dst_col)
+    elif dx != NULL:
         for k in range(plan.n_grids):
             grid = &plan.grids[k]
             n_taps = grid.n_taps * grid.K // Og
@@ -651,7 +723,7 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions = <Py_ssize_t *> tables.address
     plan.grids = <Grid *> grids.address
-    plan_backward(&plan, scale is not None or relu, pending is not None, itemsize)
+    plan_backward(&plan, scale is not None or relu, pending is not None, sums is None and addend is None, itemsize)
     cdef Py_ssize_t panels = 0, parts = 0
     if dx is not None:
         panels = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)

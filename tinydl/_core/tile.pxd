@@ -59,6 +59,10 @@ cdef extern from "src/tile.h" nogil:
     void td_tile_sums_d(Py_ssize_t nb, Py_ssize_t group, Py_ssize_t vectors, const double *y, const Py_ssize_t *d,
                         Py_ssize_t d_step, Py_ssize_t lanes, const double *origin, double *sums,
                         Py_ssize_t sums_stride) noexcept
+    void td_tile_gather_f(const float *products, Py_ssize_t step, Py_ssize_t n_cols, Py_ssize_t KW, Py_ssize_t pad,
+                          float *dx, Py_ssize_t W, Py_ssize_t C) noexcept
+    void td_tile_gather_d(const double *products, Py_ssize_t step, Py_ssize_t n_cols, Py_ssize_t KW, Py_ssize_t pad,
+                          double *dx, Py_ssize_t W, Py_ssize_t C) noexcept
     void td_transpose_block_f(const float *src, Py_ssize_t lds, float *dst, Py_ssize_t ldd) noexcept
     void td_transpose_block_d(const double *src, Py_ssize_t lds, double *dst, Py_ssize_t ldd) noexcept
     unsigned int td_flush_denormals() noexcept

@@ -316,3 +316,19 @@ static void NAME(tile_sums)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, co
         NAME(store_n)(square, NAME(load_n)(square, n) + q, n);
     }
 }
+
+/* A row of dx from the products of a row of dy with whole filter rows: dx[w][c] = sum over kw of
+   products[w + pad - kw][kw][c], products n_cols rows of `step` elements. */
+static void NAME(tile_gather)(const T *products, ptrdiff_t step, ptrdiff_t n_cols, ptrdiff_t KW, ptrdiff_t pad, T *dx,
+                              ptrdiff_t W, ptrdiff_t C) {
+    for (ptrdiff_t w = 0; w < W; w++) {
+        const ptrdiff_t at = w + pad, first = at < n_cols ? 0 : at - n_cols + 1, last = at < KW ? at : KW - 1;
+        for (ptrdiff_t c = 0; c < C; c += LANES) {
+            const ptrdiff_t n = C - c < LANES ? C - c : LANES;
+            VT sum = {0};
+            for (ptrdiff_t kw = first; kw <= last; kw++)
+                sum += NAME(load_n)(products + (at - kw) * step + kw * C + c, n);
+            NAME(store_n)(dx + w * C + c, sum, n);
+        }
+    }
+}
