@@ -19,14 +19,16 @@ from tinydl._core.images cimport (
 from tinydl._core.memory cimport Block
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
-    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_gather_d, td_tile_gather_f, td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_stream_fence, td_tile_gather_d,
+    td_tile_gather_f, td_tile_outer_d, td_tile_outer_f, td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d,
+    td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
 
 cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
+    STREAM_BYTES = 25165824 # results of this size leave no cache for anything else
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
     MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
@@ -46,6 +48,11 @@ cdef struct Grid:
     Py_ssize_t dst_origin, dst_row, dst_col
     Py_ssize_t panels               # offset of the grid's filters, elements
     Py_ssize_t n_channels           # output channels of one group of the convolution
+
+
+cdef inline bint streams(const void *y, Py_ssize_t size, Py_ssize_t n_channels, Py_ssize_t itemsize) noexcept:
+    """Whether a result that is larger than the caches can be written in whole lines."""
+    return size * itemsize >= STREAM_BYTES and n_channels * itemsize % ALIGN == 0 and <Py_ssize_t> y % ALIGN == 0
 
 
 cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
@@ -95,7 +102,7 @@ cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize
 
 cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *dst, Py_ssize_t channel,
                    const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *addend,
-                   const real *below, const real *scale, const real *shift, bint relu) noexcept nogil:
+                   const real *below, const real *scale, const real *shift, bint relu, bint stream) noexcept nogil:
     """All pixels and output channels of one group: dst (a row of dst_col elements a pixel) from `channel` on.
 
     With `sums`: per channel the sums of (y - origin) and (y - origin)^2 of the results y; with `below` (laid out as
@@ -131,6 +138,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ef.scale = NULL if scale == NULL else scale + o
             ef.shift = NULL if scale == NULL else shift + o
             ef.relu = relu
+            ef.stream = stream
         else:
             ed.bias = NULL if bias == NULL else bias + o
             ed.origin = NULL if origin == NULL else origin + o
@@ -141,6 +149,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ed.scale = NULL if scale == NULL else scale + o
             ed.shift = NULL if scale == NULL else shift + o
             ed.relu = relu
+            ed.stream = stream
         first = 0
         row = 0
         col = 0
@@ -181,6 +190,7 @@ cdef struct ForwardPlan:
     Py_ssize_t n_row_bands, n_col_bands
     Py_ssize_t row_elements             # of the (copied) input
     bint copies                         # whether rows are copied: padding or an affine map
+    bint stream                         # y goes past the caches
     Py_ssize_t slab                     # elements of scratch a thread
 
 
@@ -251,7 +261,10 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
                  y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
-                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False)
+                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False,
+                 plan.stream)
+    if plan.stream:
+        td_stream_fence()
     td_restore_denormals(saved)
 
 
@@ -318,6 +331,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.O, True)
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     plan.grid.taps = <Py_ssize_t *> taps.address
+    plan.stream = streams(py, g.N * g.O * g.P * g.Q, g.O // g.G, itemsize)
     plan_forward(&plan, scale is not None or relu, itemsize)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
@@ -360,6 +374,7 @@ cdef struct BackwardPlan:
     Py_ssize_t n_w
     Py_ssize_t products                 # elements of an image's row products, 0 where dx is not made of them
     bint wants_dx, wants_dw
+    bint stream                         # dx goes past the caches
 
 
 cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bint plain_dx,
@@ -603,7 +618,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
             grid = &plan.grids[0]
             for i in range(count):
                 run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,
-                         False)
+                         False, False)
                 for k in range(g.H):
                     if real is float:
                         td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
@@ -626,8 +641,10 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                                  NULL if addend == NULL else addend + (n + i) * x_size + grid.dst_origin,
                                  NULL if sums == NULL else x + (n + i) * x_size + grid.dst_origin,
                                  NULL if scale == NULL else scale + group * Cg,
-                                 NULL if scale == NULL else shift + group * Cg, relu)
+                                 NULL if scale == NULL else shift + group * Cg, relu, plan.stream)
         n = n + count
+    if plan.stream:
+        td_stream_fence()
     td_restore_denormals(saved)
 
 
@@ -717,12 +734,15 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
             py_scale, py_shift = data(y_scale, "y_scale", t, g.O), data(y_shift, "y_shift", t, g.O)
         if a is not None:
             pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
+    if sums is not None and relu and scale is None:
+        raise ValueError("conv_backward: sums behind a ReLU need scale and shift")
     if x is None and (dw is not None or sums is not None):
         raise TypeError("conv_backward: dw and sums need x")
     cdef Block tables = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions = <Py_ssize_t *> tables.address
     plan.grids = <Grid *> grids.address
+    plan.stream = streams(pdx, g.N * g.C * g.H * g.W, g.C // g.G, itemsize)
     plan_backward(&plan, scale is not None or relu, pending is not None, sums is None and addend is None, itemsize)
     cdef Py_ssize_t panels = 0, parts = 0
     if dx is not None:

@@ -22,6 +22,7 @@ typedef struct {
     const T *y;         /* with sums and y: dz' = 0 where scale*y + shift <= 0 (relu), else dz; sums += dz', dz' * (y - origin) */
     const T *scale, *shift;
     ptrdiff_t relu;
+    ptrdiff_t stream;   /* store past the caches: whole aligned vectors only, and a fence at the end */
 } NAME(epilogue);
 
 TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows,
@@ -30,6 +31,13 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
     VT acc[28][2];
     TD_UNROLL for (int i = 0; i < NB * G; i++) {
         TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = (VT){0};
+    }
+    /* The addend comes from memory: ask for that of the next tile while this one is summed. */
+    if (e->add) {
+        TD_UNROLL for (int j = 0; j < NB; j++) {
+            TD_UNROLL for (int i = 0; i < G * V; i++)
+                __builtin_prefetch(e->add + d[j] + (i / V + NB * G) * ds + i % V * LANES);
+        }
     }
     const ptrdiff_t as2 = 2 * as, as3 = 3 * as;
     for (ptrdiff_t r = 0; r < n_rows; r++) {
@@ -64,7 +72,14 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
             }
         }
     }
-    if (lanes == V * LANES) {
+    if (lanes == V * LANES && e->stream) {
+        TD_UNROLL for (int j = 0; j < NB; j++) {
+            TD_UNROLL for (int g = 0; g < G; g++) {
+                TD_UNROLL for (int v = 0; v < V; v++)
+                    NAME(stream)(dst + d[j] + g * ds + v * LANES, acc[j * G + g][v]);
+            }
+        }
+    } else if (lanes == V * LANES) {
         TD_UNROLL for (int j = 0; j < NB; j++) {
             TD_UNROLL for (int g = 0; g < G; g++) {
                 TD_UNROLL for (int v = 0; v < V; v++)
@@ -93,7 +108,11 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
                     q += c * c;
                 }
             } else {
-                const VT scale = NAME(load_n)(e->scale + v * LANES, n), shift = NAME(load_n)(e->shift + v * LANES, n);
+                VT scale = {0}, shift = {0};
+                if (e->relu) {
+                    scale = NAME(load_n)(e->scale + v * LANES, n);
+                    shift = NAME(load_n)(e->shift + v * LANES, n);
+                }
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int g = 0; g < G; g++) {
                         const T *at = e->y + d[j] + g * ds + v * LANES;
