@@ -459,7 +459,7 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bin
 
 
 # --- dx of few input channels --------------------------------------------------------------------------------------
-# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums products with
+# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums products of
 # whole rows, and pixel w of dx gathers its KW parts from neighbouring products.
 
 cdef void plan_products(BackwardPlan *plan, Py_ssize_t width) noexcept:
