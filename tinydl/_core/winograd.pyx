@@ -433,22 +433,42 @@ cdef void sum_pixels(const Source *s, const Plan *p, Py_ssize_t begin, Py_ssize_
                     db[c] = db[c] + slab[k * p.C + c]
 
 
+cdef void backward_task(const Source *sx, const Plan *px, const Source *sy, const Plan *py, const Plan *pdx, float *dx,
+                        float *dw, float *db, const float *u, float *scratch, Py_ssize_t n_groups, Py_ssize_t blocks,
+                        const Sums *sums, Py_ssize_t group) noexcept nogil:
+    """The weight gradient of a group of blocks and, unless dx is NULL, as large a share of dx, for about the same
+    images: the second reader finds them in the cache."""
+    cdef Py_ssize_t block
+    weight_task(sx, px, sy, py, group, blocks, dw, db, scratch)
+    if dx != NULL:
+        for block in range(group * pdx.n_blocks // n_groups, (group + 1) * pdx.n_blocks // n_groups):
+            forward_task(sy, pdx, block, u, NULL, dx, scratch, sums)
+
+
 cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const Plan *py, const Plan *pdx, float *dx,
                        float *dw, float *db, bint accumulate, const float *u, float *scratch, Py_ssize_t per_thread,
                        float *parts, Py_ssize_t n_groups, Py_ssize_t blocks, Sums *sums, float *sum_parts,
                        int n_threads) noexcept nogil:
     cdef Py_ssize_t n_w = 9 * px.C * py.C, stride = n_w + py.C, group, n_chunks = ceil_div(n_w, 4096)
+    cdef float *total = sums.sums
+    # The blocks of dx are shared out more finely than the groups of dw when there are many threads.
+    cdef bint joint = dw != NULL and dx != NULL and n_groups >= 4 * n_threads
+    if joint and total != NULL and pdx.images == 0:
+        sums.sums = sum_parts
     if dw != NULL:
         for group in prange(n_groups, num_threads=n_threads, schedule="dynamic",
                             use_threads_if=n_groups > 1 and py.N * py.H * py.W * py.C * px.C > MIN_WORK):
-            weight_task(sx, px, sy, py, group, blocks, parts + group * stride,
-                        NULL if db == NULL else parts + group * stride + n_w, scratch + threadid() * per_thread)
+            backward_task(sx, px, sy, py, pdx, dx if joint else NULL, parts + group * stride,
+                          NULL if db == NULL else parts + group * stride + n_w, u, scratch + threadid() * per_thread,
+                          n_groups, blocks, sums, group)
         for group in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
             combine_chunk(parts, dw, n_groups, stride, group * 4096, min(n_w, (group + 1) * 4096), accumulate)
         if db != NULL:
             combine_chunk(parts + n_w, db, n_groups, stride, 0, py.C, accumulate)
-    if dx != NULL:
+    if dx != NULL and not joint:
         forward_all(sy, pdx, u, NULL, dx, scratch, per_thread, sums, sum_parts, n_threads)
+    elif joint and total != NULL and pdx.images == 0:
+        fold_bands(pdx, sum_parts, total)
 
 
 def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
