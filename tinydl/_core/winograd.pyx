@@ -133,15 +133,19 @@ cdef inline Py_ssize_t block_rows(const Plan *p, Py_ssize_t block, Py_ssize_t *f
 
 
 cdef void load_image(const Source *s, const Plan *p, Py_ssize_t n, Py_ssize_t row, Py_ssize_t n_rows, Py_ssize_t border,
-                     float *slab) noexcept nogil:
-    """Input rows of the tile rows row .. row + n_rows - 1 of image n, `border` 2 for 6x6 tiles, 0 for 4x4."""
-    cdef Py_ssize_t at = n * p.H * p.W * p.C, top = 4 * row - (p.PH if border else 0), left = -(p.PW if border else 0)
-    cdef Py_ssize_t rows = 4 * n_rows + border, cols = 4 * p.TW + border
+                     Py_ssize_t c0, Py_ssize_t n_c, float *slab) noexcept nogil:
+    """Channels c0 .. c0 + n_c - 1 of the input rows of image n's tile rows row .. row + n_rows - 1; `border` 2 for 6x6
+    tiles, 0 for 4x4."""
+    cdef Py_ssize_t at = n * p.H * p.W * p.C + c0, top = 4 * row - (p.PH if border else 0)
+    cdef Py_ssize_t left = -(p.PW if border else 0), rows = 4 * n_rows + border, cols = 4 * p.TW + border
+    cdef const float *scale = NULL if s.scale == NULL else s.scale + c0
+    cdef const float *shift = NULL if s.scale == NULL else s.shift + c0
     if s.y == NULL:
-        load_rect(s.x + at, slab, p.H, p.W, p.C, top, rows, left, cols, s.scale, s.shift, s.relu)
+        load_rect(s.x + at, p.C, slab, p.H, p.W, n_c, top, rows, left, cols, scale, shift, s.relu)
         return
-    load_gradient(s.x + at, s.y + at, slab, p.H, p.W, p.C, -top, rows, -left, cols, s.scale, s.shift, s.relu, s.a, s.b,
-                  s.c)
+    load_gradient(s.x + at, s.y + at, p.C, slab, p.H, p.W, n_c, -top, rows, -left, cols, scale, shift, s.relu,
+                  NULL if s.a == NULL else s.a + c0, NULL if s.a == NULL else s.b + c0,
+                  NULL if s.a == NULL else s.c + c0)
 
 
 cdef Py_ssize_t transform_block(const Source *s, const Plan *p, Py_ssize_t block, Py_ssize_t c0, Py_ssize_t n_c,
@@ -152,16 +156,16 @@ cdef Py_ssize_t transform_block(const Source *s, const Plan *p, Py_ssize_t block
     cdef Py_ssize_t cols = 4 * p.TW + border
     cdef const float *at
     for i in range(n_images):
-        load_image(s, p, first + i, row, n_rows, border, slab)
+        load_image(s, p, first + i, row, n_rows, border, c0, n_c, slab)
         for r in range(n_rows):
             for q in range(p.TW):
-                at = slab + (4 * r * cols + 4 * q) * p.C + c0
+                at = slab + (4 * r * cols + 4 * q) * n_c
                 c = 0
                 while c < n_c:
                     if gradient:
-                        td_wino_gradient(at + c, cols * p.C, p.C, v + t * step + c, slice, min(lanes, n_c - c))
+                        td_wino_gradient(at + c, cols * n_c, n_c, v + t * step + c, slice, min(lanes, n_c - c))
                     else:
-                        td_wino_input(at + c, cols * p.C, p.C, v + t * step + c, slice, min(lanes, n_c - c))
+                        td_wino_input(at + c, cols * n_c, n_c, v + t * step + c, slice, min(lanes, n_c - c))
                     c = c + lanes
                 t = t + 1
     return t
@@ -427,7 +431,7 @@ cdef void sum_pixels(const Source *s, const Plan *p, Py_ssize_t begin, Py_ssize_
         n_images = block_images(p, block, &first)
         n_rows = block_rows(p, block, &row)
         for i in range(n_images):
-            load_image(s, p, first + i, row, n_rows, 0, slab)
+            load_image(s, p, first + i, row, n_rows, 0, 0, p.C, slab)
             for k in range(16 * n_rows * p.TW):
                 for c in range(p.C):
                     db[c] = db[c] + slab[k * p.C + c]
