@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -79,13 +80,17 @@ class Watch:
                 2 * rows.shape[0] * rows.shape[1] * matrix.shape[1])
             return "x".join(map(str, matrix.shape)), flops, flops
 
+        def forward(args, algorithm):
+            return conv_work(algorithm, args[4], 1)
+
+        def backward(args, algorithm):
+            return conv_work(algorithm, args[7], sum(gradient is not None for gradient in args[3:5]))
+
         for name in ("DIRECT", "WINOGRAD"):
             kernels = getattr(conv_algorithm, name)
-            setattr(conv_algorithm, name, kernels._replace(
-                forward=self.timed(kernels.forward, f"{kernels.name} forward",
-                                   lambda a, n=kernels.name: conv_work(n, a[4], 1)),
-                backward=self.timed(kernels.backward, f"{kernels.name} backward",
-                                    lambda a, n=kernels.name: conv_work(n, a[7], (a[3] is not None) + (a[4] is not None)))))
+            setattr(conv_algorithm, name, kernels._replace(**{
+                key: self.timed(getattr(kernels, key), f"{kernels.name} {key}", partial(work, algorithm=kernels.name))
+                for key, work in (("forward", forward), ("backward", backward))}))
         for name in MODULES:
             module = getattr(_core, name)
             for key, call in list(vars(module).items()):

@@ -93,7 +93,8 @@ cdef Plan make_plan(Py_ssize_t N, Py_ssize_t C, Py_ssize_t H, Py_ssize_t W, Py_s
     p.TH, p.TW = ceil_div(P, 4), ceil_div(Q, 4)
     p.Cp = round_up(C, lanes)
     per_image = p.TH * p.TW
-    most = max(32, min(<Py_ssize_t> MAX_TILES, TILE_FLOATS // p.Cp))
+    # Scratch stays within 2 MB a thread up to 512 channels.
+    most = max(32 if p.Cp <= 256 else <Py_ssize_t> MIN_TILES, min(<Py_ssize_t> MAX_TILES, TILE_FLOATS // p.Cp))
     while True:
         if per_image <= most:
             p.images = max(1, min(N, most // max(1, per_image)))
