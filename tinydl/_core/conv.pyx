@@ -493,6 +493,7 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
                 grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
                 grid.dst_origin, grid.dst_row, grid.dst_col = (rh * g.W + rw) * g.C, g.SH * g.W * g.C, g.SW * g.C
                 grid.n_channels = g.C // g.G
+                grid.clamp = False
                 grid.K = g.O // g.G
                 grid.panels = n
                 grid.taps = plan.positions + g.KH * g.KW + n

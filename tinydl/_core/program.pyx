@@ -147,14 +147,17 @@ cdef bint lies(object x, Py_ssize_t size, bint row_major) noexcept:
     cdef Py_ssize_t *dims = PyArray_DIMS(array)
     if PyArray_TYPE(array) != NPY_FLOAT32 or not PyArray_ISBEHAVED_RO(array):
         return False
+    for axis in range(ndim):
+        n *= dims[axis]
+    if n != size:
+        return False
     for k in range(ndim):
         # From the fastest axis on: channels-last is (N, *spatial, C).
         axis = ndim - 1 - k if row_major or ndim < 3 or k == ndim - 1 else 1 if k == 0 else ndim - k
-        if dims[axis] != 1 and n * dims[axis] != 0 and PyArray_STRIDES(array)[axis] != expected:
+        if dims[axis] != 1 and size and PyArray_STRIDES(array)[axis] != expected:
             return False
         expected *= dims[axis]
-        n *= dims[axis]
-    return n == size
+    return True
 
 
 cdef class Program:

@@ -86,6 +86,8 @@ class Predictor:
             A fresh array.
         """
         try:
+            if not self._runs:
+                raise Unfit
             y = x if type(x) is np.ndarray and x.dtype == _FLOAT else _as_float32(x)
             for run in self._runs:
                 y = run(y)

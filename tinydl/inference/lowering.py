@@ -49,12 +49,15 @@ class _Lowering:
         self.N, self.row_major, self.algorithm = shape[0], swapped, algorithm
         self.sizes = [math.prod(shape[1:])]  # of the stores: elements an image
         self.operations = []
-        self.values = {-1: _Value(0, shape[1:], swapped and len(shape) > 2 and min(shape[1], math.prod(shape[2:])) > 1)}
-        for k, node in enumerate(nodes):
+        # Nodes are numbered through the whole network: the first one here reads the number before its own.
+        source = nodes[0].x
+        swapped = swapped and len(shape) > 2 and min(shape[1], math.prod(shape[2:])) > 1
+        self.values = {source: _Value(0, shape[1:], swapped)}
+        for k, node in enumerate(nodes, source + 1):
             value = self.values[node.x]
             addend = None if node.addend is None else self.canonical(self.values[node.addend])
             self.values[k] = _LOWERED[type(node)](self, node, value, addend)
-        self.result = self.canonical(self.values[len(nodes) - 1])
+        self.result = self.canonical(self.values[source + len(nodes)])
 
     def step(self, make, x, shape, addend=None, macs=0, dense=False, swapped=False, split=None):
         """Record a step that reads x and makes a value of `shape`."""
