@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tinydl import layout
 from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl._core.reference.conv import geometry
@@ -465,6 +466,14 @@ def test_sums_without_origin_are_refused():
         call(conv, "conv_forward", case, sums=np.empty((2, 2, 4), np.float32))
 
 
+def test_backward_sums_behind_a_relu_without_scale_are_refused():
+    case = Case(SMALL, np.float32, np.random.default_rng(22))
+    sums = np.empty((case.geo[0], 2, case.geo[1]), np.float32)
+    with pytest.raises(ValueError, match="scale and shift"):
+        conv.conv_backward(case.x, case.dy, case.w, np.empty_like(case.x), None, None, False, case.geo, 1, relu=True,
+                           origin=case.x_origin, sums=sums)
+
+
 # --- 6 NaN, inf, denormals -------------------------------------------------------------------------------------------
 
 @EACH
@@ -546,3 +555,25 @@ def test_addend_and_plain_relu_masks_exact(dtype, stride, groups, channels):
                            pending=(y, None, None, True, None, None, None), addend=addend)
         np.testing.assert_array_equal(dx, expected_dx + addend)
         np.testing.assert_array_equal(dw, expected_dw)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_results_larger_than_the_caches_exact(n_threads):
+    """They are stored past the caches; 1x1 filters are a matrix product of the pixels, which NumPy checks."""
+    rng = np.random.default_rng(23)
+    n, c, size, o = 2, 16, 330, 32
+    few, many = ((n, k, size, size) for k in (c, o))
+    x, w = exact_integers(rng, few, np.float32, "activation"), exact_integers(rng, (o, c, 1, 1), np.float32, "weight")
+    y, dx = layout.empty(many), layout.empty(many)
+    assert y.nbytes > 24 << 20 and y.ctypes.data % 64 == 0 and dx.ctypes.data % 64 == 0
+    b, origin, sums = exact_integers(rng, (o,)), np.zeros(o, np.float32), np.empty((n, 2, o), np.float32)
+    conv.conv_forward(x, w, b, y, geometry(few, w.shape, 1, 0, 1, 1), n_threads)
+    matrix = w[:, :, 0, 0]
+    np.testing.assert_array_equal(y, (x.transpose(0, 2, 3, 1) @ matrix.T + b).transpose(0, 3, 1, 2))
+    addend, below = (exact_integers(rng, many, np.float32, "activation", 1) for _ in range(2))
+    back = exact_integers(rng, (c, o, 1, 1), np.float32, "weight")
+    conv.conv_backward(below, x, back, dx, None, None, False, geometry(many, back.shape, 1, 0, 1, 1), n_threads,
+                       origin=origin, sums=sums, addend=addend)
+    expected = (x.transpose(0, 2, 3, 1) @ back[:, :, 0, 0]).transpose(0, 3, 1, 2) + addend
+    np.testing.assert_array_equal(dx, expected)
+    np.testing.assert_array_equal(sums[:, 1], (expected.astype(np.float64) * below).sum((2, 3)))

@@ -20,17 +20,20 @@ from tinydl._core.memory cimport Block
 from tinydl._core.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
-    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_stream_fence, td_tile_gather_d,
+    td_tile_gather_f, td_tile_outer_d, td_tile_outer_f, td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d,
+    td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
 
 cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
+    STREAM_BYTES = 25165824 # results of this size leave no cache for anything else
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
     MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
+    WIDE = 128              # channels of pixels summed side by side
     PASS_PIXELS = 256       # pixels an outer tile sums over before it returns to memory
     ALIGN = 64
 
@@ -46,7 +49,11 @@ cdef struct Grid:
     Py_ssize_t dst_origin, dst_row, dst_col
     Py_ssize_t panels               # offset of the grid's filters, elements
     Py_ssize_t n_channels           # output channels of one group of the convolution
-    bint clamp                      # whether results below 0 become 0
+
+
+cdef inline bint streams(const void *y, Py_ssize_t size, Py_ssize_t n_channels, Py_ssize_t itemsize) noexcept:
+    """Whether a result that is larger than the caches can be written in whole lines."""
+    return size * itemsize >= STREAM_BYTES and n_channels * itemsize % ALIGN == 0 and <Py_ssize_t> y % ALIGN == 0
 
 
 cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
@@ -96,11 +103,13 @@ cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize
 
 cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *dst, Py_ssize_t channel,
                    const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *addend,
-                   const real *below, const real *scale, const real *shift, bint relu) noexcept nogil:
+                   const real *below, const real *scale, const real *shift, bint relu, bint stream,
+                   bint clamp) noexcept nogil:
     """All pixels and output channels of one group: dst (a row of dst_col elements a pixel) from `channel` on.
 
     With `sums`: per channel the sums of (y - origin) and (y - origin)^2 of the results y; with `below` (laid out as
     dst) the sums of dz and dz * (below - origin), dz being the result where scale*below + shift > 0 (if relu).
+    `stream` writes past the caches; `clamp` makes results below 0 zero.
     """
     cdef Py_ssize_t lanes = lanes_of[real](0), group = grid.group, per_row = grid.cols // group
     cdef Py_ssize_t n_groups = grid.rows * per_row, n_tiles, tile, first, nb, j, row, col
@@ -112,7 +121,6 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
     cdef td_epilogue_d ed
     memset(&ef, 0, sizeof(ef))
     memset(&ed, 0, sizeof(ed))
-    ef.clamp = grid.clamp
     o = 0
     while o < grid.n_channels:
         width = min(2 * lanes, round_up(grid.n_channels - o, lanes))
@@ -133,6 +141,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ef.scale = NULL if scale == NULL else scale + o
             ef.shift = NULL if scale == NULL else shift + o
             ef.relu = relu
+            ef.stream, ef.clamp = stream, clamp
         else:
             ed.bias = NULL if bias == NULL else bias + o
             ed.origin = NULL if origin == NULL else origin + o
@@ -143,6 +152,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ed.scale = NULL if scale == NULL else scale + o
             ed.shift = NULL if scale == NULL else shift + o
             ed.relu = relu
+            ed.stream, ed.clamp = stream, clamp
         first = 0
         row = 0
         col = 0
@@ -183,6 +193,7 @@ cdef struct ForwardPlan:
     Py_ssize_t n_row_bands, n_col_bands
     Py_ssize_t row_elements             # of the (copied) input
     bint copies                         # whether rows are copied: padding or an affine map
+    bint stream                         # y goes past the caches
     Py_ssize_t slab                     # elements of scratch a thread
 
 
@@ -210,7 +221,6 @@ cdef void plan_forward(ForwardPlan *plan, bint affine, Py_ssize_t itemsize, Py_s
     plan.grid.dst_row = g.Q * g.O
     plan.grid.dst_col = g.O
     plan.grid.n_channels = g.O // g.G
-    plan.grid.clamp = False
     if g.DW == 1 and g.G == 1:
         # The taps of a filter row are contiguous: KW*C elements from the first on.
         plan.grid.n_taps, plan.grid.K = g.KH, g.KW * g.C
@@ -254,7 +264,10 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
                  y + ((n * g.P + p0) * g.Q + q0) * g.O, group * Og,
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
-                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False)
+                 NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False,
+                 plan.stream, False)
+    if plan.stream:
+        td_stream_fence()
     td_restore_denormals(saved)
 
 
@@ -321,6 +334,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.O, True)
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     plan.grid.taps = <Py_ssize_t *> taps.address
+    plan.stream = streams(py, g.N * g.O * g.P * g.Q, g.O // g.G, itemsize)
     plan_forward(&plan, scale is not None or relu, itemsize, MIN_TASKS)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
@@ -350,6 +364,7 @@ cdef struct Frozen:
     ForwardPlan plan            # of one image
     const float *panels
     const float *bias           # laid out as the panels, or NULL
+    bint clamp                  # whether results below 0 become 0
     Py_ssize_t channels         # output channels of a task: whole panels
     Py_ssize_t n_parts          # tasks along the output channels
 
@@ -380,7 +395,7 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
         run_grid(src + group * Cg, &grid, f.panels + K * (group * width + o), y + at, group * Og + o,
                  NULL if f.bias == NULL else f.bias + group * width + o, <const float *> NULL, <float *> NULL, 0,
                  NULL if addend == NULL else addend + at, <const float *> NULL, <const float *> NULL,
-                 <const float *> NULL, False)
+                 <const float *> NULL, False, False, f.clamp)
 
 
 def conv_filters(w, bias, Py_ssize_t n_groups):
@@ -430,7 +445,7 @@ def conv_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
     f.channels = ceil_div(panels, max(1, min(panels, min_tasks))) * 2 * lanes
     f.n_parts = ceil_div(g.O // g.G, f.channels)
     plan_forward(&f.plan, False, sizeof(float), ceil_div(min_tasks, f.n_parts))
-    f.plan.grid.clamp = relu
+    f.clamp = relu
     return make_step(frozen_task, state, (filters, taps), 1, f.plan.n_row_bands * f.plan.n_col_bands * f.n_parts,
                      g.C * g.H * g.W, g.O * g.P * g.Q, f.plan.slab, True)
 
@@ -452,11 +467,15 @@ cdef struct BackwardPlan:
     Py_ssize_t dy_top, dy_left, dy_rows, dy_cols, dy_image
     Py_ssize_t slab                     # elements of scratch a thread
     Py_ssize_t n_w
+    Py_ssize_t products                 # elements of an image's row products, 0 where dx is not made of them
     bint wants_dx, wants_dw
+    bint stream                         # dx goes past the caches
 
 
-cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_ssize_t itemsize) noexcept:
+cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bint plain_dx,
+                        Py_ssize_t itemsize) noexcept:
     cdef Geometry *g = &plan.g
+    cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D, vectors = ceil_div(g.KW * g.C, lanes)
     cdef Py_ssize_t rh, rw, kh, kw, top = 0, bottom = 0, left = 0, right = 0, t, n = 0, first, per_row
     cdef Grid *grid
     plan.n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -464,6 +483,11 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.x_rows = (g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1 if plan.copies_x else g.H
     plan.x_cols = (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 if plan.copies_x else g.W
     plan.x_image = plan.x_rows * plan.x_cols * g.C
+    plan.products = 0
+    if plan.wants_dx and plain_dx and g.SH == 1 and g.SW == 1 and g.DW == 1 and g.G == 1:
+        # Few input channels leave lanes idle; those of a whole filter row fill them better. Worth it from a quarter on.
+        if 4 * g.Q * vectors <= 3 * g.W * g.KW * ceil_div(g.C, lanes):
+            plan.products = g.H * g.Q * vectors * lanes
     if plan.wants_dx:
         # Tap kh of output row h = i*SH + rh reads dy row i + t, t = (rh + PH - kh*DH) / SH where that divides.
         for rh in range(min(g.SH, g.H)):
@@ -472,7 +496,7 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
                     t = (rh + g.PH - kh * g.DH) // g.SH
                     top = max(top, -t)
                     bottom = max(bottom, (g.H - 1 - rh) // g.SH + t - (g.P - 1))
-        for rw in range(min(g.SW, g.W)):
+        for rw in range(0 if plan.products else min(g.SW, g.W)):
             for kw in range(g.KW):
                 if (rw + g.PW - kw * g.DW) % g.SW == 0:
                     t = (rw + g.PW - kw * g.DW) // g.SW
@@ -483,7 +507,9 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.dy_rows, plan.dy_cols = top + g.P + bottom, left + g.Q + right
     plan.dy_image = plan.dy_rows * plan.dy_cols * g.O
     plan.n_grids = 0
-    if plan.wants_dx:
+    if plan.products:
+        plan_products(plan, vectors * lanes)
+    elif plan.wants_dx:
         for rh in range(min(g.SH, g.H)):
             for rw in range(min(g.SW, g.W)):
                 grid = &plan.grids[plan.n_grids]
@@ -493,7 +519,6 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
                 grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
                 grid.dst_origin, grid.dst_row, grid.dst_col = (rh * g.W + rw) * g.C, g.SH * g.W * g.C, g.SW * g.C
                 grid.n_channels = g.C // g.G
-                grid.clamp = False
                 grid.K = g.O // g.G
                 grid.panels = n
                 grid.taps = plan.positions + g.KH * g.KW + n
@@ -525,7 +550,39 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, Py_
     plan.n_groups = ceil_div(g.N, plan.images)
     plan.slab = plan.per_pass * (
         (plan.x_image if plan.copies_x else 0) + (plan.dy_image if plan.copies_dy else 0))
-    plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize
+    plan.slab = round_up(plan.slab, ALIGN // itemsize) + ALIGN // itemsize + plan.products
+
+
+# --- dx of few input channels --------------------------------------------------------------------------------------
+# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums the products
+# of whole rows, and pixel w of dx gathers its KW parts from neighbouring products.
+
+cdef void plan_products(BackwardPlan *plan, Py_ssize_t width) noexcept:
+    cdef Geometry *g = &plan.g
+    cdef Grid *grid = &plan.grids[0]
+    cdef Py_ssize_t kh
+    plan.n_grids = 1
+    grid.rows, grid.cols, grid.group = g.H, g.Q, pixel_group(g.Q)
+    grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
+    grid.dst_origin, grid.dst_row, grid.dst_col = 0, g.Q * width, width
+    grid.n_channels, grid.panels = width, 0
+    grid.n_taps, grid.K = g.KH, g.O
+    grid.taps = plan.positions
+    for kh in range(g.KH):
+        grid.taps[kh] = (g.PH - kh * g.DH + plan.dy_top) * plan.dy_cols * g.O
+
+
+cdef void pack_products(const real *w, real *panels, Geometry *g, Py_ssize_t width) noexcept nogil:
+    """Panels with rows (kh, o) and lanes (kw, c) from w (KH, KW*C, O); `width` of them, whole vectors."""
+    cdef Py_ssize_t lanes = lanes_of[real](0), first = 0, n, kh, o, i, run = g.KW * g.C
+    while first < width:
+        n = min(2 * lanes, width - first)
+        for kh in range(g.KH):
+            for o in range(g.O):
+                for i in range(n):
+                    panels[i] = w[(kh * run + first + i) * g.O + o] if first + i < run else 0
+                panels = panels + n
+        first = first + n
 
 
 cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_ssize_t n_images, real *dw,
@@ -588,12 +645,26 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
 
 cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t row, Py_ssize_t O,
                      real *db) noexcept nogil:
-    """db (O,) += the sum of an image's pixels, a row at a time."""
-    cdef Py_ssize_t p, q, o
+    """db (O,) += the sum of an image's pixels."""
+    cdef Py_ssize_t p, q, i, o, n = 1
+    cdef real wide[WIDE]
+    # Several pixels side by side, so that few channels make long vectors too.
+    while 2 * n * O <= WIDE and 2 * n <= n_cols:
+        n = 2 * n
+    memset(wide, 0, sizeof(wide))
     for p in range(n_rows):
-        for q in range(n_cols):
+        q = 0
+        while n > 1 and q + n <= n_cols:
+            for i in range(n * O):
+                wide[i] = wide[i] + dy[p * row + q * O + i]
+            q = q + n
+        while q < n_cols:
             for o in range(O):
                 db[o] = db[o] + dy[p * row + q * O + o]
+            q = q + 1
+    for i in range(n if n > 1 else 0):
+        for o in range(O):
+            db[o] = db[o] + wide[i * O + o]
 
 
 cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x, const real *dz, const real *panels,
@@ -607,6 +678,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
     cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, width = panel_width(Cg, lanes_of[real](0))
     cdef Py_ssize_t x_size = g.H * g.W * g.C, dy_size = g.P * g.Q * g.O
     cdef real *dy_slab = slab + (plan.per_pass * plan.x_image if plan.copies_x else 0)
+    cdef real *products = slab + plan.slab - plan.products
     cdef const real *xs
     cdef const real *dys
     cdef const Grid *grid
@@ -637,7 +709,19 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
             for i in range(count):
                 add_pixels(dys + i * plan.dy_image + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, g.P, g.Q,
                            plan.dy_cols * g.O, g.O, db)
-        if dx != NULL:
+        if plan.products:
+            grid = &plan.grids[0]
+            for i in range(count):
+                run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,
+                         False, False, False)
+                for k in range(g.H):
+                    if real is float:
+                        td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
+                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
+                    else:
+                        td_tile_gather_d(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
+                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
+        elif dx != NULL:
             for i in range(count):
                 if sums != NULL:
                     memset(sums + (n + i) * 2 * g.C, 0, 2 * g.C * sizeof(real))
@@ -652,8 +736,11 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                                  NULL if addend == NULL else addend + (n + i) * x_size + grid.dst_origin,
                                  NULL if sums == NULL else x + (n + i) * x_size + grid.dst_origin,
                                  NULL if scale == NULL else scale + group * Cg,
-                                 NULL if scale == NULL else shift + group * Cg, relu)
+                                 NULL if scale == NULL else shift + group * Cg, relu, plan.stream,
+                                 False)
         n = n + count
+    if plan.stream:
+        td_stream_fence()
     td_restore_denormals(saved)
 
 
@@ -672,7 +759,9 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
         if db != NULL and not accumulate:
             memset(db, 0, g.O * sizeof(real))
         return
-    if dx != NULL:
+    if plan.products:
+        pack_products(w, panels, g, plan.grids[0].dst_col)
+    elif dx != NULL:
         for k in range(plan.n_grids):
             grid = &plan.grids[k]
             n_taps = grid.n_taps * grid.K // Og
@@ -741,13 +830,16 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
             py_scale, py_shift = data(y_scale, "y_scale", t, g.O), data(y_shift, "y_shift", t, g.O)
         if a is not None:
             pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
+    if sums is not None and relu and scale is None:
+        raise ValueError("conv_backward: sums behind a ReLU need scale and shift")
     if x is None and (dw is not None or sums is not None):
         raise TypeError("conv_backward: dw and sums need x")
     cdef Block tables = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions = <Py_ssize_t *> tables.address
     plan.grids = <Grid *> grids.address
-    plan_backward(&plan, scale is not None or relu, pending is not None, itemsize)
+    plan.stream = streams(pdx, g.N * g.C * g.H * g.W, g.C // g.G, itemsize)
+    plan_backward(&plan, scale is not None or relu, pending is not None, sums is None and addend is None, itemsize)
     cdef Py_ssize_t panels = 0, parts = 0
     if dx is not None:
         panels = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)

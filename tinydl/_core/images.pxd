@@ -5,6 +5,17 @@ from tinydl._core.array cimport (
     PyArray_DIMS, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, data, real,
 )
 
+cdef extern from "src/load.h" nogil:
+    void td_load_map_f(const float *src, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale, const float *shift,
+                       int relu) noexcept
+    void td_load_map_d(const double *src, double *dst, Py_ssize_t n, Py_ssize_t C, const double *scale,
+                       const double *shift, int relu) noexcept
+    void td_load_gradient_f(const float *dz, const float *y, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale,
+                            const float *shift, int relu, const float *a, const float *b, const float *c) noexcept
+    void td_load_gradient_d(const double *dz, const double *y, double *dst, Py_ssize_t n, Py_ssize_t C,
+                            const double *scale, const double *shift, int relu, const double *a, const double *b,
+                            const double *c) noexcept
+
 
 cdef struct Geometry:
     Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
@@ -67,11 +78,10 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
                            Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
                            bint relu) noexcept nogil:
     """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
-    cdef Py_ssize_t r, h, _i, c, row = n_cols * C
+    cdef Py_ssize_t r, h, c, row = n_cols * C
     cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
     cdef const real *src
     cdef real *dst
-    cdef real value
     for r in range(n_rows):
         h = h0 + r
         dst = out + r * row
@@ -87,19 +97,10 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
                 dst[c] = 0 if src[c] < 0 else src[c]
         elif scale == NULL:
             memcpy(dst, src, inside * C * sizeof(real))
-        elif relu:
-            for _i in range(inside):
-                for c in range(C):
-                    value = scale[c] * src[c] + shift[c]
-                    dst[c] = 0 if value < 0 else value
-                src = src + C
-                dst = dst + C
+        elif real is float:
+            td_load_map_f(src, dst, inside, C, scale, shift, relu)
         else:
-            for _i in range(inside):
-                for c in range(C):
-                    dst[c] = scale[c] * src[c] + shift[c]
-                src = src + C
-                dst = dst + C
+            td_load_map_d(src, dst, inside, C, scale, shift, relu)
 
 
 cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
@@ -111,9 +112,8 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
     dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
     Without scale it is dz masked by the sign of y, and nothing else.
     """
-    cdef Py_ssize_t r, h, i, k, row = n_cols * C
+    cdef Py_ssize_t r, h, k, row = n_cols * C
     cdef real *dst
-    cdef real d
     for r in range(n_rows):
         h = r - top
         dst = out + r * row
@@ -127,21 +127,11 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
                 dst[k] = 0 if y[h * W * C + k] <= 0 else dz[h * W * C + k]
             memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
             continue
-        for i in range(W):
-            if a == NULL:
-                for k in range(C):
-                    d = dz[(h * W + i) * C + k]
-                    dst[k] = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
-            elif relu:
-                for k in range(C):
-                    d = dz[(h * W + i) * C + k]
-                    d = 0 if scale[k] * y[(h * W + i) * C + k] + shift[k] <= 0 else d
-                    dst[k] = a[k] * d + b[k] * y[(h * W + i) * C + k] + c[k]
-            else:
-                for k in range(C):
-                    dst[k] = a[k] * dz[(h * W + i) * C + k] + b[k] * y[(h * W + i) * C + k] + c[k]
-            dst = dst + C
-        memset(dst, 0, (n_cols - left - W) * C * sizeof(real))
+        if real is float:
+            td_load_gradient_f(dz + h * W * C, y + h * W * C, dst, W, C, scale, shift, relu, a, b, c)
+        else:
+            td_load_gradient_d(dz + h * W * C, y + h * W * C, dst, W, C, scale, shift, relu, a, b, c)
+        memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
 
 
 cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,

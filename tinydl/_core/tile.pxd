@@ -16,7 +16,7 @@ cdef extern from "src/tile.h" nogil:
         const float *y
         const float *scale
         const float *shift
-        Py_ssize_t relu, clamp
+        Py_ssize_t relu, clamp, stream
     ctypedef struct td_epilogue_d:
         const double *bias
         const double *add
@@ -26,7 +26,7 @@ cdef extern from "src/tile.h" nogil:
         const double *y
         const double *scale
         const double *shift
-        Py_ssize_t relu, clamp
+        Py_ssize_t relu, clamp, stream
     ctypedef struct td_pixel_range_f:
         Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
     ctypedef struct td_pixel_range_d:
@@ -59,8 +59,13 @@ cdef extern from "src/tile.h" nogil:
     void td_tile_sums_d(Py_ssize_t nb, Py_ssize_t group, Py_ssize_t vectors, const double *y, const Py_ssize_t *d,
                         Py_ssize_t d_step, Py_ssize_t lanes, const double *origin, double *sums,
                         Py_ssize_t sums_stride) noexcept
+    void td_tile_gather_f(const float *products, Py_ssize_t step, Py_ssize_t n_cols, Py_ssize_t KW, Py_ssize_t pad,
+                          float *dx, Py_ssize_t W, Py_ssize_t C) noexcept
+    void td_tile_gather_d(const double *products, Py_ssize_t step, Py_ssize_t n_cols, Py_ssize_t KW, Py_ssize_t pad,
+                          double *dx, Py_ssize_t W, Py_ssize_t C) noexcept
     void td_transpose_block_f(const float *src, Py_ssize_t lds, float *dst, Py_ssize_t ldd) noexcept
     void td_transpose_block_d(const double *src, Py_ssize_t lds, double *dst, Py_ssize_t ldd) noexcept
+    void td_stream_fence() noexcept
     unsigned int td_flush_denormals() noexcept
     void td_restore_denormals(unsigned int) noexcept
 

@@ -531,6 +531,8 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     memset(&sx, 0, sizeof(sx))
     memset(&sy, 0, sizeof(sy))
     memset(&out, 0, sizeof(out))
+    if sums is not None and relu and scale is None:
+        raise ValueError("winograd_backward: sums behind a ReLU need scale and shift")
     if x is None and (dw is not None or sums is not None) or db is not None and dw is None:
         raise TypeError("winograd_backward: dw and sums need x, db needs dw")
     cdef float *px = NULL if x is None else <float *> channels_last(x, "x", t, g.N * g.C * g.H * g.W)

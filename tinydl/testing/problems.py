@@ -243,6 +243,8 @@ CONVS = tuple(_layers(
     Conv("one_row", 2, 16, 1, 40, 16, 1, 3, 1, 1, 0, 1),
     Conv("one_column", 2, 16, 40, 1, 16, 3, 1, 1, 1, 1, 0),
     Conv("seven_by_seven", 1, 3, 23, 23, 20, 7, 7, 2, 2, 3, 3),
+    Conv("few_channels", 3, 6, 9, 11, 18, 4, 5, 1, 1, 3, 2, 2, 1),
+    Conv("few_channels_over_a_vector", 2, 20, 7, 9, 5, 2, 3, 1, 1, 0, 1),
     Conv("many_images", 37, 2, 4, 4, 3, 3, 3, 1, 1, 1, 1),
     Conv("no_images", 0, 3, 8, 8, 4, 3, 3, 1, 1, 1, 1),
     _line("line", 3, 5, 20, 7, 3, 1, 1), _line("line_stride", 2, 1, 100, 9, 8, 5),

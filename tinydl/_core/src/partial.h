@@ -15,6 +15,22 @@ TD_INLINE td_vd td_load_d(const double *p) { return *(const td_vd_u *)p; }
 TD_INLINE void td_store_f(float *p, td_vf x) { *(td_vf_u *)p = x; }
 TD_INLINE void td_store_d(double *p, td_vd x) { *(td_vd_u *)p = x; }
 
+/* Stores past the caches, for results larger than they are: memory need not be read to be overwritten. Other threads see
+   them after td_stream_fence. */
+#if defined(__AVX512F__)
+TD_INLINE void td_stream_f(float *p, td_vf x) { _mm512_stream_ps(p, (__m512)x); }
+TD_INLINE void td_stream_d(double *p, td_vd x) { _mm512_stream_pd(p, (__m512d)x); }
+TD_INLINE void td_stream_fence(void) { _mm_sfence(); }
+#elif defined(__AVX2__)
+TD_INLINE void td_stream_f(float *p, td_vf x) { _mm256_stream_ps(p, (__m256)x); }
+TD_INLINE void td_stream_d(double *p, td_vd x) { _mm256_stream_pd(p, (__m256d)x); }
+TD_INLINE void td_stream_fence(void) { _mm_sfence(); }
+#else
+TD_INLINE void td_stream_f(float *p, td_vf x) { td_store_f(p, x); }
+TD_INLINE void td_stream_d(double *p, td_vd x) { td_store_d(p, x); }
+TD_INLINE void td_stream_fence(void) {}
+#endif
+
 #if defined(__AVX512F__)
 #define TD_MASK(n) ((1u << (n)) - 1)
 TD_INLINE td_vf td_load_n_f(const float *p, ptrdiff_t n) { return (td_vf)_mm512_maskz_loadu_ps(TD_MASK(n), p); }

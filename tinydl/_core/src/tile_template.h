@@ -23,6 +23,7 @@ typedef struct {
     const T *scale, *shift;
     ptrdiff_t relu;
     ptrdiff_t clamp;    /* results below 0 become 0, after bias and addend */
+    ptrdiff_t stream;   /* store past the caches: whole aligned vectors only, and a fence at the end */
 } NAME(epilogue);
 
 /* max(x, 0); NaN passes */
@@ -34,6 +35,13 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
     VT acc[28][2];
     TD_UNROLL for (int i = 0; i < NB * G; i++) {
         TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = (VT){0};
+    }
+    /* The addend comes from memory: ask for that of the next tile while this one is summed. */
+    if (e->add) {
+        TD_UNROLL for (int j = 0; j < NB; j++) {
+            TD_UNROLL for (int i = 0; i < G * V; i++)
+                __builtin_prefetch(e->add + d[j] + (i / V + NB * G) * ds + i % V * LANES);
+        }
     }
     const ptrdiff_t as2 = 2 * as, as3 = 3 * as;
     for (ptrdiff_t r = 0; r < n_rows; r++) {
@@ -73,7 +81,14 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
             TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = NAME(clamp)(acc[i][v]);
         }
     }
-    if (lanes == V * LANES) {
+    if (lanes == V * LANES && e->stream) {
+        TD_UNROLL for (int j = 0; j < NB; j++) {
+            TD_UNROLL for (int g = 0; g < G; g++) {
+                TD_UNROLL for (int v = 0; v < V; v++)
+                    NAME(stream)(dst + d[j] + g * ds + v * LANES, acc[j * G + g][v]);
+            }
+        }
+    } else if (lanes == V * LANES) {
         TD_UNROLL for (int j = 0; j < NB; j++) {
             TD_UNROLL for (int g = 0; g < G; g++) {
                 TD_UNROLL for (int v = 0; v < V; v++)
@@ -102,7 +117,11 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
                     q += c * c;
                 }
             } else {
-                const VT scale = NAME(load_n)(e->scale + v * LANES, n), shift = NAME(load_n)(e->shift + v * LANES, n);
+                VT scale = {0}, shift = {0};
+                if (e->relu) {
+                    scale = NAME(load_n)(e->scale + v * LANES, n);
+                    shift = NAME(load_n)(e->shift + v * LANES, n);
+                }
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int g = 0; g < G; g++) {
                         const T *at = e->y + d[j] + g * ds + v * LANES;
@@ -323,5 +342,21 @@ static void NAME(tile_sums)(ptrdiff_t nb, ptrdiff_t group, ptrdiff_t vectors, co
         T *sum = sums + v * LANES, *square = sum + sums_stride;
         NAME(store_n)(sum, NAME(load_n)(sum, n) + s, n);
         NAME(store_n)(square, NAME(load_n)(square, n) + q, n);
+    }
+}
+
+/* A row of dx from the products of a row of dy with whole filter rows: dx[w][c] = sum over kw of
+   products[w + pad - kw][kw][c], products n_cols rows of `step` elements. */
+static void NAME(tile_gather)(const T *products, ptrdiff_t step, ptrdiff_t n_cols, ptrdiff_t KW, ptrdiff_t pad, T *dx,
+                              ptrdiff_t W, ptrdiff_t C) {
+    for (ptrdiff_t w = 0; w < W; w++) {
+        const ptrdiff_t at = w + pad, first = at < n_cols ? 0 : at - n_cols + 1, last = at < KW ? at : KW - 1;
+        for (ptrdiff_t c = 0; c < C; c += LANES) {
+            const ptrdiff_t n = C - c < LANES ? C - c : LANES;
+            VT sum = {0};
+            for (ptrdiff_t kw = first; kw <= last; kw++)
+                sum += NAME(load_n)(products + (at - kw) * step + kw * C + c, n);
+            NAME(store_n)(dx + w * C + c, sum, n);
+        }
     }
 }
