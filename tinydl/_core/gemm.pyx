@@ -326,6 +326,7 @@ def linear_backward_input(dy, w, dx, int n_threads):
 # --- y = x w + b as a step of a program ----------------------------------------------------------------------------
 
 cdef enum:
+    STEP_DEPTH = 392    # terms summed before a tile returns to memory: the rows of x and a panel of w stay in L1
     STEP_ROWS = 32      # rows of x of one task
     STEP_PANELS = 4     # panels of w of one task
 
@@ -334,7 +335,8 @@ cdef struct Frozen:
     const float *panels         # [panel of two vectors (one at the tail)][K][lanes]
     const float *bias           # whole vectors, or NULL
     bint clamp
-    Py_ssize_t depth            # terms summed before a tile returns to memory, at most DEPTH
+    bint copies                 # whether rows of x lie so that they share cache sets
+    Py_ssize_t depth            # terms summed before a tile returns to memory, at most STEP_DEPTH
     Py_ssize_t n_parts          # tasks along the outputs
 
 
@@ -378,16 +380,16 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
         return
     while k < f.K:
         depth = min(f.depth, f.K - k)
-        if f.K > f.depth:
+        if f.copies:
             # Rows a power of two apart would share a few cache sets: copy the block, rows a line more apart.
             for i in range(n_rows):
-                memcpy(slab + i * (DEPTH + 16), x + i * f.K + k, depth * sizeof(float))
+                memcpy(slab + i * (STEP_DEPTH + 16), x + i * f.K + k, depth * sizeof(float))
         o = begin
         while o < end:
-            if f.K > f.depth:
-                frozen_panel(f, slab, DEPTH + 16, n_rows, k, depth, o, y)
+            if f.copies:
+                frozen_panel(f, slab, STEP_DEPTH + 16, n_rows, k, depth, o, y)
             else:
-                frozen_panel(f, x, f.K, n_rows, k, depth, o, y)
+                frozen_panel(f, x + k, f.K, n_rows, k, depth, o, y)
             o = o + 2 * lanes
         k = k + depth
 
@@ -421,11 +423,12 @@ def linear_step(Filters filters, bint relu):
     f.K, f.O = filters.shape
     if f.K < 1 or f.O < 1:
         raise ValueError(f"linear_step: a weight of shape {filters.shape}")
-    f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> DEPTH))
+    f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> STEP_DEPTH))
+    f.copies = f.K > f.depth and f.K % 512 == 0
     f.panels, f.clamp = <float *> filters.weights.address, relu
     f.bias = NULL if filters.bias is None else <float *> filters.bias.address
     f.n_parts = ceil_div(ceil_div(f.O, 2 * <Py_ssize_t> TD_LANES_F), STEP_PANELS)
-    return make_step(frozen_task, state, filters, STEP_ROWS, f.n_parts, f.K, f.O, STEP_ROWS * (DEPTH + 16), False)
+    return make_step(frozen_task, state, filters, STEP_ROWS, f.n_parts, f.K, f.O, STEP_ROWS * (STEP_DEPTH + 16), False)
 
 
 # --- dw = x' dy ----------------------------------------------------------------------------------------------------
