@@ -30,8 +30,8 @@ cdef extern from "src/vector.h" nogil:
 
 cdef extern from "src/openmp.h" nogil:
     int td_thread_num() noexcept
-    void td_barrier() noexcept
     Py_ssize_t td_next(Py_ssize_t *counter) noexcept
+    void td_finish(Py_ssize_t *done, Py_ssize_t n, Py_ssize_t all) noexcept
 
 import_array()
 
@@ -62,7 +62,8 @@ cdef struct Job:
     Py_ssize_t n_stages, N
     float *blocks[4]                # INPUT, OUTPUT, SHARED; then the first thread's private block
     Py_ssize_t per_thread, private  # elements of a thread's private block and scratch, and of the block alone
-    Py_ssize_t *counters            # one a stage and one an entry
+    Py_ssize_t *begun               # chunks of each stage, then tasks of each entry, that a thread has taken
+    Py_ssize_t *done                # and those that are done
 
 
 cdef Filters make_filters(Block weights, Block bias, tuple shape):
@@ -95,45 +96,56 @@ cdef inline float *place(const Place *p, const Job *job, Py_ssize_t first, float
     return job.blocks[p.block - 1] + p.at + first * p.size
 
 
-cdef inline Py_ssize_t take(Py_ssize_t *counter, Py_ssize_t before, int n_threads) noexcept nogil:
+cdef inline Py_ssize_t take(Py_ssize_t *begun, Py_ssize_t before, int n_threads) noexcept nogil:
     # A thread alone needs no counter that others see.
-    return before + 1 if n_threads == 1 else td_next(counter)
+    return before + 1 if n_threads == 1 else td_next(begun)
+
+
+cdef Py_ssize_t take_chunks(const Job *job, Py_ssize_t s, float *own, float *scratch, int n_threads) noexcept nogil:
+    """Chunks of a stage through all its entries, as long as there are; returns how many it were."""
+    cdef const Stage *stage = &job.stages[s]
+    cdef const Entry *e
+    cdef Py_ssize_t c = take(&job.begun[s], -1, n_threads), k, n, first, task, taken = 0
+    while c < stage.n_chunks:
+        first = c * stage.chunk
+        n = min(stage.chunk, job.N - first)
+        for k in range(stage.first, stage.stop):
+            e = &job.entries[k]
+            for task in range(ceil_div(n, e.images) * e.parts):
+                e.run(e.state, task, n, place(&e.x, job, first, own), place(&e.y, job, first, own),
+                      place(&e.addend, job, first, own), scratch)
+        c = take(&job.begun[s], c, n_threads)
+        taken = taken + 1
+    return taken
 
 
 cdef void work(const Job *job, int thread, int n_threads) noexcept nogil:
     """What one thread does."""
     cdef unsigned int saved = td_flush_denormals()
-    cdef float *own = job.blocks[3] + thread * job.per_thread
+    cdef float *shared = job.blocks[3]      # the first thread's block: a stage that is one chunk has it for all
+    cdef float *own = shared + thread * job.per_thread
     cdef float *scratch = own + job.private
-    cdef Py_ssize_t s, k, c, n, first, task, n_tasks
+    cdef Py_ssize_t s, k, task, n_tasks, taken
     cdef const Stage *stage
     cdef const Entry *e
     for s in range(job.n_stages):
         stage = &job.stages[s]
         if stage.n_chunks > 1:
-            c = take(&job.counters[s], -1, n_threads)
-            while c < stage.n_chunks:
-                first = c * stage.chunk
-                n = min(stage.chunk, job.N - first)
-                for k in range(stage.first, stage.stop):
-                    e = &job.entries[k]
-                    for task in range(ceil_div(n, e.images) * e.parts):
-                        e.run(e.state, task, n, place(&e.x, job, first, own), place(&e.y, job, first, own),
-                              place(&e.addend, job, first, own), scratch)
-                c = take(&job.counters[s], c, n_threads)
+            taken = take_chunks(job, s, own, scratch, n_threads)
             if n_threads > 1:
-                td_barrier()
+                td_finish(&job.done[s], taken, stage.n_chunks)
             continue
         for k in range(stage.first, stage.stop):
             e = &job.entries[k]
             n_tasks = ceil_div(job.N, e.images) * e.parts
-            task = take(&job.counters[job.n_stages + k], -1, n_threads)
+            task, taken = take(&job.begun[job.n_stages + k], -1, n_threads), 0
             while task < n_tasks:
-                e.run(e.state, task, job.N, place(&e.x, job, 0, job.blocks[3]), place(&e.y, job, 0, job.blocks[3]),
-                      place(&e.addend, job, 0, job.blocks[3]), scratch)
-                task = take(&job.counters[job.n_stages + k], task, n_threads)
+                e.run(e.state, task, job.N, place(&e.x, job, 0, shared), place(&e.y, job, 0, shared),
+                      place(&e.addend, job, 0, shared), scratch)
+                task = take(&job.begun[job.n_stages + k], task, n_threads)
+                taken = taken + 1
             if n_threads > 1:
-                td_barrier()
+                td_finish(&job.done[job.n_stages + k], taken, n_tasks)
     td_restore_denormals(saved)
 
 
@@ -237,14 +249,15 @@ cdef class Program:
         job.entries, job.stages = <Entry *> self.entries.address, <Stage *> self.stages.address
         job.n_stages, job.N = self.n_stages, self.N
         job.private, job.per_thread = self.private, self.private + self.scratch + LINE
-        cdef Py_ssize_t n_counters = round_up(2 * (self.n_stages + self.n_entries), LINE)
-        cdef Block memory = Block((n_counters + self.shared + n_threads * job.per_thread) * sizeof(float))
-        job.counters = <Py_ssize_t *> memory.address
+        cdef Py_ssize_t n_counters = self.n_stages + self.n_entries, counters = round_up(4 * n_counters, LINE)
+        cdef Block memory = Block((counters + self.shared + n_threads * job.per_thread) * sizeof(float))
+        job.begun = <Py_ssize_t *> memory.address
+        job.done = job.begun + n_counters
         job.blocks[0] = <float *> PyArray_DATA(<PyArrayObject *> x)
         job.blocks[1] = <float *> PyArray_DATA(<PyArrayObject *> y)
-        job.blocks[2] = <float *> memory.address + n_counters
+        job.blocks[2] = <float *> memory.address + counters
         job.blocks[3] = job.blocks[2] + self.shared
-        memset(job.counters, 0, n_counters * sizeof(float))
+        memset(memory.address, 0, counters * sizeof(float))
         if n_threads == 1:
             with nogil:
                 work(&job, 0, 1)
