@@ -47,22 +47,22 @@ SMALL = [p for p in select(CONVS, "small") if p.macs < 4e6]
 def test_convolution_is_exact(problem):
     x = exact_integers(RNG, problem.x_shape, kind="activation")
     w, b = exact_integers(RNG, problem.w_shape, kind="weight"), exact_integers(RNG, (problem.O,))
-    y = layout.empty(problem.y_shape)
+    y, geo = layout.empty(problem.y_shape), problem.geometry
     for bias in (b, None):
-        conv_reference.conv_forward(x, w, bias, y, problem.geometry, 1)
+        conv_reference.conv_forward(x, w, bias, y, geo, 1)
         for clamp in (False, True):
             expected = relu(y) if clamp else y
             filters = conv.conv_filters(w, bias, problem.G)
-            variants(lambda n_tasks, n, f=filters, c=clamp: conv.conv_step(f, problem.geometry, c, n_tasks), x, expected)
+            variants(lambda n_tasks, n, f=filters, c=clamp: conv.conv_step(f, geo, c, n_tasks), x, expected)
             if problem.G == problem.C == problem.O:
                 filters = depthwise.depthwise_filters(w, bias)
-                variants(lambda n_tasks, n, f=filters, c=clamp: depthwise.depthwise_step(f, problem.geometry, c), x,
-                         expected)
+                variants(lambda n_tasks, n, f=filters, c=clamp: depthwise.depthwise_step(f, geo, c), x, expected)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 18])
 def test_addend_comes_before_the_clamp(groups):
-    x, w = exact_integers(RNG, (3, 18, 7, 9), kind="activation"), exact_integers(RNG, (18, 18 // groups, 3, 3), kind="weight")
+    x = exact_integers(RNG, (3, 18, 7, 9), kind="activation")
+    w = exact_integers(RNG, (18, 18 // groups, 3, 3), kind="weight")
     geo, y = conv_reference.geometry(x.shape, w.shape, 1, 1, 1, groups), layout.empty(x.shape)
     conv_reference.conv_forward(x, w, None, y, geo, 1)
     filters = conv.conv_filters(w, None, groups)
@@ -72,8 +72,9 @@ def test_addend_comes_before_the_clamp(groups):
         variants(lambda n_tasks, n: depthwise.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 8, 8, 16, 1), (5, 17, 6, 6, 33, 0), (1, 20, 32, 32, 24, 1), (9, 64, 8, 8, 64, 1),
-                                   (2, 3, 5, 5, 70, 2), (1, 5, 3, 3, 2, 0), (0, 4, 8, 8, 4, 1), (40, 8, 4, 4, 8, 1)])
+@pytest.mark.parametrize("shape", [
+    (3, 16, 8, 8, 16, 1), (5, 17, 6, 6, 33, 0), (1, 20, 32, 32, 24, 1), (9, 64, 8, 8, 64, 1), (2, 3, 5, 5, 70, 2),
+    (1, 5, 3, 3, 2, 0), (0, 4, 8, 8, 4, 1), (40, 8, 4, 4, 8, 1)], ids=str)
 def test_winograd(shape):
     N, C, H, W, O, pad = shape
     x, w = (laid_out(RNG.standard_normal(s), kind, np.float32)
@@ -223,12 +224,13 @@ def test_refused_steps():
     geo = conv_reference.geometry((1, 4, 6, 6), (8, 4, 3, 3), 1, 1)
     w = laid_out(np.ones((8, 4, 3, 3)), "weight", np.float32)
     other = conv_reference.geometry((1, 4, 6, 6), (8, 4, 5, 5), 1, 2)
+    one_channel = w[:, :1].copy(order="K")
     for make in (lambda: conv.conv_step(conv.conv_filters(w, None, 1), other, False, 1),
                  lambda: winograd.winograd_step(winograd.winograd_filters(w, None), other, False, 1),
                  lambda: winograd.winograd_step(winograd.winograd_filters(w[:4], None), geo, False, 1),
                  lambda: conv.conv_filters(np.ascontiguousarray(w), None, 1), lambda: conv.conv_filters(w, None, 3),
                  lambda: conv.conv_filters(w, np.ones(7, np.float32), 1),
-                 lambda: depthwise.depthwise_step(depthwise.depthwise_filters(w[:, :1].copy(order="K"), None), geo, False),
+                 lambda: depthwise.depthwise_step(depthwise.depthwise_filters(one_channel, None), geo, False),
                  lambda: gemm.linear_filters(np.ones((3, 4), np.float32).T, None),
                  lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
                  lambda: pool.global_avg_pool_step(0, 4), lambda: program.transpose_step(4, 0)):

@@ -59,24 +59,27 @@ def one_thread():
 
 
 LAYERS = [
-    (nn.Conv2d(3, 8, 3), (3, 9, 7)), (nn.Conv2d(5, 6, 3, padding=1), (5, 6, 6)), (nn.Conv2d(1, 6, 5, padding=2), (1, 28, 28)),
-    (nn.Conv2d(16, 32, 3, 2, 1, bias=False), (16, 16, 16)), (nn.Conv2d(6, 4, (3, 2), (2, 1), (1, 0), (1, 2)), (6, 11, 12)),
-    (nn.Conv2d(16, 48, 1), (16, 8, 8)), (nn.Conv2d(16, 16, 1, 2), (16, 9, 9)), (nn.Conv2d(8, 12, 3, groups=4), (8, 6, 6)),
+    (nn.Conv2d(3, 8, 3), (3, 9, 7)), (nn.Conv2d(5, 6, 3, padding=1), (5, 6, 6)),
+    (nn.Conv2d(1, 6, 5, padding=2), (1, 28, 28)), (nn.Conv2d(16, 32, 3, 2, 1, bias=False), (16, 16, 16)),
+    (nn.Conv2d(6, 4, (3, 2), (2, 1), (1, 0), (1, 2)), (6, 11, 12)), (nn.Conv2d(16, 48, 1), (16, 8, 8)),
+    (nn.Conv2d(16, 16, 1, 2), (16, 9, 9)), (nn.Conv2d(8, 12, 3, groups=4), (8, 6, 6)),
     (nn.Conv2d(20, 20, 3, padding=1, groups=20), (20, 7, 8)), (nn.Conv2d(4, 8, 3, padding="same"), (4, 6, 5)),
     (nn.Conv2d(4, 8, 2, padding="same"), (4, 6, 5)), (nn.Conv2d(4, 8, 3, 2, padding="same"), (4, 6, 5)),
-    (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5)), (nn.Conv2d(32, 64, 3, padding=1), (32, 16, 16)),
-    (nn.Conv2d(3, 70, 3, padding=1), (3, 32, 32)), (nn.Conv1d(1, 32, 80, 16), (1, 2000)), (nn.Conv1d(7, 9, 3, 2, 1, 2), (7, 50)),
-    (nn.Linear(30, 12), (30,)), (nn.Linear(1500, 70, bias=False), (1500,)), (nn.Linear(4, 6), (3, 4)),
-    (nn.BatchNorm2d(5), (5, 4, 4)), (nn.BatchNorm1d(5), (5,)), (nn.BatchNorm1d(17), (17, 9)), (nn.ReLU(), (3, 4, 5)),
-    (nn.MaxPool2d(2), (6, 9, 8)), (nn.MaxPool2d(3, 2, 1), (20, 9, 8)), (nn.MaxPool2d(2, ceil_mode=True), (3, 5, 5)),
-    (nn.MaxPool1d(4), (32, 30)), (nn.AvgPool2d(2), (6, 8, 8)), (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (4, 7, 7)),
+    (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5)),
+    (nn.Conv2d(32, 64, 3, padding=1), (32, 16, 16)), (nn.Conv2d(3, 70, 3, padding=1), (3, 32, 32)),
+    (nn.Conv1d(1, 32, 80, 16), (1, 2000)), (nn.Conv1d(7, 9, 3, 2, 1, 2), (7, 50)), (nn.Linear(30, 12), (30,)),
+    (nn.Linear(1500, 70, bias=False), (1500,)), (nn.Linear(4, 6), (3, 4)), (nn.BatchNorm2d(5), (5, 4, 4)),
+    (nn.BatchNorm1d(5), (5,)), (nn.BatchNorm1d(17), (17, 9)), (nn.ReLU(), (3, 4, 5)), (nn.MaxPool2d(2), (6, 9, 8)),
+    (nn.MaxPool2d(3, 2, 1), (20, 9, 8)), (nn.MaxPool2d(2, ceil_mode=True), (3, 5, 5)), (nn.MaxPool1d(4), (32, 30)),
+    (nn.AvgPool2d(2), (6, 8, 8)), (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (4, 7, 7)),
     (nn.AvgPool1d(3), (5, 10)), (nn.AdaptiveAvgPool2d(1), (33, 8, 8)), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8)),
     (nn.AdaptiveAvgPool1d(1), (12, 9)), (nn.AdaptiveMaxPool2d(2), (5, 8, 8)), (nn.Flatten(), (3, 4, 5)),
     (nn.Flatten(2), (3, 4, 5)), (nn.Unflatten(1, (3, 4)), (12,)), (nn.Dropout(0.5), (4, 5)), (nn.Identity(), (4,)),
     (nn.Softmax(), (10,)), (nn.LogSoftmax(), (10,)), (nn.Sigmoid(), (3, 4)), (nn.Tanh(), (5,)), (nn.GELU(), (5,)),
     (nn.ELU(), (5,)), (nn.LeakyReLU(), (5,)), (nn.LayerNorm(6), (6,)), (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5)),
-    (nn.ResidualBlock(16), (16, 8, 8)), (nn.ResidualBlock(8, 16, 2), (8, 9, 9)), (nn.ResidualBlock(6, norm=False), (6, 5, 5)),
-    (nn.BottleneckBlock(32, 8), (32, 8, 8)), (nn.BottleneckBlock(16, 8, 32, 2), (16, 8, 8)),
+    (nn.ResidualBlock(16), (16, 8, 8)), (nn.ResidualBlock(8, 16, 2), (8, 9, 9)),
+    (nn.ResidualBlock(6, norm=False), (6, 5, 5)), (nn.BottleneckBlock(32, 8), (32, 8, 8)),
+    (nn.BottleneckBlock(16, 8, 32, 2), (16, 8, 8)),
 ]
 
 
@@ -97,14 +100,18 @@ def pieces():
         "norm of the batch": nn.Sequential(conv, nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU()),
         "linear norm relu": nn.Sequential(nn.Flatten(), nn.Linear(144, 20), nn.BatchNorm1d(20), nn.ReLU()),
         "dropout between": nn.Sequential(conv, nn.Dropout(), nn.BatchNorm2d(4), nn.Identity(), nn.ReLU()),
-        "relu first": nn.Sequential(nn.ReLU(), nn.ReLU(), conv), "pool relu": nn.Sequential(nn.MaxPool2d(2), nn.ReLU(), conv),
-        "twice": nn.Sequential(conv, nn.BatchNorm2d(4), conv), "nested": nn.Sequential(nn.Sequential(conv), nn.Sequential()),
+        "relu first": nn.Sequential(nn.ReLU(), nn.ReLU(), conv),
+        "pool relu": nn.Sequential(nn.MaxPool2d(2), nn.ReLU(), conv),
+        "twice": nn.Sequential(conv, nn.BatchNorm2d(4), conv),
+        "nested": nn.Sequential(nn.Sequential(conv), nn.Sequential()),
         "flatten norm": nn.Sequential(conv, nn.Flatten(), nn.BatchNorm1d(144), nn.ReLU(), nn.Linear(144, 3)),
         "flatten twice": nn.Sequential(conv, nn.Flatten(), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(144, 3)),
         "flatten last": nn.Sequential(conv, nn.Flatten()), "calls": nn.Sequential(conv, nn.Tanh(), conv, nn.Sigmoid()),
-        "two blocks": nn.Sequential(nn.ResidualBlock(4), nn.BottleneckBlock(4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        "two blocks": nn.Sequential(nn.ResidualBlock(4), nn.BottleneckBlock(4, 2), nn.AdaptiveAvgPool2d(1),
+                                    nn.Flatten()),
         "softmax": nn.Sequential(nn.Flatten(), nn.Linear(144, 5), nn.Softmax()),
-        "back to images": nn.Sequential(nn.Flatten(), nn.Linear(144, 36), nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 2, 3)),
+        "back to images": nn.Sequential(nn.Flatten(), nn.Linear(144, 36), nn.Unflatten(1, (1, 6, 6)),
+                                        nn.Conv2d(1, 2, 3)),
     }
 
 
@@ -163,7 +170,7 @@ def test_winograd_that_cannot_be():
         predictor(np.ones((1, 4, 8, 8), np.float32))
 
 
-# --- a snapshot --------------------------------------------------------------------------------------------------------
+# --- a snapshot ------------------------------------------------------------------------------------------------------
 
 def test_later_changes_do_not_matter():
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2), nn.Tanh())
@@ -190,7 +197,7 @@ def test_the_model_stays_as_it_was():
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
 
 
-# --- inputs and outputs ------------------------------------------------------------------------------------------------
+# --- inputs and outputs ----------------------------------------------------------------------------------------------
 
 def test_inputs_of_every_kind():
     model = lived(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(64, 3))).eval()
@@ -210,7 +217,8 @@ def test_inputs_of_every_kind():
 
 def test_results_are_fresh():
     x = np.ones((2, 3), np.float32)
-    for model in (nn.Identity(), nn.Flatten(), nn.Sequential(), nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3), nn.Tanh())):
+    for model in (nn.Identity(), nn.Flatten(), nn.Sequential(), nn.Linear(3, 3),
+                  nn.Sequential(nn.Linear(3, 3), nn.Tanh())):
         predictor = td.freeze(model)
         first = predictor(x)
         first[...] = 7
@@ -239,7 +247,7 @@ def test_nan_is_kept():
     assert np.isnan(y[1]).all() and np.isfinite(y[0]).all()
 
 
-# --- threads and memory ------------------------------------------------------------------------------------------------
+# --- threads and memory ----------------------------------------------------------------------------------------------
 
 def test_fifty_batch_sizes_do_not_grow_memory():
     predictor = td.freeze(models.lenet5())
@@ -272,7 +280,7 @@ def test_two_threads_of_python():
     assert not faults
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------------------------
 
 class Own(nn.Module):
     def __init__(self):
@@ -296,8 +304,9 @@ class InOrder(Own):
 
 
 @pytest.mark.parametrize(("model", "named"), [
-    (Own(), "Own"), (nn.Sequential(nn.ReLU(), nn.Sequential(Own())), r"Own \(1.0\)"), (nn.ModuleList([nn.ReLU()]), "ModuleList"),
-    (OwnSequential(nn.ReLU()), "OwnSequential")], ids=lambda value: type(value).__name__)
+    (Own(), "Own"), (nn.Sequential(nn.ReLU(), nn.Sequential(Own())), r"Own \(1.0\)"),
+    (nn.ModuleList([nn.ReLU()]), "ModuleList"), (OwnSequential(nn.ReLU()), "OwnSequential")],
+                         ids=lambda value: type(value).__name__)
 def test_a_forward_it_does_not_know(model, named):
     with pytest.raises(TypeError, match=f"{named}.*no_grad"):
         td.freeze(model)

@@ -15,7 +15,7 @@ from tinydl._core.array cimport (
 )
 from tinydl._core.images cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, Step, make_filters, make_step
+from tinydl._core.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
@@ -366,7 +366,8 @@ cdef void frozen_panel(const Frozen *f, const float *x, Py_ssize_t ldx, Py_ssize
 cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
                       float *slab) noexcept nogil:
     cdef const Frozen *f = <const Frozen *> state
-    cdef Py_ssize_t lanes = TD_LANES_F, row = task // f.n_parts * STEP_ROWS, n_rows = min(<Py_ssize_t> STEP_ROWS, n - row)
+    cdef Py_ssize_t lanes = TD_LANES_F, row = task // f.n_parts * STEP_ROWS
+    cdef Py_ssize_t n_rows = min(<Py_ssize_t> STEP_ROWS, n - row)
     cdef Py_ssize_t begin = task % f.n_parts * STEP_PANELS * 2 * lanes, end = min(f.O, begin + STEP_PANELS * 2 * lanes)
     cdef Py_ssize_t o = begin, k = 0, depth, i, n_panels
     x += row * f.K

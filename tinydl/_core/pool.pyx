@@ -756,7 +756,7 @@ cdef struct Frozen:
 
 
 cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
-                      float *scratch) noexcept nogil:
+                      float *sums) noexcept nogil:
     cdef const Frozen *f = <const Frozen *> state
     cdef Py_ssize_t image = task // f.k.n_tasks, part = task % f.k.n_tasks
     x += image * f.k.n_in
@@ -766,12 +766,12 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
     elif f.kind == MEAN:
         mean_forward_task(x, y, &f.k, part)
     else:
-        global_forward_task(x, <const float *> NULL, <const float *> NULL, False, scratch, y, f.k.C, f.size, f.L, 0)
+        global_forward_task(x, <const float *> NULL, <const float *> NULL, False, sums, y, f.k.C, f.size, f.L, 0)
 
 
-cdef Step frozen_step(Block state, object held, Py_ssize_t scratch):
+cdef Step frozen_step(Block state, object held, Py_ssize_t n_scratch):
     cdef Frozen *f = <Frozen *> state.address
-    return make_step(frozen_task, state, held, 1, f.k.n_tasks, f.k.n_in, f.k.n_out, scratch, False)
+    return make_step(frozen_task, state, held, 1, f.k.n_tasks, f.k.n_in, f.k.n_out, n_scratch, False)
 
 
 def max_pool_step(geometry):

@@ -177,8 +177,8 @@ cdef class Program:
 
     stages : list of (chunk, entries); entries: list of (step, x, y, addend), each value a (block, at, size): a key of
     PLACES, the element its first image begins at, the elements of an image; addend may be None. A private value lies
-    in a block that belongs to the chunk, all others hold N images.  shape : of the
-    result, channels-last.  shared, private : elements of the two blocks.  threaded : whether there is work for more than one thread.
+    in a block that belongs to the chunk, all others hold N images.  shape : of the result, channels-last.  shared,
+    private : elements of the two blocks.  threaded : whether there is work for more than one thread.
     """
 
     cdef Py_ssize_t N, n_in, n_out, shared, private, scratch, n_entries, n_stages

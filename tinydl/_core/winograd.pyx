@@ -17,7 +17,7 @@ from tinydl._core.images cimport (
     Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, Step, make_filters, make_step
+from tinydl._core.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
     td_tile_outer_f, td_tile_pixels_f, td_transpose_block_f,
@@ -427,9 +427,9 @@ def winograd_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
     f.n_parts = ceil_div(g.O, f.channels)
     f.u, f.clamp = <float *> filters.weights.address, relu
     f.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    return make_step(frozen_task, state, filters, max(1, f.p.images), f.n_parts * (f.p.n_bands if f.p.images == 0 else 1),
-                     g.C * g.H * g.W, g.O * g.P * g.Q, forward_scratch(&f.p), True)
-
+    cdef Py_ssize_t bands = f.p.n_bands if f.p.images == 0 else 1
+    return make_step(frozen_task, state, filters, max(1, f.p.images), f.n_parts * bands, g.C * g.H * g.W,
+                     g.O * g.P * g.Q, forward_scratch(&f.p), True)
 
 
 def winograd_statistics(y, origin, sums, geometry, int n_threads):

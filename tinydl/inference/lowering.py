@@ -63,7 +63,8 @@ class _Lowering:
         """Record a step that reads x and makes a value of `shape`."""
         self.sizes.append(math.prod(shape))
         y = _Value(len(self.sizes) - 1, shape, swapped, split)
-        self.operations.append(_Operation(make, x.store, y.store, None if addend is None else addend.store, macs, dense))
+        added = None if addend is None else addend.store
+        self.operations.append(_Operation(make, x.store, y.store, added, macs, dense))
         return y
 
     def canonical(self, value):
@@ -89,13 +90,13 @@ def _convolution(low, node, value, addend):
         raise Unfit
     if node.groups > 1 and node.groups == shape[1] == out[1]:
         key, pack = "depthwise", depthwise.depthwise_filters
-    elif frozen_takes_winograd(geometry, weight_type(node), low.algorithm):
+    elif frozen_takes_winograd(geometry, node.weight.dtype, low.algorithm):
         key, pack = "winograd", winograd.winograd_filters
     else:
         key, pack = "direct", lambda w, b: conv.conv_filters(w, b, node.groups)
 
     def make(n, n_tasks):
-        filters = packed(node, key, lambda: pack(node.weight, node.bias))
+        filters = _packed(node, key, lambda: pack(node.weight, node.bias))
         if key == "depthwise":
             return depthwise.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
@@ -105,11 +106,7 @@ def _convolution(low, node, value, addend):
     return low.step(make, low.canonical(value), out[1:], addend, math.prod(out) * math.prod(weight[1:]))
 
 
-def weight_type(node):
-    return node.weight.dtype
-
-
-def packed(node, key, pack):
+def _packed(node, key, pack):
     """The filters of a node, packed once for each `key`."""
     if key not in node.filters:
         node.filters[key] = pack()
@@ -130,7 +127,7 @@ def _dense(low, node, value, addend):
         return np.ascontiguousarray(w.reshape(*split, O).transpose(1, 0, 2)).reshape(K, O)
 
     def make(n, n_tasks):
-        filters = packed(node, split, lambda: gemm.linear_filters(weight(), node.bias))
+        filters = _packed(node, split, lambda: gemm.linear_filters(weight(), node.bias))
         return gemm.linear_step(filters, node.relu)
 
     return low.step(make, value, (O,), macs=K * O, dense=True)
@@ -145,7 +142,7 @@ def _norm(low, node, value, addend):
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
 
     def make(n, n_tasks):
-        filters = packed(node, "norm", lambda: depthwise.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
+        filters = _packed(node, "norm", lambda: depthwise.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
         return depthwise.depthwise_step(filters, geometry, node.relu)
 
     return low.step(make, value, value.shape, macs=value.size)

@@ -132,8 +132,8 @@ class _Reader:
         owner = next(cls for cls in type(module).__mro__ if "forward" in cls.__dict__)
         known = "forward" not in module.__dict__ and (owner.__module__.startswith("tinydl.nn.") and owner is not Module)
         if module._forward_hooks:
-            raise TypeError(f"freeze: {_called(module, name)} has a forward hook, which a frozen network would not call; "
-                            "remove it, or predict with model.eval() inside no_grad()")
+            raise TypeError(f"freeze: {_called(module, name)} has a forward hook, which a frozen network would not "
+                            "call; remove it, or predict with model.eval() inside no_grad()")
         if "in_order" in owner.__dict__ and "forward" not in module.__dict__:
             for part, inner in module.in_order():
                 x = self.read(inner, x, f"{name}.{part}" if name else part)
@@ -155,7 +155,7 @@ def _called(module, name):
     return f"{type(module).__name__} ({name})" if name else type(module).__name__
 
 
-# --- one reader a layer; None where its arguments need the layer itself ------------------------------------------------
+# --- one reader a layer; None where its arguments need the layer itself ----------------------------------------------
 
 def _convolution(reader, layer, x, name):
     padding = layer.zero_padding()
@@ -180,10 +180,10 @@ def _batch_norm(reader, layer, x, name):
         shift = shift + layer.bias.data
     node = reader.joinable(x, "takes_relu")
     ranks = layer._ranks
-    if isinstance(node, _Weighted) and node.addend is None and len(node.weight) == len(scale):
-        if node.weight.ndim in ranks:
-            node.fold(scale, shift)
-            return x
+    fits = isinstance(node, _Weighted) and len(node.weight) == len(scale) and node.weight.ndim in ranks
+    if fits and node.addend is None:
+        node.fold(scale, shift)
+        return x
     return reader.add(Norm(x, scale, shift, ranks))
 
 

@@ -137,8 +137,8 @@ def _conv(n, x, weight, bias, stride, padding, dilation, groups):
         raise TypeError(f"conv{n}d got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if len(weight.shape) != n + 2:
         raise ValueError(f"conv{n}d takes a weight of {n + 2} axes, got shape {weight.shape}")
-    geometry, out = conv_geometry(shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
-                              integers(dilation, n, "dilation", 1), groups)
+    geometry, out = conv_geometry(shape, weight.shape, integers(stride, n, "stride", 1),
+                                  integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
     if groups > 1 and groups == shape[1] == out[1]:
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     follower = weight.follower if isinstance(weight, Parameter) else None
