@@ -31,6 +31,7 @@ class Context:
         self.needs_input_grad = ()
         self.retained = None
         self.partial = None
+        self.owns_gradient = False  # whether nobody else holds the gradient that backward gets
         self.saved_tensors = ()
         self.output = None  # (shape, dtype) of the result
 

@@ -369,6 +369,7 @@ def _walk(root, grad, retain_graph):
             node.retained._accumulate(dy, fresh=False)
         if node.function.adds_gradient and node.edges[0] in grads:
             node.partial = node.materialise(grads.pop(node.edges[0])[0])
+        node.owns_gradient = fresh
         gradients = node.backward(dy)
         node.partial = None  # a later walk through a kept graph may have none
         edges, fresh = node.edges, node.function.fresh_gradients

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from tinydl import layout
 from tinydl._core import batchnorm
 from tinydl._core.reference import batchnorm as reference
 from tinydl.testing.compare import assert_close, assert_same
@@ -400,3 +401,27 @@ def test_reduce_refuses_half_a_residual():
     x, v = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
     with pytest.raises(ValueError, match="together"):
         batchnorm.backward_reduce(x, x, v, v, v, False, v, v.copy(), 1, x)
+
+
+@pytest.mark.parametrize("channels", [16, 12])
+def test_maps_larger_than_the_caches_exact(channels):
+    """They are stored past the caches where whole vectors allow it."""
+    rng = np.random.default_rng(31)
+    shape = (2, channels, 640, 640)
+    x, residual = (exact_integers(rng, shape, np.float32, "activation", 3) for _ in range(2))
+    scale, shift, r_scale, r_shift = (exact_integers(rng, (channels,), np.float32, "row", 3) for _ in range(4))
+    y = layout.empty(shape)
+    assert y.nbytes > 24 << 20 and y.ctypes.data % 64 == 0
+
+    def column(v):
+        return v[None, :, None, None]
+
+    plain = column(scale) * x + column(shift)
+    for n_threads in (1, 2):
+        batchnorm.affine_forward(x, scale, shift, None, None, None, True, y, n_threads)
+        np.testing.assert_array_equal(y, np.maximum(plain, 0))
+        batchnorm.affine_forward(x, scale, shift, residual, r_scale, r_shift, False, y, n_threads)
+        np.testing.assert_array_equal(y, plain + column(r_scale) * residual + column(r_shift))
+        y[...] = x
+        batchnorm.affine_forward(y, scale, shift, None, None, None, False, y, n_threads)
+        np.testing.assert_array_equal(y, plain)

@@ -279,3 +279,30 @@ def test_layers_read_any_array():
         x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2),
     ):
         np.testing.assert_allclose(layer(values).data, expected, rtol=1e-6)
+
+
+def test_gradients_kept_behind_a_residual_sum_are_whole():
+    """The mask of the sum's ReLU is applied in place; what retain_grad keeps and what other readers get is not."""
+    rng = np.random.default_rng(5)
+    bn, conv = nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)
+    x0, skip = (rng.standard_normal((2, 4, 5, 5), np.float32) for _ in range(2))
+
+    def run(kept):
+        for module in (bn, conv):
+            module.zero_grad()
+        x, s = td.tensor(x0, requires_grad=True), td.tensor(skip, requires_grad=True)
+        z = td.ops.relu(bn(x) + s)
+        if kept:
+            z.retain_grad()
+        loss = (conv(z) * conv(z)).sum()
+        loss.backward()
+        return z, x.grad, s.grad
+
+    z, dx, ds = run(kept=True)
+    other = td.tensor(z.numpy(), requires_grad=True)
+    (conv(other) * conv(other)).sum().backward()
+    np.testing.assert_allclose(z.grad, other.grad, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(ds, np.where(z.numpy() > 0, z.grad, 0))
+    _, dx_again, ds_again = run(kept=False)
+    np.testing.assert_allclose(dx, dx_again, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ds, ds_again, rtol=1e-5, atol=1e-6)

@@ -23,10 +23,12 @@ cdef extern from "src/vector.h" nogil:
 
 cdef extern from "src/rows.h" nogil:
     void td_affine_f(const float *x, const float *scale, const float *shift, const float *r, const float *r_scale,
-                     const float *r_shift, float *y, Py_ssize_t n, Py_ssize_t L, int relu) noexcept
+                     const float *r_shift, float *y, Py_ssize_t n, Py_ssize_t L, int relu,
+                     int stream) noexcept
     void td_affine_d(const double *x, const double *scale, const double *shift, const double *r,
                      const double *r_scale, const double *r_shift, double *y, Py_ssize_t n, Py_ssize_t L,
-                     int relu) noexcept
+                     int relu, int stream) noexcept
+    Py_ssize_t TD_MOST
     void td_moments_f(const float *x, const float *origin, float *s1, float *s2, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_moments_d(const double *x, const double *origin, double *s1, double *s2, Py_ssize_t n,
                       Py_ssize_t L) noexcept
@@ -49,6 +51,7 @@ import_array()
 
 cdef enum:
     CHUNK = 16384  # elements of one task of a map
+    STREAM_BYTES = 25165824  # results of this size leave no cache for anything else
     GROUP = 8192   # elements of one group of a sum, at least
 
 # Rows, channels and the way they are cut into tasks: a function of the shape alone.
@@ -223,12 +226,14 @@ cdef void affine_task(const real *x, const real *scale, const real *shift, const
                       const real *r_shift, real *y, int relu, const Plan *p, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t i = t * p.chunk, n = min(p.chunk, p.n - i)
+    cdef bint stream = (p.n * p.size >= STREAM_BYTES and p.L <= TD_MOST and n % 16 == 0 and p.L % 16 == 0
+                        and <Py_ssize_t> y % 64 == 0)
     if r != NULL:
         r += i
     if real is float:
-        td_affine_f(x + i, scale, shift, r, r_scale, r_shift, y + i, n, p.L, relu)
+        td_affine_f(x + i, scale, shift, r, r_scale, r_shift, y + i, n, p.L, relu, stream)
     else:
-        td_affine_d(x + i, scale, shift, r, r_scale, r_shift, y + i, n, p.L, relu)
+        td_affine_d(x + i, scale, shift, r, r_scale, r_shift, y + i, n, p.L, relu, stream)
     td_restore_denormals(saved)
 
 

@@ -29,7 +29,7 @@ import_array()
 
 cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
-    STREAM_BYTES = 25165824 # results of this size leave no cache for anything else
+    STREAM_BYTES = 25165824  # results of this size leave no cache for anything else
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
     MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
@@ -554,8 +554,8 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bin
 
 
 # --- dx of few input channels --------------------------------------------------------------------------------------
-# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums the products
-# of whole rows, and pixel w of dx gathers its KW parts from neighbouring products.
+# The lanes of a tile are then the (kw, c) entries of a filter row: a grid of H x Q pixels with KH taps sums products of
+# whole rows, and pixel w of dx gathers its KW parts from neighbouring products.
 
 cdef void plan_products(BackwardPlan *plan, Py_ssize_t width) noexcept:
     cdef Geometry *g = &plan.g
@@ -712,8 +712,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
         if plan.products:
             grid = &plan.grids[0]
             for i in range(count):
-                run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,
-                         False, False, False)
+                run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL,
+                         NULL, False, False, False)
                 for k in range(g.H):
                     if real is float:
                         td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,

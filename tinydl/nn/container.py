@@ -82,9 +82,18 @@ class Sequential(_Indexed):
         return list(self.named_children())
 
     def _converted(self, x):
-        for parameter in self.parameters():
-            return as_input(x, parameter.dtype)
-        return as_input(x)
+        parameter = _first_parameter(self)
+        return as_input(x) if parameter is None else as_input(x, parameter.dtype)
+
+
+def _first_parameter(module):
+    """Some parameter of a module, without the names and the bookkeeping of `parameters`; called at every forward."""
+    for value in module.__dict__.values():
+        if isinstance(value, Module):
+            value = _first_parameter(value)
+        if isinstance(value, Parameter):
+            return value
+    return None
 
 
 class ModuleList(_Indexed):

@@ -13,8 +13,8 @@ DIRECT = Kernels("direct", conv.conv_forward, conv.conv_statistics, conv.conv_ba
 WINOGRAD = Kernels("winograd", winograd.winograd_forward, winograd.winograd_statistics, winograd.winograd_backward)
 
 # Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
-# Winograd wins over direct, forward and both gradients together; measured by bench/kernels/winograd_table.py.
-_FEWEST_CHANNELS = {"v4": 16, "v3": 16, "v2": 16, "base": 16}
+# Winograd wins over direct, forward and both gradients together; see bench/results/winograd_table.md.
+_FEWEST_CHANNELS = {"v4": 16, "v3": 16, "v2": 8, "base": 16}
 _SMALLEST_SHARE = 0.6
 # Transforming the filters costs as much as the products of so many blocks, or nearly.
 _FEWEST_BLOCKS = 32

@@ -49,7 +49,7 @@ class ReLU(Function):
                 sums = dy.sums if isinstance(dy, DeferredGradient) and dy.affine is y else None
                 dz = array_of(dy)
                 return DeferredGradient(layout.channels_last(dz), y, relu=True, sums=sums)
-            return _residual_gradient(y, layout.channels_last(array_of(dy)))
+            return _residual_gradient(y, layout.channels_last(array_of(dy)), ctx.owns_gradient)
         dy = array_of(dy)
         dx = layout.empty_like(y)
         if dy.strides != dx.strides:
@@ -59,10 +59,10 @@ class ReLU(Function):
         return dx
 
 
-def _residual_gradient(y, dz):
+def _residual_gradient(y, dz, in_place):
     """The gradient of a residual sum, with the sums that its batch norm needs made in the same pass."""
     C = y.shape[1]
-    sums, masked = np.empty((1, 2, C), y.dtype), layout.empty_like(y.x)
+    sums, masked = np.empty((1, 2, C), y.dtype), dz if in_place and dz.flags.writeable else layout.empty_like(y.x)
     batchnorm.backward_reduce(dz, y.x, y.mean, y.scale, y.shift, False, sums[0, 0], sums[0, 1], get_num_threads(),
                               y.materialise(), masked)
     return DeferredGradient(masked, y, sums=sums)

@@ -2,7 +2,7 @@
 #ifndef TINYDL_ROWS_H
 #define TINYDL_ROWS_H
 
-#include "src/vector.h"
+#include "src/partial.h"
 
 /* Iterations touch only their own element, so y may be x itself. */
 #if defined(__clang__)
@@ -21,16 +21,22 @@ static inline ptrdiff_t td_period(ptrdiff_t C) {
     return base < 256 ? (255 / base + 1) * base : base;
 }
 
+enum { TD_MOST = 1024 }; /* elements that are gathered in L1 before they are stored past the caches */
+
 #define T float
+#define VT td_vf
 #define NAME(x) td_##x##_f
 #include "src/rows_template.h"
 #undef T
+#undef VT
 #undef NAME
 
 #define T double
+#define VT td_vd
 #define NAME(x) td_##x##_d
 #include "src/rows_template.h"
 #undef T
+#undef VT
 #undef NAME
 
 #endif

@@ -24,7 +24,19 @@ TD_INLINE void NAME(affine_body)(const T *x, const T *scale, const T *shift, con
 
 /* y = [relu](scale x + shift [+ r] [+ r_scale r + r_shift]); r NULL: no residual, r_scale NULL: plain residual */
 static inline void NAME(affine)(const T *x, const T *scale, const T *shift, const T *r, const T *r_scale,
-                                const T *r_shift, T *y, ptrdiff_t n, ptrdiff_t L, int relu) {
+                                const T *r_shift, T *y, ptrdiff_t n, ptrdiff_t L, int relu, int stream) {
+    if (stream) {
+        /* Past the caches; y then consists of whole aligned vectors, and L is at most TD_MOST. */
+        const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
+        VT part[TD_MOST / (sizeof(VT) / sizeof(T))];
+        for (ptrdiff_t i = 0; i < n; i += L) {
+            const ptrdiff_t m = n - i < L ? n - i : L;
+            NAME(affine)(x + i, scale, shift, r ? r + i : r, r_scale, r_shift, (T *)part, m, L, relu, 0);
+            for (ptrdiff_t j = 0; j < m; j += lanes) NAME(stream)(y + i + j, part[j / lanes]);
+        }
+        td_stream_fence();
+        return;
+    }
     const int residual = r == NULL ? 0 : r_scale == NULL ? 1 : 2;
     switch (2 * residual + (relu != 0)) {
     case 0: NAME(affine_body)(x, scale, shift, r, r_scale, r_shift, y, n, L, 0, 0); break;

@@ -1,0 +1,1 @@
+"""Whole trainings, for what a figure of a step cannot tell."""

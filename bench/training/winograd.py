@@ -1,0 +1,111 @@
+"""Train with direct and with Winograd convolutions, three seeds each: does the rounding of the fast one cost accuracy?
+
+    python bench/training/winograd.py [--data-dir DIR] [--threads N]
+
+mnist_cnn trains 2 epochs on MNIST and vgg_small 10 on CIFAR-10 (as many images as --data-dir holds), with the command
+line's settings. Losses and test accuracies go to bench/results/winograd_training.json, the curves into one picture,
+docs/winograd_training.png (needs Matplotlib). The files of MNIST and CIFAR-10 come by `tinydl train --download`.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from bench.harness import ROOT, machine, say, table
+
+RESULT = ROOT / "bench/results/winograd_training.json"
+PICTURE = ROOT / "docs/winograd_training.png"
+TASKS = (("mnist", "mnist_cnn", 2, 64), ("cifar10", "vgg_small", 10, 128))
+ALGORITHMS = ("direct", "auto")  # "auto" takes Winograd wherever it pays; "winograd" would refuse the other layers
+SEEDS = (0, 1, 2)
+POINTS = 60  # of a curve: means over as many stretches of batches
+
+
+def train(data, model, epochs, batch_size, algorithm, seed, folder):
+    """Mean losses of the stretches and test accuracies of the epochs of one run."""
+    import tinydl as td
+    from tinydl.train import Trainer, callbacks
+    from tinydl.train import run as runs
+
+    class Losses(callbacks.Callback):
+        def __init__(self):
+            self.all = []
+
+        def on_batch_end(self, trainer, logs):
+            self.all.append(logs["loss"])
+
+    dataset, test = runs.load_data(data, folder)
+    settings = {**runs.recipe(data), "model": model, "epochs": epochs, "batch_size": batch_size,
+                "lr": runs.OPTIMIZERS["sgd"][1]}
+    with td.conv_algorithm(algorithm):
+        net = runs.build_net(model, dataset.image_shape, dataset.n_classes, seed)
+        optimizer, scheduler = runs.build_optimizer(settings, net, -(-len(dataset) // batch_size))
+        losses = Losses()
+        trainer = Trainer(net, optimizer, scheduler=scheduler, seed=seed, callbacks=[losses])
+        trainer.fit(dataset, test, epochs=epochs, batch_size=batch_size)
+    ends = [round(k * len(losses.all) / POINTS) for k in range(POINTS + 1)]
+    curve = [statistics.fmean(losses.all[a:b]) for a, b in zip(ends, ends[1:], strict=False) if b > a]
+    return {"data": data, "model": model, "epochs": epochs, "algorithm": algorithm, "seed": seed,
+            "images": len(dataset), "loss": curve, "accuracy": trainer.history["val_accuracy"]}
+
+
+def chart(rows, path):
+    """One picture, a panel a net: training loss of every run, one colour an algorithm."""
+    from matplotlib.figure import Figure
+
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    figure = Figure(figsize=(4.6 * len(models), 3.4), layout="constrained")
+    for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
+        for row in rows:
+            if row["model"] != model:
+                continue
+            fast = row["algorithm"] != "direct"
+            n = len(row["loss"])
+            axes.semilogy([row["epochs"] * (k + 0.5) / n for k in range(n)], row["loss"], lw=1, alpha=0.8,
+                          color="C1" if fast else "C0", ls="--" if fast else "-",
+                          label=("Winograd" if fast else "direct") if row["seed"] == SEEDS[0] else None)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("training loss")
+        axes.set_title(f"{model}, seeds {', '.join(map(str, SEEDS))}", fontsize=10)
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def summary(rows):
+    """Final test accuracies: each seed, and their mean."""
+    lines = []
+    for data, model, epochs, _ in TASKS:
+        for algorithm in ALGORITHMS:
+            last = [100 * row["accuracy"][-1] for row in rows if (row["model"], row["algorithm"]) == (model, algorithm)]
+            if last:
+                lines.append([f"{model}, {data}, {epochs} epochs", "direct" if algorithm == "direct" else "Winograd",
+                              *(f"{a:.2f}" for a in last), f"{statistics.fmean(last):.2f}"])
+    return table(["test accuracy, %", "algorithm", *(f"seed {seed}" for seed in SEEDS), "mean"], lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", help="default: $TINYDL_DATA, else tinydl's cache")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    import tinydl
+
+    tinydl.set_num_threads(options.threads)
+    rows = []
+    for task in TASKS:
+        for seed in SEEDS:
+            for algorithm in ALGORITHMS:
+                rows.append(train(*task, algorithm, seed, options.data_dir))
+                say(f"{task[1]} seed {seed} {algorithm:8} test accuracy {100 * rows[-1]['accuracy'][-1]:.2f} %")
+    RESULT.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    chart(rows, PICTURE)
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    main()
