@@ -41,8 +41,8 @@ class _Run:
                      lower(self.nodes, shape, True, self.algorithm) if len(shape) > 2 and shape[1] > 1 else None)
         except ValueError as error:
             raise Unfit from error
-        while len(self.programs) >= _KEPT:
-            self.programs.pop(next(iter(self.programs)), None)
+        for old in list(self.programs)[:1 - _KEPT]:
+            self.programs.pop(old, None)  # another thread may have been first
         self.programs[shape] = found
         return found
 

@@ -18,7 +18,7 @@ _CHUNK_BYTES = 1 << 19   # values of the images that one thread takes through a 
 _FEWEST_CHUNKS = 8       # fewer are no split for many threads: the steps are split instead
 _TASK_MACS = 1 << 18     # multiply-adds worth a task
 _MOST_TASKS = 8          # tasks of one step on few images
-_PARALLEL_MACS = 1 << 20     # multiply-adds below which a second thread costs more than it gains
+_PARALLEL_MACS = 1 << 21     # multiply-adds below which a second thread costs more than it gains
 
 
 class Unfit(Exception):
