@@ -251,7 +251,7 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
     if x == NULL:
         src = NULL
     elif plan.copies:
-        load_rect(x + n * g.H * g.W * g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
+        load_rect(x + n * g.H * g.W * g.C, g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
                   (grid.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1, q0 * g.SW - g.PW, plan.row_elements // g.C,
                   scale, shift, relu)
         src = slab
@@ -386,7 +386,7 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
     grid.group = pixel_group(grid.cols)
     grid.n_channels = min(f.channels, Og - o)
     if plan.copies:
-        load_rect(x + image * g.H * g.W * g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
+        load_rect(x + image * g.H * g.W * g.C, g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
                   (grid.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1, q0 * g.SW - g.PW, plan.row_elements // g.C,
                   <const float *> NULL, <const float *> NULL, False)
     else:
@@ -690,17 +690,17 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
         if plan.copies_x:
             xs = slab
             for i in range(count):
-                load_rect(x + (n + i) * x_size, slab + i * plan.x_image, g.H, g.W, g.C, -g.PH, plan.x_rows, -g.PW,
+                load_rect(x + (n + i) * x_size, g.C, slab + i * plan.x_image, g.H, g.W, g.C, -g.PH, plan.x_rows, -g.PW,
                           plan.x_cols, scale, shift, relu)
         if plan.copies_dy:
             dys = dy_slab
             for i in range(count):
                 if y != NULL:
-                    load_gradient(dz + (n + i) * dy_size, y + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P,
+                    load_gradient(dz + (n + i) * dy_size, y + (n + i) * dy_size, g.O, dy_slab + i * plan.dy_image, g.P,
                                   g.Q, g.O, plan.dy_top, plan.dy_rows, plan.dy_left, plan.dy_cols, y_scale, y_shift,
                                   y_relu, a, b, c)
                 else:
-                    load_rect(dz + (n + i) * dy_size, dy_slab + i * plan.dy_image, g.P, g.Q, g.O, -plan.dy_top,
+                    load_rect(dz + (n + i) * dy_size, g.O, dy_slab + i * plan.dy_image, g.P, g.Q, g.O, -plan.dy_top,
                               plan.dy_rows, -plan.dy_left, plan.dy_cols, NULL, NULL, False)
         if dw != NULL:
             add_outer(plan, xs, dys + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, count, dw,

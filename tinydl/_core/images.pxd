@@ -6,13 +6,14 @@ from tinydl._core.array cimport (
 )
 
 cdef extern from "src/load.h" nogil:
-    void td_load_map_f(const float *src, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale, const float *shift,
-                       int relu) noexcept
-    void td_load_map_d(const double *src, double *dst, Py_ssize_t n, Py_ssize_t C, const double *scale,
+    void td_load_map_f(const float *src, Py_ssize_t step, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale,
+                       const float *shift, int relu) noexcept
+    void td_load_map_d(const double *src, Py_ssize_t step, double *dst, Py_ssize_t n, Py_ssize_t C, const double *scale,
                        const double *shift, int relu) noexcept
-    void td_load_gradient_f(const float *dz, const float *y, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale,
-                            const float *shift, int relu, const float *a, const float *b, const float *c) noexcept
-    void td_load_gradient_d(const double *dz, const double *y, double *dst, Py_ssize_t n, Py_ssize_t C,
+    void td_load_gradient_f(const float *dz, const float *y, Py_ssize_t step, float *dst, Py_ssize_t n, Py_ssize_t C,
+                            const float *scale, const float *shift, int relu, const float *a, const float *b,
+                            const float *c) noexcept
+    void td_load_gradient_d(const double *dz, const double *y, Py_ssize_t step, double *dst, Py_ssize_t n, Py_ssize_t C,
                             const double *scale, const double *shift, int relu, const double *a, const double *b,
                             const double *c) noexcept
 
@@ -74,11 +75,14 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
 
 # --- padded copies -------------------------------------------------------------------------------------------------
 
-cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C, Py_ssize_t h0,
-                           Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale, const real *shift,
-                           bint relu) noexcept nogil:
-    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C)."""
-    cdef Py_ssize_t r, h, c, row = n_cols * C
+cdef inline void load_rect(const real *image, Py_ssize_t step, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
+                           Py_ssize_t h0, Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale,
+                           const real *shift, bint relu) noexcept nogil:
+    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C).
+
+    The image's pixels lie `step` elements apart; a pending [relu](scale*x + shift) is applied.
+    """
+    cdef Py_ssize_t r, h, row = n_cols * C
     cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
     cdef const real *src
     cdef real *dst
@@ -88,31 +92,28 @@ cdef inline void load_rect(const real *image, real *out, Py_ssize_t H, Py_ssize_
         if h < 0 or h >= H:
             memset(dst, 0, row * sizeof(real))
             continue
-        src = image + (h * W + max(w0, 0)) * C
+        src = image + (h * W + max(w0, 0)) * step
         memset(dst, 0, left * C * sizeof(real))
         memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
         dst = dst + left * C
-        if scale == NULL and relu:
-            for c in range(inside * C):
-                dst[c] = 0 if src[c] < 0 else src[c]
-        elif scale == NULL:
+        if scale == NULL and not relu and step == C:
             memcpy(dst, src, inside * C * sizeof(real))
         elif real is float:
-            td_load_map_f(src, dst, inside, C, scale, shift, relu)
+            td_load_map_f(src, step, dst, inside, C, scale, shift, relu)
         else:
-            td_load_map_d(src, dst, inside, C, scale, shift, relu)
+            td_load_map_d(src, step, dst, inside, C, scale, shift, relu)
 
 
-cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
-                               Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols,
+cdef inline void load_gradient(const real *dz, const real *y, Py_ssize_t step, real *out, Py_ssize_t H, Py_ssize_t W,
+                               Py_ssize_t C, Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols,
                                const real *scale, const real *shift, bint relu, const real *a, const real *b,
                                const real *c) noexcept nogil:
     """The gradient image (H, W, C) that was deferred, a*dz' + b*y + c or (a NULL) dz', with a border of zeros.
 
     dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
-    Without scale it is dz masked by the sign of y, and nothing else.
+    Without scale it is dz masked by the sign of y, and nothing else. Pixels of dz and y lie `step` elements apart.
     """
-    cdef Py_ssize_t r, h, k, row = n_cols * C
+    cdef Py_ssize_t r, h, row = n_cols * C
     cdef real *dst
     for r in range(n_rows):
         h = r - top
@@ -122,15 +123,10 @@ cdef inline void load_gradient(const real *dz, const real *y, real *out, Py_ssiz
             continue
         memset(dst, 0, left * C * sizeof(real))
         dst = dst + left * C
-        if scale == NULL:
-            for k in range(W * C):
-                dst[k] = 0 if y[h * W * C + k] <= 0 else dz[h * W * C + k]
-            memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
-            continue
         if real is float:
-            td_load_gradient_f(dz + h * W * C, y + h * W * C, dst, W, C, scale, shift, relu, a, b, c)
+            td_load_gradient_f(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
         else:
-            td_load_gradient_d(dz + h * W * C, y + h * W * C, dst, W, C, scale, shift, relu, a, b, c)
+            td_load_gradient_d(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
         memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
 
 

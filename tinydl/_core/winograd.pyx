@@ -135,15 +135,19 @@ cdef inline Py_ssize_t block_rows(const Plan *p, Py_ssize_t block, Py_ssize_t *f
 
 
 cdef void load_image(const Source *s, const Plan *p, Py_ssize_t n, Py_ssize_t row, Py_ssize_t n_rows, Py_ssize_t border,
-                     float *slab) noexcept nogil:
-    """Input rows of the tile rows row .. row + n_rows - 1 of image n, `border` 2 for 6x6 tiles, 0 for 4x4."""
-    cdef Py_ssize_t at = n * p.H * p.W * p.C, top = 4 * row - (p.PH if border else 0), left = -(p.PW if border else 0)
-    cdef Py_ssize_t rows = 4 * n_rows + border, cols = 4 * p.TW + border
+                     Py_ssize_t c0, Py_ssize_t n_c, float *slab) noexcept nogil:
+    """Channels c0 .. c0 + n_c - 1 of the input rows of image n's tile rows row .. row + n_rows - 1; `border` 2 for 6x6
+    tiles, 0 for 4x4."""
+    cdef Py_ssize_t at = n * p.H * p.W * p.C + c0, top = 4 * row - (p.PH if border else 0)
+    cdef Py_ssize_t left = -(p.PW if border else 0), rows = 4 * n_rows + border, cols = 4 * p.TW + border
+    cdef const float *scale = NULL if s.scale == NULL else s.scale + c0
+    cdef const float *shift = NULL if s.scale == NULL else s.shift + c0
     if s.y == NULL:
-        load_rect(s.x + at, slab, p.H, p.W, p.C, top, rows, left, cols, s.scale, s.shift, s.relu)
+        load_rect(s.x + at, p.C, slab, p.H, p.W, n_c, top, rows, left, cols, scale, shift, s.relu)
         return
-    load_gradient(s.x + at, s.y + at, slab, p.H, p.W, p.C, -top, rows, -left, cols, s.scale, s.shift, s.relu, s.a, s.b,
-                  s.c)
+    load_gradient(s.x + at, s.y + at, p.C, slab, p.H, p.W, n_c, -top, rows, -left, cols, scale, shift, s.relu,
+                  NULL if s.a == NULL else s.a + c0, NULL if s.a == NULL else s.b + c0,
+                  NULL if s.a == NULL else s.c + c0)
 
 
 cdef Py_ssize_t transform_block(const Source *s, const Plan *p, Py_ssize_t block, Py_ssize_t c0, Py_ssize_t n_c,
@@ -154,16 +158,16 @@ cdef Py_ssize_t transform_block(const Source *s, const Plan *p, Py_ssize_t block
     cdef Py_ssize_t cols = 4 * p.TW + border
     cdef const float *at
     for i in range(n_images):
-        load_image(s, p, first + i, row, n_rows, border, slab)
+        load_image(s, p, first + i, row, n_rows, border, c0, n_c, slab)
         for r in range(n_rows):
             for q in range(p.TW):
-                at = slab + (4 * r * cols + 4 * q) * p.C + c0
+                at = slab + (4 * r * cols + 4 * q) * n_c
                 c = 0
                 while c < n_c:
                     if gradient:
-                        td_wino_gradient(at + c, cols * p.C, p.C, v + t * step + c, slice, min(lanes, n_c - c))
+                        td_wino_gradient(at + c, cols * n_c, n_c, v + t * step + c, slice, min(lanes, n_c - c))
                     else:
-                        td_wino_input(at + c, cols * p.C, p.C, v + t * step + c, slice, min(lanes, n_c - c))
+                        td_wino_input(at + c, cols * n_c, n_c, v + t * step + c, slice, min(lanes, n_c - c))
                     c = c + lanes
                 t = t + 1
     return t
@@ -493,10 +497,22 @@ cdef void sum_pixels(const Source *s, const Plan *p, Py_ssize_t begin, Py_ssize_
         n_images = block_images(p, block, &first)
         n_rows = block_rows(p, block, &row)
         for i in range(n_images):
-            load_image(s, p, first + i, row, n_rows, 0, slab)
+            load_image(s, p, first + i, row, n_rows, 0, 0, p.C, slab)
             for k in range(16 * n_rows * p.TW):
                 for c in range(p.C):
                     db[c] = db[c] + slab[k * p.C + c]
+
+
+cdef void backward_task(const Source *sx, const Plan *px, const Source *sy, const Plan *py, const Plan *pdx, float *dx,
+                        float *dw, float *db, const float *u, float *scratch, Py_ssize_t n_groups, Py_ssize_t blocks,
+                        const Sums *sums, Py_ssize_t group) noexcept nogil:
+    """The weight gradient of a group of blocks and, unless dx is NULL, as large a share of dx, for about the same
+    images: the second reader finds them in the cache."""
+    cdef Py_ssize_t block
+    weight_task(sx, px, sy, py, group, blocks, dw, db, scratch)
+    if dx != NULL:
+        for block in range(group * pdx.n_blocks // n_groups, (group + 1) * pdx.n_blocks // n_groups):
+            forward_task(sy, pdx, block, u, NULL, dx, scratch, sums)
 
 
 cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const Plan *py, const Plan *pdx, float *dx,
@@ -504,17 +520,25 @@ cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const
                        float *parts, Py_ssize_t n_groups, Py_ssize_t blocks, Sums *sums, float *sum_parts,
                        int n_threads) noexcept nogil:
     cdef Py_ssize_t n_w = 9 * px.C * py.C, stride = n_w + py.C, group, n_chunks = ceil_div(n_w, 4096)
+    cdef float *total = sums.sums
+    # The blocks of dx are shared out more finely than the groups of dw when there are many threads.
+    cdef bint joint = dw != NULL and dx != NULL and n_groups >= 4 * n_threads
+    if joint and total != NULL and pdx.images == 0:
+        sums.sums = sum_parts
     if dw != NULL:
         for group in prange(n_groups, num_threads=n_threads, schedule="dynamic",
                             use_threads_if=n_groups > 1 and py.N * py.H * py.W * py.C * px.C > MIN_WORK):
-            weight_task(sx, px, sy, py, group, blocks, parts + group * stride,
-                        NULL if db == NULL else parts + group * stride + n_w, scratch + threadid() * per_thread)
+            backward_task(sx, px, sy, py, pdx, dx if joint else NULL, parts + group * stride,
+                          NULL if db == NULL else parts + group * stride + n_w, u, scratch + threadid() * per_thread,
+                          n_groups, blocks, sums, group)
         for group in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
             combine_chunk(parts, dw, n_groups, stride, group * 4096, min(n_w, (group + 1) * 4096), accumulate)
         if db != NULL:
             combine_chunk(parts + n_w, db, n_groups, stride, 0, py.C, accumulate)
-    if dx != NULL:
+    if dx != NULL and not joint:
         forward_all(sy, pdx, u, NULL, dx, scratch, per_thread, sums, sum_parts, n_threads)
+    elif joint and total != NULL and pdx.images == 0:
+        fold_bands(pdx, sum_parts, total)
 
 
 def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,

@@ -1,4 +1,5 @@
 /* Copies of n pixels of C channels for one element type; included by load.h with T, VT, VI, LANES, NAME(x) defined.
+   Pixels lie `step` elements apart in what is read, C in dst: of many channels some may be copied.
 
    A compiler vectorises the loop over channels only behind checks for overlap that cost more than the few vectors of a
    pixel, so the vectors are written out; where a pixel is one vector the per-channel values stay in registers. */
@@ -7,17 +8,17 @@
 TD_INLINE VT NAME(clamped)(VT v) { return (VT)((VI)v & ~(VI)(v < 0)); }
 
 /* dst = [relu](scale*src + shift) */
-TD_INLINE void NAME(load_map_body)(const T *src, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale, const T *shift,
-                                   const int relu) {
+TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
+                                   const T *shift, const int relu) {
     if (C == LANES) {
         const VT a = NAME(load)(scale), b = NAME(load)(shift);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = a * NAME(load)(src + i * LANES) + b;
+            const VT v = a * NAME(load)(src + i * step) + b;
             NAME(store)(dst + i * LANES, relu ? NAME(clamped)(v) : v);
         }
         return;
     }
-    for (ptrdiff_t i = 0; i < n; i++, src += C, dst += C) {
+    for (ptrdiff_t i = 0; i < n; i++, src += step, dst += C) {
         ptrdiff_t c = 0;
         for (; c + LANES <= C; c += LANES) {
             const VT v = NAME(load)(scale + c) * NAME(load)(src + c) + NAME(load)(shift + c);
@@ -31,29 +32,50 @@ TD_INLINE void NAME(load_map_body)(const T *src, T *dst, ptrdiff_t n, ptrdiff_t 
     }
 }
 
-static void NAME(load_map)(const T *src, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale, const T *shift, int relu) {
-    if (relu) NAME(load_map_body)(src, dst, n, C, scale, shift, 1);
-    else NAME(load_map_body)(src, dst, n, C, scale, shift, 0);
+/* scale NULL: dst = [relu](src) */
+static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
+                           const T *shift, int relu) {
+    if (scale && relu) {
+        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 1);
+    } else if (scale) {
+        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 0);
+    } else {
+        if (step == C) { /* one long pixel */
+            C *= n;
+            n = n > 0;
+        }
+        for (ptrdiff_t i = 0; i < n; i++, src += step, dst += C) {
+            ptrdiff_t c = 0;
+            for (; c + LANES <= C; c += LANES) {
+                const VT v = NAME(load)(src + c);
+                NAME(store)(dst + c, relu ? NAME(clamped)(v) : v);
+            }
+            if (c < C) {
+                const VT v = NAME(load_n)(src + c, C - c);
+                NAME(store_n)(dst + c, relu ? NAME(clamped)(v) : v, C - c);
+            }
+        }
+    }
 }
 
 /* dz, 0 where scale*y + shift <= 0: the expression of the forward pass, so that both see the same sign */
 TD_INLINE VT NAME(kept)(VT dz, VT y, VT scale, VT shift) { return (VT)((VI)dz & ~(VI)(scale * y + shift <= 0)); }
 
-TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                                        const T *shift, const T *a, const T *b, const T *c, const int relu,
-                                        const int map) {
+TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
+                                        const T *scale, const T *shift, const T *a, const T *b, const T *c,
+                                        const int relu, const int map) {
     if (C == LANES) {
         const VT s = NAME(load)(scale), t = NAME(load)(shift), zero = {0};
         const VT va = map ? NAME(load)(a) : zero, vb = map ? NAME(load)(b) : zero, vc = map ? NAME(load)(c) : zero;
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = NAME(load)(y + i * LANES);
-            VT d = NAME(load)(dz + i * LANES);
+            const VT v = NAME(load)(y + i * step);
+            VT d = NAME(load)(dz + i * step);
             if (relu) d = NAME(kept)(d, v, s, t);
             NAME(store)(dst + i * LANES, map ? va * d + (vb * v + vc) : d);
         }
         return;
     }
-    for (ptrdiff_t i = 0; i < n; i++, dz += C, y += C, dst += C) {
+    for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
         ptrdiff_t k = 0;
         for (; k + LANES <= C; k += LANES) {
             const VT v = NAME(load)(y + k);
@@ -73,10 +95,31 @@ TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, T *dst, ptrdiff
     }
 }
 
-/* dst = a*dz' + b*y + c, dz' being dz where scale*y + shift > 0 (if relu); a NULL: dst = dz' */
-static void NAME(load_gradient)(const T *dz, const T *y, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                                const T *shift, int relu, const T *a, const T *b, const T *c) {
-    if (!a) NAME(load_gradient_body)(dz, y, dst, n, C, scale, shift, a, b, c, 1, 0);
-    else if (relu) NAME(load_gradient_body)(dz, y, dst, n, C, scale, shift, a, b, c, 1, 1);
-    else NAME(load_gradient_body)(dz, y, dst, n, C, scale, shift, a, b, c, 0, 1);
+/* dst = a*dz' + b*y + c, dz' being dz where scale*y + shift > 0 (if relu); a NULL: dst = dz'; scale NULL: dst = dz
+   where y > 0 (or NaN) */
+static void NAME(load_gradient)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
+                                const T *scale, const T *shift, int relu, const T *a, const T *b, const T *c) {
+    if (scale && !a) {
+        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 0);
+    } else if (scale && relu) {
+        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 1);
+    } else if (scale) {
+        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 0, 1);
+    } else {
+        if (step == C) {
+            C *= n;
+            n = n > 0;
+        }
+        for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
+            ptrdiff_t k = 0;
+            for (; k + LANES <= C; k += LANES) {
+                const VT d = NAME(load)(dz + k);
+                NAME(store)(dst + k, (VT)((VI)d & ~(VI)(NAME(load)(y + k) <= 0)));
+            }
+            if (k < C) {
+                const VT d = NAME(load_n)(dz + k, C - k);
+                NAME(store_n)(dst + k, (VT)((VI)d & ~(VI)(NAME(load_n)(y + k, C - k) <= 0)), C - k);
+            }
+        }
+    }
 }

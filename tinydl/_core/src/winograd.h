@@ -128,6 +128,13 @@ static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, con
                                   ptrdiff_t col, ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, int clamp,
                                   ptrdiff_t n) {
     td_vf t[24];
+    /* The next block to the right: its lines would keep the stores waiting. */
+    TD_UNROLL for (int i = 0; i < 4; i++) {
+        TD_UNROLL for (int j = 0; j < 4; j++) {
+            __builtin_prefetch(y + i * row + (j + 4) * col);
+            if (add) __builtin_prefetch(add + i * row + (j + 4) * col);
+        }
+    }
     for (int j = 0; j < 6; j++) {
         td_vf in[6], out[4];
         TD_UNROLL for (int i = 0; i < 6; i++) in[i] = td_load_f(m + (i * 6 + j) * slice);
@@ -186,36 +193,43 @@ static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, floa
     }
 }
 
+/* One pixel of td_wino_sums. */
+TD_INLINE void td_wino_add(const float *y, const float *below, td_vf o, td_vf a, td_vf b, int relu, ptrdiff_t n, td_vf *s,
+                           td_vf *q) {
+    td_vf v = n == TD_LANES_F ? td_load_f(y) : td_load_n_f(y, n);
+    if (below) {
+        const td_vf x = n == TD_LANES_F ? td_load_f(below) : td_load_n_f(below, n);
+        if (relu) v = (td_vf)((td_vi32)v & ~(td_vi32)(a * x + b <= 0));
+        *s += v;
+        *q += v * (x - o);
+    } else {
+        v -= o;
+        *s += v;
+        *q += v * v;
+    }
+}
+
 /* sums[0] += y - origin, sums[stride] += (y - origin)^2 over a block of pixels, or with `below` the sums of dz' and
-   dz' * (below - origin), dz' being y where scale*below + shift > 0 (if relu). Pixels in row order: the order is part of
-   the result's definition, for sums made while y is written and sums made later alike. */
+   dz' * (below - origin), dz' being y where scale*below + shift > 0 (if relu). Each column is summed downwards, then the
+   columns pairwise, so that no sum waits long for the one before. The order is part of the result's definition, for sums
+   made while y is written and sums made later alike. */
 static inline void td_wino_sums(const float *y, const float *below, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n_rows,
                                 ptrdiff_t n_cols, const float *origin, const float *scale, const float *shift, int relu,
                                 float *sums, ptrdiff_t stride, ptrdiff_t n) {
     const td_vf o = td_load_n_f(origin, n);
-    td_vf s = {0}, q = {0}, a = {0}, b = {0};
+    td_vf s[4] = {{0}}, q[4] = {{0}}, a = {0}, b = {0};
     if (below && relu) {
         a = td_load_n_f(scale, n);
         b = td_load_n_f(shift, n);
     }
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        for (ptrdiff_t j = 0; j < n_cols; j++) {
-            const ptrdiff_t at = i * row + j * col;
-            td_vf v = n == TD_LANES_F ? td_load_f(y + at) : td_load_n_f(y + at, n);
-            if (below) {
-                const td_vf x = n == TD_LANES_F ? td_load_f(below + at) : td_load_n_f(below + at, n);
-                if (relu) v = (td_vf)((td_vi32)v & ~(td_vi32)(a * x + b <= 0));
-                s += v;
-                q += v * (x - o);
-            } else {
-                const td_vf c = v - o;
-                s += c;
-                q += c * c;
-            }
+        const float *at = y + i * row, *under = below ? below + i * row : below;
+        TD_UNROLL for (int j = 0; j < 4; j++) {
+            if (j < n_cols) td_wino_add(at + j * col, under ? under + j * col : under, o, a, b, relu, n, s + j, q + j);
         }
     }
-    td_store_n_f(sums, td_load_n_f(sums, n) + s, n);
-    td_store_n_f(sums + stride, td_load_n_f(sums + stride, n) + q, n);
+    td_store_n_f(sums, td_load_n_f(sums, n) + ((s[0] + s[1]) + (s[2] + s[3])), n);
+    td_store_n_f(sums + stride, td_load_n_f(sums + stride, n) + ((q[0] + q[1]) + (q[2] + q[3])), n);
 }
 
 #endif
