@@ -87,8 +87,30 @@ def scaling_table(rows):
         [f"{r['net']} ({r['batch']})", r["threads"], milliseconds(r["ms"]), f"{r['speed_up']:.2f}x"] for r in rows])
 
 
+def budget_table(rows):
+    """Passes of a step: what they move and compute, their time, and the share of the least time for it."""
+    cells = []
+    for net in dict.fromkeys(row["net"] for row in rows):
+        own = [row for row in rows if row["net"] == net]
+        step, shown = own[0]["step_ms"], [row for row in own if row["ms"] >= 0.005 * own[0]["step_ms"]]
+        for row in shown:
+            cells.append([f"{row['kernel']} {row['layer']}", row["calls"], f"{row['mbytes']:.0f}",
+                          f"{row['gflop']:.2f}" if row["gflop"] else "-", milliseconds(row["ms"]),
+                          f"{100 * row['ms'] / step:.1f} %", f"{100 * row['limit_ms'] / row['ms']:.0f} %"])
+        kernels = sum(row["ms"] for row in own)
+        rest = kernels - sum(row["ms"] for row in shown)
+        cells += [["other kernels", sum(r["calls"] for r in own) - sum(r["calls"] for r in shown), "", "",
+                   milliseconds(rest), f"{100 * rest / step:.1f} %", ""],
+                  ["Python between kernels", "", "", "", milliseconds(max(0.0, step - kernels)),
+                   f"{100 * max(0.0, step - kernels) / step:.1f} %", ""],
+                  [f"**{net}, batch {own[0]['batch']}**", "", f"{sum(r['mbytes'] for r in own):.0f}",
+                   f"{sum(r['gflop'] for r in own):.2f}", milliseconds(step), "",
+                   f"{100 * sum(r['limit_ms'] for r in own) / step:.0f} %"]]
+    return table(["pass", "calls", "MB", "GFLOP", "ms", "of the step", "of the limit"], cells)
+
+
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,
-          "scaling": scaling_table}
+          "scaling": scaling_table, "budget": budget_table}
 
 
 def caption(part):

@@ -1,4 +1,4 @@
-"""One command for every measurement: python bench/run.py [kernels] [networks] [inference] [memory] [scaling].
+"""One command for every measurement: python bench/run.py [kernels] [networks] [inference] [memory] [scaling] [budget].
 
 See README.md for peers and for how to read the result.
 """
@@ -18,7 +18,8 @@ from bench.harness import ROOT, machine, save_part, say
 from bench.networks import memory, train
 from bench.networks.table import NETWORKS
 
-PARTS = ("kernels", "networks", "inference", "memory", "scaling")
+PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget")
+DEEP = ("vgg_small", "resnet20")  # what scaling and budget look at
 RESULTS = Path(__file__).resolve().parent / "results"
 BASELINE = RESULTS / "baseline.json"
 LOSS = 0.10  # share of the peak a kernel may lose against the baseline
@@ -85,17 +86,22 @@ def command_line():
     return args
 
 
+def apart(args, script, n_threads, **told):
+    """Rows that a script of the bench prints, run in a process of its own."""
+    python = args.peer_python.get("tinydl", sys.executable)
+    done = subprocess.run(
+        [python, str(ROOT / script), "--threads", str(n_threads), "--cpus", ",".join(map(str, pick_cpus(n_threads)))],
+        stdout=subprocess.PIPE, text=True,
+        env={**environment(n_threads), **{key: json.dumps(value) for key, value in told.items()}})
+    if done.returncode != 0:
+        sys.exit(f"{script} failed; see above")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def kernels(args, n_threads, only):
     """Rows of the kernels at one number of threads."""
     options = {"only": only, "rounds": args.rounds, "seconds": 0.02 if args.quick else 0.06}
-    python = args.peer_python.get("tinydl", sys.executable)
-    done = subprocess.run(
-        [python, str(ROOT / "bench/kernels/worker.py"), "--threads", str(n_threads),
-         "--cpus", ",".join(map(str, pick_cpus(n_threads)))],
-        stdout=subprocess.PIPE, text=True, env={**environment(n_threads), "TINYDL_BENCH_KERNELS": json.dumps(options)})
-    if done.returncode != 0:
-        sys.exit("the kernel bench failed; see above")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return apart(args, "bench/kernels/worker.py", n_threads, TINYDL_BENCH_KERNELS=options)
 
 
 def losses(rows, baseline):
@@ -155,8 +161,11 @@ def main():
             rows = memory.import_cost(args.peer_python, 3 if args.quick else 7)
             rows += memory.peaks(args.peers, args.peer_python)
             rows += memory.growth(args.peer_python, 100 if args.quick else 1000)
+        elif part == "budget":
+            nets = [net for net in args.nets if net in DEEP] or args.nets
+            rows = apart(args, "bench/networks/budget.py", 1, TINYDL_BENCH_NETS=nets)
         else:
-            nets = [net for net in args.nets if net in ("vgg_small", "resnet20")] or args.nets
+            nets = [net for net in args.nets if net in DEEP] or args.nets
             rows = train.scaling(nets, args.peer_python, args.threads, args.rounds, args.seconds)
         save_part(args.out, part, rows, facts)
         print(f"\n{report.TABLES[part](rows)}\n")
