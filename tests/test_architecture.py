@@ -25,6 +25,7 @@ ALLOWED = {
     "ops": GRAPH,
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
+    "inference": GRAPH | {"ops", "nn"},
     "optim": GRAPH | {"ops", "_files"},
     "data": (BASE | {"_files", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "inspect"}) - {"_core"},
@@ -33,7 +34,7 @@ ALLOWED = {
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
     "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "_files"}) - {"_core"},
     "__main__": {"cli"},
-    "__init__": {"_version", "config", "function", "nn", "ops", "optim", "random", "tensor"},
+    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL"}
@@ -46,6 +47,7 @@ KERNEL_USERS = {
     "config.py",
     "tensor.py",
     "random.py",
+    "inference/lowering.py",
     "testing",
     "_core",
 }

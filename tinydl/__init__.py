@@ -22,6 +22,7 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
+from tinydl.inference import freeze
 from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
@@ -29,9 +30,9 @@ from tinydl.tensor import Parameter, Tensor, tensor
 _LAZY = ("data", "inspect", "models", "testing", "train")
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "enable_grad", "get_num_threads",
-    "inspect", "is_grad_enabled", "manual_seed", "models", "nn", "no_grad", "ops", "optim", "penalty",
-    "set_num_threads", "show_config", "tensor", "testing", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "enable_grad", "freeze",
+    "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "models", "nn", "no_grad", "ops", "optim",
+    "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
 ]
 
 

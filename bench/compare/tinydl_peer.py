@@ -32,13 +32,8 @@ class Peer:
         x, y = walk.batch(net, size)
         x = layout.channels_last(x)  # as the batch gather delivers it
         if mode == "infer":
-            model.eval()
-
-            def predict():
-                with td.no_grad():
-                    return model(x).numpy()
-
-            return predict, sum(p.size for p in params)
+            predictor = td.freeze(model)
+            return lambda: predictor(x), sum(p.size for p in params)
         model.train()
         optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()
 
@@ -54,14 +49,9 @@ class Peer:
     def predictor(self, net):
         from tinydl import layout, models
 
-        model = getattr(models, net.name)().eval()
+        predictor = self.td.freeze(getattr(models, net.name)())
         x = layout.channels_last(walk.batch(net, 256)[0])
-
-        def run(size):
-            with self.td.no_grad():
-                return model(x[:size]).numpy()
-
-        return run
+        return lambda size: predictor(x[:size])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ loss: Any
 memory: Any
 parallel: Any
 pool: Any
+program: Any
 update: Any
 winograd: Any
 level: str

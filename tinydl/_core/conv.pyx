@@ -17,6 +17,7 @@ from tinydl._core.images cimport (
     Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_stream_fence, td_tile_gather_d,
@@ -102,11 +103,13 @@ cdef void pack_backward(const real *w, real *panels, Geometry *g, const Py_ssize
 
 cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *dst, Py_ssize_t channel,
                    const real *bias, const real *origin, real *sums, Py_ssize_t sums_stride, const real *addend,
-                   const real *below, const real *scale, const real *shift, bint relu, bint stream) noexcept nogil:
+                   const real *below, const real *scale, const real *shift, bint relu, bint stream,
+                   bint clamp) noexcept nogil:
     """All pixels and output channels of one group: dst (a row of dst_col elements a pixel) from `channel` on.
 
     With `sums`: per channel the sums of (y - origin) and (y - origin)^2 of the results y; with `below` (laid out as
     dst) the sums of dz and dz * (below - origin), dz being the result where scale*below + shift > 0 (if relu).
+    `stream` writes past the caches; `clamp` makes results below 0 zero.
     """
     cdef Py_ssize_t lanes = lanes_of[real](0), group = grid.group, per_row = grid.cols // group
     cdef Py_ssize_t n_groups = grid.rows * per_row, n_tiles, tile, first, nb, j, row, col
@@ -138,7 +141,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ef.scale = NULL if scale == NULL else scale + o
             ef.shift = NULL if scale == NULL else shift + o
             ef.relu = relu
-            ef.stream = stream
+            ef.stream, ef.clamp = stream, clamp
         else:
             ed.bias = NULL if bias == NULL else bias + o
             ed.origin = NULL if origin == NULL else origin + o
@@ -149,7 +152,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
             ed.scale = NULL if scale == NULL else scale + o
             ed.shift = NULL if scale == NULL else shift + o
             ed.relu = relu
-            ed.stream = stream
+            ed.stream, ed.clamp = stream, clamp
         first = 0
         row = 0
         col = 0
@@ -194,7 +197,7 @@ cdef struct ForwardPlan:
     Py_ssize_t slab                     # elements of scratch a thread
 
 
-cdef void plan_forward(ForwardPlan *plan, bint affine, Py_ssize_t itemsize) noexcept:
+cdef void plan_forward(ForwardPlan *plan, bint affine, Py_ssize_t itemsize, Py_ssize_t min_tasks) noexcept:
     cdef Geometry *g = &plan.g
     cdef Py_ssize_t kh, kw, bands = 1, most = g.P if g.P > 1 else g.Q, in_rows, in_cols
     plan.copies = affine or g.PH > 0 or g.PW > 0
@@ -204,7 +207,7 @@ cdef void plan_forward(ForwardPlan *plan, bint affine, Py_ssize_t itemsize) noex
         plan.band_cols = g.Q if g.P > 1 else round_up(ceil_div(g.Q, bands), 4)
         in_rows = (plan.band_rows - 1) * g.SH + (g.KH - 1) * g.DH + 1
         in_cols = (plan.band_cols - 1) * g.SW + (g.KW - 1) * g.DW + 1
-        if bands >= most or (g.N * bands >= MIN_TASKS and in_rows * in_cols * g.C * itemsize <= SLAB_BYTES):
+        if bands >= most or (g.N * bands >= min_tasks and in_rows * in_cols * g.C * itemsize <= SLAB_BYTES):
             break
         bands += 1
     plan.n_row_bands = ceil_div(g.P, plan.band_rows) if g.P else 0
@@ -262,7 +265,7 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
                  NULL if bias == NULL else bias + group * panel_width(Og, lanes),
                  NULL if origin == NULL else origin + group * Og,
                  NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False,
-                 plan.stream)
+                 plan.stream, False)
     if plan.stream:
         td_stream_fence()
     td_restore_denormals(saved)
@@ -332,7 +335,7 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     plan.grid.taps = <Py_ssize_t *> taps.address
     plan.stream = streams(py, g.N * g.O * g.P * g.Q, g.O // g.G, itemsize)
-    plan_forward(&plan, scale is not None or relu, itemsize)
+    plan_forward(&plan, scale is not None or relu, itemsize, MIN_TASKS)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
     cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes)
@@ -353,6 +356,98 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
         forward_all(&plan, <double *> px, <double *> pw, <double *> pb, <double *> py, <double *> base,
                     <double *> padded_bias, <double *> slabs, <double *> pscale, <double *> pshift, relu,
                     <double *> porigin, <double *> psums, <double *> ppart, n_threads)
+
+
+# --- forward as a step of a program --------------------------------------------------------------------------------
+
+cdef struct Frozen:
+    ForwardPlan plan            # of one image
+    const float *panels
+    const float *bias           # laid out as the panels, or NULL
+    bint clamp                  # whether results below 0 become 0
+    Py_ssize_t channels         # output channels of a task: whole panels
+    Py_ssize_t n_parts          # tasks along the output channels
+
+
+cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+                      float *slab) noexcept nogil:
+    cdef const Frozen *f = <const Frozen *> state
+    cdef const ForwardPlan *plan = &f.plan
+    cdef const Geometry *g = &plan.g
+    cdef Py_ssize_t part = task % f.n_parts, band = task // f.n_parts, bands = plan.n_row_bands * plan.n_col_bands
+    cdef Py_ssize_t image = band // bands, p0 = band % bands // plan.n_col_bands * plan.band_rows
+    cdef Py_ssize_t q0 = band % plan.n_col_bands * plan.band_cols, o = part * f.channels
+    cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, width = panel_width(Og, TD_LANES_F), K = g.KH * g.KW * Cg, group
+    cdef Py_ssize_t at = ((image * g.P + p0) * g.Q + q0) * g.O
+    cdef Grid grid = plan.grid
+    cdef const float *src = slab
+    grid.rows = min(plan.band_rows, g.P - p0)
+    grid.cols = min(plan.band_cols, g.Q - q0)
+    grid.group = pixel_group(grid.cols)
+    grid.n_channels = min(f.channels, Og - o)
+    if plan.copies:
+        load_rect(x + image * g.H * g.W * g.C, g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
+                  (grid.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1, q0 * g.SW - g.PW, plan.row_elements // g.C,
+                  <const float *> NULL, <const float *> NULL, False)
+    else:
+        src = x + ((image * g.H + p0 * g.SH) * g.W + q0 * g.SW) * g.C
+    for group in range(g.G):
+        run_grid(src + group * Cg, &grid, f.panels + K * (group * width + o), y + at, group * Og + o,
+                 NULL if f.bias == NULL else f.bias + group * width + o, <const float *> NULL, <float *> NULL, 0,
+                 NULL if addend == NULL else addend + at, <const float *> NULL, <const float *> NULL,
+                 <const float *> NULL, False, False, f.clamp)
+
+
+def conv_filters(w, bias, Py_ssize_t n_groups):
+    """Filters of `conv_step`: w IN (O, C/G, KH, KW) over (KH, KW, C/G, O), bias IN (O,) or None; float32."""
+    cdef Geometry g
+    memset(&g, 0, sizeof(g))
+    shape = tuple(w.shape)
+    if len(shape) not in (3, 4) or n_groups < 1 or shape[0] % n_groups:
+        raise ValueError(f"conv_filters: a weight of shape {shape} in {n_groups} groups")
+    g.O, g.C, g.G = shape[0], shape[1] * n_groups, n_groups
+    g.KH, g.KW = shape[2:] if len(shape) == 4 else (1, shape[2])
+    cdef float *pw = <float *> weight(w, "w", NPY_FLOAT32, w.size)
+    cdef Py_ssize_t lanes = TD_LANES_F, Og = g.O // g.G, width = panel_width(Og, lanes), block, k
+    cdef Block panels = Block(max(1, g.KH * g.KW * shape[1] * g.G * width * sizeof(float)))
+    cdef Block padded = None
+    for block in range(g.G * ceil_div(Og, 2 * lanes)):
+        pack_forward(pw, <float *> panels.address, &g, block)
+    if bias is not None:
+        padded = Block(g.G * width * sizeof(float))
+        memset(padded.address, 0, g.G * width * sizeof(float))
+        for k in range(g.G):
+            memcpy(<float *> padded.address + k * width,
+                   <float *> data(bias, "bias", NPY_FLOAT32, g.O) + k * Og, Og * sizeof(float))
+    return make_filters(panels, padded, (g.O, shape[1], g.KH, g.KW, g.G))
+
+
+def conv_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
+    """A `Step`: y = [relu](convolution of x + bias + addend) for images of `geometry`, whose N does not count.
+
+    An image is cut into at least `min_tasks` tasks where it has so many rows.
+    """
+    cdef Block state = Block(sizeof(Frozen)), taps
+    cdef Frozen *f = <Frozen *> state.address
+    cdef Geometry *g = &f.plan.g
+    cdef Py_ssize_t lanes = TD_LANES_F, panels
+    g[0] = unpack(geometry)
+    if filters.shape != (g.O, g.C // g.G, g.KH, g.KW, g.G):
+        raise ValueError(f"conv_step: filters of shape {filters.shape} for geometry {geometry}")
+    g.N = 1
+    taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
+    f.plan.grid.taps = <Py_ssize_t *> taps.address
+    plan_forward(&f.plan, False, sizeof(float), 1)
+    f.panels = <float *> filters.weights.address
+    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
+    # Output channels are cut first: bands of rows read their neighbours' rows again.
+    panels = ceil_div(g.O // g.G, 2 * lanes)
+    f.channels = ceil_div(panels, max(1, min(panels, min_tasks))) * 2 * lanes
+    f.n_parts = ceil_div(g.O // g.G, f.channels)
+    plan_forward(&f.plan, False, sizeof(float), ceil_div(min_tasks, f.n_parts))
+    f.clamp = relu
+    return make_step(frozen_task, state, (filters, taps), 1, f.plan.n_row_bands * f.plan.n_col_bands * f.n_parts,
+                     g.C * g.H * g.W, g.O * g.P * g.Q, f.plan.slab, True)
 
 
 # --- backward ------------------------------------------------------------------------------------------------------
@@ -618,7 +713,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
             grid = &plan.grids[0]
             for i in range(count):
                 run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL,
-                         NULL, False, False)
+                         NULL, False, False, False)
                 for k in range(g.H):
                     if real is float:
                         td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
@@ -641,7 +736,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                                  NULL if addend == NULL else addend + (n + i) * x_size + grid.dst_origin,
                                  NULL if sums == NULL else x + (n + i) * x_size + grid.dst_origin,
                                  NULL if scale == NULL else scale + group * Cg,
-                                 NULL if scale == NULL else shift + group * Cg, relu, plan.stream)
+                                 NULL if scale == NULL else shift + group * Cg, relu, plan.stream,
+                                 False)
         n = n + count
     if plan.stream:
         td_stream_fence()

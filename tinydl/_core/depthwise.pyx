@@ -11,6 +11,7 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
+from tinydl._core.program cimport Filters, make_filters, make_step
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -199,3 +200,49 @@ def depthwise_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_th
     else:
         backward_weight_all(&g, <double *> px, <double *> pdy, <double *> pdw, <double *> pdb, accumulate,
                             <double *> scratch.address, n_groups, images, n_threads)
+
+
+# --- forward as a step of a program --------------------------------------------------------------------------------
+
+cdef struct Frozen:
+    Geometry g
+    const float *w
+    const float *bias
+    bint clamp
+
+
+cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+                      float *scratch) noexcept nogil:
+    cdef const Frozen *f = <const Frozen *> state
+    cdef Py_ssize_t i, size = f.g.P * f.g.Q * f.g.C
+    y += task * size
+    forward_image(&f.g, x + task * f.g.H * f.g.W * f.g.C, f.w, f.bias, y)
+    if addend != NULL:
+        for i in range(size):
+            y[i] = y[i] + addend[task * size + i]
+    if f.clamp:
+        for i in range(size):
+            y[i] = 0 if y[i] < 0 else y[i]
+
+
+def depthwise_filters(w, bias):
+    """Filters of `depthwise_step`: w IN (C, 1, *window) over (*window, 1, C), bias IN (C,) or None; float32."""
+    cdef Py_ssize_t size = w.size, C = w.shape[0]
+    cdef Block weights = Block(max(1, size * sizeof(float))), padded = None
+    memcpy(weights.address, weight(w, "w", NPY_FLOAT32, size), size * sizeof(float))
+    if bias is not None:
+        padded = Block(C * sizeof(float))
+        memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, C), C * sizeof(float))
+    return make_filters(weights, padded, (C, size))
+
+
+def depthwise_step(Filters filters, geometry, bint relu):
+    """A `Step`: y = [relu](depthwise convolution of x + bias + addend), for images of `geometry`."""
+    cdef Geometry g = depthwise(geometry)
+    if filters.shape != (g.C, g.C * g.KH * g.KW):
+        raise ValueError(f"depthwise_step: filters of shape {filters.shape} for geometry {geometry}")
+    cdef Block state = Block(sizeof(Frozen))
+    cdef Frozen *f = <Frozen *> state.address
+    f.g, f.w, f.clamp = g, <float *> filters.weights.address, relu
+    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
+    return make_step(frozen_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q, 0, True)

@@ -7,6 +7,8 @@ may be one of the inputs. Backward kernels take y (the output) where the derivat
 from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
+from tinydl._core.memory cimport Block
+from tinydl._core.program cimport make_step
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -231,6 +233,19 @@ def relu_forward(x, y, int n_threads):
     x : IN, any shape, dense.  y : OUT, as x.
     """
     unary(RELU, x, y, 0, n_threads)
+
+
+cdef void relu_step_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
+                         const float *addend, float *scratch) noexcept nogil:
+    cdef Py_ssize_t size = (<const Py_ssize_t *> state)[0]
+    relu(x + task * size, y + task * size, size)
+
+
+def relu_step(Py_ssize_t size):
+    """A `Step` of a program: max(x, 0) of `size` elements an image, float32."""
+    cdef Block state = Block(sizeof(Py_ssize_t))
+    (<Py_ssize_t *> state.address)[0] = size
+    return make_step(relu_step_task, state, None, 1, 1, size, size, 0, False)
 
 
 def relu_backward(y, dy, dx, int n_threads):

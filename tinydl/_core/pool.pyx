@@ -16,6 +16,7 @@ from tinydl._core.array cimport (
     float_type, import_array, real,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.program cimport Step, make_step
 
 from tinydl._core.memory import scratch
 
@@ -741,3 +742,67 @@ def global_avg_pool_backward(dy, dx, int n_threads):
             global_backward_all(<float *> py, <float *> px, N, C, total // (N * C), n_threads)
         else:
             global_backward_all(<double *> py, <double *> px, N, C, total // (N * C), n_threads)
+
+
+# --- steps of a program --------------------------------------------------------------------------------------------
+
+cdef enum Kind:
+    MAXIMUM, MEAN, GLOBAL_MEAN
+
+cdef struct Frozen:
+    Job k                   # of one image
+    Kind kind
+    Py_ssize_t size, L      # of a global mean: positions, and the period of its sums
+
+
+cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+                      float *sums) noexcept nogil:
+    cdef const Frozen *f = <const Frozen *> state
+    cdef Py_ssize_t image = task // f.k.n_tasks, part = task % f.k.n_tasks
+    x += image * f.k.n_in
+    y += image * f.k.n_out
+    if f.kind == MAXIMUM:
+        max_forward_task(x, y, NULL, &f.k, part)
+    elif f.kind == MEAN:
+        mean_forward_task(x, y, &f.k, part)
+    else:
+        global_forward_task(x, <const float *> NULL, <const float *> NULL, False, sums, y, f.k.C, f.size, f.L, 0)
+
+
+cdef Step frozen_step(Block state, object held, Py_ssize_t n_scratch):
+    cdef Frozen *f = <Frozen *> state.address
+    return make_step(frozen_task, state, held, 1, f.k.n_tasks, f.k.n_in, f.k.n_out, n_scratch, False)
+
+
+def max_pool_step(geometry):
+    """A `Step`: the maximum of each window; float32, the N of `geometry` does not count."""
+    cdef Block state = scratch(sizeof(Frozen))
+    cdef Frozen *f = <Frozen *> state.address
+    cdef Axis rows, cols
+    read_geometry((1, *geometry[1:]), &f.k, &rows, &cols)
+    cdef Block held = tables(&f.k, &rows, &cols, NPY_FLOAT32, False, False, False)
+    f.kind = MAXIMUM
+    return frozen_step(state, held, 0)
+
+
+def avg_pool_step(geometry, bint count_include_pad):
+    """A `Step`: the mean of each window, as `avg_pool_forward` takes it."""
+    cdef Block state = scratch(sizeof(Frozen))
+    cdef Frozen *f = <Frozen *> state.address
+    cdef Axis rows, cols
+    read_geometry((1, *geometry[1:]), &f.k, &rows, &cols)
+    cdef Block held = tables(&f.k, &rows, &cols, NPY_FLOAT32, False, False, count_include_pad)
+    f.kind = MEAN
+    return frozen_step(state, held, 0)
+
+
+def global_avg_pool_step(Py_ssize_t C, Py_ssize_t size):
+    """A `Step`: the mean of `size` positions of C channels."""
+    if C < 1 or size < 1 or C > LIMIT or size > LIMIT:
+        raise ValueError(f"global_avg_pool_step: {size} positions of {C} channels")
+    cdef Block state = scratch(sizeof(Frozen))
+    cdef Frozen *f = <Frozen *> state.address
+    memset(f, 0, sizeof(Frozen))
+    f.kind, f.size, f.L = GLOBAL_MEAN, size, td_period(C)
+    f.k.C, f.k.n_in, f.k.n_out, f.k.n_tasks = C, C * size, C, 1
+    return frozen_step(state, None, f.L)

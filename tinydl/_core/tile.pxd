@@ -16,7 +16,7 @@ cdef extern from "src/tile.h" nogil:
         const float *y
         const float *scale
         const float *shift
-        Py_ssize_t relu, stream
+        Py_ssize_t relu, clamp, stream
     ctypedef struct td_epilogue_d:
         const double *bias
         const double *add
@@ -26,7 +26,7 @@ cdef extern from "src/tile.h" nogil:
         const double *y
         const double *scale
         const double *shift
-        Py_ssize_t relu, stream
+        Py_ssize_t relu, clamp, stream
     ctypedef struct td_pixel_range_f:
         Py_ssize_t n_images, n_rows, n_cols, x_image, x_row, x_col, dy_image, dy_row, dy_col
     ctypedef struct td_pixel_range_d:

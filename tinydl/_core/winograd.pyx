@@ -17,6 +17,7 @@ from tinydl._core.images cimport (
     Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
     td_tile_outer_f, td_tile_pixels_f, td_transpose_block_f,
@@ -28,7 +29,7 @@ cdef extern from "src/winograd.h" nogil:
     void td_wino_gradient(const float *src, Py_ssize_t row, Py_ssize_t col, float *z, Py_ssize_t slice,
                           Py_ssize_t n) noexcept
     void td_wino_output(const float *m, Py_ssize_t slice, float *y, const float *add, Py_ssize_t row, Py_ssize_t col,
-                        Py_ssize_t n_rows, Py_ssize_t n_cols, const float *bias, Py_ssize_t n) noexcept
+                        Py_ssize_t n_rows, Py_ssize_t n_cols, const float *bias, int clamp, Py_ssize_t n) noexcept
     void td_wino_filter(const float *w, Py_ssize_t tap, int flip, float *u, Py_ssize_t slice, Py_ssize_t n) noexcept
     void td_wino_filter_gradient(const float *s, Py_ssize_t slice, float *dw, Py_ssize_t tap, Py_ssize_t n,
                                  int accumulate) noexcept
@@ -83,6 +84,7 @@ cdef struct Sums:
     const float *scale
     const float *shift
     bint relu
+    bint clamp                      # whether results below 0 become 0
 
 
 cdef Plan make_plan(Py_ssize_t N, Py_ssize_t C, Py_ssize_t H, Py_ssize_t W, Py_ssize_t O, Py_ssize_t P, Py_ssize_t Q,
@@ -192,11 +194,11 @@ cdef void multiply(const float *v, Py_ssize_t Cp, Py_ssize_t n_tiles, Py_ssize_t
 
 
 cdef void run_block(const Source *s, const Plan *p, Py_ssize_t block, const float *u, const float *bias, float *y,
-                    float *slab, float *v, float *m, const Sums *sums) noexcept nogil:
-    """All outputs of a block of tiles."""
+                    float *slab, float *v, float *m, const Sums *sums, Py_ssize_t o, Py_ssize_t stop) noexcept nogil:
+    """The output channels o .. stop - 1 of a block of tiles; o is a multiple of two vectors."""
     cdef Py_ssize_t n_tiles = transform_block(s, p, block, 0, p.C, False, slab, v, p.Cp, p.slice_v)
-    cdef Py_ssize_t o = 0, lanes = TD_LANES_F, vectors, k, slice = p.slice_m
-    while o < p.O:
+    cdef Py_ssize_t lanes = TD_LANES_F, vectors, k, slice = p.slice_m
+    while o < stop:
         vectors = 1 if p.O - o <= lanes else 2
         for k in range(36):
             multiply(v + k * p.slice_v, p.Cp, n_tiles, p.C, u + (36 * o + k * vectors * lanes) * p.C, vectors,
@@ -221,7 +223,7 @@ cdef void finish_block(const Plan *p, Py_ssize_t block, Py_ssize_t o, Py_ssize_t
                         td_wino_output(m + t * vectors * lanes + k * lanes, p.slice_m, y + at,
                                        NULL if sums.add == NULL else sums.add + at, p.Q * p.O, p.O,
                                        min(4, p.P - 4 * (row + r)), min(4, p.Q - 4 * q),
-                                       NULL if bias == NULL else bias + o + k * lanes, n)
+                                       NULL if bias == NULL else bias + o + k * lanes, sums.clamp, n)
                     if sums.sums != NULL:
                         td_wino_sums(y + at, NULL if sums.below == NULL else sums.below + at, p.Q * p.O, p.O,
                                      min(4, p.P - 4 * (row + r)), min(4, p.Q - 4 * q), sums.origin + o + k * lanes,
@@ -285,7 +287,7 @@ cdef void forward_task(const Source *s, const Plan *p, Py_ssize_t block, const f
     if sums.sums != NULL:
         memset(sums.sums + (block if p.images == 0 else first) * 2 * p.O, 0, n_images * 2 * p.O * sizeof(float))
     if s.x != NULL:
-        run_block(s, p, block, u, bias, y, scratch, v, v + 36 * p.slice_v, sums)
+        run_block(s, p, block, u, bias, y, scratch, v, v + 36 * p.slice_v, sums, 0, p.O)
     else:
         o = 0
         while o < p.O:
@@ -369,6 +371,70 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
         filters_to_tiles(pw, g.C, g.O, False, base, NULL, n_threads)
     forward_all(&s, &p, base, NULL if bias is None else padded, py, padded + width, per_thread, &out,
                 padded + width + n_threads * per_thread, n_threads)
+
+
+# --- forward as a step of a program --------------------------------------------------------------------------------
+
+cdef struct Frozen:
+    Plan p
+    const float *u
+    const float *bias           # whole vectors, or NULL
+    bint clamp
+    Py_ssize_t channels         # output channels of a task
+    Py_ssize_t n_parts          # tasks along the output channels
+
+
+cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+                      float *scratch) noexcept nogil:
+    cdef const Frozen *f = <const Frozen *> state
+    cdef Py_ssize_t o = task % f.n_parts * f.channels
+    cdef Plan p = f.p
+    cdef Source s
+    cdef Sums out
+    cdef float *v = scratch + round_up(p.slab, 16)
+    memset(&s, 0, sizeof(s))
+    memset(&out, 0, sizeof(out))
+    p.N, s.x, out.add, out.clamp = n, x, addend, f.clamp
+    run_block(&s, &p, task // f.n_parts, f.u, f.bias, y, scratch, v, v + 36 * p.slice_v, &out, o,
+              min(p.O, o + f.channels))
+
+
+def winograd_filters(w, bias):
+    """Filters of `winograd_step`: w IN (O, C, 3, 3) over (3, 3, C, O), bias IN (O,) or None."""
+    cdef Py_ssize_t O, C, lanes = TD_LANES_F
+    if w.ndim != 4 or w.shape[2:] != (3, 3):
+        raise ValueError(f"winograd_filters: a weight of shape {w.shape}")
+    O, C = w.shape[:2]
+    cdef float *pw = <float *> weight(w, "w", NPY_FLOAT32, 9 * C * O)
+    cdef Block u = Block(max(1, 36 * C * round_up(O, lanes) * sizeof(float)))
+    cdef Block padded = None
+    filters_to_tiles(pw, C, O, False, <float *> u.address, NULL, 1)
+    if bias is not None:
+        padded = Block(round_up(O, lanes) * sizeof(float))
+        memset(padded.address, 0, round_up(O, lanes) * sizeof(float))
+        memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, O), O * sizeof(float))
+    return make_filters(u, padded, (O, C))
+
+
+def winograd_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
+    """`conv.conv_step` for 3x3 filters by F(4x4, 3x3); here N, the images that are there at once, counts."""
+    cdef Geometry g = checked(geometry)
+    if filters.shape != (g.O, g.C):
+        raise ValueError(f"winograd_step: filters of shape {filters.shape} for geometry {geometry}")
+    cdef Block state = Block(sizeof(Frozen))
+    cdef Frozen *f = <Frozen *> state.address
+    cdef Py_ssize_t lanes = TD_LANES_F, panels = ceil_div(g.O, 2 * lanes), blocks
+    cdef Py_ssize_t per_image = ceil_div(g.P, 4) * ceil_div(g.Q, 4)
+    # Blocks of at least 2 * MIN_TILES tiles are cut; smaller ones would read all filters for few tiles.
+    blocks = max(1, min(min_tasks, g.N * per_image // MIN_TILES))
+    f.p = make_plan(g.N, g.C, g.H, g.W, g.O, g.P, g.Q, g.PH, g.PW, blocks)
+    f.channels = ceil_div(panels, max(1, min(panels, ceil_div(min_tasks, f.p.n_blocks)))) * 2 * lanes
+    f.n_parts = ceil_div(g.O, f.channels)
+    f.u, f.clamp = <float *> filters.weights.address, relu
+    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
+    cdef Py_ssize_t bands = f.p.n_bands if f.p.images == 0 else 1
+    return make_step(frozen_task, state, filters, max(1, f.p.images), f.n_parts * bands, g.C * g.H * g.W,
+                     g.O * g.P * g.Q, forward_scratch(&f.p), True)
 
 
 def winograd_statistics(y, origin, sums, geometry, int n_threads):

@@ -84,6 +84,15 @@ class _Conv(Module):
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         return ops.pad(x, flat, mode), (0,) * self._n
 
+    def zero_padding(self):
+        """The padding on either side of each axis where it is zeros and the same for every input; else None."""
+        if self._zeros is not None or self.padding_mode != "zeros":
+            return self._zeros
+        around = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+        if any(s != 1 for s in self.stride) or any(total % 2 for total in around):
+            return None
+        return tuple(total // 2 for total in around)
+
     def extra_repr(self):
         """The geometry, what differs from the default only."""
         n = self._n

@@ -13,7 +13,7 @@ from tinydl.ops.conv_algorithm import choose
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
 from tinydl.tensor import Parameter
 
-__all__ = ["Conv", "conv1d", "conv2d"]
+__all__ = ["Conv", "conv1d", "conv2d", "conv_geometry"]
 
 
 class Conv(Function):
@@ -108,7 +108,7 @@ class DepthwiseConv(Function):
 
 
 @functools.lru_cache(maxsize=1024)
-def _geometry(x, w, stride, padding, dilation, groups):
+def conv_geometry(x, w, stride, padding, dilation, groups):
     """Kernel geometry (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) and output shape."""
     spatial, kernel = x[2:], w[2:]
     if x[1] != w[1] * groups:
@@ -137,8 +137,8 @@ def _conv(n, x, weight, bias, stride, padding, dilation, groups):
         raise TypeError(f"conv{n}d got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if len(weight.shape) != n + 2:
         raise ValueError(f"conv{n}d takes a weight of {n + 2} axes, got shape {weight.shape}")
-    geometry, out = _geometry(shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
-                              integers(dilation, n, "dilation", 1), groups)
+    geometry, out = conv_geometry(shape, weight.shape, integers(stride, n, "stride", 1),
+                                  integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
     if groups > 1 and groups == shape[1] == out[1]:
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     follower = weight.follower if isinstance(weight, Parameter) else None

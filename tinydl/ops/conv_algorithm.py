@@ -5,7 +5,7 @@ from collections import namedtuple
 from tinydl import config
 from tinydl._core import conv, isa, winograd
 
-__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "winograd_refusal"]
+__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "frozen_takes_winograd", "name_of", "winograd_refusal"]
 
 Kernels = namedtuple("Kernels", ["name", "forward", "statistics", "backward"])
 
@@ -58,11 +58,29 @@ def choose(geometry, dtype):
     return DIRECT if refusal is not None or not _pays(geometry) else WINOGRAD
 
 
+def frozen_takes_winograd(geometry, dtype, wanted):
+    """Whether Winograd computes a convolution whose filters are transformed already, under the setting `wanted`.
+
+    Raises
+    ------
+    ValueError
+        If the setting is 'winograd' and Winograd cannot compute it.
+    """
+    refusal = winograd_refusal(geometry, dtype)
+    if wanted == "winograd" and refusal is not None:
+        raise ValueError(f"conv_algorithm('winograd') cannot compute this convolution: {refusal}; use 'auto' or "
+                         "'direct'")
+    return wanted == "winograd" or wanted == "auto" and refusal is None and _fills(geometry)
+
+
 def _pays(geometry):
+    blocks = -(-geometry[14] // 4) * -(-geometry[15] // 4)
+    return geometry[0] * blocks >= _FEWEST_BLOCKS and _fills(geometry)
+
+
+def _fills(geometry):
     C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]
     blocks = -(-P // 4) * -(-Q // 4)
-    if geometry[0] * blocks < _FEWEST_BLOCKS:
-        return False
     return min(C, O) >= _FEWEST_CHANNELS[isa.level] and _SMALLEST_SHARE * 16 * blocks <= P * Q
 
 

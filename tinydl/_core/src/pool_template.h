@@ -54,7 +54,7 @@ TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((
 TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, const int64_t code,
                               const int64_t code_row, const int64_t code_col, const T *scale, const T *shift, T *y,
                               void *codes, ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
-                              const int whole) {
+                              const int whole, const int coded) {
     for (ptrdiff_t c = 0; c < C; c += LANES) {
         const ptrdiff_t m = C - c;
         const int cut = !whole && m < LANES;
@@ -81,21 +81,21 @@ TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_
             }
         }
         NAME(put)(y + o + c, best, m, cut);
-        NAME(put_codes)(codes, o + c, won, m, wide, cut);
+        if (coded) NAME(put_codes)(codes, o + c, won, m, wide, cut);
     }
 }
 
 TD_INLINE void NAME(max_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
                                   const td_span *r, const td_span *q, const T *scale, const T *shift, T *y, void *codes,
                                   ptrdiff_t o, ptrdiff_t C, ptrdiff_t count, ptrdiff_t step, const int affine,
-                                  const int relu, const int wide, const int whole) {
+                                  const int relu, const int wide, const int whole, const int coded) {
     for (ptrdiff_t k = 0; k < count; k++)
         NAME(max_body)(x + k * step, row, col, nr, nc, r->code + q->code, r->code_step, q->code_step, scale, shift, y,
-                       codes, o + k * C, C, affine, relu, wide, whole);
+                       codes, o + k * C, C, affine, relu, wide, whole, coded);
 }
 
 /* `count` output positions side by side, whose windows differ by a shift of `step` elements only. r and q are the spans
-   of the first. */
+   of the first. codes may be NULL where nobody asks who won. */
 static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
                                  const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o, ptrdiff_t C,
                                  ptrdiff_t count, ptrdiff_t step, int wide, int whole) {
@@ -104,8 +104,14 @@ static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const
     row *= r->step;
     col *= q->step;
 #define MAX_ROW(NR, NC, AFFINE, RELU, WIDE, WHOLE)                                                                     \
-    NAME(max_row_body)(x, row, col, NR, NC, r, q, scale, shift, y, codes, o, C, count, step, AFFINE, RELU, WIDE, WHOLE)
-    if (whole && !wide && scale == NULL && !relu) {
+    NAME(max_row_body)(x, row, col, NR, NC, r, q, scale, shift, y, codes, o, C, count, step, AFFINE, RELU, WIDE,       \
+                       WHOLE, 1)
+    if (codes == NULL) {
+        if (two && whole)
+            NAME(max_row_body)(x, row, col, 2, 2, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, 1, 0);
+        else
+            NAME(max_row_body)(x, row, col, nr, nc, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, whole, 0);
+    } else if (whole && !wide && scale == NULL && !relu) {
         if (two) MAX_ROW(2, 2, 0, 0, 0, 1);
         else MAX_ROW(nr, nc, 0, 0, 0, 1);
     } else if (whole && !wide && scale == NULL) {

@@ -22,8 +22,12 @@ typedef struct {
     const T *y;         /* with sums and y: dz' = 0 where scale*y + shift <= 0 (relu), else dz; sums += dz', dz' * (y - origin) */
     const T *scale, *shift;
     ptrdiff_t relu;
+    ptrdiff_t clamp;    /* results below 0 become 0, after bias and addend */
     ptrdiff_t stream;   /* store past the caches: whole aligned vectors only, and a fence at the end */
 } NAME(epilogue);
+
+/* max(x, 0); NaN passes */
+TD_INLINE VT NAME(clamp)(VT x) { return (VT)((VI)x & ~(VI)(x < 0)); }
 
 TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows,
                                  ptrdiff_t K, const T *b, ptrdiff_t ldb, T *dst, const ptrdiff_t *d, ptrdiff_t ds,
@@ -70,6 +74,11 @@ TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as,
                 if (V == 2) acc[j * G + g][0] += NAME(load)(at);
                 acc[j * G + g][V - 1] += NAME(load_n)(at + (V - 1) * LANES, lanes - (V - 1) * LANES);
             }
+        }
+    }
+    if (e->clamp) {
+        TD_UNROLL for (int i = 0; i < NB * G; i++) {
+            TD_UNROLL for (int v = 0; v < V; v++) acc[i][v] = NAME(clamp)(acc[i][v]);
         }
     }
     if (lanes == V * LANES && e->stream) {

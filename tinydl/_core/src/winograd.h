@@ -123,9 +123,10 @@ static inline void td_wino_gradient(const float *src, ptrdiff_t row, ptrdiff_t c
     }
 }
 
-/* y (n_rows x n_cols pixels of the 4x4, n channels) = A' m A + bias [+ add, laid out as y]. */
+/* y (n_rows x n_cols pixels of the 4x4, n channels) = A' m A + bias [+ add, laid out as y], with `clamp` at least 0. */
 static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, const float *add, ptrdiff_t row,
-                                  ptrdiff_t col, ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, ptrdiff_t n) {
+                                  ptrdiff_t col, ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, int clamp,
+                                  ptrdiff_t n) {
     td_vf t[24];
     /* The next block to the right: its lines would keep the stores waiting. */
     TD_UNROLL for (int i = 0; i < 4; i++) {
@@ -149,10 +150,14 @@ static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, con
         if (add) {
             for (ptrdiff_t j = 0; j < n_cols; j++) out[j] += td_load_n_f(add + i * row + j * col, n);
         }
+        TD_UNROLL for (int j = 0; j < 4; j++) out[j] += b;
+        if (clamp) {
+            TD_UNROLL for (int j = 0; j < 4; j++) out[j] = td_clamp_f(out[j]);
+        }
         if (n == TD_LANES_F && n_cols == 4) {
-            TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(at + j * col, out[j] + b);
+            TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(at + j * col, out[j]);
         } else {
-            for (ptrdiff_t j = 0; j < n_cols; j++) td_store_n_f(at + j * col, out[j] + b, n);
+            for (ptrdiff_t j = 0; j < n_cols; j++) td_store_n_f(at + j * col, out[j], n);
         }
     }
 }

@@ -1,0 +1,336 @@
+"""freeze: against the float64 model in evaluation, snapshots, inputs, threads, memory, refusals."""
+
+import copy
+import re
+import threading
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl import layout, models, nn
+from tinydl._core import memory
+from tinydl.inference import Predictor
+from tinydl.testing.compare import assert_close
+
+RNG = np.random.default_rng(0)
+
+
+def lived(model):
+    """The model with running statistics and norms as after training."""
+    for module in model.modules():
+        if getattr(module, "running_mean", None) is not None:
+            n = module.num_features
+            module.running_mean[...], module.running_var[...] = RNG.normal(size=n), RNG.uniform(0.5, 2, n)
+            if module.affine:
+                module.weight.data[...], module.bias.data[...] = RNG.normal(1, 0.5, n), RNG.normal(size=n)
+    return model
+
+
+def evaluated(model, x):
+    """What the model computes in float64 in evaluation mode."""
+    with td.no_grad(), td.conv_algorithm("direct"):
+        return copy.deepcopy(model).double().eval()(x.astype(np.float64)).numpy()
+
+
+def check(model, *shapes, rtol=1e-5):
+    predictor = td.freeze(lived(model))
+    for shape in shapes:
+        x = RNG.standard_normal(shape).astype(np.float32)
+        before, expected = x.copy(), evaluated(model, x)
+        for laid in (x, layout.channels_last(x)):
+            first = predictor(laid)
+            assert first.dtype == np.float32
+            assert_close(first, expected, rtol)
+            for n_threads in (2, 3, 7):
+                td.set_num_threads(n_threads)
+                assert np.array_equal(predictor(laid), first)
+            td.set_num_threads(1)
+        assert np.array_equal(x, before)
+    return predictor
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    n = td.get_num_threads()
+    td.set_num_threads(1)
+    yield
+    td.set_num_threads(n)
+
+
+LAYERS = [
+    (nn.Conv2d(3, 8, 3), (3, 9, 7)), (nn.Conv2d(5, 6, 3, padding=1), (5, 6, 6)),
+    (nn.Conv2d(1, 6, 5, padding=2), (1, 28, 28)), (nn.Conv2d(16, 32, 3, 2, 1, bias=False), (16, 16, 16)),
+    (nn.Conv2d(6, 4, (3, 2), (2, 1), (1, 0), (1, 2)), (6, 11, 12)), (nn.Conv2d(16, 48, 1), (16, 8, 8)),
+    (nn.Conv2d(16, 16, 1, 2), (16, 9, 9)), (nn.Conv2d(8, 12, 3, groups=4), (8, 6, 6)),
+    (nn.Conv2d(20, 20, 3, padding=1, groups=20), (20, 7, 8)), (nn.Conv2d(4, 8, 3, padding="same"), (4, 6, 5)),
+    (nn.Conv2d(4, 8, 2, padding="same"), (4, 6, 5)), (nn.Conv2d(4, 8, 3, 2, padding="same"), (4, 6, 5)),
+    (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5)),
+    (nn.Conv2d(32, 64, 3, padding=1), (32, 16, 16)), (nn.Conv2d(3, 70, 3, padding=1), (3, 32, 32)),
+    (nn.Conv1d(1, 32, 80, 16), (1, 2000)), (nn.Conv1d(7, 9, 3, 2, 1, 2), (7, 50)), (nn.Linear(30, 12), (30,)),
+    (nn.Linear(1500, 70, bias=False), (1500,)), (nn.Linear(4, 6), (3, 4)), (nn.BatchNorm2d(5), (5, 4, 4)),
+    (nn.BatchNorm1d(5), (5,)), (nn.BatchNorm1d(17), (17, 9)), (nn.ReLU(), (3, 4, 5)), (nn.MaxPool2d(2), (6, 9, 8)),
+    (nn.MaxPool2d(3, 2, 1), (20, 9, 8)), (nn.MaxPool2d(2, ceil_mode=True), (3, 5, 5)), (nn.MaxPool1d(4), (32, 30)),
+    (nn.AvgPool2d(2), (6, 8, 8)), (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (4, 7, 7)),
+    (nn.AvgPool1d(3), (5, 10)), (nn.AdaptiveAvgPool2d(1), (33, 8, 8)), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8)),
+    (nn.AdaptiveAvgPool1d(1), (12, 9)), (nn.AdaptiveMaxPool2d(2), (5, 8, 8)), (nn.Flatten(), (3, 4, 5)),
+    (nn.Flatten(2), (3, 4, 5)), (nn.Unflatten(1, (3, 4)), (12,)), (nn.Dropout(0.5), (4, 5)), (nn.Identity(), (4,)),
+    (nn.Softmax(), (10,)), (nn.LogSoftmax(), (10,)), (nn.Sigmoid(), (3, 4)), (nn.Tanh(), (5,)), (nn.GELU(), (5,)),
+    (nn.ELU(), (5,)), (nn.LeakyReLU(), (5,)), (nn.LayerNorm(6), (6,)), (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5)),
+    (nn.ResidualBlock(16), (16, 8, 8)), (nn.ResidualBlock(8, 16, 2), (8, 9, 9)),
+    (nn.ResidualBlock(6, norm=False), (6, 5, 5)), (nn.BottleneckBlock(32, 8), (32, 8, 8)),
+    (nn.BottleneckBlock(16, 8, 32, 2), (16, 8, 8)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=lambda value: repr(value).split("\n")[0])
+def test_layers(layer, shape):
+    none = [] if getattr(layer, "padding_mode", "zeros") == "reflect" else [(0, *shape)]  # needs something to reflect
+    check(layer, (3, *shape), (1, *shape), *none)
+
+
+def pieces():
+    """Networks in which layers meet in every way that is joined, or must not be."""
+    conv = nn.Conv2d(4, 4, 3, padding=1)
+    return {
+        "conv norm relu": nn.Sequential(conv, nn.BatchNorm2d(4), nn.ReLU()),
+        "conv relu norm": nn.Sequential(conv, nn.ReLU(), nn.BatchNorm2d(4), nn.ReLU()),
+        "norm norm": nn.Sequential(nn.BatchNorm2d(4), nn.BatchNorm2d(4), conv, nn.BatchNorm2d(4), nn.BatchNorm2d(4)),
+        "norm without affine": nn.Sequential(conv, nn.BatchNorm2d(4, affine=False)),
+        "norm of the batch": nn.Sequential(conv, nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU()),
+        "linear norm relu": nn.Sequential(nn.Flatten(), nn.Linear(144, 20), nn.BatchNorm1d(20), nn.ReLU()),
+        "dropout between": nn.Sequential(conv, nn.Dropout(), nn.BatchNorm2d(4), nn.Identity(), nn.ReLU()),
+        "relu first": nn.Sequential(nn.ReLU(), nn.ReLU(), conv),
+        "pool relu": nn.Sequential(nn.MaxPool2d(2), nn.ReLU(), conv),
+        "twice": nn.Sequential(conv, nn.BatchNorm2d(4), conv),
+        "nested": nn.Sequential(nn.Sequential(conv), nn.Sequential()),
+        "flatten norm": nn.Sequential(conv, nn.Flatten(), nn.BatchNorm1d(144), nn.ReLU(), nn.Linear(144, 3)),
+        "flatten twice": nn.Sequential(conv, nn.Flatten(), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(144, 3)),
+        "flatten last": nn.Sequential(conv, nn.Flatten()), "calls": nn.Sequential(conv, nn.Tanh(), conv, nn.Sigmoid()),
+        "two blocks": nn.Sequential(nn.ResidualBlock(4), nn.BottleneckBlock(4, 2), nn.AdaptiveAvgPool2d(1),
+                                    nn.Flatten()),
+        "softmax": nn.Sequential(nn.Flatten(), nn.Linear(144, 5), nn.Softmax()),
+        "back to images": nn.Sequential(nn.Flatten(), nn.Linear(144, 36), nn.Unflatten(1, (1, 6, 6)),
+                                        nn.Conv2d(1, 2, 3)),
+    }
+
+
+@pytest.mark.parametrize("name", pieces())
+def test_layers_in_a_row(name):
+    check(pieces()[name], (5, 4, 6, 6), (1, 4, 6, 6), (40, 4, 6, 6))
+
+
+def test_blocks_with_other_layers_inside():
+    block = nn.ResidualBlock(4)
+    block.conv2, block.bn1 = nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"), nn.Identity()
+    check(nn.Sequential(nn.Conv2d(4, 4, 1), block), (2, 4, 6, 6))
+    block = nn.ResidualBlock(4)
+    block.conv2, block.downsample = nn.Identity(), nn.Identity()
+    check(nn.Sequential(nn.Conv2d(4, 4, 1), block, nn.ReLU()), (2, 4, 6, 6))
+
+
+@pytest.mark.parametrize("name", models.INPUT_SHAPES)
+def test_networks(name):
+    td.manual_seed(0)
+    shape = models.INPUT_SHAPES[name]
+    check(getattr(models, name)(), *((n, *shape) for n in ((1, 3) if name.startswith("resnet") else (1, 3, 17))))
+
+
+def test_many_images():
+    td.manual_seed(0)
+    for name in ("lenet5", "vgg_small"):
+        model = lived(getattr(models, name)())
+        predictor, x = td.freeze(model), RNG.standard_normal((128, *models.INPUT_SHAPES[name])).astype(np.float32)
+        y = predictor(x)
+        assert_close(y[:8], evaluated(model, x[:8]))
+        td.set_num_threads(3)
+        assert np.array_equal(predictor(x), y)
+
+
+def test_other_sizes_of_image():
+    model = models.resnet20()
+    check(model, (2, 3, 32, 32), (1, 3, 20, 28), (1, 3, 9, 9))
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+def test_the_algorithm_of_the_moment_of_freezing(algorithm):
+    model = lived(nn.Sequential(nn.Conv2d(20, 20, 3, padding=1), nn.ReLU()))
+    x = RNG.standard_normal((2, 20, 8, 8)).astype(np.float32)
+    with td.conv_algorithm(algorithm):
+        predictor = td.freeze(model)
+        with td.no_grad():
+            expected = model(x).numpy()
+    assert np.array_equal(predictor(x), expected)
+
+
+def test_winograd_that_cannot_be():
+    with td.conv_algorithm("winograd"):
+        predictor = td.freeze(nn.Conv2d(4, 4, 5))
+    with pytest.raises(ValueError, match="the window is 5x5"):
+        predictor(np.ones((1, 4, 8, 8), np.float32))
+
+
+# --- a snapshot ------------------------------------------------------------------------------------------------------
+
+def test_later_changes_do_not_matter():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2), nn.Tanh())
+    x = RNG.standard_normal((4, 2, 4, 4)).astype(np.float32)
+    state = model.state_dict()
+    predictor = td.freeze(model)
+    for p in model.parameters():
+        p.data[...] += 1  # before the first call, which packs the filters
+    y = predictor(x)
+    model[1].running_mean += 1
+    assert np.array_equal(predictor(x), y)
+    model.load_state_dict(state)
+    model[1].running_mean[...] = 0
+    assert_close(y, evaluated(model, x))
+
+
+def test_the_model_stays_as_it_was():
+    model = models.resnet20()
+    x = RNG.standard_normal((2, 3, 32, 32)).astype(np.float32)
+    before = model.state_dict()
+    td.freeze(model)(x)
+    assert all(module.training for module in model.modules())
+    assert all(p.requires_grad for p in model.parameters())
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+
+
+# --- inputs and outputs ----------------------------------------------------------------------------------------------
+
+def test_inputs_of_every_kind():
+    model = lived(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(64, 3))).eval()
+    predictor, whole = td.freeze(model), RNG.integers(0, 255, (2, 3, 6, 6))
+    expected = predictor(whole.astype(np.float32))
+    assert_close(expected, evaluated(model, whole))
+    wide = np.zeros((2, 3, 6, 12), np.float32)
+    wide[..., ::2] = whole
+    fixed = whole.astype(np.float32)
+    fixed.flags.writeable = False
+    odd = np.zeros(whole.size * 4 + 1, np.uint8)[1:].view(np.float32).reshape(whole.shape)
+    odd[...] = whole
+    for x in (whole, whole.astype(np.uint8), whole.astype(np.float64), whole.tolist(), wide[..., ::2], fixed, odd,
+              whole.astype(">f4"), np.asfortranarray(fixed), td.tensor(fixed), layout.channels_last(fixed)):
+        assert np.array_equal(predictor(x), expected)
+
+
+def test_results_are_fresh():
+    x = np.ones((2, 3), np.float32)
+    for model in (nn.Identity(), nn.Flatten(), nn.Sequential(), nn.Linear(3, 3),
+                  nn.Sequential(nn.Linear(3, 3), nn.Tanh())):
+        predictor = td.freeze(model)
+        first = predictor(x)
+        first[...] = 7
+        assert (x == 1).all() and not (predictor(x) == 7).any()
+
+
+@pytest.mark.parametrize("x", [
+    np.ones((2, 3, 6, 6), np.complex64), np.ones((2, 4, 6, 6)), np.ones((3, 6, 6)), np.ones((2, 3, 2, 2)), np.ones(3),
+    np.float32(1), np.ones((2, 3, 5, 5)), td.tensor(np.ones((2, 3, 6, 6))), td.tensor(np.ones((2, 3, 6, 6), np.uint8)),
+    np.array([["a"]]), np.ones((2, 3, 0, 6))], ids=lambda x: f"{x.shape} {x.dtype}")
+def test_refused_as_the_model_refuses(x):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 2)).eval()
+    predictor = td.freeze(model)
+    with pytest.raises((TypeError, ValueError)) as expected:
+        model(x)
+    with pytest.raises(type(expected.value), match=re.escape(str(expected.value))):
+        predictor(x)
+    assert predictor(np.ones((1, 3, 6, 6))).shape == (1, 2)
+
+
+def test_nan_is_kept():
+    model = models.lenet5()
+    x = np.zeros((2, 1, 28, 28), np.float32)
+    x[1, 0, 5, 5] = np.nan
+    y = td.freeze(model)(x)
+    assert np.isnan(y[1]).all() and np.isfinite(y[0]).all()
+
+
+# --- threads and memory ----------------------------------------------------------------------------------------------
+
+def test_fifty_batch_sizes_do_not_grow_memory():
+    predictor = td.freeze(models.lenet5())
+    x = RNG.standard_normal((250, 1, 28, 28)).astype(np.float32)
+    sizes = [1 + 5 * (17 * k % 50) for k in range(50)]
+    for n in sizes:
+        predictor(x[:n])
+    held = memory.statistics()["in_use"]
+    for n in sizes:
+        predictor(x[:n])
+    assert memory.statistics()["in_use"] == held
+
+
+def test_two_threads_of_python():
+    predictor = td.freeze(lived(models.digits_cnn()))
+    xs = [RNG.standard_normal((n, 1, 8, 8)).astype(np.float32) for n in (1, 5, 64, 300)]
+    expected = [predictor(x) for x in xs]
+    td.set_num_threads(2)
+    faults = []
+
+    def call():
+        for _ in range(20):
+            faults.extend(len(x) for x, y in zip(xs, expected, strict=True) if not np.array_equal(predictor(x), y))
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+class Own(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.fc(x) * 2
+
+
+class OwnSequential(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class InOrder(Own):
+    def forward(self, x):
+        return self.fc(self.fc(x))
+
+    def in_order(self):
+        return [("fc", self.fc), ("fc", self.fc)]
+
+
+@pytest.mark.parametrize(("model", "named"), [
+    (Own(), "Own"), (nn.Sequential(nn.ReLU(), nn.Sequential(Own())), r"Own \(1.0\)"),
+    (nn.ModuleList([nn.ReLU()]), "ModuleList"), (OwnSequential(nn.ReLU()), "OwnSequential")],
+                         ids=lambda value: type(value).__name__)
+def test_a_forward_it_does_not_know(model, named):
+    with pytest.raises(TypeError, match=f"{named}.*no_grad"):
+        td.freeze(model)
+
+
+def test_a_forward_that_says_its_order():
+    check(InOrder(), (3, 2))
+
+
+def test_other_refusals():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].forward = lambda x: x
+    with pytest.raises(TypeError, match=r"Linear \(0\)"):
+        td.freeze(model)
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].register_forward_hook(print)
+    with pytest.raises(TypeError, match="hook"):
+        td.freeze(model)
+    with pytest.raises(TypeError, match=r"0.weight is float64.*float\(\)"):
+        td.freeze(nn.Sequential(nn.Linear(2, 2)).double())
+    with pytest.raises(TypeError, match="takes a module, got list"):
+        td.freeze([1])
+
+
+def test_display():
+    predictor = td.freeze(nn.Sequential(nn.Linear(2, 3)))
+    assert isinstance(predictor, Predictor) and "Linear(in_features=2" in repr(predictor)

@@ -1,0 +1,5 @@
+"""Networks that only predict: `freeze` and what it makes."""
+
+from tinydl.inference.freeze import Predictor, freeze
+
+__all__ = ["Predictor", "freeze"]
