@@ -378,6 +378,7 @@ class Progress(Callback):
 
     def _close(self):
         if self._bar is not None:
+            self._bar.refresh()  # an epoch may be over before tqdm's first look
             self._bar.close()
             self._bar = None
 
