@@ -94,7 +94,7 @@ class Watch:
         for name in MODULES:
             module = getattr(_core, name)
             for key, call in list(vars(module).items()):
-                if callable(call) and not key.startswith("_") and not isinstance(call, type):
+                if callable(call) and key != "scratch" and not key.startswith("_") and not isinstance(call, type):
                     setattr(module, key, self.timed(call, key, product if key.startswith("linear") else shape))
 
 

@@ -127,3 +127,15 @@ def test_bad_command_lines(arguments, message, capsys, monkeypatch):
         run.command_line()
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_budget_counts_what_a_step_computes():
+    done = subprocess.run([sys.executable, str(ROOT / "bench/networks/budget.py"), "--threads", "1"], check=True,
+                          capture_output=True, text=True,
+                          env={**driver.environment(1), "TINYDL_BENCH_NETS": '["mlp", "lenet5"]'})
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for net in ("mlp", "lenet5"):
+        own = [row for row in rows if row["net"] == net]
+        assert sum(row["gflop"] for row in own) == pytest.approx(walk.step_flops(NETWORKS[net], 64) / 1e9)
+        assert all(row["mbytes"] > 0 and row["ms"] > 0 and row["limit_ms"] > 0 for row in own)
+    assert "| linear_forward 256x784" in report.budget_table(rows)
