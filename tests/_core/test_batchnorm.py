@@ -126,6 +126,29 @@ def test_literal_gradient(kernels, dtype):
     assert dx.ravel().tolist() == [110, 130, 138]
 
 
+@BOTH
+@DTYPES
+def test_literal_coefficients(kernels, dtype):
+    def row(*values):
+        return np.array(values, dtype)
+
+    rstd, scale, shift = (np.empty(2, dtype) for _ in range(3))
+    kernels.forward_map(row(3, 1), row(3, 0), row(4, 2), row(1, -1), 1.0, rstd, scale, shift)
+    assert (rstd.tolist(), scale.tolist(), shift.tolist()) == ([0.5, 1], [2, 2], [-5, -3])
+    kernels.forward_map(row(3, 1), row(3, 0), None, None, 1.0, rstd, scale, shift)
+    assert (scale.tolist(), shift.tolist()) == ([0.5, 1], [-1.5, -1])
+    mean, var = row(8, 0), row(4, 2)
+    kernels.update_running(row(4, 8), row(6, 0), 4, 0.5, mean, var)
+    assert (mean.tolist(), var.tolist()) == ([6, 4], [6, 1])
+    # One channel, two groups: s1 = 6, s2 = 8; a = 2 * 0.5, b = -1 * 0.25 * 8 / 4, c = -1 * 6 / 4 + 0.5 * 3.
+    sums = np.array([[[2], [3]], [[4], [5]]], dtype)
+    dweight, dbias, a, b, c = (np.empty(1, dtype) for _ in range(5))
+    kernels.gradient_map(sums, 4, row(3), row(0.5), row(2), True, dweight, dbias, a, b, c)
+    assert [v[0] for v in (dweight, dbias, a, b, c)] == [4, 6, 1, -0.5, 0]
+    kernels.gradient_map(sums, 4, row(3), row(0.5), None, False, None, None, a, b, c)
+    assert [v[0] for v in (a, b, c)] == [0.5, 0, 0]
+
+
 # --- 2 the reference -------------------------------------------------------------------------------------------------
 
 @EACH
@@ -136,6 +159,25 @@ def test_equal_to_reference(problem, dtype):
     got["mean"], expected["mean"] = (r["mean"] + 10 for r in (got, expected))  # its error is one of the spread of x
     for name, value in expected.items():
         assert_close(got[name], value, 2e-6 if dtype == np.float32 else 1e-14, name)
+
+
+@DTYPES
+@pytest.mark.parametrize("channels", [1, 3, 16, 33])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_coefficients_equal_to_reference(channels, dtype, weighted):
+    rng, results = np.random.default_rng(9), []
+    mean, weight, bias, start = rng.standard_normal((4, channels)).astype(dtype)
+    var, rstd = rng.uniform(0.1, 4, (2, channels)).astype(dtype)
+    sums = rng.standard_normal((5, 2, channels)).astype(dtype)
+    weight, bias = (weight, bias) if weighted else (None, None)
+    for kernels in (batchnorm, reference):
+        out = np.empty((8, channels), dtype)
+        running = [start.copy(), var.copy()]
+        kernels.forward_map(mean, var, weight, bias, 1e-5, *out[:3])
+        kernels.update_running(mean, var, 7, 0.1, *running)
+        kernels.gradient_map(sums, 7, mean, rstd, weight, True, *out[3:])
+        results.append(np.stack([*out, *running]))
+    assert_close(results[0], results[1], 1e-6 if dtype == np.float32 else 1e-14, "coefficients")
 
 
 @EACH
@@ -270,6 +312,14 @@ def arguments(case):
         "statistics": ({"x": case.x, "origin": case.origin, "mean": row, "var": row.copy()}, ("mean", "var")),
         "finish_statistics": ({"sums": np.ones((4, 2, case.shape[1]), case.dtype), "rows": 9, "origin": case.origin,
                                "mean": row, "var": row.copy()}, ("mean", "var")),
+        "forward_map": ({"mean": case.mean, "var": row + 1, "weight": case.scale, "bias": case.shift, "eps": 1e-5,
+                         "rstd": row, "scale": row.copy(), "shift": row.copy()}, ("rstd", "scale", "shift")),
+        "update_running": ({"mean": case.mean, "var": row + 1, "rows": 9, "momentum": 0.1, "running_mean": row,
+                            "running_var": row.copy()}, ("running_mean", "running_var")),
+        "gradient_map": ({"sums": np.ones((4, 2, case.shape[1]), case.dtype), "rows": 9, "mean": case.mean,
+                          "rstd": row + 1, "weight": case.scale, "training": True, "dweight": row,
+                          "dbias": row.copy(), "a": row.copy(), "b": row.copy(), "c": row.copy()},
+                         ("dweight", "dbias", "a", "b", "c")),
         "affine_forward": ({"x": case.x, "scale": case.scale, "shift": case.shift, "residual": case.residual,
                             "residual_scale": case.residual_scale, "residual_shift": case.residual_shift, "relu": True,
                             "y": full}, ("y",)),
@@ -280,8 +330,11 @@ def arguments(case):
     }
 
 
+PER_CHANNEL_KERNELS = ("finish_statistics", "forward_map", "update_running", "gradient_map")  # no threads
+
+
 def call(kernel, values):
-    getattr(batchnorm, kernel)(*values.values(), *([] if kernel == "finish_statistics" else [1]))
+    getattr(batchnorm, kernel)(*values.values(), *([] if kernel in PER_CHANNEL_KERNELS else [1]))
 
 
 PAIRS = [(kernel, name) for kernel, (values, _) in arguments(Case((3, 4, 5, 6), np.float32)).items()
@@ -292,11 +345,11 @@ PAIRS = [(kernel, name) for kernel, (values, _) in arguments(Case((3, 4, 5, 6), 
 def test_refused_arrays(kernel, name):
     values, outputs = arguments(Case((3, 4, 5, 6), np.float32))[kernel]
     for what, (array, error) in flawed(values[name]).items():
-        if (kernel, name) in (("statistics", "x"), ("finish_statistics", "sums")) and what in ("none of the elements",
-                                                                                               "one more"):
+        any_number = (("statistics", "x"), ("finish_statistics", "sums"), ("gradient_map", "sums"))
+        if (kernel, name) in any_number and what in ("none of the elements", "one more"):
             continue  # any number of images or groups is right
         # x and sums say what type and shape the others have: their flaw may be noticed at a neighbour.
-        leads = name in ("x", "sums")
+        leads = name in ("x", "sums") or (kernel, name) in (("forward_map", "mean"), ("update_running", "mean"))
         with pytest.raises((ValueError, TypeError) if leads else error, match=None if leads else f"^{name}: "):
             call(kernel, {**values, name: array})
     if values[name].ndim == 4:

@@ -6,7 +6,7 @@ whose number depends on the shape only, are combined in float64 in the order of 
 """
 
 from cython.parallel cimport prange
-from libc.math cimport NAN
+from libc.math cimport NAN, sqrt
 from libc.string cimport memset
 from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type, import_array,
@@ -222,6 +222,66 @@ def finish_statistics(sums, Py_ssize_t rows, origin, mean, var):
             finish(pt, rows, <double *> po, <double *> pm, <double *> pv, C)
 
 
+cdef void make_map(const real *mean, const real *var, const real *weight, const real *bias, double eps, real *rstd,
+                   real *scale, real *shift, Py_ssize_t C) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef double r, a
+    for c in range(C):
+        r = 1 / sqrt(var[c] + eps)
+        a = r if weight == NULL else r * weight[c]
+        rstd[c] = <real> r
+        scale[c] = <real> a
+        shift[c] = <real> ((0 if bias == NULL else <double> bias[c]) - mean[c] * a)
+
+
+def forward_map(mean, var, weight, bias, double eps, rstd, scale, shift):
+    """rstd = 1 / sqrt(var + eps), scale = weight rstd, shift = bias - mean scale: batch norm as a map of its input.
+
+    mean, var : IN (C,).  weight, bias : IN (C,), or None for 1 and 0.  rstd, scale, shift : OUT (C,).
+    """
+    cdef int t = float_type(mean, "mean")
+    cdef Py_ssize_t C = mean.size
+    cdef void *pm = data(mean, "mean", t, C)
+    cdef void *pv = data(var, "var", t, C)
+    cdef void *pw = NULL if weight is None else data(weight, "weight", t, C)
+    cdef void *pb = NULL if bias is None else data(bias, "bias", t, C)
+    cdef void *pr = data(rstd, "rstd", t, C, True)
+    cdef void *ps = data(scale, "scale", t, C, True)
+    cdef void *pt = data(shift, "shift", t, C, True)
+    if t == NPY_FLOAT32:
+        make_map(<float *> pm, <float *> pv, <float *> pw, <float *> pb, eps, <float *> pr, <float *> ps, <float *> pt,
+                 C)
+    else:
+        make_map(<double *> pm, <double *> pv, <double *> pw, <double *> pb, eps, <double *> pr, <double *> ps,
+                 <double *> pt, C)
+
+
+cdef void blend(const real *value, double factor, double momentum, real *running, Py_ssize_t C) noexcept nogil:
+    cdef Py_ssize_t c
+    for c in range(C):
+        running[c] = <real> ((1 - momentum) * running[c] + momentum * (factor * value[c]))
+
+
+def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, running_var):
+    """Running statistics: (1 - momentum) running + momentum batch, the variance unbiased over `rows` > 1 values.
+
+    mean, var : IN (C,).  running_mean, running_var : IN and OUT (C,).
+    """
+    cdef int t = float_type(mean, "mean")
+    cdef Py_ssize_t C = mean.size
+    cdef void *pm = data(mean, "mean", t, C)
+    cdef void *pv = data(var, "var", t, C)
+    cdef void *prm = data(running_mean, "running_mean", t, C, True)
+    cdef void *prv = data(running_var, "running_var", t, C, True)
+    cdef double unbiased = <double> rows / (rows - 1)
+    if t == NPY_FLOAT32:
+        blend(<float *> pm, 1, momentum, <float *> prm, C)
+        blend(<float *> pv, unbiased, momentum, <float *> prv, C)
+    else:
+        blend(<double *> pm, 1, momentum, <double *> prm, C)
+        blend(<double *> pv, unbiased, momentum, <double *> prv, C)
+
+
 cdef void affine_task(const real *x, const real *scale, const real *shift, const real *r, const real *r_scale,
                       const real *r_shift, real *y, int relu, const Plan *p, Py_ssize_t t) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
@@ -353,6 +413,57 @@ def backward_reduce(dz, x, mean, scale, shift, bint relu, s1, s2, int n_threads,
             gradient_sums_all(<double *> pd, <double *> px, <double *> pm, <double *> ps, <double *> pt, relu,
                               <double *> sums.address, <double *> pz, <double *> pmasked,
                               <double *> total.address, <double *> p1, <double *> p2, &p, n_threads)
+
+
+cdef void make_gradient_map(const double *total, Py_ssize_t rows, const real *mean, const real *rstd,
+                            const real *weight, bint training, real *dweight, real *dbias, real *a, real *b, real *c,
+                            Py_ssize_t C) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef double r, s1, s2, ka, kb
+    for k in range(C):
+        r, s1, s2 = rstd[k], total[k], total[C + k]
+        ka = r if weight == NULL else r * weight[k]
+        kb = -ka * r * r * s2 / rows if training and rows else 0
+        if dweight != NULL:
+            dweight[k] = <real> (r * s2)
+        if dbias != NULL:
+            dbias[k] = <real> s1
+        a[k] = <real> ka
+        b[k] = <real> kb
+        c[k] = <real> (-ka * s1 / rows - kb * mean[k] if training and rows else 0)
+
+
+def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweight, dbias, a, b, c):
+    """The gradient of batch norm as a map a dz' + b x + c of what it gets and of its input; see `backward_apply`.
+
+    sums : IN (G, 2, C), over group g the sums of dz' and dz' (x - mean), over `rows` values a channel in all.
+    mean, rstd : IN (C,).  weight : IN (C,) or None for 1.  dweight = rstd s2, dbias = s1 : OUT (C,) or None.
+    a, b, c : OUT (C,); b = c = 0 unless `training`.
+    """
+    cdef int t = float_type(sums, "sums")
+    if sums.ndim != 3 or sums.shape[1] != 2 or not sums.flags.c_contiguous:
+        raise ValueError(f"sums: expected a C-ordered array (G, 2, C), got shape {sums.shape}")
+    cdef Py_ssize_t G = sums.shape[0], C = sums.shape[2]
+    cdef void *ps = data(sums, "sums", t, 2 * G * C)
+    cdef void *pm = data(mean, "mean", t, C)
+    cdef void *pr = data(rstd, "rstd", t, C)
+    cdef void *pw = NULL if weight is None else data(weight, "weight", t, C)
+    cdef void *pdw = NULL if dweight is None else data(dweight, "dweight", t, C, True)
+    cdef void *pdb = NULL if dbias is None else data(dbias, "dbias", t, C, True)
+    cdef void *pa = data(a, "a", t, C, True)
+    cdef void *pb = data(b, "b", t, C, True)
+    cdef void *pc = data(c, "c", t, C, True)
+    cdef Block total = scratch(2 * C * sizeof(double))
+    cdef double *pt = <double *> total.address
+    with nogil:
+        if t == NPY_FLOAT32:
+            combine(<float *> ps, G, 2 * C, C, C, pt)
+            make_gradient_map(pt, rows, <float *> pm, <float *> pr, <float *> pw, training, <float *> pdw,
+                              <float *> pdb, <float *> pa, <float *> pb, <float *> pc, C)
+        else:
+            combine(<double *> ps, G, 2 * C, C, C, pt)
+            make_gradient_map(pt, rows, <double *> pm, <double *> pr, <double *> pw, training, <double *> pdw,
+                              <double *> pdb, <double *> pa, <double *> pb, <double *> pc, C)
 
 
 cdef void gradient_task(const real *dz, const real *x, const real *scale, const real *shift, int relu, const real *a,

@@ -50,26 +50,16 @@ class BatchNorm(Function):
             relu, sums, affine, dz = dy.relu, dy.sums, dy.affine, dy.dz
         else:
             dz = layout.channels_last(array_of(dy))
-        if sums is not None:
-            s1, s2 = sums.sum(axis=0, dtype=np.float64)
-        else:
-            s1, s2 = np.empty_like(mean), np.empty_like(mean)
-            batchnorm.backward_reduce(dz, x, mean, affine.scale, affine.shift, relu, s1, s2, get_num_threads())
-            s1, s2 = s1.astype(np.float64), s2.astype(np.float64)
-        dtype = x.dtype
-        r = rstd.astype(np.float64)
-        dgamma = (r * s2).astype(dtype) if ctx.needs_input_grad[1] else None
-        dbeta = s1.astype(dtype) if ctx.needs_input_grad[2] else None
+        if sums is None:
+            sums = np.empty((1, 2, x.shape[1]), x.dtype)
+            batchnorm.backward_reduce(dz, x, mean, affine.scale, affine.shift, relu, sums[0, 0], sums[0, 1],
+                                      get_num_threads())
+        dgamma, dbeta = (np.empty_like(mean) if needed else None for needed in ctx.needs_input_grad[1:3])
+        a, b, c = np.empty((3, *mean.shape), x.dtype)
+        batchnorm.gradient_map(sums, M, mean, rstd, gamma, training, dgamma, dbeta, a, b, c)
         if not ctx.needs_input_grad[0]:
             return None, dgamma, dbeta, None, None, None, None, None
-        a = r if gamma is None else r * gamma
-        if training:
-            b = -a * r * r * s2 / M
-            c = -a * s1 / M - b * mean
-        else:
-            b = c = np.zeros_like(a)
-        dx = DeferredGradient(dz, affine, relu=relu,
-                              coefficients=(a.astype(dtype), b.astype(dtype), c.astype(dtype)))
+        dx = DeferredGradient(dz, affine, relu=relu, coefficients=(a, b, c))
         return dx, dgamma, dbeta, None, None, None, None, None
 
 
@@ -91,6 +81,16 @@ def _statistics(x, origin, mean, var):
         batchnorm.finish_statistics(sums, rows, origin, mean, var)
     else:
         batchnorm.statistics(layout.channels_last(array_of(raw)), origin, mean, var, get_num_threads())
+
+
+def _update_running(mean, var, M, momentum, running_mean, running_var):
+    """Blend in place: the arrays are the module's buffers."""
+    own = [v if v.dtype == mean.dtype and v.flags.c_contiguous else v.astype(mean.dtype)
+           for v in (running_mean, running_var)]
+    batchnorm.update_running(mean, var, M, momentum, *own)
+    for kept, new in zip((running_mean, running_var), own, strict=True):
+        if new is not kept:
+            kept[...] = new
 
 
 def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5):
@@ -135,19 +135,13 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
         mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
         _statistics(x, origin, mean, var)
         if running_mean is not None and M > 1:
-            # In place: the arrays are the module's buffers.
-            running_mean *= 1 - momentum
-            running_mean += momentum * mean
-            running_var *= 1 - momentum
-            running_var += (momentum * M / (M - 1)) * var
+            _update_running(mean, var, M, momentum, running_mean, running_var)
     else:
         if running_mean is None:
             raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
                              "track_running_stats=True")
-        mean, var = running_mean.astype(x.dtype), running_var
-    rstd = 1 / np.sqrt(var + eps, dtype=np.float64)
-    scale = rstd if weight is None else rstd * weight.data
-    shift = -mean * scale if bias is None else bias.data - mean * scale
-    dtype = x.dtype
-    return BatchNorm.apply(x, weight, bias, mean, rstd.astype(dtype), scale.astype(dtype), shift.astype(dtype),
-                           training)
+        mean, var = running_mean.astype(x.dtype), running_var.astype(x.dtype)
+    rstd, scale, shift = np.empty((3, C), x.dtype)
+    batchnorm.forward_map(mean, var, None if weight is None else weight.data, None if bias is None else bias.data, eps,
+                          rstd, scale, shift)
+    return BatchNorm.apply(x, weight, bias, mean, rstd, scale, shift, training)

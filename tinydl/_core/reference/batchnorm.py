@@ -5,7 +5,8 @@ Activations are (N, C, *spatial); M = N * prod(spatial) is the number of values 
 
 import numpy as np
 
-__all__ = ["affine_forward", "backward_apply", "backward_reduce", "finish_statistics", "statistics"]
+__all__ = ["affine_forward", "backward_apply", "backward_reduce", "finish_statistics", "forward_map", "gradient_map",
+           "statistics", "update_running"]
 
 
 def _per_channel(v, x):
@@ -43,6 +44,21 @@ def finish_statistics(sums, rows, origin, mean, var):
         var[...] = np.where(spread < 0, 0, spread)
 
 
+def forward_map(mean, var, weight, bias, eps, rstd, scale, shift):
+    """rstd = 1 / sqrt(var + eps), scale = weight rstd, shift = bias - mean scale; weight and bias None are 1 and 0."""
+    mean, r = np.asarray(mean, np.float64), 1 / np.sqrt(np.asarray(var, np.float64) + eps)
+    a = r if weight is None else r * weight
+    rstd[...], scale[...] = r, a
+    shift[...] = (0 if bias is None else bias) - mean * a
+
+
+def update_running(mean, var, rows, momentum, running_mean, running_var):
+    """Running statistics: (1 - momentum) running + momentum batch, the variance unbiased over `rows` values."""
+    mean, var = (np.asarray(v, np.float64) for v in (mean, var))
+    running_mean[...] = (1 - momentum) * running_mean + momentum * mean
+    running_var[...] = (1 - momentum) * running_var + momentum * rows / (rows - 1) * var
+
+
 def affine_forward(x, scale, shift, residual, residual_scale, residual_shift, relu, y, n_threads=1):
     """y = [max 0] (scale x + shift [+ [residual_scale] residual [+ residual_shift]])."""
     with np.errstate(invalid="ignore"):
@@ -74,6 +90,21 @@ def backward_reduce(dz, x, mean, scale, shift, relu, s1, s2, n_threads=1, z=None
     dz = _masked(dz, x, scale, shift, relu)
     s1[...] = _sum(dz)
     s2[...] = _sum(dz * (x - _per_channel(mean, x)))
+
+
+def gradient_map(sums, rows, mean, rstd, weight, training, dweight, dbias, a, b, c):
+    """dweight = rstd s2, dbias = s1 and the coefficients of `backward_apply`, from partial sums (G, 2, C)."""
+    s1, s2 = np.asarray(sums, np.float64).sum(axis=0)
+    r = np.asarray(rstd, np.float64)
+    if dweight is not None:
+        dweight[...] = r * s2
+    if dbias is not None:
+        dbias[...] = s1
+    a[...] = ka = r if weight is None else r * weight
+    b[...] = c[...] = 0
+    if training and rows:
+        b[...] = kb = -ka * r**2 * s2 / rows
+        c[...] = -ka * s1 / rows - kb * mean
 
 
 def backward_apply(dz, x, scale, shift, relu, a, b, c, dx, n_threads=1):
