@@ -1,6 +1,7 @@
 """freeze: against the float64 model in evaluation, snapshots, inputs, threads, memory, refusals."""
 
 import copy
+import pickle
 import re
 import threading
 
@@ -334,3 +335,12 @@ def test_other_refusals():
 def test_display():
     predictor = td.freeze(nn.Sequential(nn.Linear(2, 3)))
     assert isinstance(predictor, Predictor) and "Linear(in_features=2" in repr(predictor)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda predictor: pickle.loads(pickle.dumps(predictor))],
+                         ids=["deepcopy", "pickle"])
+def test_copies_predict_the_same_bits(duplicate):
+    x = np.random.default_rng(3).standard_normal((40, 16, 12, 12)).astype(np.float32)
+    with td.conv_algorithm("direct"):
+        predictor = td.freeze(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()))
+    assert np.array_equal(duplicate(predictor)(x), predictor(x))

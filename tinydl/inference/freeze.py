@@ -97,8 +97,17 @@ class Predictor:
             with config.no_grad(), config.conv_algorithm(self._algorithm):
                 return self._model(x).numpy().copy(order="K")
 
+    def __reduce__(self):
+        # Packed filters belong to one process; the model they come from can go anywhere.
+        return _frozen_under, (self._model, self._algorithm)
+
     def __repr__(self):
         return f"Predictor({self._model!r})"
+
+
+def _frozen_under(model, algorithm):
+    with config.conv_algorithm(algorithm):
+        return freeze(model)
 
 
 def _as_float32(x):
