@@ -238,3 +238,18 @@ def test_refused_steps():
             make()
     with pytest.raises(TypeError):
         conv.conv_filters(w.astype(np.float64), None, 1)
+
+
+def test_steps_refuse_filters_of_another_kernel():
+    w = laid_out(np.ones((64, 1, 3, 3)), "weight", np.float32)
+    others = depthwise.depthwise_filters(w, None)
+    geo = (1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8)
+    for make in (lambda f: gemm.linear_step(f, False), lambda f: winograd.winograd_step(f, geo, False, 1),
+                 lambda f: conv.conv_step(f, geo, False, 1)):
+        with pytest.raises(ValueError, match="filters of shape"):
+            make(others)
+        with pytest.raises(TypeError, match="filters"):
+            make(None)
+    with pytest.raises(TypeError, match="steps that kernels make"):
+        program.Program([(1, [(program.Step(), ("input", 0, 0), ("output", 0, 0), None)])], True, 0, (1, 0), 0, 0,
+                        False)

@@ -344,3 +344,40 @@ def test_copies_predict_the_same_bits(duplicate):
     with td.conv_algorithm("direct"):
         predictor = td.freeze(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()))
     assert np.array_equal(duplicate(predictor)(x), predictor(x))
+
+
+def test_results_are_fresh_behind_views_too():
+    x = np.ones((4, 6), np.float32)
+    y = td.freeze(nn.Sequential(nn.Unflatten(1, (2, 3))))(x)
+    assert y.shape == (4, 2, 3) and not np.shares_memory(x, y)
+
+
+def test_called_layers_keep_the_algorithm():
+    x = np.random.default_rng(4).standard_normal((8, 16, 12, 12)).astype(np.float32)
+    net = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"), nn.Softmax(1)).eval()
+    with td.conv_algorithm("direct"), td.no_grad():
+        predictor, expected = td.freeze(net), net(x).numpy()
+    assert np.array_equal(predictor(x), expected)
+
+
+def test_attributes_that_forward_does_not_use():
+    block = nn.ResidualBlock(4).eval()
+    block.conv3, block.bn3 = nn.Conv2d(4, 4, 1), None
+    x = np.random.default_rng(5).standard_normal((2, 4, 6, 6)).astype(np.float32)
+    with td.no_grad():
+        assert_close(td.freeze(block)(x), block(x).numpy(), 1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(3, affine=False)])
+def test_without_parameters_the_input_says_the_type(layer):
+    x = np.random.default_rng(6).standard_normal((2, 3, 4, 4))
+    with td.no_grad():
+        expected = layer.eval()(x).numpy()
+    assert np.array_equal(td.freeze(layer)(x), expected) and expected.dtype == np.float64
+
+
+def test_a_norm_without_spread_folds_silently():
+    norm = nn.BatchNorm2d(3, eps=0.0)
+    norm.running_var[...] = 0
+    with np.errstate(all="raise"):
+        td.freeze(nn.Sequential(nn.Conv2d(3, 3, 1), norm))

@@ -66,3 +66,19 @@ def test_module_list():
     assert [type(m).__name__ for m in net.layers] == ["Linear", "ReLU", "Linear", "Linear"]
     assert isinstance(net.layers[1:], nn.ModuleList) and len(net.layers[1:]) == 3
     assert net(np.ones((1, 2))).shape == (1, 2)
+
+
+def test_an_input_takes_the_type_of_the_first_parameter():
+    class Back(nn.Module):
+        def forward(self, x):
+            return x
+
+    child = Back()
+    net = nn.Sequential(child)
+    child.owner = net  # parameters() visits each module once, and so does the conversion
+    assert net(np.ones((1, 2), np.float32)).shape == (1, 2)
+    net = nn.Sequential(nn.Sequential(nn.Linear(2, 2)).double())
+    net.own = nn.Linear(2, 2).weight
+    assert next(net.parameters()).dtype == np.float32
+    with pytest.raises(TypeError, match="float32 input and a float64 weight"):
+        net(np.ones((1, 2)))

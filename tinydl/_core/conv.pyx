@@ -33,6 +33,7 @@ cdef enum:
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows
     GROUP_BYTES = 10485760  # partial weight gradients of all groups
     MIN_WORK = 262144       # multiply-adds below which a region costs more than it gains
+    PRODUCT_BYTES = 131072  # rows of products that are gathered while they are in L2
     WIDE = 128              # channels of pixels summed side by side
     PASS_PIXELS = 256       # pixels an outer tile sums over before it returns to memory
     ALIGN = 64
@@ -419,10 +420,10 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
         for k in range(g.G):
             memcpy(<float *> padded.address + k * width,
                    <float *> data(bias, "bias", NPY_FLOAT32, g.O) + k * Og, Og * sizeof(float))
-    return make_filters(panels, padded, (g.O, shape[1], g.KH, g.KW, g.G))
+    return make_filters(panels, padded, ("conv", g.O, shape[1], g.KH, g.KW, g.G))
 
 
-def conv_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
+def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):
     """A `Step`: y = [relu](convolution of x + bias + addend) for images of `geometry`, whose N does not count.
 
     An image is cut into at least `min_tasks` tasks where it has so many rows.
@@ -432,7 +433,7 @@ def conv_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
     cdef Geometry *g = &f.plan.g
     cdef Py_ssize_t lanes = TD_LANES_F, panels
     g[0] = unpack(geometry)
-    if filters.shape != (g.O, g.C // g.G, g.KH, g.KW, g.G):
+    if filters.shape != ("conv", g.O, g.C // g.G, g.KH, g.KW, g.G):
         raise ValueError(f"conv_step: filters of shape {filters.shape} for geometry {geometry}")
     g.N = 1
     taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
@@ -484,10 +485,11 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bin
     plan.x_cols = (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 if plan.copies_x else g.W
     plan.x_image = plan.x_rows * plan.x_cols * g.C
     plan.products = 0
-    if plan.wants_dx and plain_dx and g.SH == 1 and g.SW == 1 and g.DW == 1 and g.G == 1:
+    if plan.wants_dx and plain_dx and g.SH == 1 and g.SW == 1 and g.DW == 1 and g.G == 1 and g.H * g.Q > 0:
         # Few input channels leave lanes idle; those of a whole filter row fill them better. Worth it from a quarter on.
         if 4 * g.Q * vectors <= 3 * g.W * g.KW * ceil_div(g.C, lanes):
-            plan.products = g.H * g.Q * vectors * lanes
+            plan.products = g.Q * vectors * lanes
+            plan.products *= max(1, min(g.H, PRODUCT_BYTES // (plan.products * itemsize)))
     if plan.wants_dx:
         # Tap kh of output row h = i*SH + rh reads dy row i + t, t = (rh + PH - kh*DH) / SH where that divides.
         for rh in range(min(g.SH, g.H)):
@@ -682,6 +684,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
     cdef const real *xs
     cdef const real *dys
     cdef const Grid *grid
+    cdef Grid band
+    cdef Py_ssize_t h
     if db != NULL:
         memset(db, 0, g.O * sizeof(real))
     while n < last:
@@ -710,17 +714,21 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                 add_pixels(dys + i * plan.dy_image + (plan.dy_top * plan.dy_cols + plan.dy_left) * g.O, g.P, g.Q,
                            plan.dy_cols * g.O, g.O, db)
         if plan.products:
-            grid = &plan.grids[0]
+            band = plan.grids[0]
             for i in range(count):
-                run_grid(dys + i * plan.dy_image, grid, panels, products, 0, NULL, NULL, NULL, 0, NULL, NULL, NULL,
-                         NULL, False, False, False)
-                for k in range(g.H):
-                    if real is float:
-                        td_tile_gather_f(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
-                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
-                    else:
-                        td_tile_gather_d(products + k * grid.dst_row, grid.dst_col, g.Q, g.KW, g.PW,
-                                         dx + ((n + i) * g.H + k) * g.W * g.C, g.W, g.C)
+                h = 0
+                while h < g.H:
+                    band.rows = min(plan.products // band.dst_row, g.H - h)
+                    run_grid(dys + i * plan.dy_image + h * band.src_row, &band, panels, products, 0, NULL, NULL, NULL,
+                             0, NULL, NULL, NULL, NULL, False, False, False)
+                    for k in range(band.rows):
+                        if real is float:
+                            td_tile_gather_f(products + k * band.dst_row, band.dst_col, g.Q, g.KW, g.PW,
+                                             dx + ((n + i) * g.H + h + k) * g.W * g.C, g.W, g.C)
+                        else:
+                            td_tile_gather_d(products + k * band.dst_row, band.dst_col, g.Q, g.KW, g.PW,
+                                             dx + ((n + i) * g.H + h + k) * g.W * g.C, g.W, g.C)
+                    h = h + band.rows
         elif dx != NULL:
             for i in range(count):
                 if sums != NULL:

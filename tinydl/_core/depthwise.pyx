@@ -233,13 +233,13 @@ def depthwise_filters(w, bias):
     if bias is not None:
         padded = Block(C * sizeof(float))
         memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, C), C * sizeof(float))
-    return make_filters(weights, padded, (C, size))
+    return make_filters(weights, padded, ("depthwise", C, size))
 
 
-def depthwise_step(Filters filters, geometry, bint relu):
+def depthwise_step(Filters filters not None, geometry, bint relu):
     """A `Step`: y = [relu](depthwise convolution of x + bias + addend), for images of `geometry`."""
     cdef Geometry g = depthwise(geometry)
-    if filters.shape != (g.C, g.C * g.KH * g.KW):
+    if filters.shape != ("depthwise", g.C, g.C * g.KH * g.KW):
         raise ValueError(f"depthwise_step: filters of shape {filters.shape} for geometry {geometry}")
     cdef Block state = Block(sizeof(Frozen))
     cdef Frozen *f = <Frozen *> state.address

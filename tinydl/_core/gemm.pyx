@@ -414,16 +414,19 @@ def linear_filters(w, bias):
         padded = Block(round_up(O, lanes) * sizeof(float))
         memset(padded.address, 0, round_up(O, lanes) * sizeof(float))
         memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, O), O * sizeof(float))
-    return make_filters(panels, padded, (K, O))
+    return make_filters(panels, padded, ("linear", K, O))
 
 
-def linear_step(Filters filters, bint relu):
+def linear_step(Filters filters not None, bint relu):
     """A `Step`: y = [relu](x w + bias), an "image" being a row of x."""
     cdef Block state = Block(sizeof(Frozen))
     cdef Frozen *f = <Frozen *> state.address
-    f.K, f.O = filters.shape
+    if filters.shape[0] == "linear":
+        f.K, f.O = filters.shape[1:]
+    else:
+        f.K = f.O = 0
     if f.K < 1 or f.O < 1:
-        raise ValueError(f"linear_step: a weight of shape {filters.shape}")
+        raise ValueError(f"linear_step: filters of shape {filters.shape}")
     f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> STEP_DEPTH))
     f.copies = f.K > f.depth and f.K % 512 == 0
     f.panels, f.clamp = <float *> filters.weights.address, relu

@@ -211,6 +211,8 @@ cdef class Program:
             stage.chunk, stage.n_chunks = chunk, ceil_div(N, chunk)
             images = chunk if stage.n_chunks > 1 else N
             for step, x, y, addend in entries:
+                if step is None or step.run == NULL:
+                    raise TypeError("a program takes the steps that kernels make")
                 e.run, e.state, e.images, e.parts = step.run, step.state.address, step.images, step.parts
                 e.x, e.y = self.checked(x, step.n_in, images), self.checked(y, step.n_out, images)
                 e.addend = self.checked(addend, step.n_out, images)

@@ -413,13 +413,13 @@ def winograd_filters(w, bias):
         padded = Block(round_up(O, lanes) * sizeof(float))
         memset(padded.address, 0, round_up(O, lanes) * sizeof(float))
         memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, O), O * sizeof(float))
-    return make_filters(u, padded, (O, C))
+    return make_filters(u, padded, ("winograd", O, C))
 
 
-def winograd_step(Filters filters, geometry, bint relu, Py_ssize_t min_tasks):
+def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):
     """`conv.conv_step` for 3x3 filters by F(4x4, 3x3); here N, the images that are there at once, counts."""
     cdef Geometry g = checked(geometry)
-    if filters.shape != (g.O, g.C):
+    if filters.shape != ("winograd", g.O, g.C):
         raise ValueError(f"winograd_step: filters of shape {filters.shape} for geometry {geometry}")
     cdef Block state = Block(sizeof(Frozen))
     cdef Frozen *f = <Frozen *> state.address

@@ -50,11 +50,11 @@ class _Run:
 class _Layer:
     """A layer called as it is: a function of one float32 array."""
 
-    def __init__(self, layer):
-        self.layer = layer
+    def __init__(self, layer, algorithm):
+        self.layer, self.algorithm = layer, algorithm
 
     def __call__(self, x):
-        with config.no_grad():
+        with config.no_grad(), config.conv_algorithm(self.algorithm):
             return self.layer(x).data
 
 
@@ -66,10 +66,11 @@ class Predictor:
         runs = [[]]
         for node in nodes:
             if isinstance(node, Call):
-                runs += [_Layer(node.layer), []]
+                runs += [_Layer(node.layer, algorithm), []]
             else:
                 runs[-1].append(node)
         self._runs = [run if isinstance(run, _Layer) else _Run(run, algorithm) for run in runs if run != []]
+        self._any_type = next(model.parameters(), None) is None  # what has no parameters computes in the input's type
 
     def __call__(self, x):
         """The model's outputs for `x`.
@@ -88,9 +89,16 @@ class Predictor:
         try:
             if not self._runs:
                 raise Unfit
-            y = x if type(x) is np.ndarray and x.dtype == _FLOAT else _as_float32(x)
+            if type(x) is np.ndarray and x.dtype == _FLOAT:
+                y = given = x
+            elif self._any_type:
+                raise Unfit
+            else:
+                y = given = _as_float32(x)
             for run in self._runs:
                 y = run(y)
+            if isinstance(run, _Layer) and np.may_share_memory(y, given):
+                return y.copy(order="K")
             return y
         except Unfit:
             # The model says what is wrong with the shape or type, or computes what no program does.

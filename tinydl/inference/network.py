@@ -4,6 +4,8 @@ Evaluation makes a batch norm the map scale*x + shift per output channel, so it 
 the convolution or Linear before it: W' = scale W, b' = scale b + shift, in float64 and rounded once.
 """
 
+from functools import partial
+
 import numpy as np
 
 from tinydl import layout, nn
@@ -169,6 +171,7 @@ def _linear(reader, layer, x, name):
     return reader.add(Dense(x, layer.weight.data, None if layer.bias is None else layer.bias.data))
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
 def _batch_norm(reader, layer, x, name):
     if not layer.track_running_stats:
         return None
@@ -208,20 +211,19 @@ def _adaptive(reader, layer, x, name):
     return reader.add(Pool(x, layer)) if averages else None
 
 
-def _block(reader, block, x, name):
+def _block(reader, block, x, name, n_convs):
     """ReLU(s(x) + F(x)): the sum and the ReLU are joined to the last convolution of F."""
     start = reader.floor = len(reader.nodes)
     shortcut = x if block.downsample is None else reader.read(block.downsample, x, f"{name}.downsample")
     reader.floor = len(reader.nodes)
-    y, k = x, 1
-    while hasattr(block, f"conv{k}"):
+    y = x
+    for k in range(1, n_convs + 1):
         if k > 1:
             y = reader.rectify(y)
         y = reader.read(getattr(block, f"conv{k}"), y, f"{name}.conv{k}")
         norm = getattr(block, f"bn{k}")
         if norm is not None:
             y = reader.read(norm, y, f"{name}.bn{k}")
-        k += 1
     last = reader.joinable(y, "takes_addend")
     if last is None or last.addend is not None or any(isinstance(node, Call) for node in reader.nodes[start:]):
         return None
@@ -233,5 +235,5 @@ _READERS = {
     nn.Conv2d.forward: _convolution, nn.Linear.forward: _linear, nn.BatchNorm2d.forward: _batch_norm,
     nn.ReLU.forward: _relu, nn.Dropout.forward: _nothing, nn.Identity.forward: _nothing, nn.Flatten.forward: _flatten,
     nn.MaxPool2d.forward: _pool, nn.AvgPool2d.forward: _pool, nn.AdaptiveAvgPool2d.forward: _adaptive,
-    nn.ResidualBlock.forward: _block, nn.BottleneckBlock.forward: _block,
+    nn.ResidualBlock.forward: partial(_block, n_convs=2), nn.BottleneckBlock.forward: partial(_block, n_convs=3),
 }

@@ -82,17 +82,23 @@ class Sequential(_Indexed):
         return list(self.named_children())
 
     def _converted(self, x):
-        parameter = _first_parameter(self)
+        parameter = _first_parameter(self, set())
         return as_input(x) if parameter is None else as_input(x, parameter.dtype)
 
 
-def _first_parameter(module):
-    """Some parameter of a module, without the names and the bookkeeping of `parameters`; called at every forward."""
+def _first_parameter(module, seen):
+    """The first of `module.parameters()`, without their names; called at every forward."""
+    seen.add(id(module))
+    children = []
     for value in module.__dict__.values():
-        if isinstance(value, Module):
-            value = _first_parameter(value)
         if isinstance(value, Parameter):
             return value
+        if isinstance(value, Module) and id(value) not in seen:
+            children.append(value)
+    for child in children:
+        parameter = None if id(child) in seen else _first_parameter(child, seen)
+        if parameter is not None:
+            return parameter
     return None
 
 
