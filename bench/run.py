@@ -23,6 +23,7 @@ DEEP = ("vgg_small", "resnet20")  # what scaling and budget look at
 RESULTS = Path(__file__).resolve().parent / "results"
 BASELINE = RESULTS / "baseline.json"
 LOSS = 0.10  # share of the peak a kernel may lose against the baseline
+AGAIN = 3   # times a kernel that seems to have lost is measured anew: the machine may have been busy
 
 
 def numbers(text):
@@ -105,30 +106,41 @@ def kernels(args, n_threads, only):
 
 
 def losses(rows, baseline):
-    """Rows that fell below the baseline by more than LOSS, with what the baseline has."""
+    """Rows that fell below the baseline by more than LOSS, with what the baseline has: shares of the limit.
+
+    A kernel bound by memory must have lost against the memory's rate and against the clock (the FMA peak) too:
+    arrays that a cache holds follow the clock, and the memory's rate is shared with whoever else uses the machine.
+    """
     kept = {(row["kernel"], row["name"], row["threads"]): row for row in baseline["kernels"]["rows"]}
     found = []
     for row in rows:
         old = kept.get((row["kernel"], row["name"], row["threads"]))
-        # the best round of each: other programs only ever make a round slower
-        if old is not None and not row["best_share"] >= (1 - LOSS) * old["best_share"]:
-            found.append((row, row["best_share"], old["best_share"]))
+        if old is None:
+            continue
+        # the best round against the baseline's median: other programs make rounds slower, and luck a best one faster
+        now, before = row["best_share"], old["share"]
+        if old["limit"] == "memory":
+            now = max(now, before * old["ms"] * old["peak_gflops"] / (row["best_ms"] * row["peak_gflops"]))
+        if not now >= (1 - LOSS) * before:
+            found.append((row, now, before))
     return found
 
 
 def check(args, rows):
-    """True when no kernel lost. Those that seem to are measured once more, and the better figure counts."""
+    """True when no kernel lost. Those that seem to are measured up to AGAIN times more, and the best figure counts."""
     baseline = json.loads(args.check.read_text())
     here, there = machine(), baseline["kernels"]["machine"]
     for key in ("cpu", "isa_level"):
         if here[key] != there[key]:
             say(f"warning: the baseline was made with {key} {there[key]!r}, this run with {here[key]!r}")
-    again = []
-    for row, *_ in losses(rows, baseline):
-        same = [r for r in kernels(args, row["threads"], f"{row['name']} {row['kernel']}")
-                if (r["kernel"], r["name"]) == (row["kernel"], row["name"])]
-        again.append(max([row, *same], key=lambda r: r["best_share"]))
-    found = losses(again, baseline)
+    found = losses(rows, baseline)
+    for _ in range(AGAIN):
+        again = []
+        for row, *_ in found:
+            same = [r for r in kernels(args, row["threads"], f"{row['name']} {row['kernel']}")
+                    if (r["kernel"], r["name"]) == (row["kernel"], row["name"])]
+            again.append(min([row, *same], key=lambda r: r["best_ms"]))
+        found = losses(again, baseline)
     for row, now, before in found:
         print(f"LOST  {row['kernel']} {row['name']}, {row['threads']} threads: {100 * now:.1f} % of the limit, "
               f"baseline {100 * before:.1f} %")

@@ -88,7 +88,9 @@ def test_chart(tmp_path):
 
 def test_the_guard_sees_a_loss():
     def rows(*shares):
-        return [{"kernel": "k", "name": f"n{k}", "threads": 1, "best_share": s} for k, s in enumerate(shares)]
+        return [{"kernel": "k", "name": f"n{k}", "threads": 1, "share": s, "best_share": s,
+                 "limit": "FMA peak"}
+                for k, s in enumerate(shares)]
 
     baseline = {"kernels": {"rows": rows(0.8, 0.8, 0.8)}}
     found = run.losses(rows(0.73, 0.70, float("nan"), 0.1), baseline)
@@ -127,6 +129,17 @@ def test_bad_command_lines(arguments, message, capsys, monkeypatch):
         run.command_line()
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_guard_measures_kernels_bound_by_memory_by_the_clock_too():
+    def row(ms, peak, share=2.0):
+        return {"kernel": "k", "name": "n", "threads": 1, "limit": "memory", "share": share, "best_share": share,
+                "ms": ms, "best_ms": ms, "peak_gflops": peak}
+
+    baseline = {"kernels": {"rows": [row(1.0, 200.0)]}}
+    assert run.losses([row(1.25, 160.0, share=1.5)], baseline) == []    # a slower clock, all else alike
+    assert run.losses([row(1.00, 200.0, share=1.5)], baseline) == []    # a memory that is faster than it was
+    assert len(run.losses([row(1.25, 200.0, share=1.6)], baseline)) == 1
 
 
 def test_the_budget_counts_what_a_step_computes():
