@@ -167,6 +167,24 @@ def test_memory_stays_flat_over_many_steps():
     assert sum(memory.statistics()[k] for k in ("in_use", "cached")) == total
 
 
+def test_steps_of_many_sizes_find_their_blocks_again():
+    largest = max(memory.statistics()["peak"], 64 << 20)
+    sizes = [largest * k // 24 for k in (24, 13, 23, 14, 22, 15, 21, 16, 20, 17, 19, 18)]
+
+    def held():
+        return sum(memory.statistics()[k] for k in ("in_use", "cached"))
+
+    for _ in range(2):
+        for size in sizes:
+            memory.scratch(size)
+    settled = held()
+    assert settled < 2 * largest + (64 << 20)
+    for size in sizes:
+        block = memory.scratch(size)
+        assert held() == settled
+        del block
+
+
 def test_memory_stays_bounded_over_changing_sizes():
     largest = 0
     for n in range(1, 400):

@@ -76,6 +76,16 @@ def release_cached():
     _cached = 0
 
 
+cdef int _larger(int size_class):
+    # The smallest class with a block to spare, up to four times the size; if there is none nothing stays cached.
+    cdef int k
+    for k in range(size_class + 1, min(size_class + 17, <int> N_CLASSES)):
+        if _free[k].n:
+            return k
+    release_cached()
+    return size_class
+
+
 def statistics():
     """Bytes in use, bytes kept for reuse and the largest number of bytes ever in use."""
     return {"in_use": _in_use, "cached": _cached, "peak": _peak}
@@ -91,14 +101,16 @@ cdef class Block:
         self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
+        if slot.n == 0 and _cached + _in_use + size > _peak + _peak // 4 + (32 << 20):
+            # Much is cached and nothing of it fits: take a larger block rather than grow, or start the cache anew.
+            self.size_class = _larger(self.size_class)
+            slot = &_free[self.size_class]
+            size = _size_of(self.size_class)
         if slot.n:
             slot.n -= 1
             self.address = slot.blocks[slot.n]
             _cached -= size
         else:
-            # A miss while much is cached means the sizes changed: start the cache anew rather than grow.
-            if _cached + _in_use + size > _peak + _peak // 4 + (32 << 20):
-                release_cached()
             self.address = td_aligned_alloc(64, size)
             if self.address == NULL:
                 release_cached()
