@@ -1,5 +1,6 @@
 """Function: a differentiable operation as a pair of static methods on plain arrays. It knows no operation itself."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -24,16 +25,17 @@ class Context:
         for the others and skip their work.
     """
 
+    edges = ()
+    needs_input_grad = ()
+    retained = None
+    partial = None
+    owns_gradient = False  # whether nobody else holds the gradient that backward gets
+    saved_tensors = ()
+    output = None  # (shape, dtype) of the result
+
     def __init__(self, function):
         self.function = function
         self.number = next(_numbers)
-        self.edges = ()
-        self.needs_input_grad = ()
-        self.retained = None
-        self.partial = None
-        self.owns_gradient = False  # whether nobody else holds the gradient that backward gets
-        self.saved_tensors = ()
-        self.output = None  # (shape, dtype) of the result
 
     @property
     def name(self):
@@ -79,8 +81,8 @@ class Context:
 
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
-        released = _Released(self.name)
-        self.__dict__.update(function=released, edges=(), saved_tensors=(), partial=None)
+        self.function = _released(self.function)
+        self.edges = self.saved_tensors = ()
 
 
 class _Released:
@@ -97,6 +99,11 @@ class _Released:
     def backward(self, ctx, dy):
         raise RuntimeError(f"backward() ran through {self.__name__} before and released what it had saved; "
                            "call backward(retain_graph=True) the first time")
+
+
+@functools.lru_cache(maxsize=256)
+def _released(function):
+    return _Released(function.__name__)
 
 
 class Function:
@@ -156,27 +163,24 @@ class Function:
         Tensor
         """
         recording = config.mode.grad
-        values, edges, needs = [], [], []
+        values, edges = [], []
         for arg in args:
             edge = None
             if isinstance(arg, Tensor):
-                values.append(arg.raw if cls.takes_deferred else arg.data)
                 if recording and arg.requires_grad:
                     edge = arg if arg.creator is None else arg.creator
-            else:
-                values.append(arg)
+                arg = arg.raw if cls.takes_deferred else arg.data
+            values.append(arg)
             edges.append(edge)
-            needs.append(edge is not None)
+        needs = tuple([edge is not None for edge in edges])
         ctx = Context(cls)
-        ctx.needs_input_grad = tuple(needs)
+        ctx.needs_input_grad = needs
         result = cls.forward(ctx, *values, **kwargs)
         if not cls.trusted and not isinstance(result, np.ndarray):
             if isinstance(result, Tensor):
                 raise TypeError(f"{cls.__name__}.forward must return a NumPy array, not a Tensor")
             result = np.asarray(result)
-        if not any(needs):
-            return from_result(result, None)
-        if result.dtype.kind != "f":
+        if True not in needs or result.dtype.kind != "f":
             return from_result(result, None)
         ctx.edges = tuple(edges)
         ctx.output = (result.shape, result.dtype)

@@ -1,5 +1,6 @@
 """Tensor: an array, its gradient and the operation that made it; `backward` walks the graph."""
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class Tensor:
     computes it on first access, so nobody sees the difference.
     """
 
-    __slots__ = ("_data", "_deferred", "grad", "requires_grad", "creator", "__weakref__")
+    # `raw`: the array, or the deferred form, which fused operations read.
+    __slots__ = ("raw", "grad", "requires_grad", "creator", "__weakref__")
     __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
     __hash__ = object.__hash__
 
@@ -46,8 +48,7 @@ class Tensor:
         data = _as_data(data)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"only float32 and float64 tensors take a gradient, got dtype {data.dtype}")
-        self._data = data
-        self._deferred = None
+        self.raw = data
         self.grad = None
         self.requires_grad = bool(requires_grad)
         self.creator = None
@@ -55,23 +56,16 @@ class Tensor:
     # --- values ----------------------------------------------------------------------------------------------------
 
     def _get_data(self):
-        if self._data is None:
-            self._data = self._deferred.materialise()
-        return self._data
+        raw = self.raw
+        return raw if isinstance(raw, np.ndarray) else raw.materialise()
 
     def _set_data(self, values):
         values = _as_data(values)
         if values.shape != self.shape:
             raise ValueError(f"data of shape {self.shape} cannot be replaced by an array of shape {values.shape}")
-        self._data = values
-        self._deferred = None
+        self.raw = values
 
     data = property(_get_data, _set_data)
-
-    @property
-    def raw(self):
-        """The deferred form where there is one, else the array: what fused operations read."""
-        return self._data if self._deferred is None else self._deferred
 
     @property
     def shape(self):
@@ -326,14 +320,14 @@ def _as_data(values):
 def from_result(result, creator):
     """The tensor of an operation's result (an array or a deferred form)."""
     out = Tensor.__new__(Tensor)
-    if isinstance(result, np.ndarray):
-        out._data, out._deferred = result, None
-    else:
-        out._data, out._deferred = None, result
+    out.raw = result
     out.grad = None
     out.creator = creator
     out.requires_grad = creator is not None
     return out
+
+
+_number = operator.attrgetter("number")
 
 
 def _reachable(root):
@@ -346,7 +340,7 @@ def _reachable(root):
                 seen.add(edge)
                 stack.append(edge)
     # A node is always made after the nodes it reads, so its number is larger than theirs.
-    return sorted(seen, key=lambda node: -node.number)
+    return sorted(seen, key=_number, reverse=True)
 
 
 def _sum(x, x_is_own, y, y_is_own):

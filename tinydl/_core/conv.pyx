@@ -19,10 +19,10 @@ from tinydl._core.images cimport (
 from tinydl._core.memory cimport Block
 from tinydl._core.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
-    TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
-    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_stream_fence, td_tile_gather_d,
-    td_tile_gather_f, td_tile_outer_d, td_tile_outer_f, td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d,
-    td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+    TD_LANES_D, TD_LANES_F, TD_MAX_NB, TD_PAIRS, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals,
+    td_outer_size_d, td_outer_size_f, td_pairs_outer, td_pairs_pixels, td_pixel_range_d, td_pixel_range_f,
+    td_restore_denormals, td_stream_fence, td_tile_gather_d, td_tile_gather_f, td_tile_outer_d, td_tile_outer_f,
+    td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
 )
 
 import_array()
@@ -120,6 +120,10 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
     cdef const real *panel = panels
     cdef td_epilogue_f ef
     cdef td_epilogue_d ed
+    cdef bint pairs = False
+    if real is float:
+        pairs = (TD_PAIRS and 2 * grid.n_channels <= lanes and grid.src_col == 1 and group > 1
+                 and grid.dst_col == grid.n_channels and sums == NULL and addend == NULL)
     memset(&ef, 0, sizeof(ef))
     memset(&ed, 0, sizeof(ed))
     o = 0
@@ -175,6 +179,9 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
                 else:
                     td_tile_sums_d(nb, G, vectors, dst + channel + o, d, grid.dst_col, valid, ed.origin, ed.sums,
                                    sums_stride)
+            elif pairs:
+                if real is float:
+                    td_pairs_pixels(nb, G, src, a, grid.taps, grid.n_taps, grid.K, panel, width, dst, d, valid, &ef)
             elif real is float:
                 td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
                                  dst + channel + o, d, grid.dst_col, valid, &ef)
@@ -603,6 +610,10 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
     nf.x_image, nf.x_row, nf.x_col = plan.x_image, g.SH * plan.x_cols * g.C, g.SW * g.C
     nf.dy_image, nf.dy_row, nf.dy_col = plan.dy_image, plan.dy_cols * g.O, g.O
     memcpy(&nd, &nf, sizeof(nf))
+    if real is float:
+        if TD_PAIRS and merged and g.C * g.SW == 1 and 2 * g.O <= lanes and g.Q % 2 == 0 and (
+                td_pairs_outer(g.KH, g.KW, x, g.DH * plan.x_cols, dy, &nf, dw, g.O, g.KW * g.O, g.O, accumulate)):
+            return
     if merged:
         o = 0
         while o < g.O:
@@ -648,7 +659,7 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
 cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t row, Py_ssize_t O,
                      real *db) noexcept nogil:
     """db (O,) += the sum of an image's pixels."""
-    cdef Py_ssize_t p, q, i, o, n = 1
+    cdef Py_ssize_t p, q, i, o, m, n = 1
     cdef real wide[WIDE]
     # Several pixels side by side, so that few channels make long vectors too.
     while 2 * n * O <= WIDE and 2 * n <= n_cols:
@@ -656,14 +667,15 @@ cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ss
     memset(wide, 0, sizeof(wide))
     for p in range(n_rows):
         q = 0
-        while n > 1 and q + n <= n_cols:
-            for i in range(n * O):
-                wide[i] = wide[i] + dy[p * row + q * O + i]
-            q = q + n
         while q < n_cols:
-            for o in range(O):
-                db[o] = db[o] + dy[p * row + q * O + o]
-            q = q + 1
+            m = min(n, n_cols - q)
+            if n > 1:
+                for i in range(m * O):
+                    wide[i] = wide[i] + dy[p * row + q * O + i]
+            else:
+                for o in range(O):
+                    db[o] = db[o] + dy[p * row + q * O + o]
+            q = q + m
     for i in range(n if n > 1 else 0):
         for o in range(O):
             db[o] = db[o] + wide[i * O + o]

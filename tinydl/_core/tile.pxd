@@ -69,6 +69,16 @@ cdef extern from "src/tile.h" nogil:
     unsigned int td_flush_denormals() noexcept
     void td_restore_denormals(unsigned int) noexcept
 
+cdef extern from "src/pairs.h" nogil:
+    enum:
+        TD_PAIRS
+    void td_pairs_pixels(Py_ssize_t nb, Py_ssize_t group, const float *src, const Py_ssize_t *a, const Py_ssize_t *row,
+                         Py_ssize_t n_rows, Py_ssize_t K, const float *b, Py_ssize_t ldb, float *dst,
+                         const Py_ssize_t *d, Py_ssize_t O, const td_epilogue_f *) noexcept
+    int td_pairs_outer(Py_ssize_t n_rows, Py_ssize_t size, const float *x, Py_ssize_t x_base, const float *dy,
+                       const td_pixel_range_f *, float *dw, Py_ssize_t ldw, Py_ssize_t dw_base, Py_ssize_t O,
+                       Py_ssize_t accumulate) noexcept
+
 
 cdef inline Py_ssize_t lanes_of(real unused) noexcept nogil:
     return TD_LANES_F if real is float else TD_LANES_D
