@@ -36,10 +36,11 @@ cdef enum:
     DEPTH = 392         # rows of w summed before a tile returns to memory: the rows of x of a tile stay in L1
     PART = 512          # shortest part of a long sum that becomes a task of its own
     MAX_PARTS = 16
-    COLUMNS = 128        # columns of y of one task
+    COLUMNS = 128       # columns of y of one task, half as many where the sum is short
     ROWS = 224          # rows of y of one task
     STRIP = 112         # inputs (rows of w) of one backward task
     BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
+    SHARED = 512        # rows of a multiple of this would share a few cache sets: they are copied
     SMALL = 65536       # multiply-adds below which a region costs more than it gains
 
 
@@ -120,7 +121,7 @@ cdef struct Forward:
 cdef Forward plan_forward(Py_ssize_t N, Py_ssize_t K, Py_ssize_t O, Py_ssize_t itemsize) noexcept:
     cdef Forward f
     f.N, f.K, f.O = N, K, O
-    f.cols = COLUMNS if O > COLUMNS else O
+    f.cols = min(O, COLUMNS if K >= 2 * PART else COLUMNS // 2)
     f.n_cols = ceil_div(O, f.cols) if O else 0
     f.n_rows = ceil_div(N, ROWS)
     f.rows = round_up(ceil_div(N, f.n_rows), 2) if N else 0
@@ -152,8 +153,8 @@ cdef void forward_task(const Forward *f, Py_ssize_t task, const real *x, const r
         if end - k < DEPTH + DEPTH // 2:
             depth = min(end - k, <Py_ssize_t> DEPTH + 16) if end - k <= DEPTH + 16 else round_up((end - k) // 2, 16)
         src, ldx = x + n * f.K + k, f.K
-        if f.K > DEPTH + 16:
-            # Rows a power of two apart would share a few cache sets: copy the block, rows a line more apart.
+        if f.K > DEPTH + 16 and f.K % SHARED == 0:
+            # Copy the block, rows a line more apart.
             for i in range(n_rows):
                 memcpy(slab + i * (DEPTH + 16), x + (n + i) * f.K + k, depth * sizeof(real))
             src, ldx = slab, DEPTH + 16
@@ -428,7 +429,7 @@ def linear_step(Filters filters not None, bint relu):
     if f.K < 1 or f.O < 1:
         raise ValueError(f"linear_step: filters of shape {filters.shape}")
     f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> STEP_DEPTH))
-    f.copies = f.K > f.depth and f.K % 512 == 0
+    f.copies = f.K > f.depth and f.K % SHARED == 0
     f.panels, f.clamp = <float *> filters.weights.address, relu
     f.bias = NULL if filters.bias is None else <float *> filters.bias.address
     f.n_parts = ceil_div(ceil_div(f.O, 2 * <Py_ssize_t> TD_LANES_F), STEP_PANELS)
@@ -438,21 +439,24 @@ def linear_step(Filters filters not None, bint relu):
 # --- dw = x' dy ----------------------------------------------------------------------------------------------------
 
 cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
-                               Py_ssize_t strip, bint accumulate, real *slab) noexcept nogil:
+                               Py_ssize_t k0, Py_ssize_t n_k, bint accumulate, real *slab) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t lanes = lanes_of[real](0), k0 = strip * STRIP, n_k = min(<Py_ssize_t> STRIP, K - k0), n = 0, count
-    cdef Py_ssize_t o, r, size, vectors, valid, i
+    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, count, o, r, size, vectors, valid, i
+    cdef const real *src
     cdef td_pixel_range_f nf
     cdef td_pixel_range_d nd
     memset(&nf, 0, sizeof(nf))
     nf.n_images = nf.n_rows = 1
-    nf.x_col, nf.dy_col = STRIP, O
+    nf.x_col, nf.dy_col = K, O
     while n < N:
         count = min(<Py_ssize_t> BATCH, N - n)
+        src = x + n * K + k0
+        if K % SHARED == 0:
+            for i in range(count):
+                memcpy(slab + i * STRIP, src + i * K, n_k * sizeof(real))
+            src, nf.x_col = slab, STRIP
         nf.n_cols = count
         memcpy(&nd, &nf, sizeof(nf))
-        for i in range(count):
-            memcpy(slab + i * STRIP, x + (n + i) * K + k0, n_k * sizeof(real))
         o = 0
         while o < O:
             vectors = 1 if O - o <= lanes else 2
@@ -461,11 +465,11 @@ cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize
             while r < n_k:
                 if real is float:
                     size = td_outer_size_f(n_k - r, vectors)
-                    td_tile_outer_f(size, vectors, slab + r, dy + n * O + o, &nf, dw + (k0 + r) * O + o, O, valid,
+                    td_tile_outer_f(size, vectors, src + r, dy + n * O + o, &nf, dw + (k0 + r) * O + o, O, valid,
                                     accumulate or n > 0)
                 else:
                     size = td_outer_size_d(n_k - r, vectors)
-                    td_tile_outer_d(size, vectors, slab + r, dy + n * O + o, &nd, dw + (k0 + r) * O + o, O, valid,
+                    td_tile_outer_d(size, vectors, src + r, dy + n * O + o, &nd, dw + (k0 + r) * O + o, O, valid,
                                     accumulate or n > 0)
                 r = r + size
             o = o + valid
@@ -484,13 +488,15 @@ cdef void sum_rows(const real *dy, real *db, Py_ssize_t N, Py_ssize_t O, bint ac
 
 cdef void backward_weight_all(const real *x, const real *dy, real *dw, real *db, Py_ssize_t N, Py_ssize_t K,
                               Py_ssize_t O, bint accumulate, real *slabs, int n_threads) noexcept nogil:
-    cdef Py_ssize_t strip, n_strips = ceil_div(K, STRIP)
+    # An even number of even strips: two threads finish together.
+    cdef Py_ssize_t strip, n_strips = 2 * ceil_div(K, 2 * STRIP), width = ceil_div(K, max(1, n_strips))
     if N == 0 and dw != NULL and not accumulate:
         memset(dw, 0, K * O * sizeof(real))
     if dw != NULL:
         for strip in prange(n_strips, num_threads=n_threads, schedule="dynamic",
                             use_threads_if=n_strips > 1 and N * K * O > SMALL):
-            backward_weight_task(x, dy, dw, N, K, O, strip, accumulate, slabs + threadid() * STRIP * BATCH)
+            backward_weight_task(x, dy, dw, N, K, O, strip * width, min(width, K - strip * width), accumulate,
+                                 slabs + threadid() * STRIP * BATCH)
     if db != NULL:
         sum_rows(dy, db, N, O, accumulate)
 
