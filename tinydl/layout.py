@@ -13,9 +13,6 @@ from tinydl._core import memory
 
 __all__ = ["channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "zeros", "zeros_like"]
 
-_TO_MEMORY = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
-_TO_LOGICAL = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
-
 
 def empty(shape, dtype=np.float32):
     """An uninitialised array of logical `shape`, channels-last in memory when it has 3 or 4 axes."""
@@ -29,16 +26,7 @@ def zeros(shape, dtype=np.float32):
     return out
 
 
-def empty_like(x):
-    """An uninitialised array with the shape, dtype and dense memory order of `x`."""
-    if x.flags.c_contiguous:
-        return memory.empty_ordered(x.shape, x.dtype, None)
-    axes = _TO_MEMORY.get(x.ndim)
-    if axes is not None and x.transpose(axes).flags.c_contiguous:
-        return memory.empty(x.shape, x.dtype)
-    # Axes from the slowest to the fastest; a length-1 axis may sit anywhere.
-    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-    return memory.empty_ordered(x.shape, x.dtype, order)
+empty_like = memory.empty_like
 
 
 def zeros_like(x):
@@ -48,12 +36,7 @@ def zeros_like(x):
     return out
 
 
-def is_channels_last(x):
-    """Whether `x` is dense, aligned, native and channels-last (row-major when it has neither 3 nor 4 axes)."""
-    if not (x.flags.aligned and x.dtype.isnative):
-        return False
-    axes = _TO_MEMORY.get(x.ndim)
-    return (x if axes is None else x.transpose(axes)).flags.c_contiguous
+is_channels_last = memory.is_channels_last
 
 
 def channels_last(x):

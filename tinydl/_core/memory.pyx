@@ -9,22 +9,21 @@ import numpy as np
 
 from libc.stdint cimport uintptr_t
 from libc.string cimport memset
-from tinydl._core.array cimport import_array
+from tinydl._core.array cimport (
+    PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, import_array,
+)
 
 cdef extern from "src/aligned.h" nogil:
     void *td_aligned_alloc(size_t alignment, size_t size) noexcept
     void td_aligned_free(void *block) noexcept
 
 cdef extern from "numpy/arrayobject.h":
-    ctypedef struct PyArrayObject:
-        pass
     ctypedef struct PyTypeObject:
         pass
     PyTypeObject PyArray_Type
     enum:
-        NPY_MAXDIMS
         NPY_ARRAY_WRITEABLE
-    object PyArray_New(PyTypeObject *, int, Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
+    object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
     int PyArray_SetBaseObject(PyArrayObject *, object) except -1
 
 cdef extern from "Python.h":
@@ -36,6 +35,7 @@ cdef enum:
     SMALL = 512             # smallest block
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
+    MAX_AXES = 32
 
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 
@@ -145,43 +145,32 @@ def scratch(size_t n_bytes):
     return Block(n_bytes)
 
 
-cdef object _empty(tuple shape, object dtype, tuple order):
-    cdef int ndim = <int> len(shape), axis, k
-    cdef Py_ssize_t dims[32]
-    cdef Py_ssize_t strides[32]
+cdef object _allocate(int ndim, const Py_ssize_t *dims, object dtype, const int *order):
+    """An uninitialised array of a pool block, its axes in memory in `order`, slowest first."""
+    cdef Py_ssize_t strides[MAX_AXES]
     cdef size_t n_bytes
     cdef Py_ssize_t extent
-    if ndim > 32:
-        raise ValueError(f"shape {shape} has more than 32 axes")
+    cdef int axis, k
+    cdef bint is_empty = False
     if not isinstance(dtype, np.dtype):
         dtype = np.dtype(dtype)
     if dtype.hasobject:
         raise TypeError(f"dtype {dtype} holds Python objects")
     cdef int itemsize = dtype.itemsize
-    cdef bint is_empty = False
-    cdef unsigned int seen = 0
-    if order is not None:
-        for k in range(<int> len(order)):
-            axis = order[k]
-            if 0 <= axis < ndim:
-                seen |= 1u << axis
-        if len(order) != ndim or seen != (1ull << ndim) - 1:
-            raise ValueError(f"order {order} is no permutation of the axes of shape {shape}")
     for axis in range(ndim):
-        dims[axis] = shape[axis]
         if dims[axis] < 0:
-            raise ValueError(f"negative length in shape {shape}")
+            raise ValueError(f"negative length in shape {shape_of(ndim, dims)}")
         is_empty = is_empty or dims[axis] == 0
     n_bytes = itemsize
     for k in range(ndim - 1, -1, -1):
-        axis = k if order is None else order[k]
+        axis = order[k]
         strides[axis] = <Py_ssize_t> n_bytes
         extent = dims[axis] if dims[axis] else 1
         if n_bytes > (<size_t> 1 << 62) // <size_t> extent:
-            raise MemoryError(f"an array of shape {shape} does not fit the address space")
+            raise MemoryError(f"an array of shape {shape_of(ndim, dims)} does not fit the address space")
         n_bytes *= <size_t> extent
     if is_empty:
-        return np.empty(shape, dtype)
+        return np.empty(shape_of(ndim, dims), dtype)
     cdef Block block = Block(n_bytes)
     out = PyArray_New(&PyArray_Type, ndim, dims, dtype.num, strides, block.address, itemsize,
                       NPY_ARRAY_WRITEABLE, None)
@@ -190,15 +179,112 @@ cdef object _empty(tuple shape, object dtype, tuple order):
     return out
 
 
-_CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
+cdef tuple shape_of(int ndim, const Py_ssize_t *dims):
+    return tuple([dims[axis] for axis in range(ndim)])
+
+
+cdef int lengths(tuple shape, Py_ssize_t *dims) except -1:
+    """Number of axes of `shape`, its lengths in `dims`."""
+    cdef int axis, ndim = <int> len(shape)
+    if len(shape) > MAX_AXES:
+        raise ValueError(f"shape {shape} has more than {MAX_AXES} axes")
+    for axis in range(ndim):
+        dims[axis] = shape[axis]
+    return ndim
+
+
+cdef inline void row_major(int ndim, int *order) noexcept:
+    cdef int axis
+    for axis in range(ndim):
+        order[axis] = axis
+
+
+cdef inline void channels_fastest(int ndim, int *order) noexcept:
+    # (N, C, *spatial) with 3 or 4 axes lies in memory as (N, *spatial, C).
+    cdef int k
+    row_major(ndim, order)
+    if ndim == 3 or ndim == 4:
+        for k in range(1, ndim - 1):
+            order[k] = k + 1
+        order[ndim - 1] = 1
+
+
+cdef bint dense(PyArrayObject *x, const int *order) noexcept:
+    """Whether the elements of x fill one block with its axes in `order`; axes of length 1 may have any stride."""
+    cdef Py_ssize_t expected = PyArray_ITEMSIZE(x)
+    cdef Py_ssize_t *dims = PyArray_DIMS(x)
+    cdef Py_ssize_t *strides = PyArray_STRIDES(x)
+    cdef int k, axis
+    for k in range(PyArray_NDIM(x)):
+        if dims[k] == 0:
+            return True
+    for k in range(PyArray_NDIM(x) - 1, -1, -1):
+        axis = order[k]
+        if dims[axis] != 1 and strides[axis] != expected:
+            return False
+        expected *= dims[axis]
+    return True
 
 
 def empty(shape, dtype):
     """An uninitialised array of logical `shape`; with 3 or 4 axes memory is (N, *spatial, C)."""
-    shape = tuple(shape)
-    return _empty(shape, dtype, _CHANNELS_LAST.get(len(shape)))
+    cdef Py_ssize_t dims[MAX_AXES]
+    cdef int order[MAX_AXES]
+    cdef int ndim = lengths(tuple(shape), dims)
+    channels_fastest(ndim, order)
+    return _allocate(ndim, dims, dtype, order)
 
 
 def empty_ordered(shape, dtype, order):
     """An uninitialised dense array whose axes lie in memory in `order`, slowest first (None: row-major)."""
-    return _empty(tuple(shape), dtype, None if order is None else tuple(order))
+    cdef Py_ssize_t dims[MAX_AXES]
+    cdef int axes[MAX_AXES]
+    cdef int ndim = lengths(tuple(shape), dims), k
+    cdef unsigned int seen = 0
+    row_major(ndim, axes)
+    if order is not None:
+        order = tuple(order)
+        for k in range(min(ndim, <int> len(order))):
+            axes[k] = order[k]
+            if 0 <= axes[k] < ndim:
+                seen |= 1u << axes[k]
+        if len(order) != ndim or seen != (1ull << ndim) - 1:
+            raise ValueError(f"order {order} is no permutation of the axes of shape {shape}")
+    return _allocate(ndim, dims, dtype, axes)
+
+
+def empty_like(x):
+    """An uninitialised array with the shape, dtype and dense memory order of the array `x`."""
+    if not PyArray_Check(x):
+        raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
+    cdef PyArrayObject *array = <PyArrayObject *> x
+    cdef int order[MAX_AXES]
+    cdef int ndim = PyArray_NDIM(array), k, j, axis
+    cdef Py_ssize_t *strides = PyArray_STRIDES(array)
+    if ndim > MAX_AXES:
+        raise ValueError(f"shape {x.shape} has more than {MAX_AXES} axes")
+    row_major(ndim, order)
+    if not dense(array, order):
+        channels_fastest(ndim, order)
+        if not dense(array, order):
+            # Axes from the slowest to the fastest.
+            row_major(ndim, order)
+            for k in range(1, ndim):
+                axis, j = order[k], k
+                while j > 0 and abs(strides[order[j - 1]]) < abs(strides[axis]):
+                    order[j] = order[j - 1]
+                    j -= 1
+                order[j] = axis
+    return _allocate(ndim, PyArray_DIMS(array), x.dtype, order)
+
+
+def is_channels_last(x):
+    """Whether the array `x` is dense, aligned, native and channels-last (row-major when it has neither 3 nor 4 axes)."""
+    if not PyArray_Check(x):
+        raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
+    cdef PyArrayObject *array = <PyArrayObject *> x
+    cdef int order[MAX_AXES]
+    if PyArray_NDIM(array) > MAX_AXES:
+        return False
+    channels_fastest(PyArray_NDIM(array), order)
+    return bool(PyArray_ISBEHAVED_RO(array) and dense(array, order))

@@ -117,22 +117,23 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     shape = x.shape
     if len(shape) not in (2, 3, 4):
         raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")
-    C = shape[1]
-    per_channel = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    for name, array in per_channel.items():
+    C, dtype = shape[1], x.dtype
+    for array in (weight, bias, running_mean, running_var):
         if array is not None and array.shape != (C,):
+            named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+            name = next(name for name, value in named.items() if value is array)
             raise ValueError(f"batch_norm: the input of shape {shape} has {C} channels, {name} has shape {array.shape}")
-    if weight is not None and weight.dtype != x.dtype:
-        raise TypeError(f"batch_norm got {x.dtype} input and {weight.dtype} parameters; convert one with .astype()")
-    M = x.size // C if C else 0
+    if weight is not None and weight.dtype != dtype:
+        raise TypeError(f"batch_norm got {dtype} input and {weight.dtype} parameters; convert one with .astype()")
+    M = layout.size(shape) // C if C else 0
     if training:
         if M == 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
                              "larger batch, drop the last short one (drop_last=True), or call eval()")
         origin = running_mean
-        if origin is None or origin.dtype != x.dtype:
-            origin = np.zeros(C, x.dtype) if origin is None else origin.astype(x.dtype)
-        mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
+        if origin is None or origin.dtype != dtype:
+            origin = np.zeros(C, dtype) if origin is None else origin.astype(dtype)
+        mean, var = np.empty((2, C), dtype)
         _statistics(x, origin, mean, var)
         if running_mean is not None and M > 1:
             _update_running(mean, var, M, momentum, running_mean, running_var)
@@ -140,8 +141,8 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
         if running_mean is None:
             raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
                              "track_running_stats=True")
-        mean, var = running_mean.astype(x.dtype), running_var.astype(x.dtype)
-    rstd, scale, shift = np.empty((3, C), x.dtype)
+        mean, var = running_mean.astype(dtype), running_var.astype(dtype)
+    rstd, scale, shift = np.empty((3, C), dtype)
     batchnorm.forward_map(mean, var, None if weight is None else weight.data, None if bias is None else bias.data, eps,
                           rstd, scale, shift)
     return BatchNorm.apply(x, weight, bias, mean, rstd, scale, shift, training)
