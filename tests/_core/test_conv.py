@@ -42,6 +42,11 @@ OWN = {
     "very wide": Problem((1, 33, 3, 4000), (5, 33, 3, 3), 1, 1),
     "seventy images": Problem((70, 4, 4, 4), (5, 4, 3, 3), 1, 1),
     "long window": Problem((3, 1, 1000), (32, 1, 80), 16),
+    "first layer": Problem((3, 1, 12, 12), (6, 1, 5, 5), 1, 2),
+    "first layer, odd": Problem((3, 1, 9, 9), (6, 1, 5, 5), 1, 2),
+    "first layer, four filters": Problem((2, 1, 9, 10), (4, 1, 3, 3), 1, 1),
+    "first layer, dilated down": Problem((2, 1, 12, 10), (8, 1, 3, 3), 1, 2, (2, 1)),
+    "first layer on a line": Problem((2, 1, 50), (3, 1, 5), 1, 2),
     "depthwise, wide": Problem((2, 70, 9, 8), (70, 1, 3, 3), 1, 1, 1, 70),
     "depthwise on a line": Problem((2, 18, 50), (18, 1, 5), 1, 2, 1, 18),
 }
@@ -230,6 +235,18 @@ def test_exact_for_every_channel_count(dtype, window):
     for c, o in {*itertools.product(counts, few), *itertools.product(few, counts)}:
         case = Case(Problem((2, c, 4, 5), (o, c, window, window), 1, window // 2), dtype, rng)
         assert_same(case.run(conv), case.run(reference), f"{c} -> {o} channels")
+
+
+@pytest.mark.parametrize("window", [1, 3, 5])
+def test_first_layers_have_the_bits_of_wide_ones(window):
+    """Two pixels may share a vector where filters are few; with more filters they do not."""
+    rng = np.random.default_rng(21)
+    for few, width in itertools.product(range(1, 10), (6, 7, 8, 30)):
+        wide = Case(Problem((2, 1, 6, width), (20, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
+        own = Case(Problem((2, 1, 6, width), (few, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
+        own.x, own.w[...], own.b[...] = wide.x, wide.w[:few], wide.b[:few]
+        y, among = (case.run(conv)["y"] for case in (own, wide))
+        assert np.array_equal(y, among[:, :few]), f"{few} filters, width {width}"
 
 
 @DTYPES
