@@ -10,7 +10,8 @@ import numpy as np
 from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 from tinydl._core.array cimport (
-    PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, import_array,
+    PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject,
+    import_array,
 )
 
 cdef extern from "src/aligned.h" nogil:
@@ -279,7 +280,7 @@ def empty_like(x):
 
 
 def is_channels_last(x):
-    """Whether the array `x` is dense, aligned, native and channels-last (row-major when it has neither 3 nor 4 axes)."""
+    """Whether the array `x` is dense, aligned, native and channels-last (row-major unless it has 3 or 4 axes)."""
     if not PyArray_Check(x):
         raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
     cdef PyArrayObject *array = <PyArrayObject *> x

@@ -44,20 +44,20 @@ TD_INLINE void td_pairs_pixels_body(const float *src, const ptrdiff_t *a, const 
         const float *p[7];
         TD_UNROLL for (int j = 0; j < NB; j++) p[j] = src + row[r] + a[j];
         for (ptrdiff_t k = 0; k < K; k++) {
-            const td_vf w = __builtin_shuffle(td_load_f(b), twice);
+            const td_vf w = TD_PERMUTE(td_load_f(b), twice);
             b += ldb;
             TD_UNROLL for (int j = 0; j < NB; j++) {
                 TD_UNROLL for (int g = 0; g < G; g++) acc[j * G + g] += td_pair(p[j] + k + 2 * g) * w;
             }
         }
     }
-    const td_vf bias = e->bias ? __builtin_shuffle(td_load_f(e->bias), twice) : (td_vf){0};
+    const td_vf bias = e->bias ? TD_PERMUTE(td_load_f(e->bias), twice) : (td_vf){0};
     TD_UNROLL for (int j = 0; j < NB; j++) {
         TD_UNROLL for (int g = 0; g < G; g++) {
             td_vf y = acc[j * G + g];
             if (e->bias) y += bias;
             if (e->clamp) y = td_clamp_f(y);
-            td_store_n_f(dst + d[j] + 2 * g * O, __builtin_shuffle(y, to_memory), 2 * O);
+            td_store_n_f(dst + d[j] + 2 * g * O, TD_PERMUTE(y, to_memory), 2 * O);
         }
     }
 }
@@ -92,7 +92,7 @@ TD_INLINE void td_pairs_outer_body(const float *x, ptrdiff_t x_base, const float
         for (ptrdiff_t r = 0; r < n->n_rows; r++) {
             const float *p = x + image * n->x_image + r * n->x_row, *g = dy + image * n->dy_image + r * n->dy_row;
             for (ptrdiff_t q = 0; q < n->n_cols; q += 2) {
-                const td_vf w = __builtin_shuffle(td_load_n_f(g, 2 * O), to_lanes);
+                const td_vf w = TD_PERMUTE(td_load_n_f(g, 2 * O), to_lanes);
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int i = 0; i < M; i++) acc[j * M + i] += td_pair(p + j * x_base + i) * w;
                 }
@@ -104,7 +104,7 @@ TD_INLINE void td_pairs_outer_body(const float *x, ptrdiff_t x_base, const float
     TD_UNROLL for (int j = 0; j < NB; j++) {
         TD_UNROLL for (int i = 0; i < M; i++) {
             float *at = dw + j * dw_base + i * ldw;
-            td_vf sum = __builtin_shuffle(acc[j * M + i], even) + __builtin_shuffle(acc[j * M + i], odd);
+            td_vf sum = TD_PERMUTE(acc[j * M + i], even) + TD_PERMUTE(acc[j * M + i], odd);
             if (accumulate) sum += td_load_n_f(at, O);
             td_store_n_f(at, sum, O);
         }

@@ -25,8 +25,9 @@
     F(1, 2) F(2, 2) F(3, 2) F(4, 2) F(5, 2) F(6, 2)
 #endif
 
-/* Lanes of two vectors by an index vector. Clang has only the form with constant indices. */
+/* Lanes of two vectors, or of one, by an index vector. Clang has only the form with constant indices. */
 #define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
+#define TD_PERMUTE(a, mask) __builtin_shuffle(a, mask)
 
 /* float64 is there for gradient checks: it has fewer tiles, and the missing ones are put together from those. */
 #define T float
