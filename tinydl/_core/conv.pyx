@@ -120,7 +120,7 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
     cdef const real *panel = panels
     cdef td_epilogue_f ef
     cdef td_epilogue_d ed
-    cdef bint pairs = False
+    cdef bint pairs = False  # few filters on one input channel: two pixels share a vector
     if real is float:
         pairs = (TD_PAIRS and 2 * grid.n_channels <= lanes and grid.src_col == 1 and group > 1
                  and grid.dst_col == grid.n_channels and sums == NULL and addend == NULL)

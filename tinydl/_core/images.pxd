@@ -6,6 +6,8 @@ from tinydl._core.array cimport (
 )
 
 cdef extern from "src/load.h" nogil:
+    void td_zero_f(float *dst, Py_ssize_t n) noexcept
+    void td_zero_d(double *dst, Py_ssize_t n) noexcept
     void td_load_map_f(const float *src, Py_ssize_t step, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale,
                        const float *shift, int relu) noexcept
     void td_load_map_d(const double *src, Py_ssize_t step, double *dst, Py_ssize_t n, Py_ssize_t C, const double *scale,
@@ -75,6 +77,13 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
 
 # --- padded copies -------------------------------------------------------------------------------------------------
 
+cdef inline void zero(real *dst, Py_ssize_t n) noexcept nogil:
+    if real is float:
+        td_zero_f(dst, n)
+    else:
+        td_zero_d(dst, n)
+
+
 cdef inline void load_rect(const real *image, Py_ssize_t step, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
                            Py_ssize_t h0, Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale,
                            const real *shift, bint relu) noexcept nogil:
@@ -90,15 +99,13 @@ cdef inline void load_rect(const real *image, Py_ssize_t step, real *out, Py_ssi
         h = h0 + r
         dst = out + r * row
         if h < 0 or h >= H:
-            memset(dst, 0, row * sizeof(real))
+            zero(dst, row)
             continue
         src = image + (h * W + max(w0, 0)) * step
-        memset(dst, 0, left * C * sizeof(real))
-        memset(dst + (left + inside) * C, 0, (n_cols - left - inside) * C * sizeof(real))
+        zero(dst, left * C)
+        zero(dst + (left + inside) * C, (n_cols - left - inside) * C)
         dst = dst + left * C
-        if scale == NULL and not relu and step == C:
-            memcpy(dst, src, inside * C * sizeof(real))
-        elif real is float:
+        if real is float:
             td_load_map_f(src, step, dst, inside, C, scale, shift, relu)
         else:
             td_load_map_d(src, step, dst, inside, C, scale, shift, relu)
@@ -119,15 +126,15 @@ cdef inline void load_gradient(const real *dz, const real *y, Py_ssize_t step, r
         h = r - top
         dst = out + r * row
         if h < 0 or h >= H:
-            memset(dst, 0, row * sizeof(real))
+            zero(dst, row)
             continue
-        memset(dst, 0, left * C * sizeof(real))
+        zero(dst, left * C)
         dst = dst + left * C
         if real is float:
             td_load_gradient_f(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
         else:
             td_load_gradient_d(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
-        memset(dst + W * C, 0, (n_cols - left - W) * C * sizeof(real))
+        zero(dst + W * C, (n_cols - left - W) * C)
 
 
 cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,

@@ -270,10 +270,10 @@ cdef void filters_to_tiles(const float *w, Py_ssize_t C, Py_ssize_t O, bint back
     if backward:
         for k in range(9):
             transpose_filters(w, C, O, wt, k)
-        for k in prange(O, num_threads=n_threads, schedule="static", use_threads_if=C * O > 8192):
+        for k in prange(O, num_threads=n_threads, schedule="static", use_threads_if=C * O > 2048):
             transform_filters(wt, O, C, True, u, k)
     else:
-        for k in prange(C, num_threads=n_threads, schedule="static", use_threads_if=C * O > 8192):
+        for k in prange(C, num_threads=n_threads, schedule="static", use_threads_if=C * O > 2048):
             transform_filters(w, C, O, False, u, k)
 
 

@@ -4,6 +4,13 @@
    A compiler vectorises the loop over channels only behind checks for overlap that cost more than the few vectors of a
    pixel, so the vectors are written out; where a pixel is one vector the per-channel values stay in registers. */
 
+/* dst[0 .. n - 1] = 0, of borders of a few elements, for which memset is a long way round */
+TD_INLINE void NAME(zero)(T *dst, ptrdiff_t n) {
+    const VT none = {0};
+    for (; n >= LANES; n -= LANES, dst += LANES) NAME(store)(dst, none);
+    if (n > 0) NAME(store_n)(dst, none, n);
+}
+
 /* v, 0 where v < 0 (NaN stays) */
 TD_INLINE VT NAME(clamped)(VT v) { return (VT)((VI)v & ~(VI)(v < 0)); }
 

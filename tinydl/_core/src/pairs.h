@@ -1,9 +1,10 @@
 /* Tiles of convolutions with one input channel, stride 1 and filters for at most half a vector (the first layer of
    LeNet), float32: two neighbouring pixels share a vector, or most of its lanes would be idle.
 
-   Lane 2*o + s belongs to output channel o of pixel q + s. Of a weight all lanes 2*o and 2*o + 1 hold w[o], of the input
+   Lane 2*o + s belongs to output channel o of pixel q + s. Of a weight lanes 2*o and 2*o + 1 hold w[o], of the input
    all even lanes hold x[q + k] and all odd ones x[q + 1 + k], which one broadcast of 8 bytes loads. A tile then takes
-   half the FMAs of the pixels tile, each with the same operands: an output has the same bits from both. */
+   half the FMAs of the pixels tile, each with the same operands: an output has the same bits from both. With 6 of 16
+   lanes in use twice it reaches 39 % of the peak in place of 23 %. */
 #ifndef TINYDL_PAIRS_H
 #define TINYDL_PAIRS_H
 
@@ -11,16 +12,24 @@
 
 #define TD_PAIRS (VB >= 32) /* SSE2 has no permutation by index */
 
-typedef uint64_t td_vu64 __attribute__((vector_size(VB)));
+/* Hides how an index changes: GCC would keep what a step loads for the next but one, in more registers than there are. */
+#define TD_OPAQUE(k) __asm__("" : "+r"(k))
 
+/* As doubles: in a general register the eight bytes would have a long way to the lanes. */
 TD_INLINE td_vf td_pair(const float *p) {
-    uint64_t both;
+    double both;
     memcpy(&both, p, sizeof(both));
-    return (td_vf)((td_vu64){0} + both);
+#if VB == 64
+    return (td_vf)(td_vd){both, both, both, both, both, both, both, both};
+#elif VB == 32
+    return (td_vf)(td_vd){both, both, both, both};
+#else
+    return (td_vf)(td_vd){both, both};
+#endif
 }
 
-/* Lane numbers by which memory (pixel by pixel) becomes lanes (channel by channel): lane 2*o + s takes s*O + o; and back.
-   Lanes beyond 2*O take themselves. */
+/* Lane numbers by which memory (pixel by pixel) becomes lanes (channel by channel): lane 2*o + s takes s*O + o; and
+   back. Lanes beyond 2*O take themselves. */
 TD_INLINE td_vi32 td_to_lanes(ptrdiff_t O) {
     td_vi32 from = {0};
     for (int l = 0; l < TD_LANES_F; l++) from[l] = (int32_t)(l < 2 * O ? (l & 1) * O + (l >> 1) : l);
@@ -44,6 +53,7 @@ TD_INLINE void td_pairs_pixels_body(const float *src, const ptrdiff_t *a, const 
         const float *p[7];
         TD_UNROLL for (int j = 0; j < NB; j++) p[j] = src + row[r] + a[j];
         for (ptrdiff_t k = 0; k < K; k++) {
+            TD_OPAQUE(k);
             const td_vf w = TD_PERMUTE(td_load_f(b), twice);
             b += ldb;
             TD_UNROLL for (int j = 0; j < NB; j++) {
@@ -77,9 +87,9 @@ static void td_pairs_pixels(ptrdiff_t nb, ptrdiff_t group, const float *src, con
 
 /* dw (+)= the outer products of a pixel range with an even number of columns, x_col 1 and dy_col O; otherwise as the
    outer tile. Even and odd pixels are summed apart and added at the end. */
-TD_INLINE void td_pairs_outer_body(const float *x, ptrdiff_t x_base, const float *dy, const td_pixel_range_f *n, float *dw,
-                                   ptrdiff_t ldw, ptrdiff_t dw_base, ptrdiff_t O, ptrdiff_t accumulate, const int NB,
-                                   const int M) {
+TD_INLINE void td_pairs_outer_body(const float *x, ptrdiff_t x_base, const float *dy, const td_pixel_range_f *n,
+                                   float *dw, ptrdiff_t ldw, ptrdiff_t dw_base, ptrdiff_t O, ptrdiff_t accumulate,
+                                   const int NB, const int M) {
     const td_vi32 to_lanes = td_to_lanes(O);
     td_vi32 even, odd;
     td_vf acc[28];
