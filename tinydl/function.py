@@ -81,7 +81,7 @@ class Context:
 
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
-        self.function = _released(self.function)
+        self.function = _released(self.name)
         self.edges = self.saved_tensors = ()
 
 
@@ -102,8 +102,8 @@ class _Released:
 
 
 @functools.lru_cache(maxsize=256)
-def _released(function):
-    return _Released(function.__name__)
+def _released(name):
+    return _Released(name)
 
 
 class Function:

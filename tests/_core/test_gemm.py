@@ -113,6 +113,18 @@ def test_close_to_the_reference(size, dtype):
 
 # --- 3 gradients -----------------------------------------------------------------------------------------------------
 
+def test_weight_gradient_exact_for_every_share_of_the_inputs():
+    """The inputs are cut into strips; no number of them may leave a strip empty or let one reach beyond the last."""
+    rng = np.random.default_rng(7)
+    for k in (*range(1, 700, 3), *range(512, 28161, 512)):
+        x, dy = exact_integers(rng, (2, k), np.float32, "row"), exact_integers(rng, (2, 3), np.float32, "row")
+        guards = Guards()
+        dw = guards.empty((3, k), np.float32, "weight")
+        gemm.linear_backward_weight(x, dy, dw, None, False, 2)
+        guards.check()
+        assert np.array_equal(dw, dy.T @ x), k
+
+
 @pytest.mark.parametrize("size", [(5, 120, 84), (7, 33, 17), (1, 30, 7)], ids=str)
 def test_gradients_by_finite_differences(size):
     case = Case(size, np.float64, np.random.default_rng(4), exact=False)

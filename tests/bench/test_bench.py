@@ -97,6 +97,19 @@ def test_the_guard_sees_a_loss():
     assert [row["name"] for row, *_ in found] == ["n1", "n2"]
 
 
+@pytest.mark.parametrize(("later", "expected"), [(0.75, True), (0.65, False)])
+def test_the_guard_measures_again_before_it_complains(later, expected, tmp_path, monkeypatch, capsys):
+    def row(share):
+        return {"kernel": "k", "name": "n", "threads": 1, "share": share, "best_share": share, "limit": "FMA peak"}
+
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps({"kernels": {"machine": run.machine(), "rows": [row(0.8)]}}))
+    monkeypatch.setattr(run, "kernels", lambda *_: [row(later)])
+    args = type("Args", (), {"check": path})
+    assert run.check(args, [row(0.6)]) is expected
+    assert ("LOST" in capsys.readouterr().out) is not expected
+
+
 def test_parts_are_kept_apart(tmp_path):
     path = tmp_path / "results" / "r.json"
     harness.save_part(path, "networks", ROWS, FACTS)

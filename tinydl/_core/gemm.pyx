@@ -488,8 +488,9 @@ cdef void sum_rows(const real *dy, real *db, Py_ssize_t N, Py_ssize_t O, bint ac
 
 cdef void backward_weight_all(const real *x, const real *dy, real *dw, real *db, Py_ssize_t N, Py_ssize_t K,
                               Py_ssize_t O, bint accumulate, real *slabs, int n_threads) noexcept nogil:
-    # An even number of even strips: two threads finish together.
-    cdef Py_ssize_t strip, n_strips = 2 * ceil_div(K, 2 * STRIP), width = ceil_div(K, max(1, n_strips))
+    # Strips of one width, an even number of them where that divides K: two threads finish together.
+    cdef Py_ssize_t strip, width = ceil_div(K, max(1, 2 * ceil_div(K, 2 * STRIP)))
+    cdef Py_ssize_t n_strips = ceil_div(K, max(1, width))
     if N == 0 and dw != NULL and not accumulate:
         memset(dw, 0, K * O * sizeof(real))
     if dw != NULL:

@@ -210,6 +210,10 @@ cdef inline void channels_fastest(int ndim, int *order) noexcept:
         order[ndim - 1] = 1
 
 
+cdef inline Py_ssize_t magnitude(Py_ssize_t stride) noexcept:
+    return stride if stride >= 0 else -stride
+
+
 cdef bint dense(PyArrayObject *x, const int *order) noexcept:
     """Whether the elements of x fill one block with its axes in `order`; axes of length 1 may have any stride."""
     cdef Py_ssize_t expected = PyArray_ITEMSIZE(x)
@@ -272,7 +276,7 @@ def empty_like(x):
             row_major(ndim, order)
             for k in range(1, ndim):
                 axis, j = order[k], k
-                while j > 0 and abs(strides[order[j - 1]]) < abs(strides[axis]):
+                while j > 0 and magnitude(strides[order[j - 1]]) < magnitude(strides[axis]):
                     order[j] = order[j - 1]
                     j -= 1
                 order[j] = axis

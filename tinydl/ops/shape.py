@@ -1,6 +1,5 @@
 """Shape: reshape, flatten, transpose, squeeze, unsqueeze, broadcast, pad. Values only move."""
 
-import functools
 import math
 
 import numpy as np
@@ -183,16 +182,12 @@ def flatten(x, start_dim=0, end_dim=-1):
     shape = x.shape
     if not shape:
         return Reshape.apply(x, shape=(1,))
-    merged = _merged(shape, start_dim, end_dim)
-    return x if merged == shape else Reshape.apply(x, shape=merged)
-
-
-@functools.lru_cache(maxsize=256, typed=True)
-def _merged(shape, start_dim, end_dim):
     first, last = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} for shape {shape}")
-    return (*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:])
+    if first == last:
+        return x
+    return Reshape.apply(x, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
 def permute(x, order):
