@@ -247,32 +247,27 @@ def matmul(a, b, c, int n_threads):
 # which costs per element of dx, not of w.
 
 cdef void backward_input_task(const real *w, const real *dyt, real *dx, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
-                              Py_ssize_t strip, real *block) noexcept nogil:
+                              Py_ssize_t strip, Py_ssize_t n, real *block) noexcept nogil:
+    """The inputs of a strip for the rows of the panel that begins with row n."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t lanes = lanes_of[real](0), k0 = strip * STRIP, n_k = min(<Py_ssize_t> STRIP, K - k0)
-    cdef Py_ssize_t width = 2 * lanes, n = 0, vectors, i, j, valid
-    cdef const real *panel = dyt
-    while n < N:
-        vectors = 2 if N - n > lanes else 1
-        width = vectors * lanes
-        multiply(w + k0 * O, O, n_k, panel, width, O, width, <const real *> NULL, <const real *> NULL, block,
-                 2 * lanes, False)
-        for j in range(vectors):
-            valid = min(lanes, N - n - j * lanes)
-            i = 0
-            if valid == lanes:
-                while i + lanes <= n_k:
-                    if real is float:
-                        td_transpose_block_f(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                             dx + (n + j * lanes) * K + k0 + i, K)
-                    else:
-                        td_transpose_block_d(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                             dx + (n + j * lanes) * K + k0 + i, K)
-                    i = i + lanes
-            copy_transposed(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K,
-                            n_k - i, valid)
-        panel = panel + width * O
-        n = n + width
+    cdef Py_ssize_t vectors = 2 if N - n > lanes else 1, width = vectors * lanes, i, j, valid
+    multiply(w + k0 * O, O, n_k, dyt + n * O, width, O, width, <const real *> NULL, <const real *> NULL, block, 2 * lanes,
+             False)
+    for j in range(vectors):
+        valid = min(lanes, N - n - j * lanes)
+        i = 0
+        if valid == lanes:
+            while i + lanes <= n_k:
+                if real is float:
+                    td_transpose_block_f(block + i * 2 * lanes + j * lanes, 2 * lanes,
+                                         dx + (n + j * lanes) * K + k0 + i, K)
+                else:
+                    td_transpose_block_d(block + i * 2 * lanes + j * lanes, 2 * lanes,
+                                         dx + (n + j * lanes) * K + k0 + i, K)
+                i = i + lanes
+        copy_transposed(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K, n_k - i,
+                        valid)
     td_restore_denormals(saved)
 
 
@@ -286,7 +281,8 @@ cdef void copy_transposed(const real *src, Py_ssize_t lds, real *dst, Py_ssize_t
 
 cdef void backward_input_all(const real *dy, const real *w, real *dx, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
                              real *dyt, real *blocks, int n_threads) noexcept nogil:
-    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, width, i, o, strip, n_strips = ceil_div(K, STRIP)
+    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, width, i, o, task
+    cdef Py_ssize_t n_panels = ceil_div(N, 2 * lanes), n_tasks = ceil_div(K, STRIP) * n_panels
     cdef real *panel = dyt
     while n < N:
         width = 2 * lanes if N - n > lanes else lanes
@@ -295,9 +291,10 @@ cdef void backward_input_all(const real *dy, const real *w, real *dx, Py_ssize_t
                 panel[o * width + i] = dy[(n + i) * O + o] if n + i < N else 0
         panel = panel + width * O
         n = n + width
-    for strip in prange(n_strips, num_threads=n_threads, schedule="dynamic",
-                        use_threads_if=n_strips > 1 and N * K * O > SMALL):
-        backward_input_task(w, dyt, dx, N, K, O, strip, blocks + threadid() * STRIP * 2 * lanes)
+    for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
+                       use_threads_if=n_tasks > 1 and N * K * O > SMALL):
+        backward_input_task(w, dyt, dx, N, K, O, task // n_panels, task % n_panels * 2 * lanes,
+                            blocks + threadid() * STRIP * 2 * lanes)
 
 
 def linear_backward_input(dy, w, dx, int n_threads):
