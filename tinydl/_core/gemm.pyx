@@ -252,8 +252,8 @@ cdef void backward_input_task(const real *w, const real *dyt, real *dx, Py_ssize
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t lanes = lanes_of[real](0), k0 = strip * STRIP, n_k = min(<Py_ssize_t> STRIP, K - k0)
     cdef Py_ssize_t vectors = 2 if N - n > lanes else 1, width = vectors * lanes, i, j, valid
-    multiply(w + k0 * O, O, n_k, dyt + n * O, width, O, width, <const real *> NULL, <const real *> NULL, block, 2 * lanes,
-             False)
+    multiply(w + k0 * O, O, n_k, dyt + n * O, width, O, width, <const real *> NULL, <const real *> NULL, block,
+             2 * lanes, False)
     for j in range(vectors):
         valid = min(lanes, N - n - j * lanes)
         i = 0
