@@ -20,7 +20,7 @@ import sys
 import time
 import traceback
 
-__all__ = ["arguments", "serve"]
+__all__ = ["answer", "answers", "arguments", "serve"]
 
 
 def arguments():
@@ -33,6 +33,19 @@ def arguments():
     if args.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [int(cpu) for cpu in args.cpus.split(",")])
     return args
+
+
+def answers():
+    """The stdout of this process, for answers only: what libraries print goes to stderr from now on."""
+    file = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return file
+
+
+def answer(file, row):
+    """Write one JSON object as a line."""
+    file.write(json.dumps(row) + "\n")
+    file.flush()
 
 
 def memory_mb(which):
@@ -49,20 +62,18 @@ def memory_mb(which):
 
 def serve(make_peer, args):
     """Answer commands until stdin ends. What libraries print goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    out = answers()
     session = None
     for line in sys.stdin:
         try:
             command = json.loads(line)
             if session is None:
                 session = _Session(make_peer(args), args)
-            answer = {"ok": True, **session.run(command)}
+            found = {"ok": True, **session.run(command)}
         except Exception as error:
             traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+            found = {"error": f"{type(error).__name__}: {error}"}
+        answer(out, found)
 
 
 class _Session:

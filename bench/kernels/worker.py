@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.compare.protocol import arguments
+from bench.compare.protocol import answer, answers, arguments
 from bench.harness import bandwidth, peak_flops, round_seconds, say
 from bench.kernels import convolution, linear, memory_bound
 
@@ -30,8 +30,7 @@ def measure(case, n_threads, memory_rate, rounds, seconds):
 def main():
     options = json.loads(os.environ.get("TINYDL_BENCH_KERNELS", "{}"))
     n_threads = arguments().threads
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    out = answers()
     memory_rate = bandwidth(n_threads)
     peak = peak_flops(n_threads, 0.2)
     say(f"{n_threads} threads: peak {peak / 1e9:.0f} GFLOP/s, memory {memory_rate / 1e9:.1f} GB/s")
@@ -41,8 +40,7 @@ def main():
             rate = f"{row['gflops']:6.1f} GFLOP/s" if case.flops else ""
             say(f"  {row['kernel']:24} {row['name']:38} {row['ms']:8.3f} ms {rate:14} {row['gbs']:6.1f} GB/s "
                 f"{100 * row['share']:5.1f} % of {row['limit']}")
-            answers.write(json.dumps(row) + "\n")
-            answers.flush()
+            answer(out, row)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.compare.protocol import arguments
+from bench.compare.protocol import answer, answers, arguments
 from bench.harness import bandwidth, peak_flops, say
 from bench.networks.table import NETWORKS
 
@@ -140,15 +140,13 @@ def budget(net, n_threads, peak, memory):
 
 def main():
     args = arguments()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    out = answers()
     peak, memory = peak_flops(args.threads, 0.2), bandwidth(args.threads)
     for net in json.loads(os.environ["TINYDL_BENCH_NETS"]):
         for row in budget(net, args.threads, peak, memory):
             row.update(peak_gflops=peak / 1e9, memory_gbs=memory / 1e9)
             say(f"  {net} {row['kernel']:24} {row['layer']:24} x{row['calls']} {row['ms']:8.3f} ms")
-            answers.write(json.dumps(row) + "\n")
-            answers.flush()
+            answer(out, row)
 
 
 if __name__ == "__main__":
