@@ -9,7 +9,7 @@ from tinydl._core import conv, depthwise, elementwise, gemm, pool, program, wino
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.checks import pool_geometry
 from tinydl.ops.conv import conv_geometry
-from tinydl.ops.conv_algorithm import frozen_takes_winograd
+from tinydl.ops.conv_algorithm import takes_winograd
 
 __all__ = ["Unfit", "lower"]
 
@@ -90,7 +90,7 @@ def _convolution(low, node, value, addend):
         raise Unfit
     if node.groups > 1 and node.groups == shape[1] == out[1]:
         key, pack = "depthwise", depthwise.depthwise_filters
-    elif frozen_takes_winograd(geometry, node.weight.dtype, low.algorithm):
+    elif takes_winograd(geometry, node.weight.dtype, low.algorithm, transformed=True):
         key, pack = "winograd", winograd.winograd_filters
     else:
         key, pack = "direct", lambda w, b: conv.conv_filters(w, b, node.groups)

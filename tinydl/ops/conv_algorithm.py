@@ -5,7 +5,7 @@ from collections import namedtuple
 from tinydl import config
 from tinydl._core import conv, isa, winograd
 
-__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "frozen_takes_winograd", "name_of", "winograd_refusal"]
+__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
 
 Kernels = namedtuple("Kernels", ["name", "forward", "statistics", "backward"])
 
@@ -46,41 +46,31 @@ def choose(geometry, dtype):
     ValueError
         If the setting is 'winograd' and Winograd cannot compute it.
     """
-    wanted = config.mode.algorithm
-    if wanted == "direct":
-        return DIRECT
-    refusal = winograd_refusal(geometry, dtype)
-    if wanted == "winograd":
-        if refusal is not None:
-            raise ValueError(f"conv_algorithm('winograd') cannot compute this convolution: {refusal}; use 'auto' or "
-                             "'direct'")
-        return WINOGRAD
-    return DIRECT if refusal is not None or not _pays(geometry) else WINOGRAD
+    return WINOGRAD if takes_winograd(geometry, dtype, config.mode.algorithm) else DIRECT
 
 
-def frozen_takes_winograd(geometry, dtype, wanted):
-    """Whether Winograd computes a convolution whose filters are transformed already, under the setting `wanted`.
+def takes_winograd(geometry, dtype, wanted, transformed=False):
+    """Whether Winograd computes a convolution under the setting `wanted`; `transformed` filters cost nothing more.
 
     Raises
     ------
     ValueError
         If the setting is 'winograd' and Winograd cannot compute it.
     """
+    if wanted == "direct":
+        return False
     refusal = winograd_refusal(geometry, dtype)
     if wanted == "winograd" and refusal is not None:
         raise ValueError(f"conv_algorithm('winograd') cannot compute this convolution: {refusal}; use 'auto' or "
                          "'direct'")
-    return wanted == "winograd" or wanted == "auto" and refusal is None and _fills(geometry)
+    return wanted == "winograd" or refusal is None and _pays(geometry, transformed)
 
 
-def _pays(geometry):
-    blocks = -(-geometry[14] // 4) * -(-geometry[15] // 4)
-    return geometry[0] * blocks >= _FEWEST_BLOCKS and _fills(geometry)
-
-
-def _fills(geometry):
-    C, O, P, Q = geometry[1], geometry[4], geometry[14], geometry[15]
+def _pays(geometry, transformed):
+    N, C, O, P, Q = geometry[0], geometry[1], geometry[4], geometry[14], geometry[15]
     blocks = -(-P // 4) * -(-Q // 4)
+    if not transformed and N * blocks < _FEWEST_BLOCKS:
+        return False
     return min(C, O) >= _FEWEST_CHANNELS[isa.level] and _SMALLEST_SHARE * 16 * blocks <= P * Q
 
 
