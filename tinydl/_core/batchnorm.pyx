@@ -197,17 +197,23 @@ def statistics(x, origin, mean, var, int n_threads):
                         <double *> pm, <double *> pv, &p, n_threads)
 
 
+cdef void *partial_sums(sums, int t, Py_ssize_t *G, Py_ssize_t *C) except? NULL:
+    """Pointer to two sums a channel of each of G groups, (G, 2, C)."""
+    if sums.ndim != 3 or sums.shape[1] != 2 or not sums.flags.c_contiguous:
+        raise ValueError(f"sums: expected a C-ordered array (G, 2, C), got shape {sums.shape}")
+    G[0], C[0] = sums.shape[0], sums.shape[2]
+    return data(sums, "sums", t, 2 * G[0] * C[0])
+
+
 def finish_statistics(sums, Py_ssize_t rows, origin, mean, var):
     """Mean and biased variance over `rows` values a channel, from sums that another kernel made.
 
     sums : IN (G, 2, C), the sums of (x - origin) and (x - origin)^2 over group g.  origin : IN (C,).
     mean, var : OUT (C,).
     """
+    cdef Py_ssize_t G, C
     cdef int t = float_type(sums, "sums")
-    if sums.ndim != 3 or sums.shape[1] != 2 or not sums.flags.c_contiguous:
-        raise ValueError(f"sums: expected a C-ordered array (G, 2, C), got shape {sums.shape}")
-    cdef Py_ssize_t G = sums.shape[0], C = sums.shape[2]
-    cdef void *ps = data(sums, "sums", t, 2 * G * C)
+    cdef void *ps = partial_sums(sums, t, &G, &C)
     cdef void *po = data(origin, "origin", t, C)
     cdef void *pm = data(mean, "mean", t, C, True)
     cdef void *pv = data(var, "var", t, C, True)
@@ -440,11 +446,9 @@ def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweig
     mean, rstd : IN (C,).  weight : IN (C,) or None for 1.  dweight = rstd s2, dbias = s1 : OUT (C,) or None.
     a, b, c : OUT (C,); b = c = 0 unless `training`.
     """
+    cdef Py_ssize_t G, C
     cdef int t = float_type(sums, "sums")
-    if sums.ndim != 3 or sums.shape[1] != 2 or not sums.flags.c_contiguous:
-        raise ValueError(f"sums: expected a C-ordered array (G, 2, C), got shape {sums.shape}")
-    cdef Py_ssize_t G = sums.shape[0], C = sums.shape[2]
-    cdef void *ps = data(sums, "sums", t, 2 * G * C)
+    cdef void *ps = partial_sums(sums, t, &G, &C)
     cdef void *pm = data(mean, "mean", t, C)
     cdef void *pr = data(rstd, "rstd", t, C)
     cdef void *pw = NULL if weight is None else data(weight, "weight", t, C)

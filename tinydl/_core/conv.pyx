@@ -416,18 +416,11 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
     g.O, g.C, g.G = shape[0], shape[1] * n_groups, n_groups
     g.KH, g.KW = shape[2:] if len(shape) == 4 else (1, shape[2])
     cdef float *pw = <float *> weight(w, "w", NPY_FLOAT32, w.size)
-    cdef Py_ssize_t lanes = TD_LANES_F, Og = g.O // g.G, width = panel_width(Og, lanes), block, k
+    cdef Py_ssize_t lanes = TD_LANES_F, Og = g.O // g.G, width = panel_width(Og, lanes), block
     cdef Block panels = Block(max(1, g.KH * g.KW * shape[1] * g.G * width * sizeof(float)))
-    cdef Block padded = None
     for block in range(g.G * ceil_div(Og, 2 * lanes)):
         pack_forward(pw, <float *> panels.address, &g, block)
-    if bias is not None:
-        padded = Block(g.G * width * sizeof(float))
-        memset(padded.address, 0, g.G * width * sizeof(float))
-        for k in range(g.G):
-            memcpy(<float *> padded.address + k * width,
-                   <float *> data(bias, "bias", NPY_FLOAT32, g.O) + k * Og, Og * sizeof(float))
-    return make_filters(panels, padded, ("conv", g.O, shape[1], g.KH, g.KW, g.G))
+    return make_filters(panels, bias, g.O, g.G, lanes, ("conv", g.O, shape[1], g.KH, g.KW, g.G))
 
 
 def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):

@@ -228,12 +228,9 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
 def depthwise_filters(w, bias):
     """Filters of `depthwise_step`: w IN (C, 1, *window) over (*window, 1, C), bias IN (C,) or None; float32."""
     cdef Py_ssize_t size = w.size, C = w.shape[0]
-    cdef Block weights = Block(max(1, size * sizeof(float))), padded = None
+    cdef Block weights = Block(max(1, size * sizeof(float)))
     memcpy(weights.address, weight(w, "w", NPY_FLOAT32, size), size * sizeof(float))
-    if bias is not None:
-        padded = Block(C * sizeof(float))
-        memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, C), C * sizeof(float))
-    return make_filters(weights, padded, ("depthwise", C, size))
+    return make_filters(weights, bias, C, 1, 1, ("depthwise", C, size))
 
 
 def depthwise_step(Filters filters not None, geometry, bint relu):

@@ -398,7 +398,7 @@ def linear_filters(w, bias):
     cdef Py_ssize_t K, O, lanes = TD_LANES_F, o = 0, k, width, n
     K, O = shape_of(w, "w")
     cdef float *pw = <float *> matrix(w, "w", NPY_FLOAT32, K, O)
-    cdef Block panels = Block(max(1, K * round_up(O, lanes) * sizeof(float))), padded = None
+    cdef Block panels = Block(max(1, K * round_up(O, lanes) * sizeof(float)))
     cdef float *out = <float *> panels.address
     memset(out, 0, K * round_up(O, lanes) * sizeof(float))
     while o < O:
@@ -408,11 +408,7 @@ def linear_filters(w, bias):
             memcpy(out + k * width, pw + k * O + o, n * sizeof(float))
         out += K * width
         o += width
-    if bias is not None:
-        padded = Block(round_up(O, lanes) * sizeof(float))
-        memset(padded.address, 0, round_up(O, lanes) * sizeof(float))
-        memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, O), O * sizeof(float))
-    return make_filters(panels, padded, ("linear", K, O))
+    return make_filters(panels, bias, O, 1, lanes, ("linear", K, O))
 
 
 def linear_step(Filters filters not None, bint relu):

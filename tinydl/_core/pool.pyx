@@ -774,26 +774,24 @@ cdef Step frozen_step(Block state, object held, Py_ssize_t n_scratch):
     return make_step(frozen_task, state, held, 1, f.k.n_tasks, f.k.n_in, f.k.n_out, n_scratch, False)
 
 
-def max_pool_step(geometry):
-    """A `Step`: the maximum of each window; float32, the N of `geometry` does not count."""
-    cdef Block state = scratch(sizeof(Frozen))
-    cdef Frozen *f = <Frozen *> state.address
-    cdef Axis rows, cols
-    read_geometry((1, *geometry[1:]), &f.k, &rows, &cols)
-    cdef Block held = tables(&f.k, &rows, &cols, NPY_FLOAT32, False, False, False)
-    f.kind = MAXIMUM
-    return frozen_step(state, held, 0)
-
-
-def avg_pool_step(geometry, bint count_include_pad):
-    """A `Step`: the mean of each window, as `avg_pool_forward` takes it."""
+cdef Step window_step(Kind kind, geometry, bint count_include_pad):
     cdef Block state = scratch(sizeof(Frozen))
     cdef Frozen *f = <Frozen *> state.address
     cdef Axis rows, cols
     read_geometry((1, *geometry[1:]), &f.k, &rows, &cols)
     cdef Block held = tables(&f.k, &rows, &cols, NPY_FLOAT32, False, False, count_include_pad)
-    f.kind = MEAN
+    f.kind = kind
     return frozen_step(state, held, 0)
+
+
+def max_pool_step(geometry):
+    """A `Step`: the maximum of each window; float32, the N of `geometry` does not count."""
+    return window_step(MAXIMUM, geometry, False)
+
+
+def avg_pool_step(geometry, bint count_include_pad):
+    """A `Step`: the mean of each window, as `avg_pool_forward` takes it."""
+    return window_step(MEAN, geometry, count_include_pad)
 
 
 def global_avg_pool_step(Py_ssize_t C, Py_ssize_t size):

@@ -23,6 +23,7 @@ cdef class Step:
     cdef readonly bint takes_addend
 
 
-cdef Filters make_filters(Block weights, Block bias, tuple shape)
+# bias: (O,) or None; kept with the channels of each group rounded up to whole vectors.
+cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n_groups, Py_ssize_t lanes, tuple shape)
 cdef Step make_step(step_task run, Block state, object held, Py_ssize_t images, Py_ssize_t parts, Py_ssize_t n_in,
                     Py_ssize_t n_out, Py_ssize_t scratch, bint takes_addend)

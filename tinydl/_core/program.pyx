@@ -14,10 +14,10 @@ Every call has memory of its own from the pool: calls from several threads do no
 import numpy as np
 
 from cython.parallel cimport parallel
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DATA, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_NDIM, PyArray_STRIDES,
-    PyArray_TYPE, PyArrayObject, import_array,
+    PyArray_TYPE, PyArrayObject, data, import_array,
 )
 from tinydl._core.images cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
@@ -66,9 +66,17 @@ cdef struct Job:
     Py_ssize_t *done                # and those that are done
 
 
-cdef Filters make_filters(Block weights, Block bias, tuple shape):
+cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n_groups, Py_ssize_t lanes, tuple shape):
     cdef Filters f = Filters.__new__(Filters)
-    f.weights, f.bias, f.shape = weights, bias, shape
+    cdef Py_ssize_t n = O // n_groups, width = round_up(n, lanes), group
+    cdef float *src
+    f.weights, f.shape = weights, shape
+    if bias is not None:
+        src = <float *> data(bias, "bias", NPY_FLOAT32, O)
+        f.bias = Block(n_groups * width * sizeof(float))
+        memset(f.bias.address, 0, n_groups * width * sizeof(float))
+        for group in range(n_groups):
+            memcpy(<float *> f.bias.address + group * width, src + group * n, n * sizeof(float))
     return f
 
 

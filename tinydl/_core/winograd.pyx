@@ -407,13 +407,8 @@ def winograd_filters(w, bias):
     O, C = w.shape[:2]
     cdef float *pw = <float *> weight(w, "w", NPY_FLOAT32, 9 * C * O)
     cdef Block u = Block(max(1, 36 * C * round_up(O, lanes) * sizeof(float)))
-    cdef Block padded = None
     filters_to_tiles(pw, C, O, False, <float *> u.address, NULL, 1)
-    if bias is not None:
-        padded = Block(round_up(O, lanes) * sizeof(float))
-        memset(padded.address, 0, round_up(O, lanes) * sizeof(float))
-        memcpy(padded.address, data(bias, "bias", NPY_FLOAT32, O), O * sizeof(float))
-    return make_filters(u, padded, ("winograd", O, C))
+    return make_filters(u, bias, O, 1, lanes, ("winograd", O, C))
 
 
 def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):

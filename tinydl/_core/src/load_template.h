@@ -11,9 +11,6 @@ TD_INLINE void NAME(zero)(T *dst, ptrdiff_t n) {
     if (n > 0) NAME(store_n)(dst, none, n);
 }
 
-/* v, 0 where v < 0 (NaN stays) */
-TD_INLINE VT NAME(clamped)(VT v) { return (VT)((VI)v & ~(VI)(v < 0)); }
-
 /* dst = [relu](scale*src + shift) */
 TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
                                    const T *shift, const int relu) {
@@ -21,7 +18,7 @@ TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff
         const VT a = NAME(load)(scale), b = NAME(load)(shift);
         for (ptrdiff_t i = 0; i < n; i++) {
             const VT v = a * NAME(load)(src + i * step) + b;
-            NAME(store)(dst + i * LANES, relu ? NAME(clamped)(v) : v);
+            NAME(store)(dst + i * LANES, relu ? NAME(clamp)(v) : v);
         }
         return;
     }
@@ -29,12 +26,12 @@ TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff
         ptrdiff_t c = 0;
         for (; c + LANES <= C; c += LANES) {
             const VT v = NAME(load)(scale + c) * NAME(load)(src + c) + NAME(load)(shift + c);
-            NAME(store)(dst + c, relu ? NAME(clamped)(v) : v);
+            NAME(store)(dst + c, relu ? NAME(clamp)(v) : v);
         }
         if (c < C) {
             const ptrdiff_t k = C - c;
             const VT v = NAME(load_n)(scale + c, k) * NAME(load_n)(src + c, k) + NAME(load_n)(shift + c, k);
-            NAME(store_n)(dst + c, relu ? NAME(clamped)(v) : v, k);
+            NAME(store_n)(dst + c, relu ? NAME(clamp)(v) : v, k);
         }
     }
 }
@@ -55,11 +52,11 @@ static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, pt
             ptrdiff_t c = 0;
             for (; c + LANES <= C; c += LANES) {
                 const VT v = NAME(load)(src + c);
-                NAME(store)(dst + c, relu ? NAME(clamped)(v) : v);
+                NAME(store)(dst + c, relu ? NAME(clamp)(v) : v);
             }
             if (c < C) {
                 const VT v = NAME(load_n)(src + c, C - c);
-                NAME(store_n)(dst + c, relu ? NAME(clamped)(v) : v, C - c);
+                NAME(store_n)(dst + c, relu ? NAME(clamp)(v) : v, C - c);
             }
         }
     }

@@ -1,4 +1,4 @@
-/* Loads and stores of whole vectors and of the first lanes of one. */
+/* Loads and stores of whole vectors and of the first lanes of one, and the clamp on the way. */
 #ifndef TINYDL_PARTIAL_H
 #define TINYDL_PARTIAL_H
 
@@ -14,6 +14,10 @@ TD_INLINE td_vf td_load_f(const float *p) { return *(const td_vf_u *)p; }
 TD_INLINE td_vd td_load_d(const double *p) { return *(const td_vd_u *)p; }
 TD_INLINE void td_store_f(float *p, td_vf x) { *(td_vf_u *)p = x; }
 TD_INLINE void td_store_d(double *p, td_vd x) { *(td_vd_u *)p = x; }
+
+/* max(x, 0); NaN passes */
+TD_INLINE td_vf td_clamp_f(td_vf x) { return (td_vf)((td_vi32)x & ~(td_vi32)(x < 0)); }
+TD_INLINE td_vd td_clamp_d(td_vd x) { return (td_vd)((td_vi64)x & ~(td_vi64)(x < 0)); }
 
 /* Stores past the caches, for results larger than they are: memory need not be read to be overwritten. Other threads see
    them after td_stream_fence. */

@@ -28,7 +28,7 @@ TD_INLINE void td_row_body(const float *x, ptrdiff_t K, ptrdiff_t depth, const f
         TD_UNROLL for (int i = 0; i < NP * V; i++) total[i] += acc[i];
     }
     TD_UNROLL for (int i = 0; i < NP * V; i++) {
-        const td_vf r = clamp ? (td_vf)((td_vi32)total[i] & ~(td_vi32)(total[i] < 0)) : total[i];
+        const td_vf r = clamp ? td_clamp_f(total[i]) : total[i];
         const ptrdiff_t left = lanes - i * TD_LANES_F;
         if (left >= TD_LANES_F) td_store_f(y + i * TD_LANES_F, r);
         else td_store_n_f(y + i * TD_LANES_F, r, left);

@@ -26,9 +26,6 @@ typedef struct {
     ptrdiff_t stream;   /* store past the caches: whole aligned vectors only, and a fence at the end */
 } NAME(epilogue);
 
-/* max(x, 0); NaN passes */
-TD_INLINE VT NAME(clamp)(VT x) { return (VT)((VI)x & ~(VI)(x < 0)); }
-
 TD_INLINE void NAME(pixels_body)(const T *src, const ptrdiff_t *a, ptrdiff_t as, const ptrdiff_t *row, ptrdiff_t n_rows,
                                  ptrdiff_t K, const T *b, ptrdiff_t ldb, T *dst, const ptrdiff_t *d, ptrdiff_t ds,
                                  ptrdiff_t lanes, const NAME(epilogue) * e, const int NB, const int G, const int V) {
