@@ -18,7 +18,7 @@ from setuptools import Extension, setup
 
 CORE = Path("tinydl/_core")
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = ["augment", "im2col", "loss", "memory", "parallel", "program"]
+COMMON = ["augment", "im2col", "loss", "memory", "operands", "parallel", "program"]
 KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}

@@ -9,6 +9,7 @@ gemm: Any
 im2col: Any
 loss: Any
 memory: Any
+operands: Any
 parallel: Any
 pool: Any
 program: Any

@@ -1,0 +1,90 @@
+# What kernels do on the way while they load an operand or store a result, as Python hands it over (the classes) and as
+# kernels read it (the structs of src/operands.h). `read_map` and its kin are the one way from a class to its struct.
+
+from tinydl._core.array cimport channels_last, data
+
+cdef extern from "src/operands.h" nogil:
+    ctypedef struct td_map:
+        const void *centre
+        const void *scale
+        const void *shift
+        Py_ssize_t relu
+    ctypedef struct td_pending:
+        const void *dz
+        const void *y
+        td_map mask
+        const void *a
+        const void *b
+        const void *c
+    ctypedef struct td_moments:
+        const void *about
+        const void *saved_x
+        td_map mask
+        void *out
+        Py_ssize_t stride
+    ctypedef struct td_epilogue:
+        const void *bias
+        const void *residual
+        Py_ssize_t relu
+        td_moments moments
+        Py_ssize_t stream
+
+
+cdef class Map:
+    cdef readonly object scale, shift, centre
+    cdef readonly bint relu
+
+
+cdef class Pending:
+    cdef readonly object dz, y, a, b, c
+    cdef readonly Map mask
+
+
+cdef class Moments:
+    cdef readonly object about, sums
+
+
+cdef inline int read_map(Map m, td_map *out, int type_number, Py_ssize_t C) except -1:
+    """Fill `out` from a map over C channels, or from None."""
+    out.centre = out.scale = out.shift = NULL
+    out.relu = False
+    if m is None:
+        return 0
+    out.relu = m.relu
+    if m.scale is not None:
+        out.centre = data(m.centre, "centre", type_number, C)
+        out.scale = data(m.scale, "scale", type_number, C)
+        out.shift = data(m.shift, "shift", type_number, C)
+    return 0
+
+
+cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ssize_t size, Py_ssize_t C) except -1:
+    """Fill `out` from an upstream gradient of `size` elements and C channels: an array or a `Pending`."""
+    cdef Pending p
+    out.y = out.a = out.b = out.c = NULL
+    if not isinstance(dy, Pending):
+        read_map(None, &out.mask, type_number, C)
+        out.dz = channels_last(dy, "dy", type_number, size)
+        return 0
+    p = <Pending> dy
+    read_map(p.mask, &out.mask, type_number, C)
+    out.dz = channels_last(p.dz, "dz", type_number, size)
+    out.y = channels_last(p.y, "y", type_number, size)
+    if p.a is not None:
+        out.a = data(p.a, "a", type_number, C)
+        out.b = data(p.b, "b", type_number, C)
+        out.c = data(p.c, "c", type_number, C)
+    return 0
+
+
+cdef inline int read_moments(Moments m, td_moments *out, int type_number, Py_ssize_t n_groups,
+                             Py_ssize_t C) except -1:
+    """Fill `out` from moments of n_groups groups of C channels, or from None; saved_x and mask are the kernel's."""
+    out.about = out.saved_x = NULL
+    out.out = NULL
+    out.stride = C
+    read_map(None, &out.mask, type_number, C)
+    if m is not None:
+        out.about = data(m.about, "about", type_number, C)
+        out.out = data(m.sums, "sums", type_number, n_groups * 2 * C, True)
+    return 0

@@ -1,0 +1,81 @@
+"""Operands: what a kernel does on the way while it loads an input or stores a result.
+
+A batch norm whose statistics are known is a map per channel, and its gradient another one. Whoever reads the value next
+applies the map as it loads, which spares a pass over memory. These classes hold the arrays of such a map and nothing
+else: kernels check them against their geometry and read them by the structs of src/operands.h.
+"""
+
+from tinydl._core.array cimport import_array
+
+import_array()
+
+
+cdef class Map:
+    """The map [relu](scale*(x - centre) + shift) per channel.
+
+    Parameters
+    ----------
+    scale, shift : numpy.ndarray (C,), or None
+        Both None for a plain ReLU or the identity.
+    centre : numpy.ndarray (C,), or None
+        Given with scale and shift; for a batch norm the mean of what it read, rounded to the type of x.
+    relu : bool
+    """
+
+    def __init__(self, scale=None, shift=None, centre=None, bint relu=False):
+        if (scale is None) != (shift is None) or (scale is None) != (centre is None):
+            raise ValueError("scale, shift and centre are given together or not at all")
+        self.scale, self.shift, self.centre, self.relu = scale, shift, centre, relu
+
+    def with_relu(self):
+        """The same map followed by ReLU."""
+        return Map(self.scale, self.shift, self.centre, True)
+
+    def __reduce__(self):
+        return Map, (self.scale, self.shift, self.centre, self.relu)
+
+
+cdef class Pending:
+    """The gradient a*dz' + b*(y - centre) + c per channel, which its reader computes as it loads.
+
+    dz' is dz where the mask's value of y is above 0 (if mask.relu), else dz; centre is the mask's.
+
+    Parameters
+    ----------
+    dz : numpy.ndarray (N, C, *spatial)
+    y : numpy.ndarray (N, C, *spatial)
+        What the mask reads.
+    mask : Map
+    a, b, c : numpy.ndarray (C,), or None
+        All None for dz' alone.
+    """
+
+    def __init__(self, dz, y, Map mask not None, a=None, b=None, c=None):
+        if (a is None) != (b is None) or (a is None) != (c is None):
+            raise ValueError("a, b and c are given together or not at all")
+        if a is not None and mask.scale is None:
+            raise ValueError("a, b and c need a mask with a centre")
+        self.dz, self.y, self.mask, self.a, self.b, self.c = dz, y, mask, a, b, c
+
+    def __reduce__(self):
+        return Pending, (self.dz, self.y, self.mask, self.a, self.b, self.c)
+
+
+cdef class Moments:
+    """Where a kernel leaves sums per channel that it makes while results are in registers.
+
+    Forward they are the sums of y - about and (y - about)^2, backward of dx' and dx' * (x - about), dx' being dx
+    masked by the map on x.
+
+    Parameters
+    ----------
+    about : numpy.ndarray (C,)
+    sums : numpy.ndarray (N, 2, C)
+        OUT: one group an image.
+    """
+
+    def __init__(self, about, sums):
+        self.about, self.sums = about, sums
+
+    def __reduce__(self):
+        return Moments, (self.about, self.sums)
