@@ -99,6 +99,16 @@ def test_bad_batch_size(size):
         Batches(dataset(), size)
 
 
+@pytest.mark.parametrize("value", [-1, 1.5, np.nan, True, "1"])
+@pytest.mark.parametrize("name", ["seed", "epoch", "start"])
+def test_bad_positions(name, value):
+    with pytest.raises((ValueError, TypeError), match=rf"{name} must be .*{value}"):
+        Batches(dataset(), 2, **{name: value})
+    if name != "start":
+        with pytest.raises((ValueError, TypeError), match=rf"{name} must be .*{value}"):
+            epoch_order(5, **{"seed": 0, "epoch": 0, name: value})
+
+
 def test_batches_are_fresh_arrays():
     first, second = (x for x, _ in Batches(dataset(), 5))
     assert not np.shares_memory(first, second)

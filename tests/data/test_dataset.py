@@ -66,6 +66,73 @@ def test_labels_that_cannot_be(labels, message):
         ArrayDataset(images(), labels, class_names="0123456789")
 
 
+@pytest.mark.parametrize(("labels", "cure"), [
+    ([[3], [1], [2]], r"labels\.reshape\(-1\)"),  # argmax(1) would make all of them 0
+    ([[1], [0], [1]], r"labels\.reshape\(-1\)"),
+    ([[0, 1], [1, 0], [1, 0]], r"one-hot.*labels\.argmax\(1\)"),
+    ([[1, 1, 0], [0, 0, 0], [1, 0, 1]], r"several classes.*BCEWithLogitsLoss.*labels\.astype\('float32'\)"),
+    (np.array([[1, 1], [0, 0], [1, 0]], bool), r"several classes"),
+    ([[3, 7], [1, 2], [2, 5]], r"targets of a regression are floats: labels\.astype\('float32'\)"),
+    (np.zeros((3, 1, 4, 5), int), r"no axis of channels: labels\[:, 0\]"),
+])
+def test_every_kind_of_labels_has_its_own_cure(labels, cure):
+    with pytest.raises(DataError, match=r"one class number per image, shape \(3,\), got shape.*" + cure):
+        ArrayDataset(images(3), np.array(labels))
+
+
+def test_each_cure_is_taken():
+    column = np.array([[3], [1], [2]])
+    assert ArrayDataset(images(3), column.reshape(-1)).labels.tolist() == [3, 1, 2]
+    several = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1]])
+    assert ArrayDataset(images(3), several.astype("float32")).labels.tolist() == several.tolist()
+
+
+def test_masks():
+    mask = np.arange(60).reshape(3, 4, 5) % 4
+    data = ArrayDataset(images(3), mask)
+    assert data.labels.tolist() == mask.tolist() and data.labels.dtype == np.int64
+    assert data.n_classes == 4
+    assert data.subset([2]).labels.tolist() == mask[2:].tolist()
+    assert ArrayDataset(images(3), mask[:, ::2, ::2]).labels.shape == (3, 2, 3)  # of a net that gives smaller pictures
+    signals = ArrayDataset(np.zeros((3, 2, 5)), mask[:, 0])
+    assert signals.labels.tolist() == mask[:, 0].tolist()
+    with pytest.raises(DataError, match=r"label 9 of image 1 at \(2, 3\) is not in 0\.\.3"):
+        mask[1, 2, 3] = 9
+        ArrayDataset(images(3), mask, class_names="abcd")
+
+
+def test_labels_without_a_class():
+    mask = np.array([[[0, 255], [2, 1]]])
+    data = ArrayDataset(images(1, h=2, w=2), mask, ignore_index=255)
+    assert data.n_classes == 3
+    assert data.subset([0]).ignore_index == 255
+    assert ArrayDataset(images(3), [-100, 1, 0], ignore_index=-100).n_classes == 2
+    with pytest.raises(DataError, match="label -1 of image 0"):
+        ArrayDataset(images(3), [-1, 1, 0], ignore_index=-100)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 1732000000], np.array([0, 1, 2**64 - 100], np.uint64), [5, 1, 10000]])
+def test_numbers_that_are_no_classes_are_named(labels):
+    largest = int(np.max(labels))
+    with pytest.raises(DataError, match=rf"labels reach {largest}, but only 3 classes occur \(\d, \d, {largest}\).*"
+                                        "class_names"):
+        ArrayDataset(images(3), labels)
+
+
+def test_many_classes_are_no_fault():
+    labels = np.arange(20_000)
+    assert ArrayDataset(np.zeros((20_000, 1)), labels).n_classes == 20_000
+    assert ArrayDataset(np.zeros((3, 1)), labels[-3:], class_names=labels).n_classes == 20_000
+
+
+def test_classes_that_no_label_has():
+    assert ArrayDataset(images(3), [1, 2, 4]).unused_classes().tolist() == [0, 3]
+    assert ArrayDataset(images(3), [0, 1, 2]).unused_classes().tolist() == []
+    assert ArrayDataset(images(3), [1, 2, 1], class_names="abc").unused_classes().tolist() == []
+    assert ArrayDataset(images(3), [0.5, 1, 2]).unused_classes().tolist() == []
+    assert ArrayDataset(images(3), [1, 2, 4]).subset([0, 1]).unused_classes().tolist() == [0, 3, 4]
+
+
 def test_negative_labels_without_class_names():
     with pytest.raises(DataError, match="label -3 of image 1"):
         ArrayDataset(images(2), [0, -3])
@@ -86,6 +153,18 @@ def test_images_that_cannot_be(x, message):
 def test_normalisation_that_cannot_be(kwargs):
     with pytest.raises(DataError, match="std positive"):
         ArrayDataset(images(), np.zeros(6, int), **kwargs)
+
+
+@pytest.mark.parametrize(("kwargs", "message"), [
+    ({"scale": np.nan}, "scale must be a finite number, got nan"),
+    ({"scale": -np.inf}, "scale must be a finite number"),
+    ({"scale": "1"}, "scale must be a number, got '1'"),
+    ({"scale": 0}, "scale must not be 0"),
+    ({"mean": "x"}, "mean must be one number or one per channel"),
+])
+def test_scales_that_cannot_be(kwargs, message):
+    with pytest.raises(DataError, match=message):
+        ArrayDataset(images(), **kwargs)
 
 
 def test_mean_of_wrong_length():
@@ -138,6 +217,17 @@ def test_stratified_split_takes_the_same_share_of_every_class():
 def test_stratified_split_refuses_a_bad_fraction(fraction):
     with pytest.raises(ValueError, match="between 0 and 1"):
         stratified_split([0, 1], fraction)
+
+
+def test_stratified_split_of_masks_and_regressions_ignores_values():
+    for labels in (np.zeros((10, 2, 2), int), np.zeros((10, 3))):
+        rest, held = stratified_split(labels, 0.2)
+        assert (len(rest), len(held)) == (8, 2)
+
+
+def test_stratified_split_refuses_a_seed_that_is_no_count():
+    with pytest.raises(TypeError, match="seed must be an integer, got 1.5"):
+        stratified_split([0, 1, 1], 0.5, 1.5)
 
 
 def test_global_random_state_is_not_touched():

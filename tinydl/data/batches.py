@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinydl._check import integer
 from tinydl.data.augment import gather
 from tinydl.data.dataset import ArrayDataset, DataError
 
@@ -25,8 +26,9 @@ def epoch_order(n, seed, epoch):
     -------
     array of int64, shape (n,)
     """
+    seed, epoch = integer("epoch_order", "seed", seed, 0), integer("epoch_order", "epoch", epoch, 0)
     key = np.random.SeedSequence((seed, _SHUFFLE_STREAM, epoch))
-    return np.random.Generator(np.random.Philox(key)).permutation(n)
+    return np.random.Generator(np.random.Philox(key)).permutation(integer("epoch_order", "n", n, 0))
 
 
 class Batches:
@@ -63,7 +65,10 @@ class Batches:
             raise DataError(f"only pictures (N, C, H, W) can be augmented, {self.data.name} has shape "
                             f"{self.data.images.shape}")
         self.augment = augment
-        self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
+        self.seed = integer("Batches", "seed", seed, 0)
+        self.epoch = integer("Batches", "epoch", epoch, 0)
+        self.start = integer("Batches", "start", start, 0)
+        self.shuffle, self.drop_last = shuffle, drop_last
 
     @property
     def total(self):

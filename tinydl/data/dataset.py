@@ -1,14 +1,27 @@
 """Labelled arrays in memory: what the readers return and the trainer takes."""
 
+import math
+
 import numpy as np
+
+from tinydl._check import integer, number
 
 __all__ = ["ArrayDataset", "DataError", "stratified_split"]
 
 _SPLIT_STREAM = 0x5B117  # keeps the split's random numbers apart from those of shuffling
+_MANY_CLASSES = 10_000  # from here on, labels of which most do not occur are taken for something else
 
 
 class DataError(ValueError):
     """A data file or array that cannot be used; one line that names it, the offending value and the cure."""
+
+
+def _number(name, value):
+    """A finite number, or DataError."""
+    try:
+        return number("ArrayDataset", name, value, -math.inf, open_low=True)
+    except (TypeError, ValueError) as error:
+        raise DataError(str(error)) from None
 
 
 def _dense_channels_last(images):
@@ -19,27 +32,70 @@ def _dense_channels_last(images):
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(images, 1, -1)), -1, 1)
 
 
-def _check_labels(labels, n, n_classes):
+def _shown(values):
+    """The first few of some numbers."""
+    return ", ".join(map(str, values[:5].tolist())) + (", ..." if len(values) > 5 else "")
+
+
+def _cure(labels, n):
+    """How labels of a shape that cannot be class numbers become what they are meant to be."""
+    if labels.size == n:
+        return "; make them flat with labels.reshape(-1)"
+    if labels.ndim > 2 and labels.shape[1] == 1:
+        return "; masks have no axis of channels: labels[:, 0]"
+    if labels.ndim != 2:
+        return ""
+    if labels.dtype.kind in "biu" and labels.size and labels.min() >= 0 and labels.max() <= 1:
+        if (labels.sum(axis=1) == 1).all():
+            return "; turn one-hot rows into numbers with labels.argmax(1)"
+        return ("; several classes of one image are targets for BCEWithLogitsLoss, as floats: "
+                "labels.astype('float32')")
+    return "; targets of a regression are floats: labels.astype('float32')"
+
+
+def _check_labels(labels, images, n_classes, ignore_index):
+    """(labels as int64 or as float targets, number of classes or None)."""
     labels = np.asarray(labels)
+    n = len(images)
     if labels.dtype.kind == "f":
-        if len(labels) != n:
-            raise DataError(f"{n} images but {len(labels)} targets")
+        if labels.ndim == 0 or len(labels) != n:
+            raise DataError(f"{n} images but {len(labels) if labels.ndim else 'no'} targets")
         return np.ascontiguousarray(labels, labels.dtype.newbyteorder("=")), None
-    if labels.ndim != 1:
+    # A mask has a class at every place of its image. That of a picture may be smaller than the picture, that of a
+    # signal could then be a one-hot row.
+    mask = labels.ndim == 3 if images.ndim == 4 else images.ndim == 3 and labels.shape == (n, images.shape[2])
+    if labels.ndim != 1 and not mask:
         raise DataError(f"labels must be one class number per image, shape ({n},), got shape {labels.shape}"
-                        + ("; turn one-hot rows into numbers with labels.argmax(1)" if labels.ndim == 2 else ""))
+                        + _cure(labels, n))
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels must be integers (or floats for a regression), got dtype {labels.dtype}")
     if len(labels) != n:
         raise DataError(f"{n} images but {len(labels)} labels")
-    if labels.size:
+    counted = labels if ignore_index is None else labels[labels != ignore_index]
+    if counted.size:
         if n_classes is None:
-            n_classes = int(labels.max()) + 1
-        bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
-        if bad.size:
-            row = bad[0]
-            raise DataError(f"label {labels[row]} of image {row} is not in 0..{n_classes - 1}")
+            n_classes = _number_of_classes(counted)
+        wrong = (labels < 0) | (labels >= n_classes)
+        if ignore_index is not None:
+            wrong &= labels != ignore_index
+        bad = np.argwhere(wrong)
+        if len(bad):
+            image, *place = bad[0].tolist()
+            raise DataError(f"label {labels[tuple(bad[0])]} of image {image}"
+                            + (f" at {tuple(place)}" if place else "") + f" is not in 0..{n_classes - 1}")
     return np.ascontiguousarray(labels, np.int64), n_classes
+
+
+def _number_of_classes(labels):
+    """One more than the largest label; numbers that cannot number classes are refused."""
+    largest = int(labels.max())
+    if largest >= _MANY_CLASSES:
+        present = np.unique(labels)
+        if 10 * len(present) <= largest:
+            raise DataError(f"labels reach {largest}, but only {len(present):,} classes occur ({_shown(present)}); "
+                            "number them from 0 with numpy.unique(labels, return_inverse=True)[1], or say how many "
+                            "there are with class_names")
+    return max(1, largest + 1)
 
 
 class ArrayDataset:
@@ -54,8 +110,8 @@ class ArrayDataset:
         Kept without a copy when its memory already is channels-last (any single-channel row-major array is), else
         re-laid once. Never written to. Other integer types and bool become float32.
     labels : array of int, shape (N,), optional
-        Class numbers from 0, stored as int64; or float targets of a regression, any shape (N, ...). None for images
-        to predict.
+        Class numbers from 0, stored as int64; masks of them, shape (N, H', W') for pictures or (N, L) for signals; or
+        float targets of a regression or of several classes an image, any shape (N, ...). None for images to predict.
     class_names : sequence of str, optional
         Names of the classes; fixes their number. By default "0", "1", ... up to the largest label.
     mean, std : float or sequence of C floats, optional
@@ -64,20 +120,23 @@ class ArrayDataset:
         Default: 1/255 for uint8 images, else 1.
     name : str
         Shown in messages.
+    ignore_index : int, optional
+        A label outside 0..C-1 of images or pixels that have no class; the loss must have the same `ignore_index`.
 
     Attributes
     ----------
-    images, labels, class_names, mean, std, scale, name
+    images, labels, class_names, mean, std, scale, name, ignore_index
         As above; `mean` and `std` as float64 arrays of shape (C,).
 
     Raises
     ------
     DataError
         Wrong rank or dtype, lengths that differ, a label out of range (the message names row and value), a zero or
-        non-finite `std`.
+        non-finite `std`, a `scale` that is zero or not finite, labels of 10,000 and more of which under a tenth occur.
     """
 
-    def __init__(self, images, labels=None, *, class_names=None, mean=None, std=None, scale=None, name="data"):
+    def __init__(self, images, labels=None, *, class_names=None, mean=None, std=None, scale=None, name="data",
+                 ignore_index=None):
         images = np.asanyarray(images)
         if images.ndim not in (2, 3, 4):
             raise DataError(f"images must have shape (N, C, H, W), (N, C, L) or (N, features), got {images.shape}")
@@ -90,14 +149,19 @@ class ArrayDataset:
         self.images = _dense_channels_last(images)
         self.class_names = None if class_names is None else tuple(str(c) for c in class_names)
         n_classes = None if class_names is None else len(self.class_names)
+        self.ignore_index = None if ignore_index is None else integer("ArrayDataset", "ignore_index", ignore_index,
+                                                                      -2**31)
         if labels is None:
             self.labels = None
         else:
-            self.labels, n_classes = _check_labels(labels, len(images), n_classes)
+            self.labels, n_classes = _check_labels(labels, images, n_classes, self.ignore_index)
+        self._classes_given = class_names is not None
         if self.class_names is None and n_classes is not None:
             self.class_names = tuple(str(c) for c in range(n_classes))
         channels = images.shape[1]
-        self.scale = float((1 / 255 if images.dtype == np.uint8 else 1.0) if scale is None else scale)
+        self.scale = (1 / 255 if images.dtype == np.uint8 else 1.0) if scale is None else _number("scale", scale)
+        if self.scale == 0:
+            raise DataError("scale must not be 0, which makes all images the same")
         self.mean = self._per_channel("mean", 0.0 if mean is None else mean, channels)
         self.std = self._per_channel("std", 1.0 if std is None else std, channels)
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
@@ -106,7 +170,10 @@ class ArrayDataset:
 
     @staticmethod
     def _per_channel(what, value, channels):
-        value = np.asarray(value, np.float64)
+        try:
+            value = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"{what} must be one number or one per channel ({channels}), got {value!r}") from None
         if value.shape not in ((), (1,), (channels,)):
             raise DataError(f"{what} must be one number or one per channel ({channels}), got shape {value.shape}")
         return np.broadcast_to(value, (channels,)).copy()
@@ -129,10 +196,26 @@ class ArrayDataset:
         """Number of classes, or None for a regression or without labels."""
         return None if self.class_names is None else len(self.class_names)
 
+    def unused_classes(self):
+        """Class numbers up to the largest label that no label has; none of them when `class_names` was given.
+
+        Returns
+        -------
+        array of int64
+        """
+        if self.labels is None or self._classes_given or self.n_classes is None:
+            return np.zeros(0, np.int64)
+        return np.setdiff1d(np.arange(self.n_classes), self.labels)
+
     def like(self, images, labels=None, name=None):
         """A dataset of other images with this one's class names and normalisation."""
-        return ArrayDataset(images, labels, class_names=self.class_names, mean=self.mean, std=self.std,
-                            scale=self.scale, name=self.name if name is None else name)
+        return self._made(images, labels, self.name if name is None else name, self.mean, self.std)
+
+    def _made(self, images, labels, name, mean, std):
+        made = ArrayDataset(images, labels, class_names=self.class_names, mean=mean, std=std, scale=self.scale,
+                            name=name, ignore_index=self.ignore_index)
+        made._classes_given = self._classes_given
+        return made
 
     def subset(self, indices, name=None):
         """The images at `indices` (or of a slice or boolean mask) with their labels, as a dataset of their own."""
@@ -160,8 +243,7 @@ class ArrayDataset:
         mean = self.images.mean(axis=axes, dtype=np.float64) * self.scale
         std = self.images.std(axis=axes, dtype=np.float64) * self.scale
         std[~(std > 0)] = 1.0  # a constant channel
-        return ArrayDataset(self.images, self.labels, class_names=self.class_names, mean=mean, std=std,
-                            scale=self.scale, name=self.name)
+        return self._made(self.images, self.labels, self.name, mean, std)
 
 
 def stratified_split(labels, fraction=0.2, seed=0):
@@ -170,7 +252,7 @@ def stratified_split(labels, fraction=0.2, seed=0):
     Parameters
     ----------
     labels : array, shape (N,)
-        Class numbers; float targets are split without regard to their value.
+        Class numbers; float targets and masks are split without regard to their values.
     fraction : float
         Share held out, between 0 and 1. Each class gives ``round(fraction * its size)`` images.
     seed : int
@@ -183,7 +265,8 @@ def stratified_split(labels, fraction=0.2, seed=0):
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
     labels = np.asarray(labels)
-    groups = np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
+    seed = integer("stratified_split", "seed", seed, 0)
+    groups = np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" or labels.ndim > 1 else labels
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _SPLIT_STREAM))))
     held_out = np.zeros(len(labels), bool)
     for group in np.unique(groups):
