@@ -23,11 +23,10 @@ def main(short=False, out="."):
         td.nn.Flatten(), td.nn.Linear(32 * 2 * 2, 10))
     loss_fn = td.nn.CrossEntropyLoss()
     optimizer = td.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-    batches = Batches(train, 64, shuffle=True)
+    batches = Batches(train, 64, shuffle=True)  # a new order every epoch
 
     epochs = 3 if short else 15
     for epoch in range(epochs):
-        batches.epoch = epoch  # a new order every epoch
         total = 0.0
         for x, y in batches:
             optimizer.zero_grad()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tinydl.data import ArrayDataset, Batches, epoch_order
+from tinydl.data import ArrayDataset, Augment, Batches, epoch_order
 from tinydl.data.augment import gather
 from tinydl.data.batches import as_dataset
 
@@ -83,6 +83,28 @@ def test_order_is_pinned():
     assert epoch_order(10, 0, 0).tolist() == [3, 7, 6, 4, 0, 9, 2, 1, 8, 5]
 
 
+def test_every_iteration_is_the_next_epoch():
+    x = np.arange(20, dtype=np.float32)[:, None]
+    batches = Batches((x, np.zeros(20, int)), 6, shuffle=True, seed=3, epoch=1)
+    for epoch in (1, 2, 3):
+        seen = np.concatenate([a[:, 0] for a, _ in batches])
+        assert np.array_equal(seen, epoch_order(20, 3, epoch))
+    batches.epoch = 1
+    assert np.array_equal(np.concatenate([a[:, 0] for a, _ in batches]), epoch_order(20, 3, 1))
+    # Two iterations side by side keep apart, and the epoch is that of the call of iter, not of the first batch.
+    first, second = iter(batches), iter(batches)
+    got = [np.concatenate([next(it)[0][:, 0] for _ in range(4)]) for it in (second, first)]
+    assert np.array_equal(got[0], epoch_order(20, 3, 3)) and np.array_equal(got[1], epoch_order(20, 3, 2))
+
+
+def test_every_iteration_is_augmented_anew():
+    batches = Batches(dataset(40), 40, augment=Augment(shift=2))
+    first, second = ([x for x, _ in batches][0] for _ in range(2))
+    assert not np.array_equal(first, second)
+    again = Batches(dataset(40), 40, augment=Augment(shift=2), epoch=1)
+    assert np.array_equal(next(iter(again))[0], second)
+
+
 def test_start_continues_an_epoch():
     data = dataset()
     whole = [y.tolist() for _, y in Batches(data, 3, shuffle=True, seed=1, epoch=4)]
@@ -91,6 +113,8 @@ def test_start_continues_an_epoch():
     assert part.total == 4
     assert [y.tolist() for _, y in part] == whole[2:]
     assert list(Batches(data, 3, start=4)) == []
+    assert len(part) == 4  # the next epoch is whole
+    assert len(list(part)) == 4
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None])

@@ -32,7 +32,7 @@ def epoch_order(n, seed, epoch):
 
 
 class Batches:
-    """One epoch of mini-batches (x, y) over a dataset; iterate over it as often as you like.
+    """Mini-batches (x, y) over a dataset; every iteration is the next epoch, in an order of its own.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Batches:
     shuffle : bool
         Whether the order is `epoch_order` or that of the data.
     seed, epoch : int
-        Name the order.
+        Name the order of the next iteration, which adds one to `epoch`. To go through an epoch again, set `epoch`.
     start : int
-        Number of batches left out at the start (of an epoch that was interrupted).
+        Number of batches left out at the start (of an epoch that was interrupted); 0 again after an iteration.
     drop_last : bool
         Leave out a last batch that is shorter than `batch_size`.
     augment : Augment, optional
@@ -80,11 +80,16 @@ class Batches:
         return max(0, self.total - self.start)
 
     def __iter__(self):
+        epoch, start = self.epoch, self.start
+        self.epoch, self.start = epoch + 1, 0
+        return self._run(epoch, start)
+
+    def _run(self, epoch, start):
         n = len(self.data)
-        order = epoch_order(n, self.seed, self.epoch) if self.shuffle else np.arange(n)
+        order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
         labels = self.data.labels
-        offsets, flip = (None, None) if self.augment is None else self.augment.draw(n, self.seed, self.epoch)
-        for index in range(self.start, self.total):
+        offsets, flip = (None, None) if self.augment is None else self.augment.draw(n, self.seed, epoch)
+        for index in range(start, self.total):
             chosen = order[index * self.batch_size:(index + 1) * self.batch_size]
             x = gather(self.data, chosen, None if offsets is None else offsets[chosen],
                        None if flip is None else flip[chosen])
