@@ -1,11 +1,13 @@
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
 
 import tinydl as td
 from tinydl import nn
+from tinydl.nn.module import evaluating
 
 
 class Block(nn.Module):
@@ -61,6 +63,24 @@ def test_apply_children_first():
     net = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
     assert net.apply(lambda m: seen.append(type(m).__name__)) is net
     assert seen == ["ReLU", "Tanh", "Sequential", "Sequential"]
+
+
+def test_evaluating_changes_no_module_and_no_other_thread():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    net[1].eval()
+    elsewhere = []
+    with evaluating():
+        assert [m.training for m in net.modules()] == [False] * 4
+        with evaluating():
+            pass
+        assert not net.training
+        thread = threading.Thread(target=lambda: elsewhere.append([m.training for m in net.modules()]))
+        thread.start()
+        thread.join()
+    assert [m.training for m in net.modules()] == elsewhere[0] == [True, True, False, True]
+    with pytest.raises(RuntimeError), evaluating():
+        raise RuntimeError
+    assert net.training
 
 
 def test_lists_of_modules_are_refused():

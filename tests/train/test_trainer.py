@@ -464,6 +464,57 @@ def test_predict_does_not_depend_on_the_batch_size_and_keeps_the_modes():
     assert td.is_grad_enabled()
 
 
+def test_eight_threads_predict_with_a_net_in_training_mode():
+    net = make_trainer().net
+    x = make_data(64)[0]
+    net(x)  # running statistics other than those of a batch
+    want = [td.train.predict(net, part) for part in np.split(x, 8)]
+    buffers = net.state_dict()
+    start, wrong = threading.Barrier(8), []
+
+    def work(k):
+        start.wait()
+        for _ in range(50):
+            if not np.array_equal(td.train.predict(net, x[8 * k:8 * k + 8]), want[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert all(m.training for m in net.modules())
+    assert all(np.array_equal(v, buffers[k]) for k, v in net.state_dict().items())
+
+
+def test_a_net_is_evaluated_in_one_thread_while_another_trains_it():
+    trainer, seen = make_trainer(schedule=False), []
+
+    class Watch(Callback):
+        def on_batch_end(self, trainer, logs):
+            seen.append([m.training for m in trainer.net.modules()])
+
+    trainer.callbacks.append(Watch())
+    done = threading.Event()
+
+    def evaluate():
+        while not done.is_set():
+            td.train.evaluate(trainer.net, make_data(30, 1), trainer.loss)
+
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    try:
+        fit(trainer)
+    finally:
+        done.set()
+        thread.join()
+    assert seen == [[True] * 6] * 20
+    alone = make_trainer(schedule=False)
+    fit(alone)
+    assert bits(trainer)["model"] == bits(alone)["model"]
+
+
 def test_modes_and_gradients_are_restored_after_an_error():
     trainer = make_trainer()
     with pytest.raises(ValueError, match="6"):

@@ -1,5 +1,7 @@
 """Module: a container of parameters, buffers and other modules, with a `forward`."""
 
+import contextlib
+import threading
 from collections import namedtuple
 
 import numpy as np
@@ -7,9 +9,30 @@ import numpy as np
 from tinydl import layout
 from tinydl.tensor import Parameter, Tensor
 
-__all__ = ["Module"]
+__all__ = ["Module", "evaluating"]
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+
+class _Evaluation(threading.local):
+    active = False
+
+
+_evaluation = _Evaluation()
+
+
+@contextlib.contextmanager
+def evaluating():
+    """Inside the block every module is in evaluation mode, in this thread only.
+
+    No module is changed, so a net may be evaluated in some threads while another one trains it.
+    """
+    before = _evaluation.active
+    _evaluation.active = True
+    try:
+        yield
+    finally:
+        _evaluation.active = before
 
 
 class Module:
@@ -29,7 +52,8 @@ class Module:
     Attributes
     ----------
     training : bool
-        True in training mode: batch norm uses the statistics of the batch, dropout drops.
+        True in training mode: batch norm uses the statistics of the batch, dropout drops. False in a thread that
+        evaluates the net (`train.evaluate`, `train.predict`), whatever the mode is.
 
     Notes
     -----
@@ -37,7 +61,7 @@ class Module:
     in the state dict, under its first name; its gradient is the sum over the places.
     """
 
-    training = True
+    _training = True
     _buffer_names: tuple = ()
     _forward_hooks: tuple = ()
 
@@ -148,6 +172,14 @@ class Module:
             yield array
 
     # --- modes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def training(self):
+        return self._training and not _evaluation.active
+
+    @training.setter
+    def training(self, mode):
+        self._training = bool(mode)
 
     def train(self, mode=True):
         """Set training mode (or, with False, evaluation mode) here and below; returns the module."""

@@ -6,21 +6,16 @@ import numpy as np
 
 from tinydl.config import no_grad
 from tinydl.data.batches import Batches, as_dataset
+from tinydl.nn.module import evaluating
 
 __all__ = ["evaluate", "evaluation_mode", "predict"]
 
 
 @contextlib.contextmanager
-def evaluation_mode(net):
-    """Eval mode without gradients inside the block; afterwards every module has the mode it had."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def evaluation_mode():
+    """Evaluation mode without gradients inside the block, for all modules in this thread; no module is changed."""
+    with evaluating(), no_grad():
+        yield
 
 
 def batch_outputs(net, data, batch_size, stop=None):
@@ -37,7 +32,7 @@ def predict(net, x, batch_size=256):
     Parameters
     ----------
     net : nn.Module
-        Its mode is restored afterwards.
+        Its mode is not touched, so several threads may predict with it at once, also while it is trained.
     x : ArrayDataset or array, shape (N, ...)
         A dataset is normalised as it says; uint8 arrays are scaled to 0..1, floats taken as they are.
     batch_size : int
@@ -48,7 +43,7 @@ def predict(net, x, batch_size=256):
         For a classifier the logits (N, classes).
     """
     data = as_dataset(x, "x")
-    with evaluation_mode(net):
+    with evaluation_mode():
         if len(data) == 0:
             raise ValueError("no images to predict")
         return np.concatenate([np.array(output.data) for output, _ in batch_outputs(net, data, batch_size)])
@@ -60,6 +55,7 @@ def evaluate(net, data, loss, batch_size=256, stop=None):
     Parameters
     ----------
     net : nn.Module
+        Its mode is not touched, as in `predict`.
     data : ArrayDataset or (x, y)
     loss : callable
         ``loss(output, y)`` gives the mean over the batch; batches count by their size.
@@ -78,7 +74,7 @@ def evaluate(net, data, loss, batch_size=256, stop=None):
                          + (" and no labels" if data.labels is None else ""))
     total, right, count = 0.0, 0, 0
     classify = data.n_classes is not None
-    with evaluation_mode(net):
+    with evaluation_mode():
         for output, y in batch_outputs(net, data, batch_size, stop):
             total += loss(output, y).item() * len(y)
             count += len(y)

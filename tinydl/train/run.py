@@ -110,7 +110,7 @@ def build_net(name, image_shape, n_classes, seed=0):
     shape = "x".join(map(str, image_shape))
     try:
         net = factory(**{key: value for key, value in wanted.items() if key in known})
-        with evaluation_mode(net):
+        with evaluation_mode():
             out = net(np.zeros((1, *image_shape), np.float32)).shape
     except (ValueError, TypeError) as error:
         raise RunError(f"model {name} does not take images of {shape}: {error}") from None
