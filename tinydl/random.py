@@ -1,18 +1,48 @@
 """Counter-based random numbers: a stream is named by a key, so nothing is stored and any number can be made again.
 
-Every generator is Philox keyed by the global seed and the caller's integers (epoch, sample, layer, call). Streams do
-not depend on threads, and NumPy's global random state is neither read nor changed.
+Every generator is Philox keyed by a seed and the caller's integers (epoch, sample, layer, call). Streams do not depend
+on the number of threads, and NumPy's global random state is neither read nor changed.
+
+The seed and the number of keys drawn so far are those of the process, shared by all its threads, unless a thread works
+inside `stream`. `Trainer.fit` does, so several trainings in threads of one process each draw what they draw alone.
 """
 
+import contextlib
 import threading
 
 import numpy as np
 
-__all__ = ["generator", "manual_seed", "next_key", "set_state", "state"]
+__all__ = ["generator", "manual_seed", "next_key", "set_state", "state", "stream"]
 
-_lock = threading.Lock()
-_seed = 0
-_counter = 0
+
+class _Stream:
+    """A seed and the number of keys drawn from it."""
+
+    __slots__ = ("seed", "counter", "lock")
+
+    def __init__(self, seed, counter):
+        self.seed, self.counter, self.lock = seed, counter, threading.Lock()
+
+
+class _Thread(threading.local):
+    stream = None  # that of this thread alone, inside `stream`
+
+
+_process = _Stream(0, 0)
+_thread = _Thread()
+
+
+def _current():
+    return _thread.stream or _process
+
+
+def _count(name, value):
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"the {name} must be an integer, got {value!r}")
+    value = value.__index__()
+    if value < 0:
+        raise ValueError(f"the {name} must not be negative, got {value}")
+    return value
 
 
 def manual_seed(seed):
@@ -23,38 +53,56 @@ def manual_seed(seed):
     seed : int
         Any non-negative integer.
     """
-    global _seed, _counter
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"the seed must be an integer, got {seed!r}")
-    seed = seed.__index__()
-    if seed < 0:
-        raise ValueError(f"the seed must not be negative, got {seed}")
-    with _lock:
-        _seed, _counter = seed, 0
+    set_state((_count("seed", seed), 0))
 
 
 def state():
     """(seed, number of keys drawn): all there is to the random state."""
-    return _seed, _counter
+    current = _current()
+    with current.lock:
+        return current.seed, current.counter
 
 
 def set_state(value):
     """Return to a state that `state` gave."""
-    global _seed, _counter
     seed, counter = value
-    with _lock:
-        _seed, _counter = int(seed), int(counter)
+    seed, counter = _count("seed", seed), _count("number of keys drawn", counter)
+    current = _current()
+    with current.lock:
+        current.seed, current.counter = seed, counter
 
 
 def next_key():
     """A fresh integer for `generator`: 0, 1, 2, ... after `manual_seed`."""
-    global _counter
-    with _lock:
-        key = _counter
-        _counter += 1
+    current = _current()
+    with current.lock:
+        key = current.counter
+        current.counter += 1
     return key
 
 
 def generator(*key):
-    """The NumPy Generator of the stream named by (global seed, *key)."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((_seed, *key))))
+    """The NumPy Generator of the stream named by (seed, *key)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((_current().seed, *key))))
+
+
+@contextlib.contextmanager
+def stream(seed=0):
+    """Draw from a stream of this thread's own inside the block; the process's state is left alone.
+
+    Parameters
+    ----------
+    seed : int
+        As `manual_seed` takes it, which inside the block sets the seed of this stream.
+
+    Examples
+    --------
+    >>> with td.random.stream(5):      # in each of several threads: the weights that manual_seed(5) gives
+    ...     net = td.models.lenet5()
+    """
+    before = _thread.stream
+    _thread.stream = _Stream(_count("seed", seed), 0)
+    try:
+        yield
+    finally:
+        _thread.stream = before

@@ -232,6 +232,38 @@ def test_random_states_are_as_before_afterwards():
     assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
 
 
+def in_threads(works):
+    """Call functions in threads that start together; returns their results in order."""
+    start, results = threading.Barrier(len(works)), {}
+
+    def run(k, work):
+        start.wait()
+        results[k] = work()
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [results[k] for k in range(len(works))]
+
+
+def test_trainings_in_threads_have_the_bits_they_have_alone():
+    def work(seed):
+        with td.random.stream(seed):
+            net = td.nn.Sequential(td.nn.Conv2d(1, 4, 3), td.nn.ReLU(), td.nn.Dropout(0.5), td.nn.Flatten(),
+                                   td.nn.Linear(64, 3))
+        rng = np.random.default_rng(seed)
+        data = rng.standard_normal((160, 1, 6, 6)).astype(np.float32), rng.integers(0, 3, 160)
+        trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.05, momentum=0.9), seed=seed)
+        trainer.fit(data, epochs=4, batch_size=4, progress=False, augment=td.data.Augment(1))
+        return bits(trainer)["model"]
+
+    alone = [work(seed) for seed in (1, 2, 1, 3)]
+    assert alone[0] != alone[1]
+    assert in_threads([lambda seed=seed: work(seed) for seed in (1, 2, 1, 3)]) == alone
+
+
 @pytest.mark.parametrize("batches", range(1, 21))
 def test_interrupted_anywhere_and_resumed_ends_with_the_same_bits(tmp_path, batches):
     whole = make_trainer([EarlyStopping(patience=5)])

@@ -68,15 +68,11 @@ def _make():
             if y.shape != (len(X),):
                 raise ValueError(f"there are {len(X)} samples, but the labels have shape {y.shape}")
             self.classes_, labels = np.unique(y, return_inverse=True)
-            state = random.state()
-            try:
-                random.manual_seed(self.seed)
+            with random.stream(self.seed):
                 if isinstance(self.net, Module):
                     self.net_ = copy.deepcopy(self.net)
                 else:
                     self.net_ = self.net(X.shape[1:], len(self.classes_))
-            finally:
-                random.set_state(state)
             name, options = _OPTIMIZERS[self.optimizer]
             optimizer = getattr(optim, name)(self.net_.parameters(), lr=self.lr, weight_decay=self.weight_decay,
                                              **options)

@@ -35,7 +35,7 @@ class Trainer:
         Stepped after each batch if it says ``per_batch = True`` (OneCycleLR), else after each epoch.
     seed : int
         Order of samples and dropout follow from (seed, epoch, batch) alone: same seed, same bits, for any number of
-        threads and after any interruption.
+        threads, after any interruption, and beside trainings in other threads of the process.
     callbacks : sequence of Callback
 
     Attributes
@@ -175,10 +175,8 @@ class Trainer:
                               stacklevel=2)
         self.interrupted = None
         callbacks = self._ordered(progress)
-        random_state = random.state()
         watch = SignalWatch()
-        with watch, contextlib.ExitStack() as cleanup:
-            cleanup.callback(random.set_state, random_state)
+        with watch, random.stream(self.seed), contextlib.ExitStack() as cleanup:
             for callback in callbacks:
                 cleanup.callback(callback.on_fit_end, self)
                 callback.on_fit_begin(self)
@@ -250,7 +248,7 @@ class Trainer:
 
     def _run_batch(self, x, y, callbacks):
         """One step; returns what on_batch_end gets, or None when the run ends before the update."""
-        # Dropout draws from a stream that the position names, so a resumed run draws the same.
+        # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
         random.set_state((self.seed, (self.epoch << 40) + (self.batch << 16)))
         self.optimizer.zero_grad()
         output = self.net(x)
