@@ -3,6 +3,8 @@
 import importlib.util
 import os
 
+import pytest
+
 # The references compute with NumPy. Its BLAS threads and OpenMP's would fight for the cores: thirty times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -11,3 +13,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["PYTHONSAFEPATH"] = "1"
 _package = os.path.dirname(os.path.dirname(os.path.abspath(importlib.util.find_spec("tinydl").origin)))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_package, os.environ.get("PYTHONPATH")]))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test with the same random numbers, whatever ran before it."""
+    import tinydl
+
+    tinydl.manual_seed(0)

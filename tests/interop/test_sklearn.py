@@ -42,8 +42,8 @@ def test_fit_predict_score():
 def test_images_in_a_grid_search():
     digits = load_digits()
     x, y = digits.images[:300, None] / 16, digits.target[:300]
-    search = GridSearchCV(Classifier(td.models.digits_cnn(), lr=0.005, batch_size=32), {"epochs": [1, 3]}, cv=2)
-    assert search.fit(x, y).best_params_ == {"epochs": 3}
+    search = GridSearchCV(Classifier(td.models.digits_cnn(), lr=0.005, batch_size=32), {"epochs": [1, 6]}, cv=2)
+    assert search.fit(x, y).best_params_ == {"epochs": 6}
     assert search.best_score_ > 0.8
 
 
