@@ -323,6 +323,20 @@ def test_nll(reduction, shape, weighted, ignore):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(6, 4), (3, 4, 5), (2, 4, 3, 2), (4,)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_cross_entropy_of_soft_labels(reduction, shape, weighted, smoothing):
+    rng = np.random.default_rng(0)
+    soft = rng.random(shape)
+    soft /= soft.sum(axis=min(1, len(shape) - 1), keepdims=True)
+    weight = rng.uniform(0.5, 2, 4).astype(np.float32) if weighted else None
+    args = dict(reduction=reduction, label_smoothing=smoothing)
+    theirs = torch.nn.CrossEntropyLoss(None if weight is None else torch.tensor(weight), **args).double()
+    compare_loss(td.nn.CrossEntropyLoss(weight, **args), theirs, 3 * rng.normal(size=shape), soft)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("shape", [(6,), (3, 4), (2, 3, 4, 5), ()])
 def test_elementwise_losses(reduction, shape):
     rng = np.random.default_rng(0)

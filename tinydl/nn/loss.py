@@ -1,28 +1,88 @@
 """Losses as layers."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import integer, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, reduction_of
+from tinydl.ops.softmax import Softmax
 from tinydl.tensor import Tensor
 
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLLLoss"]
 
 
-def _factor(value):
-    return None if value is None else np.array(value.data if isinstance(value, Tensor) else value, dtype=np.float32)
+def _factor(value, owner, name):
+    """Factors of a loss as a float32 array: finite and not negative."""
+    if value is None:
+        return None
+    try:
+        array = np.array(value.data if isinstance(value, Tensor) else value, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(f"{owner}: {name} must hold numbers, got {value!r}") from None
+    bad = np.argwhere(~((array >= 0) & (array < np.inf)))
+    if len(bad):
+        raise ValueError(f"{owner}: {name} must be finite and not negative, got {array[tuple(bad[0])]}"
+                         + (f" at {tuple(bad[0].tolist())}" if array.ndim else ""))
+    return array
 
 
-class CrossEntropyLoss(Module):
+def _array(values):
+    return values.data if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _check_probabilities(soft, axis):
+    sums = soft.sum(axis=axis)
+    bad = np.argwhere(~((soft >= 0).all(axis=axis) & (np.abs(sums - 1) <= 1e-3)))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise ValueError("CrossEntropyLoss: soft labels are probabilities, not negative and with sum 1; those of row "
+                         f"{place[0] if len(place) == 1 else place} sum to {sums[place]:g}. Several classes of one "
+                         "sample are targets for BCEWithLogitsLoss")
+
+
+class _ClassLoss(Module):
+    """What the losses of class numbers share: class weights, labels that do not count."""
+
+    weight: Any
+
+    def __init__(self, weight, ignore_index, reduction):
+        name = type(self).__name__
+        weight = _factor(weight, name, "weight")
+        if weight is not None and (weight.ndim != 1 or weight.size == 0):
+            raise ValueError(f"{name}: weight must hold one factor for each class, got shape {weight.shape}")
+        self.register_buffer("weight", weight)
+        self.ignore_index = integer(name, "ignore_index", ignore_index, -2**63)
+        self.reduction = reduction_of(reduction)
+
+    def denominator(self, output, labels):
+        """What 'mean' divides by: the number of labels that count, or the sum of their weights.
+
+        Parameters
+        ----------
+        output : Tensor
+            As `forward` takes it.
+        labels : array_like of int
+        """
+        labels = _array(labels)
+        counted = labels[labels != self.ignore_index]
+        return counted.size if self.weight is None else float(self.weight.astype(np.float64)[counted].sum())
+
+
+class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy between softmax(logits) and integer labels; see `ops.cross_entropy` for the formula.
+
+    Labels may also be soft: floats t of the logits' shape, the probabilities of all classes. Then, with weights v and
+    label smoothing s, ``l_n = -sum over c of v_c ((1 - s) t_nc + s / C) log softmax(x_n)_c``, and 'mean' divides by the
+    number of rows.
 
     Parameters
     ----------
     weight : array_like, shape (C,), optional
-        A factor for each class; 'mean' divides by the sum of those used.
+        A factor for each class, not negative; 'mean' divides by the sum of those used.
     ignore_index : int
         Label of rows that do not count.
     reduction : {'mean', 'sum', 'none'}
@@ -30,40 +90,69 @@ class CrossEntropyLoss(Module):
         Share of the target that is spread evenly over the classes.
     """
 
-    weight: Any
-
     def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-        self.register_buffer("weight", _factor(weight))
-        self.ignore_index = ignore_index
-        self.reduction = reduction_of(reduction)
+        super().__init__(weight, ignore_index, reduction)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing must lie between 0 and 1, got {label_smoothing}")
         self.label_smoothing = label_smoothing
 
     def forward(self, logits, labels):
-        """Logits (N, C, ...) and labels (N, ...) to a number, or to (N, ...) without reduction."""
-        return ops.cross_entropy(as_input(logits), labels, self.weight, self.ignore_index, self.reduction,
-                                 self.label_smoothing)
+        """Logits (N, C, ...) and labels (N, ...), or soft ones (N, C, ...), to a number; to (N, ...) without reduction.
+
+        Raises
+        ------
+        ValueError
+            Also for soft labels that are negative or do not sum to 1 over the classes.
+        """
+        logits = as_input(logits)
+        if _array(labels).dtype.kind == "f" and _array(labels).shape == logits.shape != ():
+            return self._soft(logits, labels)
+        return ops.cross_entropy(logits, labels, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+
+    def _soft(self, logits, labels):
+        axis = min(1, logits.ndim - 1)
+        n_classes = logits.shape[axis]
+        _check_probabilities(_array(labels), axis)
+        if logits.creator is not None and logits.creator.function is Softmax:
+            warnings.warn("CrossEntropyLoss takes logits and applies softmax itself, but its input comes out of a "
+                          "softmax; remove the softmax layer before the loss", stacklevel=4)
+        target = labels if isinstance(labels, Tensor) else Tensor(_array(labels))
+        if target.dtype != logits.dtype:
+            target = target.astype(logits.dtype)
+        if self.label_smoothing:
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / n_classes
+        if self.weight is not None:
+            if self.weight.shape != (n_classes,):
+                raise ValueError(f"CrossEntropyLoss: weight must have one entry for each of the {n_classes} classes, "
+                                 f"got shape {self.weight.shape}")
+            target = target * self.weight.astype(logits.dtype).reshape(-1, *(1,) * (logits.ndim - 1 - axis))
+        losses = -(target * ops.log_softmax(logits, axis)).sum(axis)
+        if self.reduction == "none":
+            return losses
+        return losses.mean() if self.reduction == "mean" else losses.sum()
+
+    def denominator(self, output, labels):
+        """As above; of soft labels the number of rows."""
+        labels = _array(labels)
+        if labels.dtype.kind == "f":
+            return labels.size // labels.shape[min(1, labels.ndim - 1)]
+        return super().denominator(output, labels)
 
 
-class NLLLoss(Module):
+class NLLLoss(_ClassLoss):
     """Negative log-likelihood of log-probabilities; after LogSoftmax the same as CrossEntropyLoss.
 
     Parameters
     ----------
     weight : array_like, shape (C,), optional
-        A factor for each class; 'mean' divides by the sum of those used.
+        A factor for each class, not negative; 'mean' divides by the sum of those used.
     ignore_index : int
         Label of rows that do not count.
     reduction : {'mean', 'sum', 'none'}
     """
 
-    weight: Any
-
     def __init__(self, weight=None, ignore_index=-100, reduction="mean"):
-        self.register_buffer("weight", _factor(weight))
-        self.ignore_index = ignore_index
-        self.reduction = reduction_of(reduction)
+        super().__init__(weight, ignore_index, reduction)
 
     def forward(self, log_probabilities, labels):
         """Log-probabilities (N, C, ...) and labels (N, ...) to a number, or to (N, ...) without reduction."""
@@ -97,9 +186,7 @@ class HuberLoss(Module):
 
     def __init__(self, reduction="mean", delta=1.0):
         self.reduction = reduction_of(reduction)
-        if not delta > 0:
-            raise ValueError(f"HuberLoss needs a positive delta, got {delta}")
-        self.delta = delta
+        self.delta = number("HuberLoss", "delta", delta, open_low=True)
 
     def forward(self, x, target):
         """Two arrays of one shape to a number, or to their shape without reduction."""
@@ -112,20 +199,39 @@ class BCEWithLogitsLoss(Module):
     Parameters
     ----------
     weight : array_like, optional
-        Factor of every loss; broadcasts.
+        Factor of every loss, not negative; broadcasts.
     reduction : {'mean', 'sum', 'none'}
     pos_weight : array_like, optional
-        Factor of the positive part; broadcasts.
+        Factor of the positive part, not negative; broadcasts.
     """
 
     weight: Any
     pos_weight: Any
+    decision_threshold = 0.0  # a logit above it says class 1
 
     def __init__(self, weight=None, reduction="mean", pos_weight=None):
-        self.register_buffer("weight", _factor(weight))
+        self.register_buffer("weight", _factor(weight, "BCEWithLogitsLoss", "weight"))
         self.reduction = reduction_of(reduction)
-        self.register_buffer("pos_weight", _factor(pos_weight))
+        self.register_buffer("pos_weight", _factor(pos_weight, "BCEWithLogitsLoss", "pos_weight"))
 
     def forward(self, x, target):
-        """Two arrays of one shape to a number, or to their shape without reduction."""
-        return ops.bce_with_logits(as_input(x), target, self.weight, self.reduction, self.pos_weight)
+        """Two arrays of one shape to a number, or to their shape without reduction.
+
+        Class numbers 0 and 1 of shape (N, ...) also go with outputs (N, 1, ...).
+        """
+        x = as_input(x)
+        return ops.bce_with_logits(x, _binary(x, target), self.weight, self.reduction, self.pos_weight)
+
+
+def _binary(x, target):
+    """The target of binary cross-entropy; class numbers are checked and take the shape of `x`."""
+    labels = _array(target)
+    if labels.dtype.kind not in "iub":
+        return target
+    bad = np.argwhere((labels != 0) & (labels != 1))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise ValueError(f"BCEWithLogitsLoss: class numbers are 0 and 1, got {labels[place]} at {place}; more classes "
+                         "need CrossEntropyLoss and as many outputs")
+    fits = x.ndim > 1 and x.shape[1] == 1 and (*x.shape[:1], *x.shape[2:]) == labels.shape
+    return (labels.reshape(x.shape) if fits else labels).astype(x.dtype)
