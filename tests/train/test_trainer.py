@@ -129,6 +129,87 @@ def test_the_last_short_batch_counts_by_its_size():
     assert history["val_loss"][0] == pytest.approx(6, rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_a_weighted_loss_of_an_epoch_does_not_depend_on_the_batch_size(size):
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    y = np.array([0, 1, 0, 0, 1, 0, 0, 0])
+    net = td.nn.Linear(2, 2, bias=False)
+    net.load_state_dict({"weight": np.eye(2)})
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=1e-30), td.nn.CrossEntropyLoss([1, 9]))
+    history = trainer.fit((x, y), (x, y), batch_size=size, eval_batch_size=size, progress=False)
+    rows, weight = np.log(np.exp(x).sum(1)) - x[np.arange(8), y], np.array([1, 9])[y]
+    want = pytest.approx((rows * weight).sum() / weight.sum(), rel=1e-5)
+    assert history["loss"] == [want] and history["val_loss"] == [want]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_binary_net_with_one_output(flat):
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    net = td.nn.Sequential(td.nn.Linear(3, 1), *[td.nn.Flatten(0)] * flat)
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=1.0), td.nn.BCEWithLogitsLoss())
+    history = trainer.fit((x, y), (x, y), epochs=15, batch_size=16, progress=False)
+    assert history["accuracy"][-1] > 0.95 and history["val_accuracy"][-1] > 0.95
+    by_hand = np.mean((trainer.predict(x).reshape(-1) > 0) == y)
+    assert history["val_accuracy"][-1] == by_hand == td.train.accuracy(trainer.predict(x), y)
+
+
+def test_masks_are_learned():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(24, 1, 6, 6)).astype(np.float32)
+    mask = (x[:, 0] > 0).astype(int) + (x[:, 0] > 1)
+    net = td.nn.Conv2d(1, 3, 1)
+    trainer = Trainer(net, td.optim.Adam(net.parameters(), lr=0.1))
+    history = trainer.fit((x, mask), (x, mask), epochs=30, batch_size=5, progress=False)
+    assert history["val_accuracy"][-1] > 0.9
+    assert history["val_accuracy"][-1] == np.mean(trainer.predict(x).argmax(1) == mask)
+
+
+class Pair(td.nn.Module):
+    """Returns a tuple or a dict."""
+
+    def __init__(self, named):
+        self.named = named
+        self.linear = td.nn.Linear(6, 3)
+
+    def forward(self, x):
+        y = self.linear(x)
+        return {"a": y, "b": y * 2} if self.named else (y, y * 2)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_net_that_returns_several_tensors_and_a_loss_of_ones_own(named):
+    def loss(output, y):
+        a, b = output.values() if named else output
+        return td.ops.cross_entropy(a, y) + 0.5 * td.ops.cross_entropy(b, y)
+
+    net = Pair(named)
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), loss)
+    history = trainer.fit(make_data(), make_data(30, 1), epochs=3, batch_size=16, progress=False)
+    assert history["loss"][-1] < history["loss"][0] and "accuracy" not in history
+
+
+@pytest.mark.parametrize("loss", [None, td.nn.MSELoss(), lambda o, y: o[0], lambda o, y: 1.0,
+                                  td.nn.CrossEntropyLoss(reduction="none"), lambda o, y: td.tensor(1.0)])
+def test_what_does_not_fit_is_refused_before_the_first_update(loss):
+    net = Pair(False) if not isinstance(loss, td.nn.CrossEntropyLoss) else td.nn.Linear(6, 3)
+    before = net.state_dict()
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), loss)
+    with pytest.raises((TypeError, ValueError, RuntimeError)):
+        trainer.fit(make_data(), batch_size=16, progress=False)
+    assert all(np.array_equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_soft_labels():
+    x, y = make_data()
+    net = td.nn.Linear(6, 3)
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.5))
+    soft = 0.1 / 3 + 0.9 * np.eye(3, dtype=np.float32)[y]
+    history = trainer.fit((x, soft), (x, soft), epochs=20, batch_size=16, progress=False)
+    assert history["val_loss"][-1] < history["loss"][0] and "accuracy" not in history
+    assert td.train.accuracy(trainer.predict(x), y) > 0.8
+
+
 def test_epochs_is_the_number_in_all():
     trainer = make_trainer(schedule=False)
     fit(trainer, epochs=2)

@@ -1,5 +1,6 @@
 """What may happen along the way of `Trainer.fit`: stopping, logging, saving, showing."""
 
+import copy
 import math
 import os
 import sys
@@ -287,10 +288,11 @@ class LRFinder(Callback):
     def run(self, trainer, train, batch_size=64):
         """Do the test with a trainer and leave it as it was; returns `suggestion()`."""
         batches = max(1, -(-len(train[0] if isinstance(train, tuple) else train) // batch_size))
-        names = ("callbacks", "epoch", "batch", "history", "stop_reason", "resumed", "_plan", "_sums")
+        names = ("callbacks", "epoch", "batch", "history", "stop_reason", "resumed", "_plan", "_sums", "_tally")
         saved = {name: getattr(trainer, name) for name in names}
         trainer.callbacks, trainer.epoch, trainer.batch, trainer.history = [self], 0, 0, {}
-        trainer.stop_reason, trainer.resumed, trainer._plan, trainer._sums = None, False, None, dict(trainer._sums)
+        trainer.stop_reason, trainer.resumed, trainer._plan = None, False, None
+        trainer._sums, trainer._tally = dict(trainer._sums), copy.copy(trainer._tally)
         try:
             trainer.fit(train, epochs=-(-self.steps // batches), batch_size=batch_size, progress=False)
         finally:

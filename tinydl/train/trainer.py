@@ -5,14 +5,14 @@ import math
 import time
 import warnings
 
-import numpy as np
-
 from tinydl import random
 from tinydl.data.batches import Batches, as_dataset
+from tinydl.tensor import Tensor
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.diagnose import NonFiniteLossError, first_nonfinite
-from tinydl.train.evaluation import evaluate, predict
+from tinydl.train.evaluation import evaluate, loss_value, predict
 from tinydl.train.signals import SignalWatch
+from tinydl.train.tally import Tally
 
 __all__ = ["Trainer"]
 
@@ -30,7 +30,8 @@ class Trainer:
     optimizer : optim.Optimizer
         Over the net's parameters.
     loss : callable, optional
-        ``loss(output, y)`` -> scalar Tensor, the mean over the batch. Default: ``nn.CrossEntropyLoss()``.
+        ``loss(output, y)`` -> scalar Tensor, the mean over the batch. Default: ``nn.CrossEntropyLoss()``. How the means
+        of batches make that of an epoch, and which outputs have an accuracy, is told at `tinydl.train.evaluate`.
     scheduler : optional
         Stepped after each batch if it says ``per_batch = True`` (OneCycleLR), else after each epoch.
     seed : int
@@ -46,7 +47,7 @@ class Trainer:
         Batches done in the epoch under way.
     history : dict of str to list
         One entry per epoch under "epoch", "lr", "loss", "accuracy", "val_loss", "val_accuracy", "seconds" and
-        "images_per_s"; accuracies only for integer labels, val_* only with validation data.
+        "images_per_s"; accuracies only where `evaluate` has them, val_* only with validation data.
     stop_reason : str or None
         Why the last fit ended before its last epoch.
     interrupted : int or None
@@ -75,7 +76,8 @@ class Trainer:
         self.stop_reason = None
         self.interrupted = None
         self.resumed = False
-        self._sums = {"loss": 0.0, "right": 0, "count": 0, "seconds": 0.0}
+        self._tally = Tally(False)
+        self._sums = {"seconds": 0.0, "lr": None}
         self._plan = None
 
     # --- what callbacks use ----------------------------------------------------------------------------------------
@@ -104,13 +106,8 @@ class Trainer:
     @property
     def running(self):
         """Loss, accuracy and images/s of the epoch under way, so far."""
-        sums = self._sums
-        count = max(1, sums["count"])
-        logs = {"loss": sums["loss"] / count}
-        if sums["right"] is not None:
-            logs["accuracy"] = sums["right"] / count
-        logs["images_per_s"] = sums["count"] / sums["seconds"] if sums["seconds"] > 0 else 0.0
-        return logs
+        seconds = self._sums["seconds"]
+        return {**self._tally.result(), "images_per_s": self._tally.samples / seconds if seconds > 0 else 0.0}
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -202,9 +199,10 @@ class Trainer:
 
     def _run_epoch(self, batches, valid, eval_batch_size, callbacks, watch):
         sums = self._sums
+        self._tally.classify = batches.data.n_classes is not None
         if self.batch == 0:
-            sums.update(loss=0.0, right=0 if batches.data.n_classes is not None else None, count=0, seconds=0.0,
-                        lr=self.lr)
+            self._tally.clear()
+            sums.update(seconds=0.0, lr=self.lr)
         for callback in callbacks:
             callback.on_epoch_begin(self)
         self.net.train()
@@ -253,7 +251,9 @@ class Trainer:
         self.optimizer.zero_grad()
         output = self.net(x)
         loss = self.loss(output, y)
-        value = loss.item()
+        value = loss_value(loss)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"the loss must be a Tensor that tinydl's operations computed, got {loss!r}")
         if not math.isfinite(value):
             if any(callback.accepts_nonfinite for callback in callbacks):
                 self.stop(f"the loss is {value}")
@@ -265,11 +265,7 @@ class Trainer:
         lr = self.lr
         if self.scheduler is not None and getattr(self.scheduler, "per_batch", False):
             self.scheduler.step()
-        sums = self._sums
-        sums["loss"] += value * len(x)
-        sums["count"] += len(x)
-        if sums["right"] is not None and output.ndim == 2:
-            sums["right"] += int(np.count_nonzero(output.data.argmax(axis=1) == y))
+        self._tally.add(self.loss, value, output, y)
         logs = {"batch": self.batch, "loss": value, "size": len(x), "lr": lr}
         self.batch += 1
         return logs
@@ -302,7 +298,7 @@ class Trainer:
             "epoch": self.epoch,
             "batch": self.batch,
             "plan": self._plan,
-            "sums": dict(self._sums),
+            "sums": {**self._sums, **self._tally.state_dict()},
             "history": {key: list(values) for key, values in self.history.items()},
             "stop_reason": self.stop_reason,
         }
@@ -334,7 +330,8 @@ class Trainer:
                     callback.load_state_dict(former)
             raise CheckpointError(f"the checkpoint does not fit: {error.args[0] if error.args else error}") from error
         self.seed, self.epoch, self.batch = state["seed"], state["epoch"], state["batch"]
-        self._plan, self._sums = state["plan"], dict(state["sums"])
+        self._plan, self._sums = state["plan"], {name: state["sums"][name] for name in ("seconds", "lr")}
+        self._tally.load_state_dict(state["sums"])
         self.history = {key: list(values) for key, values in state["history"].items()}
         self.stop_reason = state["stop_reason"]
         self.resumed = True

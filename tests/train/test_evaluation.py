@@ -1,0 +1,133 @@
+import math
+import threading
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl import nn
+from tinydl.data import ArrayDataset
+from tinydl.train import evaluate
+from tinydl.train.evaluation import evaluation_mode
+
+
+def identity(x):
+    return x
+
+
+class Forward(nn.Module):
+    """A net given as a function."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def forward(self, x):
+        return self.function(td.tensor(x))
+
+
+def points(n=101, classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, classes)).astype("f"), (rng.random(n) < 0.2).astype(int)
+
+
+def cross_entropy(x, y):
+    """-log softmax(x)_y in float64, row by row."""
+    x = x.astype(float)
+    return np.log(np.exp(x).sum(1)) - x[np.arange(len(y)), y]
+
+
+# --- losses --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 101])
+def test_weighted_and_ignoring_losses_do_not_depend_on_the_batch_size(size):
+    x, y = points()
+    rows, weight = cross_entropy(x, y), np.array([1.0, 9.0])[y]
+    want = {
+        "plain": (nn.CrossEntropyLoss(), rows.mean()),
+        "weighted": (nn.CrossEntropyLoss([1, 9]), (rows * weight).sum() / weight.sum()),
+        "ignoring": (nn.CrossEntropyLoss(ignore_index=1), rows[y == 0].mean()),
+        "both": (nn.CrossEntropyLoss([2, 9], ignore_index=1), rows[y == 0].mean()),
+        "sum": (nn.CrossEntropyLoss(reduction="sum"), rows.mean()),
+        "weighted sum": (nn.CrossEntropyLoss([1, 9], reduction="sum"), (rows * weight).mean()),
+    }
+    for name, (loss, value) in want.items():
+        assert evaluate(Forward(identity), (x, y), loss, size)["loss"] == pytest.approx(value, rel=1e-6), name
+    log_p = x - np.log(np.exp(x).sum(1, keepdims=True))
+    got = evaluate(Forward(identity), (log_p, y), nn.NLLLoss([1, 9]), size)
+    assert got["loss"] == pytest.approx((rows * weight).sum() / weight.sum(), rel=1e-6)
+
+
+def test_weighted_masks():
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(5, 3, 2, 4)).astype("f"), rng.integers(0, 3, (5, 2, 4))
+    flat = x.transpose(0, 2, 3, 1).reshape(-1, 3)
+    weight = np.array([1.0, 2.0, 5.0])[mask.reshape(-1)]
+    want = (cross_entropy(flat, mask.reshape(-1)) * weight).sum() / weight.sum()
+    for size in (1, 2, 5):
+        got = evaluate(Forward(identity), (x, mask), nn.CrossEntropyLoss([1, 2, 5]), size)
+        assert got["loss"] == pytest.approx(want, rel=1e-6)
+        assert got["accuracy"] == np.mean(flat.argmax(1) == mask.reshape(-1))
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(reduction="none"), lambda o, y: None, lambda o, y: o])
+def test_a_loss_that_is_no_number_is_refused(loss):
+    with pytest.raises(TypeError, match="the loss must be one number for a batch, got .*reduction='mean'"):
+        evaluate(Forward(identity), points(), loss)
+
+
+@pytest.mark.parametrize("loss", [lambda o, y: 2.5, lambda o, y: np.float64(2.5), lambda o, y: td.tensor([2.5])])
+def test_numbers_of_other_types_are_losses(loss):
+    assert evaluate(Forward(identity), points(), loss)["loss"] == 2.5
+
+
+# --- accuracy ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_accuracy_of_a_net_with_one_output(shape):
+    logits = td.tensor(np.array([-3.0, 2.0, 4.0], "f").reshape(shape))
+    data = np.zeros((3, 1)), [0, 1, 1]
+    got = evaluate(Forward(lambda x: logits), data, nn.BCEWithLogitsLoss())
+    assert got == {"loss": pytest.approx(np.log1p(np.exp([-3, -2, -4])).mean(), rel=1e-6), "accuracy": 1.0}
+    # Another loss does not say what one number means.
+    assert set(evaluate(Forward(lambda x: logits), data, lambda o, y: o.mean())) == {"loss"}
+
+
+def test_pixel_accuracy_leaves_out_ignored_pixels():
+    mask = np.array([[[0, 255], [1, 1]]])
+    scores = np.zeros((1, 2, 2, 2), "f")
+    scores[0, 1, 1] = 1  # says class 1 in the lower row
+    data = ArrayDataset(scores, mask, ignore_index=255)
+    assert evaluate(Forward(identity), data, nn.CrossEntropyLoss(ignore_index=255))["accuracy"] == 1.0
+    data = ArrayDataset(scores, 1 - mask % 255, ignore_index=1)
+    assert evaluate(Forward(identity), data, nn.CrossEntropyLoss(ignore_index=1))["accuracy"] == 0.0
+
+
+def test_outputs_of_another_form_have_no_accuracy():
+    x, y = points(6)
+    pair = Forward(lambda x: (x, x))
+    assert evaluate(pair, (x, y), lambda o, y: nn.CrossEntropyLoss()(o[0], y)).keys() == {"loss"}
+
+
+def test_evaluation_mode_records_nothing_and_stays_in_its_thread():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    with evaluation_mode():
+        assert not net.training and not td.is_grad_enabled()
+        assert not net(np.ones((1, 2))).requires_grad
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append((net.training, td.is_grad_enabled())))
+        thread.start()
+        thread.join()
+    assert seen == [(True, True)]
+    assert net.training and td.is_grad_enabled()
+
+
+def test_stop_gives_up():
+    calls = iter([False, True])
+    assert evaluate(Forward(identity), points(4), nn.CrossEntropyLoss(), 2, stop=lambda: next(calls)) is None
+
+
+def test_all_labels_ignored_is_nan():
+    got = evaluate(Forward(identity), (np.zeros((3, 2)), [1, 1, 1]), nn.CrossEntropyLoss(ignore_index=1))
+    assert math.isnan(got["loss"]) and "accuracy" not in got

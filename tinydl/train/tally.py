@@ -1,0 +1,80 @@
+"""Loss and accuracy over many batches, whatever their sizes."""
+
+from tinydl.tensor import Tensor
+from tinydl.train.metrics import right_answers
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """Adds up batch after batch what the loss and the accuracy of all of them are made of.
+
+    A mean over a batch counts by what it was divided by: the loss says it by its method ``denominator(output, y)``,
+    otherwise it is the number of samples. A loss with ``reduction = 'sum'`` is divided by all samples. So neither
+    result depends on how the samples were cut into batches.
+
+    Parameters
+    ----------
+    classify : bool
+        Whether the labels are class numbers, so that there is an accuracy.
+
+    Attributes
+    ----------
+    loss, weight : float
+        Sum of the losses, and what it is to be divided by.
+    right, judged : int
+        Labels that were hit, and those that could be.
+    samples : int
+    """
+
+    _names = ("loss", "weight", "right", "judged", "samples")
+
+    def __init__(self, classify):
+        self.classify = classify
+        self.clear()
+
+    def clear(self):
+        """Forget what was added."""
+        self.loss, self.weight, self.right, self.judged, self.samples = 0.0, 0, 0, 0, 0
+
+    def add(self, loss, value, output, y):
+        """Add a batch.
+
+        Parameters
+        ----------
+        loss : callable
+            Its attributes `decision_threshold` and `ignore_index` say which answers are right and which labels count.
+        value : float
+            ``loss(output, y)``.
+        output : Tensor, or anything else that a net returns
+        y : array
+        """
+        summed = getattr(loss, "reduction", "mean") == "sum"
+        denominator = None if summed else getattr(loss, "denominator", None)
+        weight = len(y) if denominator is None else denominator(output, y)
+        if weight:  # the mean over no labels is nan
+            self.loss += value if summed else value * weight
+            self.weight += weight
+        self.samples += len(y)
+        if self.classify and isinstance(output, Tensor):
+            counts = right_answers(output.data, y, getattr(loss, "decision_threshold", None),
+                                   getattr(loss, "ignore_index", None))
+            if counts is not None:
+                self.right += counts[0]
+                self.judged += counts[1]
+
+    def result(self):
+        """``{"loss": ..., "accuracy": ...}``, the accuracy only where outputs answered labels."""
+        logs = {"loss": self.loss / self.weight if self.weight else float("nan")}
+        if self.judged:
+            logs["accuracy"] = self.right / self.judged
+        return logs
+
+    def state_dict(self):
+        """What was added so far, as plain numbers."""
+        return {name: getattr(self, name) for name in self._names}
+
+    def load_state_dict(self, state):
+        """Take back what `state_dict` gave."""
+        for name in self._names:
+            setattr(self, name, state[name])
