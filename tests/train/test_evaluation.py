@@ -7,7 +7,7 @@ import pytest
 import tinydl as td
 from tinydl import nn
 from tinydl.data import ArrayDataset
-from tinydl.train import evaluate
+from tinydl.train import evaluate, predict
 from tinydl.train.evaluation import evaluation_mode
 
 
@@ -108,6 +108,40 @@ def test_outputs_of_another_form_have_no_accuracy():
     x, y = points(6)
     pair = Forward(lambda x: (x, x))
     assert evaluate(pair, (x, y), lambda o, y: nn.CrossEntropyLoss()(o[0], y)).keys() == {"loss"}
+
+
+# --- predict -------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_images_is_a_batch():
+    net = Forward(lambda x: x.flatten(1) * 2)
+    a, b = np.full((1, 2, 2), 1.0, "f"), np.full((1, 2, 2), 3.0, "f")
+    assert predict(net, [a, b]).tolist() == [[2.0] * 4, [6.0] * 4]
+    assert predict(net, [td.tensor(a), td.tensor(b)]).tolist() == [[2.0] * 4, [6.0] * 4]
+    assert predict(net, [[1, 2], [3, 4], [5, 6]]).tolist() == [[2, 4], [6, 8], [10, 12]]
+
+
+@pytest.mark.parametrize(("x", "error", "message"), [
+    ((np.zeros((2, 1, 4, 4)), np.zeros((2, 1, 4, 4))), TypeError, r"a tuple of 2; of \(x, y\) pass x. A net of"),
+    ((np.zeros((2, 1, 4, 4)), np.zeros(2, int)), TypeError, "images alone"),
+    ([np.zeros((2, 1, 4, 4)), np.zeros((2, 1, 4, 4))], ValueError, "a list of single images, got arrays of shape"),
+    ([np.zeros((1, 4, 4)), np.zeros((1, 5, 4))], ValueError, r"images of one shape, got \(1, 4, 4\), \(1, 5, 4\)"),
+    ([], ValueError, "images must have shape"),
+    (np.zeros((0, 2)), ValueError, "no images to predict"),
+])
+def test_what_is_no_batch_of_images(x, error, message):
+    with pytest.raises(error, match=message):
+        predict(Forward(lambda x: x), x)
+
+
+def test_nets_that_return_several_tensors():
+    x = np.arange(10, dtype="f").reshape(5, 2)
+    first, second = predict(Forward(lambda x: (x, x.sum(1))), x, batch_size=2)
+    assert first.tolist() == x.tolist() and second.tolist() == x.sum(1).tolist()
+    named = predict(Forward(lambda x: {"a": x, "b": [x[:, 0]]}), x, batch_size=2)
+    assert named["a"].tolist() == x.tolist() and named["b"][0].tolist() == x[:, 0].tolist()
+    with pytest.raises(TypeError, match="a net returns a Tensor, or a tuple or dict of them, got str"):
+        predict(Forward(lambda x: "no"), x)
 
 
 def test_evaluation_mode_records_nothing_and_stays_in_its_thread():

@@ -187,6 +187,8 @@ def test_a_net_that_returns_several_tensors_and_a_loss_of_ones_own(named):
     trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), loss)
     history = trainer.fit(make_data(), make_data(30, 1), epochs=3, batch_size=16, progress=False)
     assert history["loss"][-1] < history["loss"][0] and "accuracy" not in history
+    outputs = trainer.predict(make_data()[0])
+    assert len(outputs) == 2
 
 
 @pytest.mark.parametrize("loss", [None, td.nn.MSELoss(), lambda o, y: o[0], lambda o, y: 1.0,

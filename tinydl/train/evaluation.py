@@ -7,6 +7,7 @@ import numpy as np
 from tinydl.config import no_grad
 from tinydl.data.batches import Batches, as_dataset
 from tinydl.nn.module import evaluating
+from tinydl.tensor import Tensor
 from tinydl.train.tally import Tally
 
 __all__ = ["evaluate", "evaluation_mode", "loss_value", "predict"]
@@ -31,6 +32,45 @@ def loss_value(loss):
     return float(loss.item())
 
 
+def _array(output):
+    """The arrays of an output: of a Tensor, or of a tuple, list or dict of them."""
+    if isinstance(output, (Tensor, np.ndarray)):
+        return np.array(output.data if isinstance(output, Tensor) else output)
+    if isinstance(output, (tuple, list)):
+        return tuple(_array(part) for part in output)
+    if isinstance(output, dict):
+        return {name: _array(part) for name, part in output.items()}
+    raise TypeError(f"a net returns a Tensor, or a tuple or dict of them, got {type(output).__name__}")
+
+
+def _joined(parts):
+    """The outputs of batches as one."""
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(_joined(column) for column in zip(*parts, strict=True))
+    if isinstance(first, dict):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    return np.concatenate(parts)
+
+
+def _images(x):
+    """What is to be predicted as a dataset."""
+    if isinstance(x, tuple):
+        raise TypeError(f"predict takes images alone, got a tuple of {len(x)}; of (x, y) pass x. A net of several "
+                        "inputs is called by itself, in eval mode under no_grad()")
+    if isinstance(x, list) and x and hasattr(x[0], "shape"):  # images one by one
+        shapes = {np.shape(image) for image in x}
+        if len(shapes) > 1:
+            raise ValueError(f"predict takes images of one shape, got {', '.join(map(str, sorted(shapes)))}")
+        if len(np.shape(x[0])) > 3:
+            raise ValueError(f"predict takes a list of single images, got arrays of shape {np.shape(x[0])}; join "
+                             "batches with numpy.concatenate")
+        x = np.stack([image.data if isinstance(image, Tensor) else image for image in x])
+    elif isinstance(x, list):
+        x = np.asarray(x)
+    return as_dataset(x, "x")
+
+
 def predict(net, x, batch_size=256):
     """Outputs of `net` in eval mode, batch by batch.
 
@@ -38,20 +78,20 @@ def predict(net, x, batch_size=256):
     ----------
     net : nn.Module
         Its mode is not touched, so several threads may predict with it at once, also while it is trained.
-    x : ArrayDataset or array, shape (N, ...)
+    x : ArrayDataset, or array of shape (N, ...), or list of arrays of single images
         A dataset is normalised as it says; uint8 arrays are scaled to 0..1, floats taken as they are.
     batch_size : int
 
     Returns
     -------
     array, shape (N, ...)
-        For a classifier the logits (N, classes).
+        For a classifier the logits (N, classes). A tuple or dict of arrays where the net returns one of tensors.
     """
-    data = as_dataset(x, "x")
+    data = _images(x)
     if len(data) == 0:
         raise ValueError("no images to predict")
     with evaluation_mode():
-        return np.concatenate([np.array(net(x).data) for x, _ in Batches(data, batch_size)])
+        return _joined([_array(net(x)) for x, _ in Batches(data, batch_size)])
 
 
 def evaluate(net, data, loss, batch_size=256, stop=None):
