@@ -1,7 +1,5 @@
 import csv
-import io
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -13,8 +11,6 @@ from tinydl.train import (
     Convergence,
     CSVLogger,
     EarlyStopping,
-    LRFinder,
-    Progress,
     Trainer,
     load_checkpoint,
 )
@@ -190,85 +186,3 @@ def test_csv_logger_holds_the_history_exactly(tmp_path):
     assert [int(r["epoch"]) for r in rows] == [1, 2, 3]
     for name, column in trainer.history.items():
         assert [float(r[name]) for r in rows] == column
-
-
-def test_lr_finder_leaves_everything_as_it_was_and_finds_a_rate_that_learns():
-    trainer = make()
-    trainer.fit(data(), epochs=1, progress=False)
-    before, history = trainer.net.state_dict(), dict(trainer.history)
-    momentum = trainer.optimizer.state_dict()["state"][0]["momentum_buffer"].copy()
-    finder = LRFinder(1e-4, 1e3, steps=60)
-    rate = finder.run(trainer, data(), batch_size=16)
-    assert all(np.array_equal(before[k], v) for k, v in trainer.net.state_dict().items())
-    assert np.array_equal(trainer.optimizer.state_dict()["state"][0]["momentum_buffer"], momentum)
-    assert trainer.lr == 0.1
-    assert (trainer.history, trainer.epoch, trainer.callbacks, trainer.stop_reason) == (history, 1, [], None)
-    assert 1e-3 < rate < 10
-    assert np.all(np.diff(finder.lrs) > 0)
-    ratio = np.diff(np.log(finder.lrs))
-    assert np.allclose(ratio, ratio[0])
-
-
-def test_lr_finder_stops_quietly_at_a_loss_that_is_not_finite():
-    trainer = make()
-    finder = LRFinder(1e-2, 1e30, steps=50)
-    with np.errstate(all="ignore"):
-        finder.run(trainer, data(), batch_size=16)
-    assert len(finder.lrs) < 50
-    assert np.isfinite(trainer.net[0].weight.data).all()
-
-
-def test_lr_finder_sets_a_schedule_aside():
-    trainer = make()
-    trainer.scheduler = td.optim.OneCycleLR(trainer.optimizer, 0.1, total_steps=4)
-    state = trainer.scheduler.state_dict()
-    LRFinder(1e-4, 1e-1, steps=20).run(trainer, data(), batch_size=16)
-    assert trainer.scheduler.state_dict() == state
-
-
-def test_lr_finder_arguments():
-    with pytest.raises(ValueError, match="0 < min_lr < max_lr"):
-        LRFinder(1, 1)
-    with pytest.raises(ValueError, match="only 0 points"):
-        LRFinder().suggestion()
-
-
-def test_progress_writes_one_plain_line_per_epoch(capsys):
-    make().fit(data(), data(16, 1), epochs=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith("epoch 1/2  loss ")
-    for part in ("accuracy ", "val loss ", "val accuracy ", " %", " images/s", " s"):
-        assert part in lines[1]
-
-
-def test_progress_off(capsys):
-    make().fit(data(), epochs=2, progress=False)
-    assert capsys.readouterr().out == ""
-
-
-def test_progress_says_why_it_ended_early(capsys):
-    class Stop(Callback):
-        def on_epoch_end(self, trainer, logs):
-            trainer.stop("enough")
-
-    make(Stop()).fit(data(), epochs=2)
-    assert "stopped after epoch 1: enough" in capsys.readouterr().out
-
-
-def test_progress_bar_shows_loss_accuracy_speed_and_time_left(monkeypatch):
-    pytest.importorskip("tqdm")
-    screen, lines = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "stderr", screen)
-    trainer = make(Progress(lines, bar=True))
-    trainer.fit(data(4096), epochs=2, batch_size=4)
-    shown = screen.getvalue()
-    for part in ("epoch 1/2", "/1024", "loss ", "accuracy ", "images/s", " left"):
-        assert part in shown
-    assert len(lines.getvalue().splitlines()) == 2
-
-
-def test_progress_without_tqdm_falls_back_to_lines(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    make(Progress(bar=True)).fit(data(), epochs=1)
-    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -1,18 +1,12 @@
 """Training: the loop, callbacks, checkpoints, metrics."""
 
-from tinydl.train.callbacks import (
-    Callback,
-    Checkpoint,
-    Convergence,
-    CSVLogger,
-    EarlyStopping,
-    LRFinder,
-    Progress,
-)
+from tinydl.train.callbacks import Callback, Checkpoint, Convergence, CSVLogger, EarlyStopping
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tinydl.train.diagnose import NonFiniteLossError
 from tinydl.train.evaluation import evaluate, predict
+from tinydl.train.lr_finder import LRFinder
 from tinydl.train.metrics import accuracy, confusion_matrix
+from tinydl.train.progress import Progress
 from tinydl.train.trainer import Trainer
 
 __all__ = [

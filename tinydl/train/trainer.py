@@ -11,6 +11,7 @@ from tinydl.tensor import Tensor
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.diagnose import NonFiniteLossError, first_nonfinite
 from tinydl.train.evaluation import evaluate, loss_value, predict
+from tinydl.train.progress import Progress
 from tinydl.train.signals import SignalWatch
 from tinydl.train.tally import Tally
 
@@ -190,8 +191,6 @@ class Trainer:
         return self.history
 
     def _ordered(self, progress):
-        from tinydl.train.callbacks import Progress
-
         callbacks = list(self.callbacks)
         if progress and not any(isinstance(c, Progress) for c in callbacks):
             callbacks.append(Progress())

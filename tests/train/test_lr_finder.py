@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl.train import LRFinder, Trainer
+
+
+def data(n=64, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 4)).astype(np.float32)
+    return x, (x[:, 0] > 0).astype(int)
+
+
+def make(*callbacks, lr=0.1):
+    td.manual_seed(1)
+    net = td.nn.Sequential(td.nn.Linear(4, 8), td.nn.ReLU(), td.nn.Linear(8, 2))
+    return Trainer(net, td.optim.SGD(net.parameters(), lr=lr, momentum=0.9), callbacks=list(callbacks))
+
+
+def test_lr_finder_leaves_everything_as_it_was_and_finds_a_rate_that_learns():
+    trainer = make()
+    trainer.fit(data(), epochs=1, progress=False)
+    before, history = trainer.net.state_dict(), dict(trainer.history)
+    momentum = trainer.optimizer.state_dict()["state"][0]["momentum_buffer"].copy()
+    finder = LRFinder(1e-4, 1e3, steps=60)
+    rate = finder.run(trainer, data(), batch_size=16)
+    assert all(np.array_equal(before[k], v) for k, v in trainer.net.state_dict().items())
+    assert np.array_equal(trainer.optimizer.state_dict()["state"][0]["momentum_buffer"], momentum)
+    assert trainer.lr == 0.1
+    assert (trainer.history, trainer.epoch, trainer.callbacks, trainer.stop_reason) == (history, 1, [], None)
+    assert 1e-3 < rate < 10
+    assert np.all(np.diff(finder.lrs) > 0)
+    ratio = np.diff(np.log(finder.lrs))
+    assert np.allclose(ratio, ratio[0])
+
+
+def test_lr_finder_stops_quietly_at_a_loss_that_is_not_finite():
+    trainer = make()
+    finder = LRFinder(1e-2, 1e30, steps=50)
+    with np.errstate(all="ignore"):
+        finder.run(trainer, data(), batch_size=16)
+    assert len(finder.lrs) < 50
+    assert np.isfinite(trainer.net[0].weight.data).all()
+
+
+def test_lr_finder_sets_a_schedule_aside():
+    trainer = make()
+    trainer.scheduler = td.optim.OneCycleLR(trainer.optimizer, 0.1, total_steps=4)
+    state = trainer.scheduler.state_dict()
+    LRFinder(1e-4, 1e-1, steps=20).run(trainer, data(), batch_size=16)
+    assert trainer.scheduler.state_dict() == state
+
+
+def test_lr_finder_arguments():
+    with pytest.raises(ValueError, match="0 < min_lr < max_lr"):
+        LRFinder(1, 1)
+    with pytest.raises(ValueError, match="only 0 points"):
+        LRFinder().suggestion()

@@ -1,0 +1,99 @@
+"""Which learning rate to start with: the range test."""
+
+import copy
+
+import numpy as np
+
+from tinydl.train.callbacks import Callback
+
+__all__ = ["LRFinder"]
+
+
+class LRFinder(Callback):
+    """Learning-rate range test: raise the rate from batch to batch and watch the loss.
+
+    The rate grows geometrically from `min_lr` to `max_lr`; the run ends early when the smoothed loss is four times its
+    least value, or not finite. Weights, optimizer and schedule are put back afterwards.
+
+    Parameters
+    ----------
+    min_lr, max_lr : float
+    steps : int
+        Batches.
+    smoothing : float
+        Weight of the past in the running mean of the loss (bias-corrected).
+
+    Attributes
+    ----------
+    lrs, losses : list of float
+        Rate and smoothed loss of each batch.
+
+    References
+    ----------
+    L. N. Smith, "Cyclical learning rates for training neural networks", 2017.
+    """
+
+    accepts_nonfinite = True
+    order = 90
+
+    def __init__(self, min_lr=1e-5, max_lr=10.0, steps=100, smoothing=0.9):
+        if not 0 < min_lr < max_lr or steps < 2:
+            raise ValueError(f"needs 0 < min_lr < max_lr and at least 2 steps, got {min_lr}, {max_lr}, {steps}")
+        self.min_lr, self.max_lr, self.steps, self.smoothing = min_lr, max_lr, steps, smoothing
+        self.lrs, self.losses = [], []
+        self._saved = None
+
+    def _rate(self, step):
+        return self.min_lr * (self.max_lr / self.min_lr) ** (step / (self.steps - 1))
+
+    def on_fit_begin(self, trainer):
+        self.lrs, self.losses, self._mean = [], [], 0.0
+        scheduler = trainer.scheduler
+        self._saved = (trainer.net.state_dict(), trainer.optimizer.state_dict(),
+                       None if scheduler is None else scheduler.state_dict())
+        # The rate is this callback's business now; a schedule would run past its end.
+        self._scheduler, trainer.scheduler = scheduler, None
+        trainer.lr = self._rate(0)
+
+    def on_batch_end(self, trainer, logs):
+        self._mean = self.smoothing * self._mean + (1 - self.smoothing) * logs["loss"]
+        self.lrs.append(logs["lr"])
+        self.losses.append(self._mean / (1 - self.smoothing ** (len(self.lrs))))
+        if len(self.lrs) >= self.steps:
+            trainer.stop(f"learning-rate range test done ({self.steps} batches)")
+        elif not self.losses[-1] <= 4 * min(self.losses):
+            trainer.stop(f"learning-rate range test ended at lr {self.lrs[-1]:.3g}, where the loss explodes")
+        else:
+            trainer.lr = self._rate(len(self.lrs))
+
+    def on_fit_end(self, trainer):
+        if self._saved is None:
+            return
+        weights, optimizer, scheduler = self._saved
+        trainer.scheduler, self._saved = self._scheduler, None
+        trainer.net.load_state_dict(weights)
+        trainer.optimizer.load_state_dict(optimizer)
+        if scheduler is not None:
+            trainer.scheduler.load_state_dict(scheduler)
+
+    def run(self, trainer, train, batch_size=64):
+        """Do the test with a trainer and leave it as it was; returns `suggestion()`."""
+        batches = max(1, -(-len(train[0] if isinstance(train, tuple) else train) // batch_size))
+        names = ("callbacks", "epoch", "batch", "history", "stop_reason", "resumed", "_plan", "_sums", "_tally")
+        saved = {name: getattr(trainer, name) for name in names}
+        trainer.callbacks, trainer.epoch, trainer.batch, trainer.history = [self], 0, 0, {}
+        trainer.stop_reason, trainer.resumed, trainer._plan = None, False, None
+        trainer._sums, trainer._tally = dict(trainer._sums), copy.copy(trainer._tally)
+        try:
+            trainer.fit(train, epochs=-(-self.steps // batches), batch_size=batch_size, progress=False)
+        finally:
+            for name, value in saved.items():
+                setattr(trainer, name, value)
+        return self.suggestion()
+
+    def suggestion(self):
+        """The rate at which the loss falls steepest over log(rate); a sound value to start with."""
+        if len(self.lrs) < 3:
+            raise ValueError(f"the range test has only {len(self.lrs)} points")
+        slope = np.gradient(np.array(self.losses), np.log(self.lrs))
+        return self.lrs[int(np.argmin(slope))]
