@@ -212,6 +212,58 @@ def test_soft_labels():
     assert td.train.accuracy(trainer.predict(x), y) > 0.8
 
 
+# --- modes ---------------------------------------------------------------------------------------------------------
+
+def test_a_frozen_batch_norm_stays_frozen():
+    trainer = make_trainer(schedule=False)
+    fit(trainer, epochs=1)
+    norm = trainer.net[1]
+    norm.eval()
+    before = {name: value for name, value in trainer.net.state_dict().items() if "running" in name or "num_" in name}
+    fit(trainer, epochs=3)
+    after = trainer.net.state_dict()
+    assert len(before) == 3
+    assert all(np.array_equal(after[name], value) for name, value in before.items())
+    assert not norm.training and trainer.net.training
+    assert not np.array_equal(norm.weight.numpy(), np.ones(16))  # its weights are trained all the same
+    trainer.net.eval()  # to look at it
+    fit(trainer, epochs=4)
+    assert np.array_equal(trainer.net.state_dict()["1.running_mean"], before["1.running_mean"])
+    trainer.net.train()
+    fit(trainer, epochs=5)
+    assert not np.array_equal(trainer.net.state_dict()["1.running_mean"], before["1.running_mean"])
+
+
+def test_a_net_in_evaluation_mode_is_trained():
+    trainer, whole = make_trainer(), make_trainer()
+    trainer.net.eval()
+    fit(trainer)
+    fit(whole)
+    assert bits(trainer) == bits(whole)
+
+
+def test_a_callback_may_freeze_and_may_look_at_the_net():
+    class Freeze(Callback):
+        def on_epoch_end(self, trainer, logs):
+            means.append(trainer.net[1].running_mean.copy())
+            if trainer.epoch == 2:
+                trainer.net[1].eval()
+
+    class Look(Callback):
+        def on_epoch_end(self, trainer, logs):
+            trainer.net.eval()(np.zeros((1, 6), np.float32))
+
+        def on_batch_end(self, trainer, logs):
+            modes.append([m.training for m in trainer.net.modules()])
+            trainer.net.eval()
+
+    means, modes = [], []
+    fit(make_trainer([Freeze(), Look()]))
+    assert not np.array_equal(means[0], means[1])
+    assert np.array_equal(means[1], means[2]) and np.array_equal(means[1], means[3])
+    assert modes == [[True] * 6] * 10 + [[True, True, False, True, True, True]] * 10
+
+
 def test_epochs_is_the_number_in_all():
     trainer = make_trainer(schedule=False)
     fit(trainer, epochs=2)

@@ -11,6 +11,7 @@ from tinydl.tensor import Tensor
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.diagnose import NonFiniteLossError, first_nonfinite
 from tinydl.train.evaluation import evaluate, loss_value, predict
+from tinydl.train.modes import Modes
 from tinydl.train.progress import Progress
 from tinydl.train.signals import SignalWatch
 from tinydl.train.tally import Tally
@@ -54,6 +55,13 @@ class Trainer:
     interrupted : int or None
         Signal that ended the last fit.
 
+    Notes
+    -----
+    `fit` trains a net in the modes that its modules have: what was switched to evaluation mode by hand stays there, for
+    example ``net[1].eval()`` a batch norm with its running statistics. If the net as a whole is in evaluation mode, it
+    returns to the modes of its last training, or to training mode altogether. Modes and ``requires_grad`` are the
+    program's and not the checkpoint's: set them again before a resumed `fit`.
+
     Examples
     --------
     >>> trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
@@ -80,6 +88,7 @@ class Trainer:
         self._tally = Tally(False)
         self._sums = {"seconds": 0.0, "lr": None}
         self._plan = None
+        self._modes = Modes(net)
 
     # --- what callbacks use ----------------------------------------------------------------------------------------
 
@@ -204,7 +213,8 @@ class Trainer:
             sums.update(seconds=0.0, lr=self.lr)
         for callback in callbacks:
             callback.on_epoch_begin(self)
-        self.net.train()
+        self._modes.restore()
+        self._modes.remember()
         batches.epoch, batches.start = self.epoch, self.batch
         clock = time.perf_counter()
         for x, y in batches:
@@ -219,6 +229,8 @@ class Trainer:
                 raise _Interrupted
             if self.stop_reason is not None:
                 return
+        self._modes.restore()
+        self._modes.remember()
         logs = {"epoch": self.epoch + 1, "lr": sums["lr"], **self.running}
         speed = logs.pop("images_per_s")
         if valid is not None:
@@ -240,6 +252,7 @@ class Trainer:
             column.append(logs.get(key))
         for callback in callbacks:
             callback.on_epoch_end(self, logs)
+            self._modes.remember()
         if watch.received is not None:
             raise _Interrupted
 
@@ -247,6 +260,7 @@ class Trainer:
         """One step; returns what on_batch_end gets, or None when the run ends before the update."""
         # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
         random.set_state((self.seed, (self.epoch << 40) + (self.batch << 16)))
+        self._modes.restore()
         self.optimizer.zero_grad()
         output = self.net(x)
         loss = self.loss(output, y)
