@@ -2,7 +2,7 @@
 
 from tinydl.train.callbacks import Callback, Checkpoint, Convergence, CSVLogger, EarlyStopping
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint, save_weights
-from tinydl.train.diagnose import NonFiniteLossError
+from tinydl.train.diagnose import NonFiniteGradientError, NonFiniteLossError
 from tinydl.train.evaluation import evaluate, predict
 from tinydl.train.lr_finder import LRFinder
 from tinydl.train.metrics import accuracy, confusion_matrix
@@ -11,6 +11,6 @@ from tinydl.train.trainer import Trainer
 
 __all__ = [
     "CSVLogger", "Callback", "Checkpoint", "CheckpointError", "Convergence", "EarlyStopping", "LRFinder",
-    "NonFiniteLossError", "Progress", "Trainer", "accuracy", "confusion_matrix", "evaluate", "load_checkpoint",
-    "load_weights", "predict", "save_checkpoint", "save_weights",
+    "NonFiniteGradientError", "NonFiniteLossError", "Progress", "Trainer", "accuracy", "confusion_matrix", "evaluate",
+    "load_checkpoint", "load_weights", "predict", "save_checkpoint", "save_weights",
 ]

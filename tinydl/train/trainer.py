@@ -8,12 +8,21 @@ import warnings
 from tinydl import random
 from tinydl.data.batches import Batches, as_dataset
 from tinydl.tensor import Tensor
+from tinydl.train.buffers import Buffers
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from tinydl.train.diagnose import NonFiniteLossError, first_nonfinite
+from tinydl.train.diagnose import (
+    NonFiniteGradientError,
+    NonFiniteLossError,
+    first_nonfinite,
+    gradients_are_finite,
+    nonfinite_gradients,
+    nonfinite_state,
+)
 from tinydl.train.evaluation import evaluate, loss_value, predict
 from tinydl.train.modes import Modes
 from tinydl.train.progress import Progress
 from tinydl.train.signals import SignalWatch
+from tinydl.train.state import load_state, state_of
 from tinydl.train.tally import Tally
 
 __all__ = ["Trainer"]
@@ -152,8 +161,10 @@ class Trainer:
         Raises
         ------
         NonFiniteLossError
-            The loss is nan or infinite; names the batch and the first layer whose output was not finite. The weights
-            are those before that batch.
+            The loss is nan or infinite; names the batch and the first layer whose output was not finite. A
+            NonFiniteGradientError when the loss is finite and a gradient is not; names the parameter. Weights and
+            buffers (running statistics) are those before that batch. Also when an update made a weight or a buffer
+            infinite, at the latest after the epoch and before it is validated or saved.
         KeyboardInterrupt, SystemExit(143)
             Ctrl-C or SIGTERM came (only in the main thread, and only if the program has no handler of its own): the
             batch under way was finished and the checkpoint written; `interrupted` is the signal's number.
@@ -215,6 +226,7 @@ class Trainer:
             callback.on_epoch_begin(self)
         self._modes.restore()
         self._modes.remember()
+        self._buffers = Buffers(self.net)
         batches.epoch, batches.start = self.epoch, self.batch
         clock = time.perf_counter()
         for x, y in batches:
@@ -228,7 +240,9 @@ class Trainer:
             if watch.received is not None:
                 raise _Interrupted
             if self.stop_reason is not None:
+                self._check_state(callbacks)
                 return
+        self._check_state(callbacks)
         self._modes.restore()
         self._modes.remember()
         logs = {"epoch": self.epoch + 1, "lr": sums["lr"], **self.running}
@@ -237,6 +251,9 @@ class Trainer:
             result = evaluate(self.net, valid, self.loss, eval_batch_size, stop=lambda: watch.received is not None)
             if result is None:
                 raise _Interrupted
+            if not math.isfinite(result["loss"]):
+                warnings.warn(f"the validation loss of epoch {self.epoch + 1} is {result['loss']}, where the training "
+                              f"loss is {logs['loss']:g}", stacklevel=4)
             logs.update({f"val_{key}": value for key, value in result.items()})
         logs["seconds"] = sums["seconds"] + time.perf_counter() - clock
         logs["images_per_s"] = speed
@@ -258,22 +275,18 @@ class Trainer:
 
     def _run_batch(self, x, y, callbacks):
         """One step; returns what on_batch_end gets, or None when the run ends before the update."""
-        # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
-        random.set_state((self.seed, (self.epoch << 40) + (self.batch << 16)))
         self._modes.restore()
-        self.optimizer.zero_grad()
-        output = self.net(x)
-        loss = self.loss(output, y)
-        value = loss_value(loss)
-        if not isinstance(loss, Tensor):
-            raise TypeError(f"the loss must be a Tensor that tinydl's operations computed, got {loss!r}")
-        if not math.isfinite(value):
-            if any(callback.accepts_nonfinite for callback in callbacks):
-                self.stop(f"the loss is {value}")
-                return None
-            raise NonFiniteLossError(f"the loss is {value} in batch {self.batch} of epoch {self.epoch + 1}: "
-                                     f"{first_nonfinite(self.net, x)}")
-        loss.backward()
+        self._buffers.remember()
+        try:
+            output, value = self._differentiate(x, y)
+        except NonFiniteLossError as error:
+            if not any(callback.accepts_nonfinite for callback in callbacks):
+                raise
+            self.stop(error)
+            return None
+        except BaseException:
+            self._buffers.restore()
+            raise
         self.optimizer.step()
         lr = self.lr
         if self.scheduler is not None and getattr(self.scheduler, "per_batch", False):
@@ -282,6 +295,36 @@ class Trainer:
         logs = {"batch": self.batch, "loss": value, "size": len(x), "lr": lr}
         self.batch += 1
         return logs
+
+    def _differentiate(self, x, y):
+        """(output, loss as a float) of a batch, whose gradients are then finite; else the buffers are as before."""
+        # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
+        stream = (self.seed, (self.epoch << 40) + (self.batch << 16))
+        random.set_state(stream)
+        self.optimizer.zero_grad()
+        output = self.net(x)
+        loss = self.loss(output, y)
+        value = loss_value(loss)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"the loss must be a Tensor that tinydl's operations computed, got {loss!r}")
+        where = f"in batch {self.batch} of epoch {self.epoch + 1}"
+        if not math.isfinite(value):
+            self._buffers.restore()
+            random.set_state(stream)
+            raise NonFiniteLossError(f"the loss is {value} {where}: {first_nonfinite(self.net, x, y)}")
+        loss.backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if not gradients_are_finite(parameters):
+            self._buffers.restore()
+            raise NonFiniteGradientError(f"{nonfinite_gradients(self.net, parameters)} {where}, where the loss is "
+                                         f"{value:g}; weights and statistics are those before that batch")
+        return output, value
+
+    def _check_state(self, callbacks):
+        name = nonfinite_state(self.net)
+        if name is not None and not any(callback.accepts_nonfinite for callback in callbacks):
+            raise NonFiniteLossError(f"{name} is not finite after {self.position}; a smaller learning rate is the "
+                                     "usual cure")
 
     # --- using the net ---------------------------------------------------------------------------------------------
 
@@ -297,63 +340,11 @@ class Trainer:
 
     def state_dict(self):
         """All that a resumed run needs to end with the same bits: a tree of arrays and plain values."""
-        callbacks = []
-        for callback in self.callbacks:
-            state = callback.state_dict()
-            if state:
-                callbacks.append({"type": type(callback).__name__, "state": state})
-        return {
-            "model": self.net.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "callbacks": callbacks,
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "plan": self._plan,
-            "sums": {**self._sums, **self._tally.state_dict()},
-            "history": {key: list(values) for key, values in self.history.items()},
-            "stop_reason": self.stop_reason,
-        }
+        return state_of(self)
 
     def load_state_dict(self, state):
         """Return to a state that `state_dict` gave. When anything does not fit, nothing is changed."""
-        wanted = {"model", "optimizer", "scheduler", "callbacks", "seed", "epoch", "batch", "plan", "sums", "history",
-                  "stop_reason"}
-        if not isinstance(state, dict) or set(state) != wanted:
-            raise CheckpointError("the state lacks " + ", ".join(sorted(wanted - set(state))))
-        if (state["scheduler"] is None) != (self.scheduler is None):
-            raise CheckpointError("the checkpoint was made with" + ("out" if state["scheduler"] is None else "")
-                                  + " a scheduler, this trainer is the other way round")
-        before = (self.net.state_dict(), self.optimizer.state_dict(),
-                  None if self.scheduler is None else self.scheduler.state_dict())
-        callbacks = [callback.state_dict() for callback in self.callbacks]
-        try:
-            self._load_parts(state["model"], state["optimizer"], state["scheduler"])
-            left = list(state["callbacks"])
-            for callback in self.callbacks:
-                mine = next((c for c in left if c["type"] == type(callback).__name__), None)
-                if mine is not None:
-                    left.remove(mine)
-                    callback.load_state_dict(mine["state"])
-        except Exception as error:
-            self._load_parts(*before)
-            for callback, former in zip(self.callbacks, callbacks, strict=True):
-                if former:
-                    callback.load_state_dict(former)
-            raise CheckpointError(f"the checkpoint does not fit: {error.args[0] if error.args else error}") from error
-        self.seed, self.epoch, self.batch = state["seed"], state["epoch"], state["batch"]
-        self._plan, self._sums = state["plan"], {name: state["sums"][name] for name in ("seconds", "lr")}
-        self._tally.load_state_dict(state["sums"])
-        self.history = {key: list(values) for key, values in state["history"].items()}
-        self.stop_reason = state["stop_reason"]
-        self.resumed = True
-
-    def _load_parts(self, model, optimizer, scheduler):
-        self.net.load_state_dict(model)
-        self.optimizer.load_state_dict(optimizer)
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(scheduler)
+        load_state(self, state)
 
     def save(self, path, *, keep_previous=True):
         """Write a checkpoint: all or nothing, the former one kept beside it; see `save_checkpoint`."""
