@@ -14,6 +14,7 @@ from tinydl.train import (
     Trainer,
     load_checkpoint,
 )
+from tinydl.train.callbacks import write_csv
 
 
 def data(n=64, seed=0):
@@ -186,3 +187,39 @@ def test_csv_logger_holds_the_history_exactly(tmp_path):
     assert [int(r["epoch"]) for r in rows] == [1, 2, 3]
     for name, column in trainer.history.items():
         assert [float(r[name]) for r in rows] == column
+
+
+class Score(Callback):
+    """Appends to a column of its own."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def on_epoch_end(self, trainer, logs):
+        trainer.history.setdefault(f"score {self.order}", []).append(np.float64(0.1) * trainer.epoch)
+
+
+def test_csv_logger_has_the_columns_of_callbacks(tmp_path):
+    trainer = make(Score(0), CSVLogger(tmp_path / "h.csv"), Score(60))
+    trainer.fit(data(), epochs=3, progress=False)
+    assert [len(column) for column in trainer.history.values()] == [3] * 8
+    with open(tmp_path / "h.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in ("score 0", "score 60"):
+        assert [float(row[name]) for row in rows] == trainer.history[name] == [0.1 * k for k in (1, 2, 3)]
+
+
+def test_a_callback_of_ones_own_column_can_be_monitored():
+    trainer = make(Score(0), Convergence(monitor="score 0", eps=0.2), EarlyStopping("score 0", mode="max", patience=9))
+    trainer.fit(data(), epochs=5, progress=False)
+    assert trainer.stop_reason.startswith("converged: |score 0(2)") and trainer.callbacks[2].best == 0.2
+
+
+def test_write_csv(tmp_path):
+    table = {"a, b": [1, 2, 3], "c": [0.1, None, np.float32(0.5)], "d": ["x\ny", 'q"', ""], "e": []}
+    write_csv(tmp_path / "h.csv", table)
+    with open(tmp_path / "h.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["a, b", "c", "d", "e"], ["1", "0.1", "x\ny", ""], ["2", "", 'q"', ""],
+                                          ["3", "0.5", "", ""]]
+    with pytest.raises(ValueError, match="history column 'b' has 2 entries, the first one has 1; append one an epoch"):
+        write_csv(tmp_path / "h.csv", {"a": [1], "b": [1, 2]})

@@ -1,7 +1,12 @@
 """What may happen along the way of `Trainer.fit`: stopping, logging, saving."""
 
+import csv
+import io
+import itertools
 import math
 import os
+
+import numpy as np
 
 from tinydl._files import atomic_write
 
@@ -40,7 +45,8 @@ class Callback:
         """After an update; `logs` has batch (from 0), loss, size (samples) and lr."""
 
     def on_epoch_end(self, trainer, logs):
-        """After validation; `logs` is the epoch's row of `trainer.history`."""
+        """After validation; `logs` is the epoch's row of `trainer.history`. What a callback puts into it, or appends
+        to a column of the history, gets into the other."""
 
     def on_interrupt(self, trainer):
         """After the last batch of a run that Ctrl-C or SIGTERM ended, before on_fit_end."""
@@ -187,12 +193,25 @@ class Checkpoint(Callback):
 
 
 def write_csv(path, history):
-    """Write a history (dict of equally long lists) as a table, all or nothing; floats come back exactly."""
-    rows = [",".join(history)]
-    rows += [",".join("" if v is None else repr(v) if isinstance(v, float) else str(v) for v in row)
-             for row in zip(*history.values(), strict=True)]
+    """Write a history as a table, all or nothing; floats come back exactly, None is an empty field.
+
+    Raises
+    ------
+    ValueError
+        A column is longer than the first one.
+    """
+    n = len(next(iter(history.values()), ()))
+    for name, column in history.items():
+        if len(column) > n:
+            raise ValueError(f"history column {name!r} has {len(column)} entries, the first one has {n}; append one "
+                             "an epoch, and keep values of batches elsewhere")
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(history)
+    for row in itertools.islice(itertools.zip_longest(*history.values()), n):
+        table.writerow("" if v is None else repr(float(v)) if isinstance(v, (float, np.floating)) else v for v in row)
     with atomic_write(path) as file:
-        file.write(("\n".join(rows) + "\n").encode())
+        file.write(text.getvalue().encode())
 
 
 class CSVLogger(Callback):
@@ -208,6 +227,15 @@ class CSVLogger(Callback):
 
     def __init__(self, path):
         self.path = os.fspath(path)
+        self._begun = False
+
+    def on_fit_begin(self, trainer):
+        self._begun = False
 
     def on_epoch_end(self, trainer, logs):
         write_csv(self.path, trainer.history)
+        self._begun = True
+
+    def on_fit_end(self, trainer):
+        if self._begun:  # callbacks after this one may have added to the last row
+            write_csv(self.path, trainer.history)

@@ -19,6 +19,7 @@ from tinydl.train.diagnose import (
     nonfinite_state,
 )
 from tinydl.train.evaluation import evaluate, loss_value, predict
+from tinydl.train.history import EpochRow
 from tinydl.train.modes import Modes
 from tinydl.train.progress import Progress
 from tinydl.train.signals import SignalWatch
@@ -58,7 +59,8 @@ class Trainer:
         Batches done in the epoch under way.
     history : dict of str to list
         One entry per epoch under "epoch", "lr", "loss", "accuracy", "val_loss", "val_accuracy", "seconds" and
-        "images_per_s"; accuracies only where `evaluate` has them, val_* only with validation data.
+        "images_per_s"; accuracies only where `evaluate` has them, val_* only with validation data. Callbacks may append
+        to columns of their own.
     stop_reason : str or None
         Why the last fit ended before its last epoch.
     interrupted : int or None
@@ -222,6 +224,7 @@ class Trainer:
         if self.batch == 0:
             self._tally.clear()
             sums.update(seconds=0.0, lr=self.lr)
+        row = EpochRow(self.history, self.epoch + 1)
         for callback in callbacks:
             callback.on_epoch_begin(self)
         self._modes.restore()
@@ -264,12 +267,12 @@ class Trainer:
                 self.scheduler.step()
         self.epoch += 1
         self.batch = 0
-        for key in dict.fromkeys((*self.history, *logs)):  # every column has one entry an epoch, None if it has none
-            column = self.history.setdefault(key, [None] * (self.epoch - 1))
-            column.append(logs.get(key))
+        row.update(logs)
         for callback in callbacks:
             callback.on_epoch_end(self, logs)
+            row.update(logs)
             self._modes.remember()
+        row.close()
         if watch.received is not None:
             raise _Interrupted
 
