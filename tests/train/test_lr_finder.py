@@ -51,8 +51,20 @@ def test_lr_finder_sets_a_schedule_aside():
     assert trainer.scheduler.state_dict() == state
 
 
-def test_lr_finder_arguments():
-    with pytest.raises(ValueError, match="0 < min_lr < max_lr"):
-        LRFinder(1, 1)
+@pytest.mark.parametrize(("kwargs", "message"), [
+    ({"min_lr": 1, "max_lr": 1}, "min_lr must be below max_lr, got 1 and 1"),
+    ({"min_lr": 0}, "min_lr must be a finite number > 0, got 0"),
+    ({"max_lr": np.inf}, "max_lr must be .*got inf"),
+    ({"min_lr": np.nan}, "min_lr must be .*got nan"),
+    ({"steps": 1}, "steps must be at least 2, got 1"),
+    ({"steps": 10.5}, "steps must be an integer, got 10.5"),
+    ({"smoothing": 1.0}, "smoothing must be .*>= 0 and < 1, got 1.0"),
+])
+def test_arguments_that_cannot_be(kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        LRFinder(**kwargs)
+
+
+def test_no_suggestion_without_points():
     with pytest.raises(ValueError, match="only 0 points"):
         LRFinder().suggestion()

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -658,6 +659,9 @@ def test_modes_and_gradients_are_restored_after_an_error():
     (lambda t: t.fit(make_data(), epochs=0), "epochs must be a positive integer, got 0"),
     (lambda t: t.fit(make_data(), epochs=2.5), "epochs must be a positive integer, got 2.5"),
     (lambda t: t.fit(make_data(), batch_size=0), "batch_size must be a positive integer, got 0"),
+    (lambda t: t.fit(make_data(), make_data(), eval_batch_size=0), "eval_batch_size must be at least 1, got 0"),
+    (lambda t: setattr(t, "lr", np.nan), "lr must be a finite number >= 0, got nan"),
+    (lambda t: setattr(t, "lr", -0.1), "lr must be a finite number >= 0, got -0.1"),
     (lambda t: t.fit(make_data(5), batch_size=8, drop_last=True), "no batch of 8 with drop_last"),
     (lambda t: t.fit((np.zeros((4, 6)), [0, 1, 2])), "4 images but 3 labels"),
     (lambda t: t.evaluate((np.zeros((0, 6)), np.zeros(0, int))), "at least one sample"),
@@ -666,6 +670,20 @@ def test_modes_and_gradients_are_restored_after_an_error():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call(make_trainer())
+
+
+def test_classes_that_no_label_has_are_said():
+    x, y = make_data()
+    trainer = make_trainer(schedule=False)
+    trainer.net[4] = td.nn.Linear(16, 4)
+    trainer.optimizer.add_param_group({"params": list(trainer.net[4].parameters())})
+    with pytest.warns(UserWarning, match="of classes 0 to 3, no training label is 0; classes are numbered"):
+        trainer.fit((x, y + 1), epochs=1, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_trainer().fit((x, y), (x[:3], [2, 2, 2]), epochs=1, progress=False)  # not said of validation data
+        named = ArrayDataset(x, np.minimum(y, 1), class_names="abc")
+        make_trainer().fit(named, epochs=1, progress=False)
 
 
 # --- checkpoints of the trainer ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 
+from tinydl._check import integer, number
 from tinydl._files import atomic_write
 
 __all__ = ["CSVLogger", "Callback", "Checkpoint", "Convergence", "EarlyStopping", "write_csv"]
@@ -98,9 +99,9 @@ class EarlyStopping(Callback):
     def __init__(self, monitor="val_loss", min_delta=0, patience=0, mode="auto"):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
-        if patience < 0 or not min_delta >= 0:
-            raise ValueError(f"patience and min_delta must not be negative, got {patience} and {min_delta}")
-        self.monitor, self.min_delta, self.patience = monitor, min_delta, patience
+        self.monitor = monitor
+        self.min_delta = number("EarlyStopping", "min_delta", min_delta)
+        self.patience = integer("EarlyStopping", "patience", patience, 0)
         self.sign = -1.0 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else 1.0
         self._reset()
 
@@ -147,9 +148,8 @@ class Convergence(Callback):
     """
 
     def __init__(self, k=1, eps=1e-4, monitor="loss"):
-        if k < 1 or not eps > 0:
-            raise ValueError(f"k must be at least 1 and eps positive, got {k} and {eps}")
-        self.k, self.eps, self.monitor = k, eps, monitor
+        self.k, self.eps = integer("Convergence", "k", k), number("Convergence", "eps", eps, open_low=True)
+        self.monitor = monitor
 
     def on_epoch_end(self, trainer, logs):
         _monitored(self, logs)
@@ -177,9 +177,8 @@ class Checkpoint(Callback):
     order = 100
 
     def __init__(self, path, every=1, keep_previous=True):
-        if every < 1:
-            raise ValueError(f"every must be at least 1, got {every}")
-        self.path, self.every, self.keep_previous = os.fspath(path), every, keep_previous
+        self.path, self.every = os.fspath(path), integer("Checkpoint", "every", every)
+        self.keep_previous = keep_previous
 
     def on_fit_begin(self, trainer):
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from tinydl._check import integer, number
 from tinydl.train.callbacks import Callback
 
 __all__ = ["LRFinder"]
@@ -37,9 +38,12 @@ class LRFinder(Callback):
     order = 90
 
     def __init__(self, min_lr=1e-5, max_lr=10.0, steps=100, smoothing=0.9):
-        if not 0 < min_lr < max_lr or steps < 2:
-            raise ValueError(f"needs 0 < min_lr < max_lr and at least 2 steps, got {min_lr}, {max_lr}, {steps}")
-        self.min_lr, self.max_lr, self.steps, self.smoothing = min_lr, max_lr, steps, smoothing
+        self.min_lr = number("LRFinder", "min_lr", min_lr, open_low=True)
+        self.max_lr = number("LRFinder", "max_lr", max_lr, open_low=True)
+        if self.min_lr >= self.max_lr:
+            raise ValueError(f"LRFinder: min_lr must be below max_lr, got {min_lr} and {max_lr}")
+        self.steps = integer("LRFinder", "steps", steps, 2)
+        self.smoothing = number("LRFinder", "smoothing", smoothing, high=1.0)
         self.lrs, self.losses = [], []
         self._saved = None
 

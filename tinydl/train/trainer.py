@@ -6,9 +6,11 @@ import time
 import warnings
 
 from tinydl import random
+from tinydl._check import integer, number
 from tinydl.data.batches import Batches, as_dataset
 from tinydl.tensor import Tensor
 from tinydl.train.buffers import Buffers
+from tinydl.train.callbacks import Callback
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.diagnose import (
     NonFiniteGradientError,
@@ -21,12 +23,17 @@ from tinydl.train.diagnose import (
 from tinydl.train.evaluation import evaluate, loss_value, predict
 from tinydl.train.history import EpochRow
 from tinydl.train.modes import Modes
+from tinydl.train.parts import check_parts
 from tinydl.train.progress import Progress
 from tinydl.train.signals import SignalWatch
 from tinydl.train.state import load_state, state_of
 from tinydl.train.tally import Tally
 
 __all__ = ["Trainer"]
+
+
+def _some(numbers):
+    return ", ".join(map(str, numbers[:5])) + (f" or {len(numbers) - 5} others" if len(numbers) > 5 else "")
 
 
 class _Interrupted(Exception):
@@ -85,9 +92,13 @@ class Trainer:
             from tinydl.nn import CrossEntropyLoss
 
             loss = CrossEntropyLoss()
+        if isinstance(callbacks, Callback):
+            raise TypeError(f"Trainer: callbacks must be a list of callbacks, got one {type(callbacks).__name__}; "
+                            "write [callback]")
         self.net, self.optimizer, self.loss, self.scheduler = net, optimizer, loss, scheduler
-        self.seed = seed
+        self.seed = integer("Trainer", "seed", seed, 0)
         self.callbacks = list(callbacks)
+        check_parts(net, optimizer, loss, scheduler, self.callbacks)
         self.epoch = 0
         self.batch = 0
         self.epochs = 0
@@ -114,6 +125,7 @@ class Trainer:
 
     @lr.setter
     def lr(self, value):
+        value = number("Trainer", "lr", value)
         for group in self.optimizer.param_groups:
             group["lr"] = value
 
@@ -178,8 +190,15 @@ class Trainer:
                 raise ValueError(f"{what} data need labels and at least one sample, got {data!r}")
         if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
             raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
+        check_parts(self.net, self.optimizer, self.loss, self.scheduler, self.callbacks)
         batches = Batches(train, batch_size, shuffle=shuffle, seed=self.seed, drop_last=drop_last,
                           augment=augment)
+        eval_batch_size = integer("Trainer.fit", "eval_batch_size", eval_batch_size, 1)
+        unused = train.unused_classes()
+        if len(unused) and self.epoch == 0 and self.batch == 0:
+            warnings.warn(f"of classes 0 to {train.n_classes - 1}, no training label is {_some(unused)}; classes are "
+                          "numbered from 0 without gaps: numpy.unique(labels, return_inverse=True)[1] does it, and "
+                          "class_names says that there are more", stacklevel=2)
         self.epochs, self.batches = epochs, batches.total
         if self.batches == 0:
             raise ValueError(f"{len(train)} samples give no batch of {batch_size} with drop_last=True")
