@@ -1,13 +1,12 @@
 import copy
 import pickle
-import threading
+from collections import OrderedDict, deque
 
 import numpy as np
 import pytest
 
 import tinydl as td
 from tinydl import nn
-from tinydl.nn.module import evaluating
 
 
 class Block(nn.Module):
@@ -65,33 +64,67 @@ def test_apply_children_first():
     assert seen == ["ReLU", "Tanh", "Sequential", "Sequential"]
 
 
-def test_evaluating_changes_no_module_and_no_other_thread():
-    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
-    net[1].eval()
-    elsewhere = []
-    with evaluating():
-        assert [m.training for m in net.modules()] == [False] * 4
-        with evaluating():
-            pass
-        assert not net.training
-        thread = threading.Thread(target=lambda: elsewhere.append([m.training for m in net.modules()]))
-        thread.start()
-        thread.join()
-    assert [m.training for m in net.modules()] == elsewhere[0] == [True, True, False, True]
-    with pytest.raises(RuntimeError), evaluating():
-        raise RuntimeError
-    assert net.training
+class Holder(nn.Module):
+    """Holds a container in an attribute and adds to it afterwards."""
+
+    def __init__(self, container=None, add=None):
+        self.linear = nn.Linear(2, 2)
+        self.h = container
+        if add is not None:
+            add(self)
+
+    def forward(self, x):
+        return self.linear(x)
 
 
-def test_lists_of_modules_are_refused():
-    class Net(nn.Module):
-        def __init__(self, layers):
-            self.layers = layers
+HIDDEN = r"Holder\.h: a plain \w+ hides its modules .* use nn.ModuleList"
 
-    for layers in ([nn.ReLU()], (nn.ReLU(),), [nn.Parameter(np.ones(2))]):
-        with pytest.raises(TypeError, match=r"Net.layers: a plain \w+ hides its modules .* use nn.ModuleList"):
-            Net(layers)
-    Net([1, 2])
+
+@pytest.mark.parametrize("make", [
+    lambda m: [m], lambda m: (m,), lambda m: {"a": m}, lambda m: {m}, lambda m: frozenset([m]), lambda m: deque([m]),
+    lambda m: [[m]], lambda m: [1, (2, {"a": [m]})], lambda m: OrderedDict(a=m), lambda m: {"a": {"b": m}},
+], ids=range(10))
+def test_containers_of_modules_are_refused(make):
+    for item in (nn.ReLU(), nn.Parameter(np.ones(2))):
+        with pytest.raises(TypeError, match=HIDDEN):
+            Holder(make(item))
+    Holder(make(1))
+
+
+@pytest.mark.parametrize(("container", "add"), [
+    ([], lambda net: net.h.append(nn.Linear(2, 2))),
+    ([[]], lambda net: net.h[0].append(nn.Linear(2, 2))),
+    ({}, lambda net: net.h.update(a=nn.Linear(2, 2))),
+    ({"a": []}, lambda net: net.h["a"].append(nn.Parameter(np.ones(2)))),
+    (set(), lambda net: net.h.add(nn.ReLU())),
+], ids=range(5))
+@pytest.mark.parametrize("use", [
+    lambda net: net(np.ones((1, 2))),
+    lambda net: list(net.parameters()),
+    lambda net: net.state_dict(),
+    lambda net: net.load_state_dict({}),
+    lambda net: net.eval(),
+    lambda net: nn.Sequential(nn.ReLU(), net)(np.ones((1, 2))),
+    lambda net: nn.Sequential(nn.ReLU(), net).state_dict(),
+], ids=["forward", "parameters", "state_dict", "load_state_dict", "eval", "inner forward", "inner state_dict"])
+def test_what_was_added_to_a_container_afterwards_is_refused_where_it_matters(container, add, use):
+    with pytest.raises(TypeError, match=HIDDEN):
+        use(Holder(copy.deepcopy(container), add))
+
+
+def test_a_list_of_modules_that_are_registered_too_hides_nothing():
+    net = Holder([], lambda net: net.h.extend([net.linear, net.linear.weight]))
+    net.again = [net.linear]
+    net(np.ones((1, 2)))
+    assert [name for name, _ in net.named_parameters()] == ["linear.weight", "linear.bias"]
+
+
+def test_an_attribute_that_was_refused_is_as_before():
+    net = Holder([1])
+    for name in ("h", "more"):
+        with pytest.raises(TypeError):
+            setattr(net, name, [nn.ReLU()])
+    assert net.h == [1] and not hasattr(net, "more")
 
 
 def test_forward_missing():

@@ -1,45 +1,25 @@
 """Module: a container of parameters, buffers and other modules, with a `forward`."""
 
-import contextlib
-import threading
 from collections import namedtuple
 
 import numpy as np
 
 from tinydl import layout
+from tinydl.nn.containers import CONTAINERS, contained
+from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
 
-__all__ = ["Module", "evaluating"]
+__all__ = ["Module"]
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
-
-
-class _Evaluation(threading.local):
-    active = False
-
-
-_evaluation = _Evaluation()
-
-
-@contextlib.contextmanager
-def evaluating():
-    """Inside the block every module is in evaluation mode, in this thread only.
-
-    No module is changed, so a net may be evaluated in some threads while another one trains it.
-    """
-    before = _evaluation.active
-    _evaluation.active = True
-    try:
-        yield
-    finally:
-        _evaluation.active = before
 
 
 class Module:
     """Base class of layers and networks.
 
     A subclass assigns parameters (`Parameter`), buffers (`register_buffer`) and modules as attributes and defines
-    `forward`. Attributes are found where Python keeps them, so access costs nothing extra::
+    `forward`. Attributes are found where Python keeps them, so access costs nothing extra. Modules and parameters in a
+    plain list, tuple, dict or set would not be found, and are refused; `ModuleList` and `Sequential` hold them::
 
         class Net(nn.Module):
             def __init__(self):
@@ -62,6 +42,7 @@ class Module:
     """
 
     _training = True
+    _called = False
     _buffer_names: tuple = ()
     _forward_hooks: tuple = ()
 
@@ -71,17 +52,42 @@ class Module:
                                   "returns the output")
 
     def __call__(self, *args, **kwargs):
+        if not self._called:
+            self._refuse_hidden(self.__dict__)
+            object.__setattr__(self, "_called", True)
         if self._forward_hooks:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
     def __setattr__(self, name, value):
-        # A list of layers in an attribute would silently stay untrained: no walk over the module finds it.
-        if type(value) in (list, tuple) and any(isinstance(item, (Module, Parameter)) for item in value):
-            raise TypeError(f"{type(self).__name__}.{name}: a plain {type(value).__name__} hides its modules and "
-                            "parameters from parameters() and state_dict(); use nn.ModuleList or nn.Sequential, or one "
-                            "attribute per parameter")
+        if isinstance(value, CONTAINERS):
+            self._refuse_hidden({name: value})
         object.__setattr__(self, name, value)
+
+    def _refuse_hidden(self, attributes):
+        """Raise when a list, dict or set in an attribute holds layers that no walk finds.
+
+        They would silently stay untrained and unsaved. What was appended after the assignment is found at the first
+        forward pass and at every walk.
+        """
+        for name, value in attributes.items():
+            if isinstance(value, CONTAINERS):
+                hidden = contained(value, (Module, Parameter))
+                if hidden and not {id(item) for item in hidden} <= self._registered(set()):
+                    raise TypeError(f"{type(self).__name__}.{name}: a plain {type(value).__name__} hides its modules "
+                                    "and parameters from parameters() and state_dict(); use nn.ModuleList or "
+                                    "nn.Sequential, or one attribute for each")
+
+    def _registered(self, found):
+        """Ids of this module and of all modules and parameters below it."""
+        if id(self) not in found:
+            found.add(id(self))
+            for value in self.__dict__.values():
+                if isinstance(value, Module):
+                    value._registered(found)
+                elif isinstance(value, Parameter):
+                    found.add(id(value))
+        return found
 
     # --- what the module holds -------------------------------------------------------------------------------------
 
@@ -126,6 +132,7 @@ class Module:
             if id(self) in seen:
                 return
             seen.add(id(self))
+        self._refuse_hidden(self.__dict__)
         yield prefix, self
         for name, module in self.named_children():
             yield from module.named_modules(f"{prefix}.{name}" if prefix else name, remove_duplicate, seen)
@@ -175,7 +182,7 @@ class Module:
 
     @property
     def training(self):
-        return self._training and not _evaluation.active
+        return self._training and not is_evaluating()
 
     @training.setter
     def training(self, mode):

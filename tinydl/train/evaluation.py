@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl.config import no_grad
 from tinydl.data.batches import Batches, as_dataset
-from tinydl.nn.module import evaluating
+from tinydl.nn.evaluating import evaluating
 from tinydl.tensor import Tensor
 from tinydl.train.tally import Tally
 
