@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import io
 import json
 
@@ -80,7 +81,7 @@ def test_unknown_dtype_is_refused_on_writing():
 
 def test_metadata_that_imitate_the_checksum(tmp_path):
     # The place of the sum is found by its text; a value with the same text must not be taken for it.
-    tricky = {"a": '"sha256":"' + "0" * 64 + '"', "b": "sha256"}
+    tricky = {"a": '"sha256":"tinydl:' + "0" * 64 + '"', "b": "sha256"}
     assert load(tmp_path, dump({"x": np.zeros(3)}, tricky))[1]["a"] == tricky["a"]
 
 
@@ -93,19 +94,32 @@ def test_truncated_at_every_length(tmp_path):
         load(tmp_path, content + b"\0")
 
 
-def test_every_flipped_bit_is_found(tmp_path):
-    content = dump({"a": np.arange(3.0)}, {"state": '{"epoch": 3}'})
+@pytest.mark.parametrize("metadata", [None, {"state": '{"epoch": 3}'}, {"b": "sha256", "a": "tinydl"}])
+def test_every_flipped_bit_is_found(tmp_path, metadata):
+    content = dump({"a": np.arange(3.0)}, metadata)
     for position in range(len(content)):
         for bit in range(8):
             changed = bytearray(content)
             changed[position] ^= 1 << bit
-            try:
-                _, metadata = load(tmp_path, bytes(changed))
-            except TensorFileError:
-                continue
-            # The one change that leaves a valid file: the writer's mark is gone, so that it counts as another
-            # program's file, without a sum. A checkpoint is refused then.
-            assert metadata.get("writer") != "tinydl"
+            with pytest.raises(TensorFileError):
+                load(tmp_path, bytes(changed))
+
+
+def test_a_sum_without_the_mark_is_checked_too(tmp_path):
+    # As the first files of tinydl had it.
+    header = {"__metadata__": {"writer": "tinydl", "sha256": "0" * 64}, "a": ENTRY}
+    content = foreign(json.dumps(header, separators=(",", ":")).encode(), bytes(8))
+    total = hashlib.sha256(content).hexdigest()
+    content = content.replace(b"0" * 64, total.encode())
+    assert load(tmp_path, content)[0]["a"].tolist() == [0, 0]
+    with pytest.raises(TensorFileError, match="sha256 is wrong"):
+        load(tmp_path, content[:-1] + b"1")
+
+
+def test_a_sum_of_another_program_is_not_taken_for_ours(tmp_path):
+    header = {"__metadata__": {"writer": "other", "sha256": "0" * 64}, "a": ENTRY}
+    tensors, metadata = load(tmp_path, foreign(header, bytes(8)))
+    assert tensors["a"].tolist() == [0, 0] and metadata["sha256"] == "0" * 64
 
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
