@@ -1,9 +1,10 @@
 import os
+import socket
 import stat
 
 import pytest
 
-from tinydl._files import atomic_write, remove_stale
+from tinydl._files import atomic_write, open_file, remove_stale
 
 
 def test_new_file_gets_the_mode_of_the_umask(tmp_path):
@@ -79,14 +80,92 @@ def test_a_symbolic_link_is_followed(tmp_path):
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind, linked):
+    path = tmp_path / "real"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    (tmp_path / "link").symlink_to("real")
+    mode = path.stat().st_mode
+    with pytest.raises(OSError, match="not a file|Is a directory"), atomic_write(tmp_path / "link" if linked else path):
+        raise AssertionError("nothing is to be written")
+    assert path.stat().st_mode == mode
+    assert sorted(os.listdir(tmp_path)) == ["link", "real"]
+
+
 def test_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "none" / "a"):
         pass
 
 
-def test_remove_stale(tmp_path):
-    (tmp_path / ".a.1234.tmp").write_bytes(b"")
-    (tmp_path / "a").write_bytes(b"")
-    remove_stale(tmp_path)
-    remove_stale(tmp_path / "none")
-    assert os.listdir(tmp_path) == ["a"]
+def test_remove_stale_takes_only_what_was_left_of_the_given_files(tmp_path):
+    mine = [".a.safetensors.0123abcd.tmp", "a.previous.safetensors.0123abcd.tmp", ".b.01234567.tmp"]
+    others = ["notes.tmp", ".c.0123abcd.tmp", ".a.safetensors.tmp", ".axsafetensors.0123abcd.tmp", "a.safetensors",
+              ".b.0123ABCD.tmp", "x.b.01234567.tmp", ".b.012345678.tmp"]
+    for name in mine + others:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".b.76543210.tmp").mkdir()
+    names = ["a.safetensors", "a.previous.safetensors", "b"]
+    remove_stale(tmp_path, names)
+    remove_stale(tmp_path / "none", names)
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, ".b.76543210.tmp"])
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_a_killed_process_leaves_is_what_is_removed(tmp_path, monkeypatch, keep):
+    # As kill -9 would, nothing runs after the failing call.
+    path, previous = tmp_path / "a.ext", tmp_path / "a.previous.ext"
+    path.write_bytes(b"old")
+
+    def fail(*args):
+        raise OSError
+
+    monkeypatch.setattr(os, "unlink", fail)
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError), atomic_write(path, previous=previous if keep else None) as file:
+        file.write(b"new")
+    monkeypatch.undo()
+    assert len(os.listdir(tmp_path)) == 2 + keep
+    remove_stale(tmp_path, ["a.ext", "a.previous.ext"])
+    assert os.listdir(tmp_path) == ["a.ext"]
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+def test_open_file_reads(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc\r\n")
+    (tmp_path / "link").symlink_to("a")
+    for name in ("a", "link"):
+        with open_file(tmp_path / name) as file:
+            assert file.read() == b"abc\r\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "/dev/zero", "/dev/null", "folder", "loop", "nowhere",
+                                  "socket"])
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path, kind):
+    path, words = tmp_path / "a", "is a device, not a file"
+    if kind == "pipe":
+        os.mkfifo(path)
+        words = "is a named pipe, not a file"
+    elif kind == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to("pipe")
+        words = "is a named pipe, not a file"
+    elif kind == "folder":
+        path.mkdir()
+        words = "Is a directory"
+    elif kind == "loop":
+        path.symlink_to("a")
+        words = "Too many levels of symbolic links"
+    elif kind == "nowhere":
+        path.symlink_to("none")
+        words = "No such file"
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(path))
+        words = "is a socket, not a file"
+    else:
+        path = kind
+    with pytest.raises(OSError, match=words) as caught:
+        open_file(path)
+    assert caught.value.strerror and caught.value.filename == os.fspath(path)

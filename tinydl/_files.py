@@ -1,12 +1,45 @@
-"""Files that are either whole or absent: one way of writing for checkpoints, tables, pictures and downloads."""
+"""Files that are either whole or absent: one way of writing for checkpoints, tables, pictures and downloads, and one of
+reading that never waits."""
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import shutil
 import stat
 
-__all__ = ["atomic_write", "remove_stale", "sync_folder"]
+__all__ = ["atomic_write", "open_file", "remove_stale", "sync_folder"]
+
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+
+
+def _require_file(status, path):
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFDIR:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, f"is {_KINDS.get(kind, 'something else')}, not a file", path)
+
+
+def open_file(path):
+    """Open a file for reading bytes. What would be waited for (a pipe) or never ends (a device) is refused.
+
+    Raises
+    ------
+    OSError
+        The path is missing or no file; `strerror` says what it is.
+    """
+    path = os.fspath(path)
+    _require_file(os.stat(path), path)  # first, as opening some devices does something
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags)
+    try:
+        _require_file(os.fstat(descriptor), path)  # it may have been replaced in between
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def sync_folder(folder):
@@ -47,7 +80,8 @@ def atomic_write(path, *, previous=None):
     Parameters
     ----------
     path : path-like
-        The file to write; a symbolic link is followed.
+        The file to write; a symbolic link is followed. What exists and is no file (a folder, pipe or device) is an
+        OSError and stays.
     previous : path-like, optional
         Where the file that is replaced stays available.
 
@@ -57,6 +91,8 @@ def atomic_write(path, *, previous=None):
         Binary file object, open for writing and reading.
     """
     path = os.path.realpath(path)
+    if os.path.exists(path):
+        _require_file(os.stat(path), path)  # a rename would put a file in the place of a device
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     # os.open and not mkstemp: a new file gets the mode that the user's umask grants.
@@ -79,10 +115,14 @@ def atomic_write(path, *, previous=None):
     sync_folder(folder)
 
 
-def remove_stale(folder):
-    """Remove what `atomic_write` left in `folder` when its process was killed."""
+def remove_stale(folder, names):
+    """Remove what `atomic_write` of the files `names` left in `folder` when its process was killed.
+
+    Other files that end in .tmp stay, and so must those of a process that is at work there: lock the folder first.
+    """
+    mine = re.compile(rf"\.?({'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            if entry.name.endswith(".tmp") and entry.is_file(follow_symlinks=False):
+            if mine.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)

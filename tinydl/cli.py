@@ -222,7 +222,8 @@ def _train(args):
         settings.update(runs.Run.describe(train, test))
         net = runs.build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
         run = runs.Run.create(settings, args.out)
-        return _fit(run, net, train, test, resume=False)
+        with run.lock:
+            return _stoppable(run, net, train, test, resume=False)
     given = [f"--{key.replace('_', '-')}" for key in ("data", "model", "epochs", "batch_size", "lr", "optimizer",
                                                       "schedule", "weight_decay", "seed", "out")
              if getattr(args, key) is not None]
@@ -231,12 +232,25 @@ def _train(args):
         raise _UserError(f"--resume continues a run with its own settings; leave out {', '.join(given)}")
     run = runs.Run.open(args.resume)
     _set_threads(args)
-    train, test = run.load_data(args.data_dir)
-    return _fit(run, run.build_net(), train, test, resume=True)
+    run.acquire()
+    with run.lock:
+        train, test = run.load_data(args.data_dir)
+        return _stoppable(run, run.build_net(), train, test, resume=True)
+
+
+def _stoppable(run, net, train, test, resume):
+    """`_fit`, which says how the run goes on when it is stopped before or after the batches."""
+    from tinydl.train.signals import Terminated
+
+    try:
+        return _fit(run, net, train, test, resume)
+    except (KeyboardInterrupt, Terminated) as stop:
+        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        _note(f"stopped by {number.name}; continue with: tinydl train --resume {run.folder}")
+        return 128 + number
 
 
 def _fit(run, net, train, test, resume):
-    from tinydl._files import remove_stale
     from tinydl._version import __version__
     from tinydl.config import get_num_threads, isa
     from tinydl.data.batches import Batches
@@ -257,7 +271,7 @@ def _fit(run, net, train, test, resume):
          f"schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
     _say(f"run    {run.folder}")
     if resume:
-        remove_stale(run.folder)
+        run.remove_stale()
         _say(f"resume {run.restore(trainer)}")
         if s.get("isa_level") != isa.level:
             _note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last bits")

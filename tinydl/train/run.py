@@ -13,7 +13,8 @@ import zlib
 import numpy as np
 
 from tinydl import config, models, optim, random
-from tinydl._files import atomic_write
+from tinydl._files import atomic_write, open_file, remove_stale
+from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load_cifar10, load_digits, load_fashion_mnist, load_mnist, load_npz
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
@@ -158,6 +159,7 @@ class Run:
 
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
+        self.lock = FolderLock(folder)
 
     def path(self, name):
         """Path of a file of the run."""
@@ -170,7 +172,7 @@ class Run:
 
     @classmethod
     def create(cls, settings, folder=None):
-        """Make a new run folder; an existing one is never used again.
+        """Make a new run folder, locked for this process; an existing one is never used again.
 
         Parameters
         ----------
@@ -191,18 +193,39 @@ class Run:
                     number += 1
                 except OSError as error:
                     raise RunError(f"{folder}: {error.strerror}") from None
-        else:
-            try:
-                os.makedirs(folder, exist_ok=True)
-                occupied = os.listdir(folder)
-            except OSError as error:
-                raise RunError(f"{folder}: cannot be the run folder ({error.strerror})") from None
-            if occupied:
-                raise RunError(f"{folder} exists and is not empty; choose another --out, or continue that run with "
-                               f"--resume {folder}")
         run = cls(folder, settings)
-        run.write_config()
+        try:
+            os.makedirs(folder, exist_ok=True)
+            run._need_empty()
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be the run folder ({error.strerror})") from None
+        run.acquire()
+        try:
+            run._need_empty()  # nobody was faster
+            run.write_config()
+        except BaseException:
+            run.lock.release()
+            raise
         return run
+
+    def _need_empty(self):
+        if set(os.listdir(self.folder)) - {FolderLock.NAME}:
+            raise RunError(f"{self.folder} exists and is not empty; choose another --out, or continue that run with "
+                           f"--resume {self.folder}")
+
+    def acquire(self):
+        """Lock the folder for this process until `lock.release()` or its end; RunError when another one has it."""
+        try:
+            if self.lock.acquire():
+                return
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be locked for this run ({error.strerror})") from None
+        raise RunError(f"{self.folder} is in use: {self.lock.owner()} trains there; wait for its end, or stop it")
+
+    def remove_stale(self):
+        """Remove the temporary files that a killed process of this run left; the folder must be locked."""
+        names = [*self.FILES, os.path.basename(self.checkpoint), os.path.basename(previous_path(self.checkpoint))]
+        remove_stale(self.folder, names)
 
     def write_config(self):
         """Write config.json."""
