@@ -1,6 +1,8 @@
 import csv
 import json
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl import cli
 from tinydl.train import load_checkpoint
 from tinydl.train.tensorfile import read_tensors
@@ -249,6 +252,115 @@ def test_resume_refuses_other_settings_and_other_data(capsys):
     refused(capsys, ["train", "--resume", "a"], "not the data that a was begun with")
 
 
+def test_a_missing_checkpoint_gives_way_to_the_one_before(capsys):
+    assert train("--out", "a") == 0
+    assert train("--out", "b") == 0
+    os.unlink("b/checkpoint.safetensors")
+    os.unlink("b/weights.safetensors")
+    capsys.readouterr()
+    assert cli.main(["eval", "b"]) == 0
+    assert "the run is not finished; these are the weights of the checkpoint before" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "b"]) == 0
+    assert "continuing from the checkpoint before it, after epoch 1" in capsys.readouterr().out
+    a, b = (read_tensors(f"{d}/weights.safetensors")[0] for d in "ab")
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def spoil(path, how):
+    """Put something in the place of a file that is no such file."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    if how == "pipe":
+        os.mkfifo(path)
+    elif how == "folder":
+        os.mkdir(path)
+    elif how == "loop":
+        os.symlink(os.path.basename(path), path)
+    elif how == "device":
+        os.symlink("/dev/zero", path)
+    elif how == "broken link":
+        os.symlink("none", path)
+    else:
+        with open(path, "wb") as file:
+            file.write({"empty": b"", "foreign": b"hello, this is no such file", "zeros": bytes(10000)}[how])
+
+
+KINDS = ["pipe", "folder", "loop", "broken link", "empty", "foreign", "zeros"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    os.chdir(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "_pictures", lambda *args: [])
+        assert train("--out", "a") == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, elsewhere):
+    """A copy of it in this test's folder."""
+    shutil.copytree(finished / "a", "a")
+    return "a"
+
+
+@pytest.mark.parametrize("how", [*KINDS, "device"])  # which is read only: these tests may run as root
+def test_what_is_no_config(copied, capsys, how):
+    spoil("a/config.json", how)
+    for command in (["train", "--resume", "a"], ["eval", "a"], ["predict", "a", "x.npy"]):
+        refused(capsys, command, "a")
+    assert ".lock" not in os.listdir("a")
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_what_are_no_weights_gives_way_to_the_checkpoint(copied, capsys, how):
+    before = read_tensors("a/weights.safetensors")[0]
+    spoil("a/weights.safetensors", how)
+    assert cli.main(["eval", "a"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("tinydl: a/weights.safetensors: ") and error.count("\n") == 1
+    assert error.endswith("; these are the weights of its checkpoint\n")
+    if how in ("pipe", "folder"):
+        refused(capsys, ["train", "--resume", "a"], "a directory" if how == "folder" else "not a file", code=1)
+        assert os.path.lexists("a/weights.safetensors") and not os.path.isfile("a/weights.safetensors")
+    else:
+        assert cli.main(["train", "--resume", "a"]) == 0  # writes them anew
+        after = read_tensors("a/weights.safetensors")[0]
+        assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_what_is_no_checkpoint_gives_way_to_the_one_before_and_then_to_an_error(copied, capsys, how):
+    before = read_tensors("a/weights.safetensors")[0]
+    os.unlink("a/weights.safetensors")
+    spoil("a/checkpoint.safetensors", how)
+    assert cli.main(["eval", "a"]) == 0
+    assert "these are the weights of the checkpoint before" in capsys.readouterr().err
+    if how not in ("pipe", "folder"):  # which no checkpoint takes the place of
+        shutil.copytree("a", "b", symlinks=True, copy_function=lambda *paths: os.link(*paths, follow_symlinks=False))
+        assert cli.main(["train", "--resume", "b"]) == 0
+        assert "continuing from the checkpoint before it, after epoch 1" in capsys.readouterr().out
+        after = read_tensors("b/weights.safetensors")[0]
+        assert all(np.array_equal(before[k], after[k]) for k in before)
+    spoil("a/checkpoint.previous.safetensors", how)
+    for command in (["train", "--resume", "a"], ["eval", "a"]):
+        refused(capsys, command, "a/checkpoint.safetensors: ", "a/checkpoint.previous.safetensors: ")
+    (os.rmdir if how == "folder" else os.unlink)("a/checkpoint.safetensors")
+    refused(capsys, ["train", "--resume", "a"], "a/checkpoint.previous.safetensors: ")
+
+
+@pytest.mark.parametrize("how", ["pipe", "loop", "device", "broken link", "empty"])
+def test_what_is_no_run_folder(capsys, how):
+    small_npz()
+    spoil("a", how)
+    for command in (["train", "--resume", "a"], ["eval", "a"], ["predict", "a", "x.npy"]):
+        refused(capsys, command, "a: no such run folder")
+    if how != "broken link":
+        refused(capsys, ["train", "--data", "small.npz", "--out", "a"], "a: cannot be the run folder")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"data": 3}', "\xff", "[" * 100000])
 def test_damaged_config(capsys, text):
     os.makedirs("a")
@@ -260,6 +372,7 @@ def test_damaged_config(capsys, text):
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", "2"), ("epochs", True), ("optimizer", "x"), ("image_shape", 3),
                                             ("image_shape", ["a", 1, 1]), ("seed", -1), ("model", "none"), ("lr", None),
+                                            ("lr", math.nan), ("epochs", 10**400), ("epochs", 0), ("scale", math.inf),
                                             ("std", [0.0]), ("class_names", []), ("data", "nothing")])
 def test_changed_config(capsys, key, value):
     assert train("--out", "a") == 0
@@ -416,15 +529,37 @@ def test_predict_refuses_what_does_not_fit(run, capsys):
         refused(capsys, ["predict", run, "good.npy", name], name, part)
 
 
-def test_predict_with_weights_that_are_damaged_or_of_another_net(run, capsys):
+def test_predict_with_weights_that_are_damaged_or_missing(run, capsys):
     np.save("a.npy", np.zeros((8, 8), np.uint8))
-    whole = content("run/weights.safetensors", "rb")
-    with open("run/weights.safetensors", "wb") as file:
-        file.write(whole[:-1])
-    refused(capsys, ["predict", run, "a.npy"], "weights.safetensors")
-    os.unlink("run/weights.safetensors")
-    os.unlink("run/checkpoint.safetensors")
+    assert cli.main(["predict", run, "a.npy"]) == 0
+    good = capsys.readouterr().out
+    for name, what in (("weights", "its checkpoint"), ("checkpoint", "the checkpoint before"),
+                       ("checkpoint.previous", None)):
+        path = f"run/{name}.safetensors"
+        whole = content(path, "rb")
+        with open(path, "wb") as file:
+            file.write(whole[:-1])
+        if what is None:
+            refused(capsys, ["predict", run, "a.npy"], "run/weights.safetensors: ", "run/checkpoint.safetensors: ",
+                    "run/checkpoint.previous.safetensors: ")
+            continue
+        assert cli.main(["predict", run, "a.npy"]) == 0
+        captured = capsys.readouterr()
+        assert captured.err.startswith("tinydl: run/weights.safetensors: not a whole safetensors file")
+        assert captured.err.endswith(f"these are the weights of {what}\n")
+        assert name != "weights" or captured.out == good  # the last checkpoint has the same
+    for name in ("weights", "checkpoint", "checkpoint.previous"):
+        os.unlink(f"run/{name}.safetensors")
     refused(capsys, ["eval", run], "no weights there yet")
+
+
+def test_predict_with_weights_of_another_net(run, capsys):
+    from tinydl.train import save_weights
+
+    np.save("a.npy", np.zeros((8, 8), np.uint8))
+    for name in ("weights", "checkpoint", "checkpoint.previous"):
+        save_weights(f"run/{name}.safetensors", td.models.lenet5())
+    refused(capsys, ["predict", run, "a.npy"], "run/weights.safetensors: the state does not fit Sequential")
 
 
 def test_predict_into_a_closed_pipe(run):

@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -161,6 +162,13 @@ def test_faults_are_named(tmp_path, content, message):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_tensors(tmp_path / "none")
+
+
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
+        with pytest.raises(OSError, match="not a file|Is a directory"):
+            read_tensors(path)
 
 
 @settings(max_examples=200, deadline=None)

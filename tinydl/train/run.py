@@ -137,10 +137,15 @@ def build_optimizer(settings, net, steps_per_epoch):
 
 # --- the folder ----------------------------------------------------------------------------------------------------
 
+_MAX_CONFIG = 10_000_000  # bytes
 _REQUIRED = {
     "data": str, "model": str, "epochs": int, "batch_size": int, "lr": (int, float), "optimizer": str, "schedule": str,
     "weight_decay": (int, float), "drop_last": bool, "seed": int, "image_shape": list, "class_names": list,
     "mean": list, "std": list, "scale": (int, float), "data_crc32": int,
+}
+_BOUNDS = {
+    "epochs": (1, 2**31), "batch_size": (1, 2**31), "seed": (0, 2**63), "lr": (0, 1e300), "weight_decay": (0, 1e300),
+    "scale": (-1e300, 1e300),
 }
 
 
@@ -239,14 +244,18 @@ class Run:
         if not os.path.isdir(folder):
             raise RunError(f"{folder}: no such run folder")
         try:
-            if os.path.getsize(path) > 10_000_000:
-                raise RunError(f"{path}: too large to be a run's configuration")
-            with open(path, encoding="utf-8") as file:
-                settings = json.load(file)
+            with open_file(path) as file:
+                content = file.read(_MAX_CONFIG + 1)
         except FileNotFoundError:
+            if os.path.lexists(path):
+                raise RunError(f"{path}: a link that leads nowhere") from None
             raise RunError(f"{folder}: not a run folder, it has no config.json") from None
         except OSError as error:
             raise RunError(f"{path}: {error.strerror or error}") from None
+        if len(content) > _MAX_CONFIG:
+            raise RunError(f"{path}: too large to be a run's configuration")
+        try:
+            settings = json.loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise RunError(f"{path}: not valid JSON ({error})") from None
         if not isinstance(settings, dict):
@@ -254,6 +263,9 @@ class Run:
         for key, kind in _REQUIRED.items():
             if not isinstance(settings.get(key), kind) or (kind is int and isinstance(settings[key], bool)):
                 raise RunError(f"{path}: {key} is {settings.get(key)!r}, which no run of tinydl has")
+        for key, (low, high) in _BOUNDS.items():
+            if not low <= settings[key] <= high:  # also nan
+                raise RunError(f"{path}: {key} is {settings[key]!r}, which no run of tinydl has")
         if settings["optimizer"] not in OPTIMIZERS or settings["schedule"] not in SCHEDULES:
             raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
         return cls(folder, settings)
@@ -264,30 +276,48 @@ class Run:
         return build_net(s["model"], s["image_shape"], len(s["class_names"]), s["seed"])
 
     def trained_net(self):
-        """(net, note): the network with the run's weights; the note says where they are from if not from the end."""
+        """(net, note): the network with the run's weights; the note says where they are from if not from the end.
+
+        Weights that cannot be read give way to those of the checkpoint, and these to those of the one before.
+        """
         net = self.build_net()
         weights = self.path("weights.safetensors")
-        if os.path.exists(weights):
-            load_weights(weights, net)
-            return net, None
-        if os.path.exists(self.checkpoint):
-            load_weights(self.checkpoint, net)
-            return net, "the run is not finished; these are the weights of its checkpoint"
+        faults = []
+        for path, what in ((weights, None), (self.checkpoint, "its checkpoint"),
+                           (previous_path(self.checkpoint), "the checkpoint before")):
+            if not os.path.lexists(path):
+                continue
+            try:
+                load_weights(path, net)
+            except CheckpointError as error:
+                faults.append(str(error))
+                continue
+            if what is None:
+                return net, None
+            why = "; ".join(faults) if faults else "the run is not finished"
+            return net, f"{why}; these are the weights of {what}"
+        if faults:
+            raise RunError("; ".join(faults))
         raise RunError(f"{self.folder}: no weights there yet; train with: tinydl train --resume {self.folder}")
 
     def restore(self, trainer):
         """Load the run's checkpoint into a trainer; returns a note for the user.
 
-        A damaged checkpoint gives way to the one before it. Without any, the run begins anew, with the same bits.
+        A checkpoint that is damaged or missing gives way to the one before it. Without any, the run begins anew, with
+        the same bits.
         """
+        previous = previous_path(self.checkpoint)
+        if not os.path.lexists(self.checkpoint) and not os.path.lexists(previous):
+            return "no checkpoint yet, starting from the beginning"
         try:
-            if not os.path.exists(self.checkpoint):
-                return "no checkpoint yet, starting from the beginning"
             trainer.load(self.checkpoint)
         except CheckpointError as error:
-            if not os.path.exists(previous_path(self.checkpoint)):
+            if not os.path.lexists(previous):
                 raise
-            trainer.load(previous_path(self.checkpoint))
+            try:
+                trainer.load(previous)
+            except CheckpointError as second:
+                raise RunError(f"{error}; {second}") from None
             return f"{error}; continuing from the checkpoint before it, after epoch {trainer.epoch}"
         return f"continuing after epoch {trainer.epoch}" + (f", batch {trainer.batch}" if trainer.batch else "")
 

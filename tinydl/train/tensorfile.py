@@ -14,6 +14,8 @@ import os
 
 import numpy as np
 
+from tinydl._files import open_file
+
 __all__ = ["TensorFileError", "read_tensors", "write_tensors"]
 
 _NAMES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
@@ -164,10 +166,11 @@ def read_tensors(path):
         Anything wrong with the contents: lengths, JSON, names that occur twice, dtypes, shapes, offsets, gaps or
         overlaps, and for files written by tinydl any changed byte.
     OSError
-        The file is missing or cannot be read.
+        The file is missing, cannot be read, or is no file but a folder, pipe or device.
     """
     path = os.fspath(path)
-    content = np.fromfile(path, np.uint8)
+    with open_file(path) as file:
+        content = np.fromfile(file, np.uint8)
     try:
         return _parse(content)
     except (ValueError, RecursionError) as error:
