@@ -388,6 +388,146 @@ def test_changed_config(capsys, key, value):
         refused(capsys, ["train", "--resume", "a"])
 
 
+# --- two processes -------------------------------------------------------------------------------------------------
+
+SLOW = """
+import sys, time
+import tinydl as td
+from tinydl import cli
+from tinydl.train import Trainer
+step = Trainer._run_batch
+def slow(self, *args):
+    time.sleep(0.05)
+    return step(self, *args)
+Trainer._run_batch = slow
+cli._pictures = lambda *args: []
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def slow_run(*args):
+    """A process whose training takes its time; returned when it has begun."""
+    process = subprocess.Popen([sys.executable, "-c", SLOW, "train", *args], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("epoch "):
+            return process
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_folder_has_one_trainer(capsys, number):
+    flags = ["--data", small_npz(), "--epochs", "40", "--batch-size", "16", "--threads", "1", "--out", "a"]
+    process = slow_run(*flags)
+    for name in (".history.csv.0123abcd.tmp", "notes.tmp"):
+        with open(f"a/{name}", "w"):
+            pass
+    line = refused(capsys, ["train", "--resume", "a"], "a is in use: process", "trains there; wait for its end")
+    assert f"process {process.pid} " in line
+    refused(capsys, ["train", *flags], "a exists and is not empty")
+    assert {".history.csv.0123abcd.tmp", "notes.tmp", ".lock"} <= set(os.listdir("a"))
+    assert cli.main(["eval", "a"]) == 0  # reading is free
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert cli.main(["train", "--resume", "a"]) == 0
+    assert "notes.tmp" in os.listdir("a")
+    assert not {".history.csv.0123abcd.tmp", ".lock"} & set(os.listdir("a"))
+
+
+def test_one_of_two_that_begin_in_one_folder_at_once():
+    small_npz()
+    flags = ["train", "--data", "small.npz", "--epochs", "2", "--batch-size", "16", "--threads", "1", "--out", "a"]
+    started = [subprocess.Popen([sys.executable, "-c", SLOW, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True) for _ in range(3)]
+    results = [(*process.communicate(timeout=120), process.returncode) for process in started]
+    assert sorted(code for _, _, code in results) == [0, 2, 2]
+    for _, error, code in results:
+        assert code == 0 or "a is in use: " in error or "a exists and is not empty" in error
+    assert len(history("a")) == 2
+
+
+def test_a_folder_that_cannot_be_locked(copied, capsys):
+    os.mkfifo("a/.lock")
+    refused(capsys, ["train", "--resume", "a"], "a: cannot be locked for this run (is not a file)")
+
+
+# --- stopped early and late ----------------------------------------------------------------------------------------
+
+WAITS = """
+import sys, time
+import tinydl as td
+from tinydl import cli
+from tinydl.train import run
+def wait(*args, **kwargs):
+    print("waiting", flush=True)
+    time.sleep(60)
+{where} = wait
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "SIGINT")])
+@pytest.mark.parametrize(("where", "words"), [
+    ("run.load_data", None),
+    ("cli._fit", "continue with: tinydl train --resume a"),
+    ("cli._pictures", "continue with: tinydl train --resume a"),
+])
+def test_stopped_before_and_after_the_batches(number, code, name, where, words):
+    small_npz()
+    flags = ["train", "--data", "small.npz", "--epochs", "1", "--out", "a"]
+    process = subprocess.Popen([sys.executable, "-c", WAITS.format(where=where), *flags], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    for line in process.stdout:
+        if line == "waiting\n":
+            process.send_signal(number)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    early = "interrupted" if number == signal.SIGINT else "stopped by SIGTERM"
+    assert errors == f"tinydl: {f'stopped by {name}; {words}' if words else early}\n"
+    assert not os.path.exists("a/.lock")
+
+
+# --- training that fails -------------------------------------------------------------------------------------------
+
+def test_a_training_that_diverges_is_said_and_fails(capsys):
+    refused(capsys, ["train", "--data", small_npz(), "--lr", "100", "--epochs", "4", "--threads", "1", "--out", "a"],
+            "not finite", code=1)
+    assert "weights.safetensors" not in os.listdir("a")
+
+
+@pytest.mark.parametrize(("losses", "words"), [
+    ((0.1, math.nan), "the loss on the test images is nan"),
+    ((0.1, math.inf), "the loss on the test images is inf"),
+    ((4.38e15, 1.0), "the loss of the last epoch is 4.38e+15, where guessing has 1.099"),
+    ((11.0, 1.0), "the loss of the last epoch is 11"),
+    ((10.9, 1e9), None),
+])
+def test_what_counts_as_divergence(capsys, monkeypatch, losses, words):
+    from tinydl.train import Trainer
+
+    def evaluate(trainer, *args):
+        trainer.history["loss"][-1] = losses[0]
+        return {"loss": losses[1], "accuracy": 0.5}
+
+    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    flags = ["train", "--data", small_npz(), "--epochs", "1", "--lr", "0.05", "--threads", "1", "--out", "a"]
+    if words is None:
+        assert cli.main(flags) == 0
+    else:
+        refused(capsys, flags, "the training diverged: " + words, "use a smaller --lr than 0.05", code=1)
+    assert ("weights.safetensors" in os.listdir("a")) == (words is None)
+
+
+def test_warnings_are_lines(capsys):
+    x = np.zeros((40, 8, 8), np.uint8)
+    np.savez("gap.npz", x=x, y=1 + np.arange(40) % 2)
+    assert train(data="gap.npz") == 0
+    error = capsys.readouterr().err
+    assert error.startswith("tinydl: warning: of classes 0 to 2, no training label is 0") and error.count("\n") == 1
+
+
 # --- what the user can put right -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("flags", "parts"), [

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import sys
+import warnings
 
 __all__ = ["main"]
 
@@ -153,6 +154,10 @@ def _note(text):
     print(f"tinydl: {text}", file=sys.stderr, flush=True)
 
 
+def _error(text, command):
+    print(f"tinydl {command}: error: {text}", file=sys.stderr, flush=True)
+
+
 def _set_threads(args):
     if args.threads is not None:
         from tinydl.config import set_num_threads
@@ -286,14 +291,28 @@ def _fit(run, net, train, test, resume):
         _note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
               f"tinydl train --resume {run.folder}")
         return 128 + trainer.interrupted
-    save_weights(run.path("weights.safetensors"), net)
     result = trainer.evaluate(test)
+    fault = _divergence(trainer.history["loss"][-1], result["loss"], test.n_classes)
+    if fault is not None:
+        _error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written", "train")
+        return 1
+    save_weights(run.path("weights.safetensors"), net)
     pictures = _pictures(run, trainer, test)
     right = round(result["accuracy"] * len(test))
     _say(f"test accuracy {100 * result['accuracy']:.2f} % ({right:,} of {len(test):,}), loss {result['loss']:.4f}, "
          f"{sum(trainer.history['seconds']):.1f} s of training")
     _say(f"written to {run.folder}: {', '.join(['weights.safetensors', 'history.csv', 'config.json', *pictures])}")
     return 0
+
+
+def _divergence(loss, test_loss, n_classes):
+    """How a training went astray, in words, or None."""
+    if not math.isfinite(test_loss):
+        return f"the loss on the test images is {test_loss}"
+    guessing = math.log(n_classes)
+    if n_classes > 1 and not loss <= 10 * guessing:
+        return f"the loss of the last epoch is {loss:.4g}, where guessing has {guessing:.4g}"
+    return None
 
 
 def _pictures(run, trainer, test):
@@ -485,8 +504,13 @@ def main(argv=None):
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2
+    from tinydl.train.signals import Terminated, sigterm_raises
+
     try:
-        return args.run(args)
+        with sigterm_raises(), warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *args, **kwargs: _note(f"warning: {message}")
+            return args.run(args)
     except BrokenPipeError:
         # The reader of our output went away (| head); that is no fault, and Python must not say so at exit.
         with contextlib.suppress(OSError):
@@ -495,9 +519,11 @@ def main(argv=None):
     except KeyboardInterrupt:
         _note("interrupted")
         return 130
+    except Terminated:
+        _note("stopped by SIGTERM")
+        return 143
     except (_UserError, ValueError, FloatingPointError, MemoryError, OSError) as error:
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
-        fault = " ".join(str(error).split()) or "out of memory"
-        print(f"tinydl {args.command}: error: {fault}", file=sys.stderr, flush=True)
+        _error(" ".join(str(error).split()) or "out of memory", args.command)
         return 2 if isinstance(error, (_UserError, ValueError)) else 1
