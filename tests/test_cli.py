@@ -654,6 +654,27 @@ def test_predict_takes_arrays_pictures_and_idx_and_gives_the_same(run, capsys):
     assert {tuple(line[1:]) for line in lines} == {("1", lines[0][2])}
 
 
+def test_predict_says_when_images_look_like_negatives(run, capsys):
+    images = np.load("small.npz")["x"][:3]  # light on dark
+    for name, x in (("same", images), ("negative", 255 - images), ("grey", np.full((1, 8, 8), 128, np.uint8))):
+        np.save(f"{name}.npy", x)
+        assert cli.main(["predict", run, f"{name}.npy"]) == 0
+        error = capsys.readouterr().err
+        assert (name == "negative") == bool(error), error
+    np.save("negative.npy", 255 - images)
+    cli.main(["predict", run, "negative.npy"])
+    error = capsys.readouterr().err
+    assert error.startswith("tinydl: warning: negative.npy[0]: mean brightness 0.8") and "invert them first" in error
+
+
+@pytest.mark.parametrize(("mean", "trained", "inverted"), [
+    (0.87, 0.13, True), (0.13, 0.87, True), (0.7, 0.3053, True), (0.13, 0.13, False), (0.5, 0.13, False),
+    (0.95, 0.47, False), (0.6, 0.3, False), (1.0, 0.3, True),
+])
+def test_what_looks_like_a_negative(mean, trained, inverted):
+    assert cli._inverted(mean, trained) == inverted
+
+
 def test_predict_refuses_what_does_not_fit(run, capsys):
     image = pytest.importorskip("PIL.Image")
     image.fromarray(np.zeros((9, 10), np.uint8)).save("wrong.png")

@@ -359,60 +359,16 @@ def _eval(args):
     return 0
 
 
-def _read_images(path, shape):
-    """Images in a file as an array (N, C, H, W), their names, and whether their range is 0..255 whatever the run's."""
-    from tinydl.data.npz import as_images, read_arrays
-
-    if not os.path.isfile(path):
-        raise _UserError(f"{path}: no such file")
-    extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
-    if extension in (".npz", ".npy"):
-        arrays = read_arrays(path)
-        key = next((k for k in ("x", "x_test") if k in arrays), None)
-        if key is None:
-            raise _UserError(f"{path}: needs an array x; it holds {', '.join(sorted(arrays)) or 'nothing'}")
-        x = arrays[key]
-        # One image without the first axis, or images without the channel axis.
-        images = x[None] if x.shape == shape else x[None, None] if x.shape == shape[1:] else as_images(x, key)
-        picture = False
-    elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
-        from tinydl.data import read_idx
-
-        images, picture = as_images(read_idx(path), "an IDX file of images"), False
-    else:
-        images, picture = _read_picture(path, shape), True
-    if images.shape[1:] != shape:
-        raise _UserError(f"{path}: images of {'x'.join(map(str, images.shape[1:]))}, the run was trained on "
-                         f"{'x'.join(map(str, shape))}")
-    names = [path] if len(images) == 1 else [f"{path}[{i}]" for i in range(len(images))]
-    return images, names, picture
-
-
-def _read_picture(path, shape):
-    import numpy as np
-
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise _UserError(f"{path}: reading pictures needs Pillow: pip install 'tinydl-cnn[app]'") from None
-    if len(shape) != 3 or shape[0] not in (1, 3):
-        raise _UserError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
-    try:
-        with Image.open(path) as image:
-            if image.size != (shape[2], shape[1]):
-                raise _UserError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
-                                 f"{shape[2]}x{shape[1]}")
-            pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
-        raise _UserError(f"{path}: {reason}") from None
-    return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
+def _inverted(mean, trained):
+    """Whether images of a mean brightness are likely to be the negatives of those that a run was trained on."""
+    return abs(mean - trained) > abs(1 - mean - trained) + 0.25
 
 
 def _predict(args):
     import numpy as np
 
     from tinydl.data import ArrayDataset
+    from tinydl.data.pictures import read_images
     from tinydl.train import predict
     from tinydl.train.run import Run
 
@@ -423,7 +379,7 @@ def _predict(args):
         _note(note)
     s = run.settings
     # Everything is read before anything is printed: a bad file among many is an error at once.
-    files = [_read_images(path, tuple(s["image_shape"])) for path in args.images]
+    files = [read_images(path, tuple(s["image_shape"])) for path in args.images]
     for images, names, picture in files:
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise _UserError(f"{names[0]}: holds nan or infinity")
@@ -433,6 +389,10 @@ def _predict(args):
         if images.dtype.kind == "f" and s.get("images") == "uint8":
             scale = 1.0
         data = ArrayDataset(images, mean=s["mean"], std=s["std"], scale=scale)
+        mean, trained = float(images.mean(dtype=np.float64)) * scale, sum(s["mean"]) / len(s["mean"])
+        if 0 < trained < 1 and 0 <= mean <= 1 and _inverted(mean, trained):
+            _note(f"warning: {names[0]}: mean brightness {mean:.2f}, that of the training images is {trained:.2f}; "
+                  "if these are dark on light and those light on dark, or the other way round, invert them first")
         logits = predict(net, data).astype(np.float64)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
