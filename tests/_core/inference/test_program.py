@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
+from tinydl._core import conv, elementwise, gemm, inference, pool, winograd
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -55,8 +55,8 @@ def test_convolution_is_exact(problem):
             filters = conv.conv_filters(w, bias, problem.G)
             variants(lambda n_tasks, n, f=filters, c=clamp: conv.conv_step(f, geo, c, n_tasks), x, expected)
             if problem.G == problem.C == problem.O:
-                filters = depthwise.depthwise_filters(w, bias)
-                variants(lambda n_tasks, n, f=filters, c=clamp: depthwise.depthwise_step(f, geo, c), x, expected)
+                filters = inference.depthwise_filters(w, bias)
+                variants(lambda n_tasks, n, f=filters, c=clamp: inference.depthwise_step(f, geo, c), x, expected)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 18])
@@ -68,8 +68,8 @@ def test_addend_comes_before_the_clamp(groups):
     filters = conv.conv_filters(w, None, groups)
     variants(lambda n_tasks, n: conv.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
     if groups == 18:
-        filters = depthwise.depthwise_filters(w, None)
-        variants(lambda n_tasks, n: depthwise.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
+        filters = inference.depthwise_filters(w, None)
+        variants(lambda n_tasks, n: inference.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
 
 
 @pytest.mark.parametrize("shape", [
@@ -140,7 +140,7 @@ def test_nan_passes_every_clamp():
     d = laid_out(np.ones((16, 1, 3, 3)), "weight", np.float32)
     for step in (conv.conv_step(conv.conv_filters(w, None, 1), geo, True, 1), elementwise.relu_step(1024),
                  winograd.winograd_step(winograd.winograd_filters(w, None), geo, True, 1),
-                 depthwise.depthwise_step(depthwise.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
+                 inference.depthwise_step(inference.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
                  pool.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
         assert np.isnan(single(step, x, x.shape)).all()
     for rows in (1, 2):
@@ -230,7 +230,7 @@ def test_refused_steps():
                  lambda: winograd.winograd_step(winograd.winograd_filters(w[:4], None), geo, False, 1),
                  lambda: conv.conv_filters(np.ascontiguousarray(w), None, 1), lambda: conv.conv_filters(w, None, 3),
                  lambda: conv.conv_filters(w, np.ones(7, np.float32), 1),
-                 lambda: depthwise.depthwise_step(depthwise.depthwise_filters(one_channel, None), geo, False),
+                 lambda: inference.depthwise_step(inference.depthwise_filters(one_channel, None), geo, False),
                  lambda: gemm.linear_filters(np.ones((3, 4), np.float32).T, None),
                  lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
                  lambda: pool.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
@@ -242,7 +242,7 @@ def test_refused_steps():
 
 def test_steps_refuse_filters_of_another_kernel():
     w = laid_out(np.ones((64, 1, 3, 3)), "weight", np.float32)
-    others = depthwise.depthwise_filters(w, None)
+    others = inference.depthwise_filters(w, None)
     geo = (1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8)
     for make in (lambda f: gemm.linear_step(f, False), lambda f: winograd.winograd_step(f, geo, False, 1),
                  lambda f: conv.conv_step(f, geo, False, 1)):
