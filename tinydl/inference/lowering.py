@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, elementwise, gemm, inference, pool, winograd
+from tinydl._core import conv, elementwise, inference, pool, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.checks import pool_geometry
 from tinydl.ops.conv import conv_geometry
@@ -127,8 +127,8 @@ def _dense(low, node, value, addend):
         return np.ascontiguousarray(w.reshape(*split, O).transpose(1, 0, 2)).reshape(K, O)
 
     def make(n, n_tasks):
-        filters = _packed(node, split, lambda: gemm.linear_filters(weight(), node.bias))
-        return gemm.linear_step(filters, node.relu)
+        filters = _packed(node, split, lambda: inference.linear_filters(weight(), node.bias))
+        return inference.linear_step(filters, node.relu)
 
     return low.step(make, value, (O,), macs=K * O, dense=True)
 
