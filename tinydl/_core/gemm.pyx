@@ -5,8 +5,6 @@ row of w is a vector of output channels and is read where it lies. Sums over a l
 parts that are added in index order.
 """
 
-import time
-
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
@@ -20,9 +18,6 @@ from tinydl._core.tile cimport (
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
     td_tile_pixels_d, td_tile_pixels_f, td_transpose_block_d, td_transpose_block_f,
 )
-
-cdef extern from "src/peak.h" nogil:
-    double td_fma_rounds(Py_ssize_t n, float *sink) noexcept
 
 import_array()
 
@@ -401,24 +396,3 @@ def linear_backward_weight(x, dy, dw, db, bint accumulate, int n_threads):
     else:
         backward_weight_all(<double *> px, <double *> pdy, <double *> pdw, <double *> pdb, N, K, O, accumulate,
                             <double *> scratch.address, n_threads)
-
-
-# --- the machine's limit -------------------------------------------------------------------------------------------
-
-cdef double peak_rounds(Py_ssize_t rounds, float *sinks, int n_threads) noexcept nogil:
-    cdef int thread
-    cdef double work = 0
-    for thread in prange(n_threads, num_threads=n_threads, schedule="static"):
-        work += td_fma_rounds(rounds, &sinks[thread * 16])
-    return work
-
-
-def fma_peak(double seconds, int n_threads):
-    """Largest float32 FMA rate (FLOP/s) seen in `seconds` on `n_threads` cores at this ISA level: the bench's unit."""
-    cdef Block sinks = Block(n_threads * 64)
-    cdef double best = 0, work, start, begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds:
-        start = time.perf_counter()
-        work = peak_rounds(200000, <float *> sinks.address, n_threads)
-        best = max(best, work / (time.perf_counter() - start))
-    return best
