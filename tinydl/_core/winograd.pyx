@@ -20,7 +20,7 @@ from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport (
     Map, Moments, read_gradient, read_map, read_moments, td_map, td_moments, td_pending,
 )
-from tinydl._core.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
     td_tile_outer_f, td_tile_pixels_f, td_transpose_block_f,
