@@ -18,14 +18,14 @@ from tinydl._core.images cimport (
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport (
-    Map, Moments, gradient_type, read_gradient, read_map, read_moments, td_map, td_moments, td_pending,
+    Map, Moments, gradient_type, read_gradient, read_map, read_moments, td_at, td_epilogue, td_map, td_moments,
+    td_pending,
 )
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
-from tinydl._core.tile cimport (
-    TD_LANES_D, TD_LANES_F, TD_MAX_NB, TD_PAIRS, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals,
-    td_outer_size_d, td_outer_size_f, td_pairs_outer, td_pairs_pixels, td_pixel_range_d, td_pixel_range_f,
-    td_restore_denormals, td_stream_fence, td_tile_gather_d, td_tile_gather_f, td_tile_outer_d, td_tile_outer_f,
-    td_tile_outer_rows_d, td_tile_outer_rows_f, td_tile_pixels_d, td_tile_pixels_f, td_tile_sums_d, td_tile_sums_f,
+from tinydl._core.move cimport gather_row
+from tinydl._core.strip cimport outer_strip, strips, strips_sums, td_entries, td_pixel_range, td_rectangle
+from tinydl._core.vector cimport (
+    TD_LANES_D, TD_LANES_F, lanes_of, td_flush_denormals, td_restore_denormals,
 )
 
 import_array()
@@ -46,7 +46,6 @@ cdef enum:
 # each residue of the stride.
 cdef struct Grid:
     Py_ssize_t rows, cols           # extent of the grid
-    Py_ssize_t group                # consecutive pixels addressed from one base: 1, 2 or 4
     Py_ssize_t n_taps, K            # taps, and contiguous elements of each
     Py_ssize_t *taps                # offset of each tap from a pixel's origin, elements of src
     Py_ssize_t src_row, src_col     # steps of the origin
@@ -58,10 +57,6 @@ cdef struct Grid:
 cdef inline bint streams(const void *y, Py_ssize_t size, Py_ssize_t n_channels, Py_ssize_t itemsize) noexcept:
     """Whether a result that is larger than the caches can be written in whole lines."""
     return size * itemsize >= STREAM_BYTES and n_channels * itemsize % ALIGN == 0 and <Py_ssize_t> y % ALIGN == 0
-
-
-cdef inline Py_ssize_t pixel_group(Py_ssize_t cols) noexcept nogil:
-    return 4 if cols % 4 == 0 else 2 if cols % 2 == 0 else 1
 
 
 # --- filters as panels ---------------------------------------------------------------------------------------------
@@ -115,84 +110,22 @@ cdef void run_grid(const real *src, const Grid *grid, const real *panels, real *
     dst) the sums of dz and dz * (below - origin), dz being the result where scale*below + shift > 0 (if relu).
     `stream` writes past the caches; `clamp` makes results below 0 zero.
     """
-    cdef Py_ssize_t lanes = lanes_of[real](0), group = grid.group, per_row = grid.cols // group
-    cdef Py_ssize_t n_groups = grid.rows * per_row, n_tiles, tile, first, nb, j, row, col
-    cdef Py_ssize_t o, vectors, valid, width, G
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef const real *panel = panels
-    cdef td_epilogue_f ef
-    cdef td_epilogue_d ed
-    cdef bint pairs = False  # few filters on one input channel: two pixels share a vector
-    if real is float:
-        pairs = (TD_PAIRS and 2 * grid.n_channels <= lanes and grid.src_col == 1 and group > 1
-                 and grid.dst_col == grid.n_channels and sums == NULL and addend == NULL)
-    memset(&ef, 0, sizeof(ef))
-    memset(&ed, 0, sizeof(ed))
-    o = 0
-    while o < grid.n_channels:
-        width = min(2 * lanes, round_up(grid.n_channels - o, lanes))
-        valid = min(width, grid.n_channels - o)
-        vectors = width // lanes
-        # Two vectors leave registers for at most two pixels a base; see src/tile.h.
-        G = group if vectors == 1 or group < 4 else 2
-        per_row = grid.cols // G
-        n_groups = grid.rows * per_row
-        n_tiles = ceil_div(n_groups, TD_MAX_NB)
-        if real is float:
-            ef.bias = NULL if bias == NULL else bias + o
-            ef.origin = NULL if origin == NULL else origin + o
-            ef.sums = NULL if sums == NULL else sums + o
-            ef.sums_stride = sums_stride
-            ef.add = NULL if addend == NULL else addend + channel + o
-            ef.y = NULL if below == NULL else below + channel + o
-            ef.scale = NULL if scale == NULL else scale + o
-            ef.shift = NULL if scale == NULL else shift + o
-            ef.relu = relu
-            ef.stream, ef.clamp = stream, clamp
-        else:
-            ed.bias = NULL if bias == NULL else bias + o
-            ed.origin = NULL if origin == NULL else origin + o
-            ed.sums = NULL if sums == NULL else sums + o
-            ed.sums_stride = sums_stride
-            ed.add = NULL if addend == NULL else addend + channel + o
-            ed.y = NULL if below == NULL else below + channel + o
-            ed.scale = NULL if scale == NULL else scale + o
-            ed.shift = NULL if scale == NULL else shift + o
-            ed.relu = relu
-            ed.stream, ed.clamp = stream, clamp
-        first = 0
-        row = 0
-        col = 0
-        for tile in range(n_tiles):
-            nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-            first = first + nb
-            for j in range(nb):
-                a[j] = row * grid.src_row + col * G * grid.src_col
-                d[j] = row * grid.dst_row + col * G * grid.dst_col
-                col = col + 1
-                if col == per_row:
-                    col = 0
-                    row = row + 1
-            if src == NULL:
-                # Only the sums, of results that are there already: the order of additions stays the tiles'.
-                if real is float:
-                    td_tile_sums_f(nb, G, vectors, dst + channel + o, d, grid.dst_col, valid, ef.origin, ef.sums,
-                                   sums_stride)
-                else:
-                    td_tile_sums_d(nb, G, vectors, dst + channel + o, d, grid.dst_col, valid, ed.origin, ed.sums,
-                                   sums_stride)
-            elif pairs:
-                if real is float:
-                    td_pairs_pixels(nb, G, src, a, grid.taps, grid.n_taps, grid.K, panel, width, dst, d, valid, &ef)
-            elif real is float:
-                td_tile_pixels_f(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
-                                 dst + channel + o, d, grid.dst_col, valid, &ef)
-            else:
-                td_tile_pixels_d(nb, G, vectors, src, a, grid.src_col, grid.taps, grid.n_taps, grid.K, panel, width,
-                                 dst + channel + o, d, grid.dst_col, valid, &ed)
-        panel = panel + grid.n_taps * grid.K * width
-        o = o + width
+    cdef td_rectangle r
+    cdef td_epilogue e
+    memset(&e, 0, sizeof(e))
+    r.rows, r.cols, r.taps, r.n_taps, r.K = grid.rows, grid.cols, grid.taps, grid.n_taps, grid.K
+    r.src_row, r.src_col, r.dst_row, r.dst_col = grid.src_row, grid.src_col, grid.dst_row, grid.dst_col
+    e.bias = bias
+    e.residual = td_at(addend, channel * sizeof(real))
+    e.relu, e.stream = clamp, stream
+    e.moments.about, e.moments.out, e.moments.stride = origin, sums, sums_stride
+    e.moments.saved_x = td_at(below, channel * sizeof(real))
+    e.moments.mask.scale, e.moments.mask.shift, e.moments.mask.relu = scale, shift, relu
+    if src == NULL:
+        # Only the sums, of results that are there already: the order of additions stays the tiles'.
+        strips_sums(&r, dst + channel, grid.n_channels, &e.moments)
+    else:
+        strips(&r, src, panels, dst + channel, grid.n_channels, &e)
 
 
 # --- forward -------------------------------------------------------------------------------------------------------
@@ -258,7 +191,6 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
     cdef const real *src
     grid.rows = min(plan.band_rows, g.P - p0)
     grid.cols = min(plan.band_cols, g.Q - q0)
-    grid.group = pixel_group(grid.cols)
     if x == NULL:
         src = NULL
     elif plan.copies:
@@ -277,8 +209,6 @@ cdef void forward_task(const ForwardPlan *plan, Py_ssize_t task, const real *x, 
                  NULL if origin == NULL else origin + group * Og,
                  NULL if sums == NULL else sums + task * 2 * g.O + group * Og, g.O, NULL, NULL, NULL, NULL, False,
                  plan.stream, False)
-    if plan.stream:
-        td_stream_fence()
     td_restore_denormals(saved)
 
 
@@ -397,7 +327,6 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
     cdef const float *src = slab
     grid.rows = min(plan.band_rows, g.P - p0)
     grid.cols = min(plan.band_cols, g.Q - q0)
-    grid.group = pixel_group(grid.cols)
     grid.n_channels = min(f.channels, Og - o)
     if plan.copies:
         load_rect(x + image * g.H * g.W * g.C, g.C, slab, g.H, g.W, g.C, p0 * g.SH - g.PH,
@@ -523,7 +452,6 @@ cdef void plan_backward(BackwardPlan *plan, bint affine_x, bint deferred_dy, bin
                 grid = &plan.grids[plan.n_grids]
                 plan.n_grids += 1
                 grid.rows, grid.cols = ceil_div(g.H - rh, g.SH), ceil_div(g.W - rw, g.SW)
-                grid.group = pixel_group(grid.cols)
                 grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
                 grid.dst_origin, grid.dst_row, grid.dst_col = (rh * g.W + rw) * g.C, g.SH * g.W * g.C, g.SW * g.C
                 grid.n_channels = g.C // g.G
@@ -570,7 +498,7 @@ cdef void plan_products(BackwardPlan *plan, Py_ssize_t width) noexcept:
     cdef Grid *grid = &plan.grids[0]
     cdef Py_ssize_t kh
     plan.n_grids = 1
-    grid.rows, grid.cols, grid.group = g.H, g.Q, pixel_group(g.Q)
+    grid.rows, grid.cols = g.H, g.Q
     grid.src_row, grid.src_col = plan.dy_cols * g.O, g.O
     grid.dst_origin, grid.dst_row, grid.dst_col = 0, g.Q * width, width
     grid.n_channels, grid.panels = width, 0
@@ -597,62 +525,23 @@ cdef void add_outer(const BackwardPlan *plan, const real *x, const real *dy, Py_
                     bint accumulate) noexcept nogil:
     """dw (KH, KW, C/G, O) (+)= the outer products of the pixels of some images."""
     cdef const Geometry *g = &plan.g
-    cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G
+    cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G
     cdef bint merged = g.DW == 1 and g.G == 1
-    cdef Py_ssize_t run = g.KW * Cg if merged else Cg, n_runs = g.KH if merged else g.KH * g.KW
-    cdef Py_ssize_t group, k, kh, kw, r, o, size, vectors, valid
-    cdef int done = 0
-    cdef const real *at
-    cdef td_pixel_range_f nf
-    cdef td_pixel_range_d nd
-    nf.n_images, nf.n_rows, nf.n_cols = n_images, g.P, g.Q
-    nf.x_image, nf.x_row, nf.x_col = plan.x_image, g.SH * plan.x_cols * g.C, g.SW * g.C
-    nf.dy_image, nf.dy_row, nf.dy_col = plan.dy_image, plan.dy_cols * g.O, g.O
-    memcpy(&nd, &nf, sizeof(nf))
-    if real is float:
-        if TD_PAIRS and merged and g.C * g.SW == 1 and 2 * g.O <= lanes and g.Q % 2 == 0 and (
-                td_pairs_outer(g.KH, g.KW, x, g.DH * plan.x_cols, dy, &nf, dw, g.O, g.KW * g.O, g.O, accumulate)):
-            return
+    cdef Py_ssize_t group, k
+    cdef td_entries f
+    cdef td_pixel_range n
+    n.n_images, n.n_rows, n.n_cols = n_images, g.P, g.Q
+    n.x_image, n.x_row, n.x_col = plan.x_image, g.SH * plan.x_cols * g.C, g.SW * g.C
+    n.dy_image, n.dy_row, n.dy_col = plan.dy_image, plan.dy_cols * g.O, g.O
+    f.rows, f.n = g.KH if merged else 1, g.KW * Cg if merged else Cg
+    f.x_row, f.dw_row, f.dw_entry = g.DH * plan.x_cols * g.C, f.n * g.O, g.O
     if merged:
-        o = 0
-        while o < g.O:
-            # Two vectors where the tile has registers for them, else one.
-            for vectors in range(2 if g.O - o > lanes else 1, 0, -1):
-                valid = min(vectors * lanes, g.O - o)
-                if real is float:
-                    done = td_tile_outer_rows_f(g.KH, run, vectors, x, g.DH * plan.x_cols * g.C, dy + o, &nf, dw + o,
-                                                g.O, run * g.O, valid, accumulate)
-                else:
-                    done = td_tile_outer_rows_d(g.KH, run, vectors, x, g.DH * plan.x_cols * g.C, dy + o, &nd, dw + o,
-                                                g.O, run * g.O, valid, accumulate)
-                if done:
-                    break
-            if not done:
-                break
-            o = o + valid
-        if o >= g.O:
-            return
+        outer_strip(&n, &f, x, dy, g.O, dw, accumulate)
+        return
     for group in range(g.G):
-        for k in range(n_runs):
-            kh = k if merged else k // g.KW
-            kw = 0 if merged else k % g.KW
-            at = x + (kh * g.DH * plan.x_cols + kw * g.DW) * g.C + group * Cg
-            o = 0
-            while o < Og:
-                vectors = 1 if Og - o <= lanes else 2
-                valid = min(vectors * lanes, Og - o)
-                r = 0
-                while r < run:
-                    if real is float:
-                        size = td_outer_size_f(run - r, vectors)
-                        td_tile_outer_f(size, vectors, at + r, dy + group * Og + o, &nf,
-                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid, accumulate)
-                    else:
-                        size = td_outer_size_d(run - r, vectors)
-                        td_tile_outer_d(size, vectors, at + r, dy + group * Og + o, &nd,
-                                        dw + (k * run + r) * g.O + group * Og + o, g.O, valid, accumulate)
-                    r = r + size
-                o = o + valid
+        for k in range(g.KH * g.KW):
+            outer_strip(&n, &f, x + (k // g.KW * g.DH * plan.x_cols + k % g.KW * g.DW) * g.C + group * Cg,
+                        dy + group * Og, Og, dw + k * Cg * g.O + group * Og, accumulate)
 
 
 cdef void add_pixels(const real *dy, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t row, Py_ssize_t O,
@@ -733,12 +622,8 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                     run_grid(dys + i * plan.dy_image + h * band.src_row, &band, panels, products, 0, NULL, NULL, NULL,
                              0, NULL, NULL, NULL, NULL, False, False, False)
                     for k in range(band.rows):
-                        if real is float:
-                            td_tile_gather_f(products + k * band.dst_row, band.dst_col, g.Q, g.KW, g.PW,
-                                             dx + ((n + i) * g.H + h + k) * g.W * g.C, g.W, g.C)
-                        else:
-                            td_tile_gather_d(products + k * band.dst_row, band.dst_col, g.Q, g.KW, g.PW,
-                                             dx + ((n + i) * g.H + h + k) * g.W * g.C, g.W, g.C)
+                        gather_row(products + k * band.dst_row, band.dst_col, g.Q, g.KW, g.PW,
+                                   dx + ((n + i) * g.H + h + k) * g.W * g.C, g.W, g.C)
                     h = h + band.rows
         elif dx != NULL:
             for i in range(count):
@@ -758,8 +643,6 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
                                  NULL if scale == NULL else shift + group * Cg, relu, plan.stream,
                                  False)
         n = n + count
-    if plan.stream:
-        td_stream_fence()
     td_restore_denormals(saved)
 
 

@@ -18,13 +18,12 @@ from tinydl._core.images cimport (
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport (
-    Map, Moments, read_gradient, read_map, read_moments, td_map, td_moments, td_pending,
+    Map, Moments, read_gradient, read_map, read_moments, td_epilogue, td_map, td_moments, td_pending,
 )
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
-from tinydl._core.tile cimport (
-    TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
-    td_tile_outer_f, td_tile_pixels_f, td_transpose_block_f,
-)
+from tinydl._core.move cimport transpose_block
+from tinydl._core.strip cimport outer_strip, strip, td_entries, td_matrix, td_pixel_range, td_rectangle
+from tinydl._core.vector cimport TD_LANES_F, td_flush_denormals, td_restore_denormals
 
 cdef extern from "src/winograd.h" nogil:
     void td_wino_input(const float *src, Py_ssize_t row, Py_ssize_t col, float *v, Py_ssize_t slice,
@@ -180,20 +179,11 @@ cdef Py_ssize_t transform_block(const Source *s, const Plan *p, Py_ssize_t block
 cdef void multiply(const float *v, Py_ssize_t Cp, Py_ssize_t n_tiles, Py_ssize_t C, const float *u, Py_ssize_t vectors,
                    float *m) noexcept nogil:
     """m (n_tiles, lanes) = v (n_tiles, C) u (C, lanes)."""
-    cdef Py_ssize_t width = vectors * TD_LANES_F, zero = 0, first = 0, tile, nb, j
-    cdef Py_ssize_t group = 1 if n_tiles % 2 else 4 if vectors == 1 and n_tiles % 4 == 0 else 2
-    cdef Py_ssize_t n_groups = n_tiles // group, n = ceil_div(n_groups, TD_MAX_NB)
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef td_epilogue_f e
+    cdef Py_ssize_t width = vectors * TD_LANES_F
+    cdef td_rectangle r = td_matrix(n_tiles, C, Cp, width)
+    cdef td_epilogue e
     memset(&e, 0, sizeof(e))
-    for tile in range(n):
-        nb = (n_groups - first + n - tile - 1) // (n - tile)
-        for j in range(nb):
-            a[j] = (first + j) * group * Cp
-            d[j] = (first + j) * group * width
-        first = first + nb
-        td_tile_pixels_f(nb, group, vectors, v, a, Cp, &zero, 1, C, u, width, m, d, width, width, &e)
+    strip(&r, v, u, width, m, width, &e)
 
 
 cdef void run_block(const Source *s, const Plan *p, Py_ssize_t block, const float *u, const float *bias, float *y,
@@ -259,7 +249,7 @@ cdef void transpose_filters(const float *w, Py_ssize_t C, Py_ssize_t O, float *w
     if C % lanes == 0 and O % lanes == 0:
         for c in range(C // lanes):
             for o in range(O // lanes):
-                td_transpose_block_f(src + c * lanes * O + o * lanes, O, dst + o * lanes * C + c * lanes, C)
+                transpose_block(src + c * lanes * O + o * lanes, O, dst + o * lanes * C + c * lanes, C)
     else:
         for c in range(C):
             for o in range(O):
@@ -450,13 +440,14 @@ cdef void weight_task(const Source *sx, const Plan *px, const Source *sy, const 
     """Weight gradient (9, C, O) of the blocks of a group; sums stay transformed until the group's end."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t lanes = TD_LANES_F, begin = group * blocks, end = min(px.n_blocks, begin + blocks), block, n_tiles
-    cdef Py_ssize_t c0 = 0, o, n_c, vectors, width, n_o, k, r, size, c, slice_s
+    cdef Py_ssize_t c0 = 0, o, n_c, vectors, width, n_o, k, c, slice_s
     cdef Py_ssize_t step = round_up(min(px.C, <Py_ssize_t> GRADIENT_C), lanes), slice_v = px.tiles * step + lanes
     cdef Py_ssize_t slice_z = px.tiles * 2 * lanes + lanes
     cdef float *v = scratch + round_up(max(px.slab, py.slab), 16)
     cdef float *z = v + 36 * slice_v
     cdef float *s = z + 36 * slice_z
-    cdef td_pixel_range_f range_
+    cdef td_pixel_range range_
+    cdef td_entries entries
     memset(&range_, 0, sizeof(range_))
     range_.n_images = range_.n_rows = 1
     range_.x_col = step
@@ -469,17 +460,14 @@ cdef void weight_task(const Source *sx, const Plan *px, const Source *sy, const 
             n_o = min(width, py.C - o)
             slice_s = n_c * width + lanes
             range_.dy_col = width
+            entries.rows, entries.n, entries.x_row, entries.dw_row, entries.dw_entry = 1, n_c, 0, 0, width
             for block in range(begin, end):
                 n_tiles = transform_block(sx, px, block, c0, n_c, False, scratch, v, step, slice_v)
                 transform_block(sy, py, block, o, n_o, True, scratch, z, width, slice_z)
                 range_.n_cols = n_tiles
                 for k in range(36):
-                    r = 0
-                    while r < n_c:
-                        size = td_outer_size_f(n_c - r, vectors)
-                        td_tile_outer_f(size, vectors, v + k * slice_v + r, z + k * slice_z, &range_,
-                                        s + k * slice_s + r * width, width, width, block > begin)
-                        r = r + size
+                    outer_strip(&range_, &entries, v + k * slice_v, z + k * slice_z, width, s + k * slice_s,
+                                block > begin)
             for c in range(n_c):
                 for k in range(vectors):
                     td_wino_filter_gradient(s + c * width + k * lanes, slice_s, dw + (c0 + c) * py.C + o + k * lanes,
