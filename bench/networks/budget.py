@@ -84,7 +84,7 @@ class Watch:
             return conv_work(algorithm, args[4], 1)
 
         def backward(args, algorithm):
-            return conv_work(algorithm, args[7], sum(gradient is not None for gradient in args[3:5]))
+            return conv_work(algorithm, args[6], sum(gradient is not None for gradient in args[3:5]))
 
         for name in ("DIRECT", "WINOGRAD"):
             kernels = getattr(conv_algorithm, name)

@@ -1,24 +1,12 @@
 # What the convolution kernels share: their geometry, padded copies of images and the sum of partial gradients.
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from tinydl._core.array cimport (
     PyArray_DIMS, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, data, real,
 )
-
-cdef extern from "src/load.h" nogil:
-    void td_zero_f(float *dst, Py_ssize_t n) noexcept
-    void td_zero_d(double *dst, Py_ssize_t n) noexcept
-    void td_load_map_f(const float *src, Py_ssize_t step, float *dst, Py_ssize_t n, Py_ssize_t C, const float *scale,
-                       const float *shift, int relu) noexcept
-    void td_load_map_d(const double *src, Py_ssize_t step, double *dst, Py_ssize_t n, Py_ssize_t C, const double *scale,
-                       const double *shift, int relu) noexcept
-    void td_load_gradient_f(const float *dz, const float *y, Py_ssize_t step, float *dst, Py_ssize_t n, Py_ssize_t C,
-                            const float *scale, const float *shift, int relu, const float *a, const float *b,
-                            const float *c) noexcept
-    void td_load_gradient_d(const double *dz, const double *y, Py_ssize_t step, double *dst, Py_ssize_t n, Py_ssize_t C,
-                            const double *scale, const double *shift, int relu, const double *a, const double *b,
-                            const double *c) noexcept
-
+from tinydl._core.load cimport Window, load_image
+from tinydl._core.load cimport load_gradient as load_gradient_image
+from tinydl._core.operands cimport td_map, td_pending
 
 cdef struct Geometry:
     Py_ssize_t N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q
@@ -40,12 +28,6 @@ cdef inline Geometry unpack(geometry) except *:
                                 or (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1 > g.W + 2 * g.PW):
         raise ValueError(f"conv geometry {geometry}: the output reaches beyond the padded input")
     return g
-
-
-cdef inline int check_map(object scale, object shift) except -1:
-    if (scale is None) != (shift is None):
-        raise ValueError("scale and shift are given together or not at all")
-    return 0
 
 
 cdef inline Py_ssize_t multiplications(const Geometry *g) noexcept nogil:
@@ -77,72 +59,33 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
 
 # --- padded copies -------------------------------------------------------------------------------------------------
 
-cdef inline void zero(real *dst, Py_ssize_t n) noexcept nogil:
-    if real is float:
-        td_zero_f(dst, n)
-    else:
-        td_zero_d(dst, n)
-
-
 cdef inline void load_rect(const real *image, Py_ssize_t step, real *out, Py_ssize_t H, Py_ssize_t W, Py_ssize_t C,
                            Py_ssize_t h0, Py_ssize_t n_rows, Py_ssize_t w0, Py_ssize_t n_cols, const real *scale,
                            const real *shift, bint relu) noexcept nogil:
-    """Rows from h0 and columns from w0 of an image (H, W, C), zero outside it, into out (n_rows, n_cols, C).
-
-    The image's pixels lie `step` elements apart; a pending [relu](scale*x + shift) is applied.
-    """
-    cdef Py_ssize_t r, h, row = n_cols * C
-    cdef Py_ssize_t left = min(max(0, -w0), n_cols), inside = max(0, min(W - max(w0, 0), n_cols - left))
-    cdef const real *src
-    cdef real *dst
-    for r in range(n_rows):
-        h = h0 + r
-        dst = out + r * row
-        if h < 0 or h >= H:
-            zero(dst, row)
-            continue
-        src = image + (h * W + max(w0, 0)) * step
-        zero(dst, left * C)
-        zero(dst + (left + inside) * C, (n_cols - left - inside) * C)
-        dst = dst + left * C
-        if real is float:
-            td_load_map_f(src, step, dst, inside, C, scale, shift, relu)
-        else:
-            td_load_map_d(src, step, dst, inside, C, scale, shift, relu)
+    cdef td_map m
+    cdef Window w
+    m.centre, m.scale, m.shift, m.relu = NULL, scale, shift, relu
+    w.H, w.W, w.C, w.step, w.h0, w.n_rows, w.w0, w.n_cols = H, W, C, step, h0, n_rows, w0, n_cols
+    load_image(image, out, &w, &m)
 
 
 cdef inline void load_gradient(const real *dz, const real *y, Py_ssize_t step, real *out, Py_ssize_t H, Py_ssize_t W,
                                Py_ssize_t C, Py_ssize_t top, Py_ssize_t n_rows, Py_ssize_t left, Py_ssize_t n_cols,
                                const real *scale, const real *shift, bint relu, const real *a, const real *b,
                                const real *c) noexcept nogil:
-    """The gradient image (H, W, C) that was deferred, a*dz' + b*y + c or (a NULL) dz', with a border of zeros.
-
-    dz' is 0 where scale*y + shift <= 0 (if relu), else dz: the very expression of the forward pass, so the masks agree.
-    Without scale it is dz masked by the sign of y, and nothing else. Pixels of dz and y lie `step` elements apart.
-    """
-    cdef Py_ssize_t r, h, row = n_cols * C
-    cdef real *dst
-    for r in range(n_rows):
-        h = r - top
-        dst = out + r * row
-        if h < 0 or h >= H:
-            zero(dst, row)
-            continue
-        zero(dst, left * C)
-        dst = dst + left * C
-        if real is float:
-            td_load_gradient_f(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
-        else:
-            td_load_gradient_d(dz + h * W * step, y + h * W * step, step, dst, W, C, scale, shift, relu, a, b, c)
-        zero(dst + W * C, (n_cols - left - W) * C)
+    cdef td_pending p
+    cdef Window w
+    p.dz, p.y, p.mask.centre, p.mask.scale, p.mask.shift, p.mask.relu = dz, y, NULL, scale, shift, relu
+    p.a, p.b, p.c = a, b, c
+    w.H, w.W, w.C, w.step, w.h0, w.n_rows, w.w0, w.n_cols = H, W, C, step, -top, n_rows, -left, n_cols
+    load_gradient_image(&p, 0, out, &w)
 
 
 cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
-                               Py_ssize_t end, bint accumulate) noexcept nogil:
+                               Py_ssize_t end) noexcept nogil:
     # Groups in index order, whoever summed them.
     cdef Py_ssize_t part, i
-    if not accumulate:
-        memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
-    for part in range(0 if accumulate else 1, n_parts):
+    memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
+    for part in range(1, n_parts):
         for i in range(begin, end):
             out[i] = out[i] + parts[part * stride + i]

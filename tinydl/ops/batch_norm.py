@@ -4,6 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import batchnorm
+from tinydl._core.operands import Moments
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input
@@ -77,7 +78,7 @@ def _statistics(x, origin, mean, var):
         else:
             y = array_of(raw)
             sums = np.empty((y.shape[0], 2, y.shape[1]), y.dtype)
-            creator.kernels.statistics(y, origin, sums, creator.geometry, get_num_threads())
+            creator.kernels.statistics(y, creator.geometry, Moments(origin, sums), get_num_threads())
         batchnorm.finish_statistics(sums, rows, origin, mean, var)
     else:
         batchnorm.statistics(layout.channels_last(array_of(raw)), origin, mean, var, get_num_threads())

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import depthwise
+from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
@@ -42,15 +43,16 @@ class Conv(Function):
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape, origin):
         source = x if isinstance(x, Affine) and x.is_plain else None
-        x, scale, shift, relu = operand(x)
+        x, *on_x = operand(x)
         w = laid_weight(w)
         y = layout.empty(shape, x.dtype)
-        sums = None
+        moments = sums = None
         if origin is not None:
             origin = origin.copy()  # the batch norm moves its running mean before the sums are read again
             sums = np.empty((shape[0], 2, shape[1]), x.dtype)
+            moments = Moments(origin, sums)
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, get_num_threads(), scale, shift, relu, origin, sums)
+        ctx.kernels.forward(x, w, b, y, geometry, _map(*on_x), moments, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, source)
         return ConvResult(y, sums, origin)
@@ -61,20 +63,29 @@ class Conv(Function):
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         pending = dy.pending if isinstance(dy, DeferredGradient) else None
         if pending is not None:
-            dy = dy.dz
-        dy = layout.channels_last(array_of(dy))
+            y, scale, shift, relu, *abc = pending
+            dy = Pending(layout.channels_last(dy.dz), y, _map(scale, shift, relu), *abc)
+        else:
+            dy = layout.channels_last(array_of(dy))
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(b.shape, b.dtype) if needs_b else None
-        scale, shift, relu = (None, None, False) if source is None else (source.scale, source.shift, source.relu)
-        origin = sums = None
+        on_x = None if source is None else _map(source.scale, source.shift, source.relu)
+        residual = None if ctx.partial is None else layout.channels_last(ctx.partial)
+        moments = None
         if needs_x and source is not None and source.mean is not None:
-            origin, sums = source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype)
-        ctx.kernels.backward(x, dy, w, dx, dw, db, False, ctx.geometry, get_num_threads(), scale, shift, relu, pending,
-                             origin, sums, None if ctx.partial is None else layout.channels_last(ctx.partial))
-        if sums is not None:
-            dx = DeferredGradient(dx, source, sums=sums)
+            moments = Moments(source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
+        ctx.kernels.backward(x, dy, w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
+        if moments is not None:
+            dx = DeferredGradient(dx, source, sums=moments.sums)
         return dx, dw, db, None, None, None
+
+
+def _map(scale, shift, relu):
+    """The map [relu](scale*x + shift) as kernels take it; scale may be None."""
+    if scale is None:
+        return Map(relu=relu) if relu else None
+    return Map(scale, shift, np.zeros_like(scale), relu)
 
 
 class DepthwiseConv(Function):

@@ -43,10 +43,10 @@ class ConvTranspose(Function):
         dx = dw = db = None
         if need_x:
             dx = layout.empty(x.shape, x.dtype)
-            conv.conv_forward(dy, weight, None, dx, geometry, n_threads)
+            conv.conv_forward(dy, weight, None, dx, geometry, None, None, n_threads)
         if need_weight:
             dw = layout.empty_like(weight)
-            conv.conv_backward_weight(dy, x, dw, None, False, geometry, n_threads)
+            conv.conv_backward_weight(dy, x, dw, None, geometry, None, n_threads)
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
         return dx, dw, db
