@@ -11,7 +11,7 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
     import_array, real,
 )
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
 from tinydl._core.operands cimport td_at, td_epilogue
