@@ -295,7 +295,10 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
 
 
 def conv_backward_input(dy, w, dx, geometry, int n_threads):
-    """dx (N, C, H, W) OUT = A' dy: the transposed convolution of dy IN (N, O, P, Q) with w IN (O, C/G, KH, KW)."""
+    """dx (N, C, H, W) OUT = A' dy: the transposed convolution of dy with w IN (O, C/G, KH, KW).
+
+    dy : IN (N, O, P, Q) or `Pending`.
+    """
     conv_backward(None, dy, w, dx, None, None, geometry, None, None, None, n_threads)
 
 

@@ -11,6 +11,7 @@ from tinydl._core.operands import Map, Pending
 
 __all__ = [
     "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "conv_statistics", "geometry",
+    "winograd_backward", "winograd_forward", "winograd_statistics",
 ]
 
 
@@ -80,77 +81,78 @@ def _groups(geo):
         yield slice(g * c // groups, (g + 1) * c // groups), slice(g * o // groups, (g + 1) * o // groups)
 
 
-def conv_forward(x, w, bias, y, geo, on_x, moments, n_threads):
+def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
     """y[n,o,p,q] = bias[o] + sum over c,i,j of w[o,c,i,j] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW], z = 0 outside.
 
     x : IN (N, C, H, W).  w : IN (O, C/G, KH, KW).  bias : IN (O,) or None.  y : OUT (N, O, P, Q).
     on_x : Map of x to z, or None where z is x.  moments : Moments OUT of y, or None: see `conv_statistics`.
     """
-    n, _, _, _, o, kh, kw, *_, p, q = geo
-    padded = _padded(x, geo, on_x)
+    n, _, _, _, o, kh, kw, *_, p, q = geometry
+    padded = _padded(x, geometry, on_x)
     w = w.reshape(o, -1, kh, kw).astype(np.float64)
     result = np.zeros((n, o, p, q))
-    for inputs, outputs in _groups(geo):
+    for inputs, outputs in _groups(geometry):
         for i in range(kh):
             for j in range(kw):
-                seen = _tap(padded, i, j, geo)[:, inputs]
+                seen = _tap(padded, i, j, geometry)[:, inputs]
                 result[:, outputs] += np.einsum("ncpq,oc->nopq", seen, w[outputs, :, i, j], optimize=True)
     if bias is not None:
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
     if moments is not None:
-        conv_statistics(y, geo, moments, n_threads)
+        conv_statistics(y, geometry, moments, n_threads)
 
 
-def conv_statistics(y, geo, moments, n_threads):
+def conv_statistics(y, geometry, moments, n_threads):
     """Per image the sums of (y-about) and (y-about)^2, as `conv_forward` gives them.
 
     y : IN (N, O, P, Q).  moments : Moments OUT.
     """
-    off = (y.astype(np.float64) - _column(moments.about, y)).reshape(geo[0], geo[4], geo[14] * geo[15])
+    n, o, p, q = geometry[0], geometry[4], *geometry[14:]
+    off = (y.astype(np.float64) - _column(moments.about, y)).reshape(n, o, p * q)
     moments.sums[:, 0] = off.sum(2)
     moments.sums[:, 1] = (off * off).sum(2)
 
 
-def conv_backward_input(dy, w, dx, geo, n_threads):
+def conv_backward_input(dy, w, dx, geometry, n_threads):
     """dx[n,c,h,w] = sum over the outputs (o,p,q) and taps (i,j) that read the pixel of w[o,c,i,j] * dy[n,o,p,q].
 
-    dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW).  dx : OUT (N, C, H, W).
+    dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW).  dx : OUT (N, C, H, W).
     """
-    n, c, h, wd, o, kh, kw, _, _, ph, pw, *_, p, q = geo
-    dy = dy.reshape(n, o, p, q).astype(np.float64)
+    n, c, h, wd, o, kh, kw, _, _, ph, pw, *_, p, q = geometry
+    dy = _gradient(dy).reshape(n, o, p, q)
     w = w.reshape(o, -1, kh, kw).astype(np.float64)
     padded = np.zeros((n, c, h + 2 * ph, wd + 2 * pw))
-    for inputs, outputs in _groups(geo):
+    for inputs, outputs in _groups(geometry):
         for i in range(kh):
             for j in range(kw):
-                _tap(padded, i, j, geo)[:, inputs] += np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j],
-                                                                optimize=True)
+                share = np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j], optimize=True)
+                _tap(padded, i, j, geometry)[:, inputs] += share
     dx[...] = padded[:, :, ph:ph + h, pw:pw + wd].reshape(dx.shape)
 
 
-def conv_backward_weight(x, dy, dw, db, geo, on_x, n_threads):
+def conv_backward_weight(x, dy, dw, db, geometry, on_x, n_threads):
     """dw[o,c,i,j] = sum over n,p,q of dy[n,o,p,q] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; db[o] = sum of dy.
 
     x : IN (N, C, H, W).  dy : IN (N, O, P, Q) or Pending.  dw : OUT (O, C/G, KH, KW) or None.  db : OUT (O,) or None.
     on_x, z : as in `conv_forward`.
     """
-    n, _, _, _, o, kh, kw, *_, p, q = geo
+    n, _, _, _, o, kh, kw, *_, p, q = geometry
     dy = _gradient(dy).reshape(n, o, p, q)
     if dw is not None:
-        padded = _padded(x, geo, on_x)
-        gradient = np.empty((o, geo[1] // geo[13], kh, kw))
-        for inputs, outputs in _groups(geo):
+        padded = _padded(x, geometry, on_x)
+        gradient = np.empty((o, geometry[1] // geometry[13], kh, kw))
+        for inputs, outputs in _groups(geometry):
             for i in range(kh):
                 for j in range(kw):
                     gradient[outputs, :, i, j] = np.einsum(
-                        "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geo)[:, inputs], optimize=True)
+                        "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geometry)[:, inputs], optimize=True)
         dw[...] = gradient.reshape(dw.shape)
     if db is not None:
         db[...] = dy.sum((0, 2, 3))
 
 
-def conv_backward(x, dy, w, dx, dw, db, geo, on_x, residual, moments, n_threads):
+def conv_backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_threads):
     """`conv_backward_input` and `conv_backward_weight` in one call, with a batch norm's work on both sides.
 
     x : IN (N, C, H, W), None when dw and moments are.  dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW), None
@@ -159,14 +161,20 @@ def conv_backward(x, dy, w, dx, dw, db, geo, on_x, residual, moments, n_threads)
     dx' and dx' * (x-about), dx' = dx where z before its ReLU is above 0 (if on_x.relu), else dx.
     """
     gradient = _gradient(dy)
-    conv_backward_weight(x, gradient, dw, db, geo, on_x, n_threads)
+    conv_backward_weight(x, gradient, dw, db, geometry, on_x, n_threads)
     if dx is None:
         return
     total = np.empty(dx.shape)
-    conv_backward_input(gradient, w, total, geo, n_threads)
+    conv_backward_input(gradient, w, total, geometry, n_threads)
     dx[...] = total if residual is None else total + residual
     if moments is not None:
         masked = _gradient(Pending(dx, x, Map() if on_x is None else on_x))
-        flat = (geo[0], geo[1], geo[2] * geo[3])
+        flat = (geometry[0], geometry[1], geometry[2] * geometry[3])
         moments.sums[:, 0] = masked.reshape(flat).sum(2)
         moments.sums[:, 1] = (masked * (x - _column(moments.about, x))).reshape(flat).sum(2)
+
+
+# Winograd changes how a convolution is computed, not what.
+winograd_forward = conv_forward
+winograd_statistics = conv_statistics
+winograd_backward = conv_backward
