@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import batchnorm
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input
 from tinydl.ops.conv import Conv
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
@@ -35,7 +36,7 @@ class BatchNorm(Function):
     trusted = True
 
     @staticmethod
-    def forward(ctx, x, gamma, beta, mean, rstd, scale, shift, training):
+    def forward(ctx, x, gamma, beta, mean, rstd, scale, shift, training, *, var, eps):
         y = Affine(layout.channels_last(array_of(x)), scale, shift, mean)
         ctx.save_for_backward(y, gamma, mean, rstd, training)
         return y
@@ -61,6 +62,23 @@ class BatchNorm(Function):
             return None, dgamma, dbeta, None, None, None, None, None
         dx = DeferredGradient(dz, affine, relu=relu, coefficients=(a, b, c))
         return dx, dgamma, dbeta, None, None, None, None, None
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="" if node["training"] else "affine")
+
+    @staticmethod
+    def lower(node, builder):
+        if node["training"]:
+            return None
+        C = node["x"].shape[1]
+        gamma, beta = (one if given is None else builder.constant(given)
+                       for given, one in ((node["gamma"], np.ones(C)), (node["beta"], np.zeros(C))))
+        if gamma is None or beta is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = 1 / np.sqrt(node["var"].astype(np.float64) + node["eps"]) * gamma
+        return builder.affine(node["x"], scale, beta, node["mean"])
 
 
 def _statistics(x, origin, mean, var):
@@ -145,4 +163,4 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     rstd, scale, shift = np.empty((3, C), dtype)
     batchnorm.forward_map(mean, var, None if weight is None else weight.data, None if bias is None else bias.data, eps,
                           rstd, scale, shift)
-    return BatchNorm.apply(x, weight, bias, mean, rstd, scale, shift, training)
+    return BatchNorm.apply(x, weight, bias, mean, rstd, scale, shift, training, var=var, eps=eps)

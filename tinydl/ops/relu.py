@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import batchnorm, elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
 
@@ -57,6 +58,14 @@ class ReLU(Function):
             dy[...] = laid
         elementwise.relu_backward(y, dy, dx, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.clamp(node["x"])
 
 
 def _residual_gradient(y, dz, in_place):
