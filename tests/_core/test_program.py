@@ -133,6 +133,50 @@ def test_global_mean_relu_transpose(C):
     assert np.array_equal(y, x) and layout.is_channels_last(y)
 
 
+COPIES = {
+    "transpose": ((3, 4), lambda x: x.transpose(0, 2, 1)), "slice": ((6, 7), lambda x: x[:, 1:5:2, 2:]),
+    "reversed": ((4, 5), lambda x: x[:, ::-1, ::-2]), "one": ((3, 3), lambda x: x[:, 1, 2]),
+    "five axes": ((2, 3, 2, 3, 2), lambda x: x.transpose(0, 4, 2, 5, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies(name):
+    """Views of an image, copied into a dense one."""
+    shape, view = COPIES[name]
+    x = exact_integers(RNG, (3, *shape))
+    seen = view(x)
+    expected = np.ascontiguousarray(seen).reshape(3, -1)
+    strides = np.ascontiguousarray(seen).strides
+    axes = [(n, s // 4, t // 4) for n, s, t in zip(seen.shape[1:], seen.strides[1:], strides[1:], strict=True)]
+    at = (seen.__array_interface__["data"][0] - x.__array_interface__["data"][0]) // 4
+    step = program.copy_step(axes, x[0].size, at, expected.shape[1], 0, None)
+    y = single(step, x.reshape(3, -1), expected.shape, n_threads=3)
+    assert np.array_equal(y, expected)
+
+
+def test_copies_into_parts_and_their_surroundings():
+    x = exact_integers(RNG, (2, 6))
+    into = program.copy_step([(2, 3, 5), (3, 1, 1)], 6, 0, 14, 2, 7)
+    expected = np.full((2, 14), 7, np.float32)
+    expected[:, [2, 3, 4, 7, 8, 9]] = x
+    assert np.array_equal(single(into, x, (2, 14)), expected)
+    # Two steps that fill one value: the second leaves what the first has written.
+    at = ("input", 0, 6), ("output", 0, 12)
+    steps = [(program.copy_step([(6, 1, 2)], 6, 0, 12, k, None), *at, None) for k in range(2)]
+    made = program.Program([(2, steps)], False, 6, (2, 12), 0, 0, True)
+    assert np.array_equal(made.predict(x, 2), np.repeat(x, 2, axis=1))
+
+
+@pytest.mark.parametrize("bad", [
+    ([(0, 1, 1)], 6, 0, 6, 0), ([(7, 1, 1)], 6, 0, 9, 0), ([(6, 1, 1)], 6, 1, 9, 0), ([(6, 1, 1)], 6, -1, 9, 0),
+    ([(6, 1, 1)], 6, 0, 5, 0), ([(2, -1, 1)], 6, 0, 5, 0), ([(2, 1, 3)], 6, 0, 6, 3), ([(1, 1, 1)] * 7, 6, 0, 6, 0)],
+                         ids=str)
+def test_copies_beyond_their_values(bad):
+    with pytest.raises(ValueError, match="copy_step"):
+        program.copy_step(*bad, None)
+
+
 def test_nan_passes_every_clamp():
     x = laid_out(np.full((1, 16, 8, 8), np.nan), "activation", np.float32)
     w = laid_out(np.ones((16, 16, 3, 3)), "weight", np.float32)

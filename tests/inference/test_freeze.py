@@ -255,6 +255,91 @@ def test_two_threads_of_python(lived):
     assert not faults
 
 
+def test_the_first_calls_may_come_from_many_threads():
+    model = Keeping()
+    predictor, results = td.freeze(model), {}
+    xs = [RNG.standard_normal((n, 3)).astype(np.float32) for n in (1, 2, 5, 9)]
+    start = threading.Barrier(8)
+
+    def call(k):
+        start.wait()
+        results[k] = [predictor(x) for x in xs]
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with td.no_grad():
+        expected = [model.eval()(td.tensor(x)).numpy() for x in xs]
+    for k in range(8):
+        for y, right in zip(results[k], expected, strict=True):
+            assert_close(y, right, 1e-6)
+
+
+# --- modules of one's own --------------------------------------------------------------------------------------------
+
+class Keeping(nn.Module):
+    """Keeps what it saw last, as one does to look at it."""
+
+    def __init__(self):
+        self.fc, self.last, self.seen = nn.Linear(3, 4), None, []
+
+    def forward(self, x):
+        self.last, self.shape = self.fc(x), x.shape
+        return td.ops.relu(self.last) + 1
+
+
+def test_traces_leave_nothing_behind():
+    predictor = td.freeze(Keeping())
+    before = {name: value for name, value in vars(predictor._model).items()}
+    for n in (2, 1, 5):
+        predictor(np.ones((n, 3), np.float32))
+    assert vars(predictor._model) == before and predictor._model.last is None
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda predictor: pickle.loads(pickle.dumps(predictor))],
+                         ids=["deepcopy", "pickle"])
+def test_copies_of_predictors_of_ones_own_modules(duplicate):
+    predictor = td.freeze(Keeping())
+    x = RNG.standard_normal((5, 3)).astype(np.float32)
+    first = predictor(x)
+    assert np.array_equal(duplicate(predictor)(x), first) and np.array_equal(predictor(x), first)
+
+
+def test_what_has_no_form_is_said_once_at_the_line_that_called():
+    predictor = td.freeze(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Tanh(), nn.Softmax()))
+    with pytest.warns(RuntimeWarning, match=r"^freeze: Tanh \(1\), Tanh \(2\), Softmax \(3\) have no frozen form and "
+                                            "are computed by the ordinary path$") as caught:
+        for n in (1, 2, 1):
+            predictor(np.ones((n, 3), np.float32))
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_networks_in_functional_code_are_as_the_layers():
+    class Functional(nn.Module):
+        def __init__(self, net):
+            self.net = net
+
+        def forward(self, x):
+            conv, norm, _, pool, _, fc = self.net.children()
+            x = td.ops.conv2d(x, conv.weight, conv.bias, padding=1)
+            x = td.ops.batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, self.training)
+            return td.ops.linear(td.ops.max_pool2d(x.relu(), pool.kernel_size).flatten(1), fc.weight, fc.bias)
+
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                        nn.Linear(256, 5))
+    x = RNG.standard_normal((7, 3, 8, 8)).astype(np.float32)
+    assert np.array_equal(td.freeze(Functional(net))(x), td.freeze(net)(x))
+
+
+def test_a_fork_while_another_thread_plans_is_no_deadlock():
+    predictor = td.freeze(nn.Linear(3, 2))
+    predictor._lock[1].acquire()
+    predictor._lock = -1, predictor._lock[1]  # as a child finds it
+    assert predictor(np.ones((2, 3), np.float32)).shape == (2, 2)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 def test_refusals():

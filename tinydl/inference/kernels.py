@@ -58,17 +58,18 @@ def channelwise(C, positions):
     """[relu](scale*x + shift + residual) on C channels: a depthwise convolution with windows of one entry."""
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
     return Kernel(lambda f, n, n_tasks, relu: depthwise.depthwise_step(f, geometry, relu), C * positions, "channelwise",
-                  lambda w, b: depthwise.depthwise_filters(w.reshape(C, 1, 1), b), "relu residual")
+                  depthwise.depthwise_filters, "relu residual")
 
 
 def product(K, O, value):
-    """The product with a matrix (O, K) of a value of K entries, in whatever order they lie."""
+    """The product with a matrix (O, K) of a value that fills its store of K entries, in whatever order."""
     def pack(w, b):
         rows = np.empty((K, O), np.float32)
         rows[value.offsets()] = w.T
         return gemm.linear_filters(rows, b)
 
-    return Kernel(lambda f, n, n_tasks, relu: gemm.linear_step(f, relu), K * O, value.dims, pack, "relu", True)
+    return Kernel(lambda f, n, n_tasks, relu: gemm.linear_step(f, relu), K * O,
+                  (value.at, value.dims), pack, "relu", True)
 
 
 def maximum(geometry):
