@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, depthwise, elementwise, gemm, pool, program, winograd
+from tinydl._core import conv, elementwise, gemm, inference, pool, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.conv_algorithm import takes_winograd
 from tinydl.ops.geometry import ConvGeometry, PoolGeometry
@@ -72,7 +72,7 @@ class _Lowering:
             return value
         C, positions = value.split
         rows, cols = (positions, C) if len(value.shape) == 1 else (C, positions)
-        return self.step(lambda n, n_tasks: program.transpose_step(rows, cols), value, value.shape, split=value.split)
+        return self.step(lambda n, n_tasks: inference.transpose_step(rows, cols), value, value.shape, split=value.split)
 
 
 def _images(shape, rank):
@@ -89,7 +89,7 @@ def _convolution(low, node, value, addend):
     if addend is not None and addend.shape != out[1:]:
         raise Unfit
     if node.groups > 1 and node.groups == shape[1] == out[1]:
-        key, pack = "depthwise", depthwise.depthwise_filters
+        key, pack = "depthwise", inference.depthwise_filters
     elif takes_winograd(geometry, node.weight.dtype, low.algorithm, transformed=True):
         key, pack = "winograd", winograd.winograd_filters
     else:
@@ -98,7 +98,7 @@ def _convolution(low, node, value, addend):
     def make(n, n_tasks):
         filters = _packed(node, key, lambda: pack(node.weight, node.bias))
         if key == "depthwise":
-            return depthwise.depthwise_step(filters, geometry, node.relu)
+            return inference.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
             return winograd.winograd_step(filters, geometry._replace(N=n), node.relu, n_tasks)
         return conv.conv_step(filters, geometry, node.relu, n_tasks)
@@ -142,8 +142,8 @@ def _norm(low, node, value, addend):
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
 
     def make(n, n_tasks):
-        filters = _packed(node, "norm", lambda: depthwise.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
-        return depthwise.depthwise_step(filters, geometry, node.relu)
+        filters = _packed(node, "norm", lambda: inference.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
+        return inference.depthwise_step(filters, geometry, node.relu)
 
     return low.step(make, value, value.shape, macs=value.size)
 
@@ -199,7 +199,7 @@ def lower(nodes, shape, swapped, algorithm):
 
     Returns
     -------
-    tinydl._core.program.Program
+    tinydl._core.inference.Program
 
     Raises
     ------
@@ -255,7 +255,7 @@ def _schedule(low):
                                        for s in (op.x, op.y, op.addend))))
         entries.append((chunk, made_steps))
     threaded = N * sum(op.macs for op in operations) > _PARALLEL_MACS
-    return program.Program([entry for entry in entries if entry[1]], low.row_major, low.sizes[0],
+    return inference.Program([entry for entry in entries if entry[1]], low.row_major, low.sizes[0],
                            (N, *low.result.shape), shared, private, threaded)
 
 
