@@ -1,4 +1,4 @@
-"""Adam and AdamW: their formulas with literal numbers."""
+"""Adam, AdamW and RMSprop: their formulas with literal numbers."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.optim import Adam, AdamW
+from tinydl.optim import Adam, AdamW, RMSprop
 
 
 def steps(kind, gradients, start=1.0, **options):
@@ -19,6 +19,8 @@ def steps(kind, gradients, start=1.0, **options):
         path.append(w.data.item())
     return path
 
+
+# --- Adam and AdamW ------------------------------------------------------------------------------------------------
 
 def test_the_first_step_is_the_learning_rate():
     assert steps(Adam, [123.0], lr=0.1, eps=0.0) == pytest.approx([0.9], rel=1e-12)
@@ -46,3 +48,32 @@ def test_defaults():
     w = td.Parameter([1.0])
     assert Adam([w]).defaults == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
     assert AdamW([w]).defaults == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2}
+
+
+# --- RMSprop -------------------------------------------------------------------------------------------------------
+
+def test_rmsprop():
+    # s = .25*4 = 1: 2/1; s = .75*1 + .25*1 = 1: 1/1
+    assert steps(RMSprop, [2.0, 1.0], lr=0.1, alpha=0.75, eps=0.0) == pytest.approx([0.8, 0.7], rel=1e-12)
+
+
+def test_eps_of_rmsprop_is_added_after_the_root():
+    assert steps(RMSprop, [2.0], lr=0.1, alpha=0.75, eps=1.0) == pytest.approx([0.9], rel=1e-12)
+
+
+def test_rmsprop_with_momentum():
+    # b = 2, 0.5*2 + 1 = 2
+    assert steps(RMSprop, [2.0, 1.0], lr=0.1, alpha=0.75, eps=0.0, momentum=0.5) == pytest.approx([0.8, 0.6], rel=1e-12)
+
+
+def test_centered_rmsprop():
+    # s = 1, a = .5: sqrt(1 - .25)
+    expected = 1 - 0.1 * 2 / math.sqrt(0.75)
+    assert steps(RMSprop, [2.0], lr=0.1, alpha=0.75, eps=0.0, centered=True) == pytest.approx([expected], rel=1e-12)
+
+
+def test_weight_decay_and_defaults_of_rmsprop():
+    # g = 1 + 1*1 = 2
+    assert steps(RMSprop, [1.0], lr=0.1, alpha=0.75, eps=0.0, weight_decay=1.0) == pytest.approx([0.8], rel=1e-12)
+    assert RMSprop([td.Parameter([1.0])]).defaults == {
+        "lr": 0.01, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0, "centered": False}

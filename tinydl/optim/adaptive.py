@@ -1,12 +1,13 @@
-"""Adam, and AdamW with decoupled weight decay."""
+"""Optimisers whose step is measured for each weight: they divide by a running size of its gradients."""
 
 from tinydl._core import update
 from tinydl.optim._check import number
-from tinydl.optim.optimizer import Optimizer
+from tinydl.optim.optimizer import Optimizer, register
 
-__all__ = ["Adam", "AdamW"]
+__all__ = ["Adam", "AdamW", "RMSprop"]
 
 
+@register("adam", lr=3e-3)
 class Adam(Optimizer):
     r"""Adam: steps scaled by running moments of the gradient.
 
@@ -55,21 +56,11 @@ class Adam(Optimizer):
         number(name, "betas[0]", beta1, high=1.0)
         number(name, "betas[1]", beta2, high=1.0)
 
-    def _update(self, group, params, values, grads, n_threads):
-        beta1, beta2 = group["betas"]
-        by_step = {}  # parameters that missed a gradient are some steps behind: one call per count, usually one
-        for p, w, g in zip(params, values, grads, strict=True):
-            m, v = self._slot(p, w, "exp_avg"), self._slot(p, w, "exp_avg_sq")
-            state = self.state[p]
-            step = state["step"] = state.get("step", 0) + 1
-            lists = by_step.setdefault(step, ([], [], [], []))
-            for array, place in zip((w, g, m, v), lists, strict=True):
-                place.append(array)
-        for step, lists in by_step.items():
-            update.adam(*lists, group["lr"], beta1, beta2, group["eps"], group["weight_decay"], self._decoupled, step,
-                        n_threads)
+    def _rule(self, group, step):
+        return update.adam(group["lr"], *group["betas"], group["eps"], group["weight_decay"], self._decoupled, step)
 
 
+@register("adamw", lr=3e-3)
 class AdamW(Adam):
     r"""Adam with decoupled weight decay: w shrinks by lr * weight_decay * w before the Adam step.
 
@@ -84,3 +75,52 @@ class AdamW(Adam):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas, eps, weight_decay)
+
+
+@register("rmsprop", lr=1e-3)
+class RMSprop(Optimizer):
+    r"""RMSprop: steps divided by a running root mean square of the gradient.
+
+    ::
+
+        g = dL/dw + weight_decay * w
+        s = alpha * s + (1 - alpha) * g^2
+        centered: a = alpha * a + (1 - alpha) * g;  d = sqrt(s - a^2) + eps;  else d = sqrt(s) + eps
+        momentum > 0: b = momentum * b + g / d;  w = w - lr * b;  else w = w - lr * g / d
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        See `Optimizer`.
+    lr : float
+        Learning rate, >= 0.
+    alpha : float
+        Decay of the mean square, in [0, 1].
+    eps : float
+        Added to the denominator, >= 0.
+    weight_decay : float
+        L2 penalty weight_decay/2 * sum(w^2), >= 0.
+    momentum : float
+        >= 0; 0 keeps no buffer.
+    centered : bool
+        Divide by an estimate of the standard deviation instead.
+
+    References
+    ----------
+    Tieleman, Hinton: Lecture 6.5, Coursera 2012. Centred: Graves, arXiv:1308.0850.
+    """
+
+    _slots = ("square_avg", "grad_avg", "momentum_buffer")
+
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False):
+        super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay,
+                                  "momentum": momentum, "centered": centered})
+
+    def _check_group(self, group):
+        for name in ("lr", "eps", "weight_decay", "momentum"):
+            number("RMSprop", name, group[name])
+        number("RMSprop", "alpha", group["alpha"], high=1.0, open_high=False)
+
+    def _rule(self, group, step):
+        return update.rmsprop(group["lr"], group["alpha"], group["eps"], group["weight_decay"], group["momentum"],
+                              bool(group["centered"]))

@@ -1,0 +1,10 @@
+"""What optimisers do to all parameters in one call: a rule's step, and the norm, scaling and clipping of gradients."""
+
+from tinydl._core.isa import search_path
+
+__path__ = search_path(__name__)
+
+from tinydl._core.update.gradients import clip, norms, scale
+from tinydl._core.update.rules import Rule, adam, rmsprop, sgd, step
+
+__all__ = ["Rule", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
