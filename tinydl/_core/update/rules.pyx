@@ -12,6 +12,8 @@ from tinydl._core.math cimport root
 from tinydl._core.update.segments cimport CHUNK, MAX_ARRAYS, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
+__all__ = ["Rule", "adam", "rmsprop", "sgd", "step"]
+
 cdef enum:
     SLOTS = MAX_ARRAYS - 2  # arrays that an optimiser keeps for a parameter, at most
 
