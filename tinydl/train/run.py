@@ -118,7 +118,9 @@ def build_optimizer(settings, net, steps_per_epoch):
                                                           weight_decay=settings["weight_decay"])
     schedule, epochs = settings["schedule"], settings["epochs"]
     if schedule == "onecycle":
-        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch)
+        moves = not {"momentum", "betas"}.isdisjoint(optimizer.defaults)
+        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch,
+                                           cycle_momentum=moves)
     if schedule == "cosine":
         return optimizer, optim.CosineAnnealingLR(optimizer, epochs)
     if schedule == "step":
