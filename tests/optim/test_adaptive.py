@@ -1,4 +1,4 @@
-"""Adam, AdamW and RMSprop: their formulas with literal numbers."""
+"""Adam, AdamW, RMSprop and Adagrad: their formulas with literal numbers."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.optim import Adam, AdamW, RMSprop
+from tinydl.optim import Adagrad, Adam, AdamW, RMSprop
 
 
 def steps(kind, gradients, start=1.0, **options):
@@ -77,3 +77,45 @@ def test_weight_decay_and_defaults_of_rmsprop():
     assert steps(RMSprop, [1.0], lr=0.1, alpha=0.75, eps=0.0, weight_decay=1.0) == pytest.approx([0.8], rel=1e-12)
     assert RMSprop([td.Parameter([1.0])]).defaults == {
         "lr": 0.01, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0, "centered": False}
+
+
+# --- Adagrad -------------------------------------------------------------------------------------------------------
+
+def test_adagrad():
+    # s = 9: 3/3; s = 25: 4/5
+    assert steps(Adagrad, [3.0, 4.0], lr=0.1, eps=0.0) == pytest.approx([0.9, 0.82], rel=1e-12)
+
+
+def test_adagrad_starts_where_it_is_told():
+    # s = 7 + 9 = 16: 3/4; s = 16 + 9 = 25: 3/5
+    expected = [1 - 0.1 * 0.75, 1 - 0.1 * 0.75 - 0.1 * 0.6]
+    assert steps(Adagrad, [3.0, 3.0], lr=0.1, initial_accumulator_value=7.0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_adagrad_lowers_its_learning_rate():
+    # 0.1, 0.1/1.5, 0.1/2 times 3/3, 4/5 and 0
+    expected = [0.9, 0.9 - 0.08 / 1.5, 0.9 - 0.08 / 1.5 - 0.05 * 12 / 13]
+    assert steps(Adagrad, [3.0, 4.0, 12.0], lr=0.1, lr_decay=0.5, eps=0.0) == pytest.approx(expected, rel=1e-12)
+
+
+def test_weight_decay_eps_and_defaults_of_adagrad():
+    # g = 1 + 2*1 = 3: 3/(3 + 1)
+    assert steps(Adagrad, [1.0], lr=0.1, weight_decay=2.0, eps=1.0) == pytest.approx([0.925], rel=1e-12)
+    assert Adagrad([td.Parameter([1.0])]).defaults == {
+        "lr": 0.01, "lr_decay": 0, "weight_decay": 0, "initial_accumulator_value": 0, "eps": 1e-10}
+
+
+def test_adagrad_against_its_formula_in_numpy():
+    rng = np.random.default_rng(0)
+    w = td.Parameter(rng.standard_normal((7, 5, 3, 3)))
+    optimizer = Adagrad([w], lr=0.3, lr_decay=0.1, weight_decay=0.05, initial_accumulator_value=0.2)
+    want, s = w.data.copy(), np.full(w.shape, 0.2)
+    for t in range(1, 8):
+        w.grad = rng.standard_normal(w.shape)
+        optimizer.step()
+        g = w.grad + 0.05 * want
+        s += g**2
+        want -= 0.3 / (1 + (t - 1) * 0.1) * g / (np.sqrt(s) + 1e-10)
+    np.testing.assert_allclose(w.data, want, rtol=1e-13)
+    np.testing.assert_allclose(optimizer.state[w]["sum"], s, rtol=1e-13)
+    assert set(optimizer.state_dict()["state"][0]) == {"step", "sum"}

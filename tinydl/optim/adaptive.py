@@ -4,7 +4,7 @@ from tinydl._core import update
 from tinydl.optim._check import number
 from tinydl.optim.optimizer import Optimizer, register
 
-__all__ = ["Adam", "AdamW", "RMSprop"]
+__all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
 
 
 @register("adam", lr=3e-3)
@@ -124,3 +124,52 @@ class RMSprop(Optimizer):
     def _rule(self, group, step):
         return update.rmsprop(group["lr"], group["alpha"], group["eps"], group["weight_decay"], group["momentum"],
                               bool(group["centered"]))
+
+
+@register("adagrad", lr=1e-2)
+class Adagrad(Optimizer):
+    r"""Adagrad: steps divided by the root of the sum of all squared gradients so far.
+
+    ::
+
+        g = dL/dw + weight_decay * w
+        s = s + g^2                              (s = initial_accumulator_value at first)
+        w = w - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
+
+    t counts the steps in which the parameter had a gradient. Weights that seldom have one take the larger steps.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        See `Optimizer`.
+    lr : float
+        Learning rate, >= 0.
+    lr_decay : float
+        By which share of itself lr loses with the first step, >= 0.
+    weight_decay : float
+        L2 penalty weight_decay/2 * sum(w^2), >= 0.
+    initial_accumulator_value : float
+        Start of s, >= 0.
+    eps : float
+        Added to the denominator, >= 0.
+
+    References
+    ----------
+    Duchi, Hazan, Singer: Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011.
+    """
+
+    _slots = ("sum",)
+
+    def __init__(self, params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10):
+        super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay,
+                                  "initial_accumulator_value": initial_accumulator_value, "eps": eps})
+
+    def _check_group(self, group):
+        for name in self.defaults:
+            number("Adagrad", name, group[name])
+
+    def _start(self, group, name):
+        return group["initial_accumulator_value"]
+
+    def _rule(self, group, step):
+        return update.adagrad(group["lr"], group["lr_decay"], group["weight_decay"], group["eps"], step)

@@ -27,6 +27,7 @@ RULES = {
     "rmsprop": ("rmsprop", (0.01, 0.9, 1e-8, 0.01, 0, False), [3, None, None]),
     "rmsprop, momentum": ("rmsprop", (0.01, 0.9, 1e-8, 0, 0.5, False), [3, None, 2]),
     "rmsprop, centred": ("rmsprop", (0.01, 0.9, 1e-8, 0, 0, True), [3, 4, None]),
+    "adagrad": ("adagrad", (0.01, 0.1, 0.01, 1e-10, 3), [3]),
     "rmsprop, all": ("rmsprop", (0.01, 0.9, 1e-8, 0.1, 0.5, True), [3, 4, 2]),
 }
 EACH = pytest.mark.parametrize("rule", RULES)
@@ -107,6 +108,17 @@ def test_rmsprop_by_hand(kernels):
     np.testing.assert_allclose((p[0], s[0], a[0], b[0]), ([1 - 0.1 * b_new], [6.5], [2], [b_new]), rtol=1e-15)
 
 
+@BOTH
+def test_adagrad_by_hand(kernels):
+    # s = 7 + 9 = 16: 0.1 * 3/4; then g = 5 + 2 * p, the learning rate 0.1 / (1 + 1 * 0.25) = 0.08.
+    p, s = one(1.0), one(7.0)
+    kernels.step(kernels.adagrad(0.1, 0.25, 0.0, 0.0, 1), p, one(3.0), [s])
+    np.testing.assert_allclose((p[0], s[0]), ([0.925], [16]), rtol=1e-15)
+    kernels.step(kernels.adagrad(0.1, 0.25, 2.0, 1.0, 2), p, one(5.0), [s])
+    np.testing.assert_allclose(s[0], [16 + 6.85**2], rtol=1e-15)
+    np.testing.assert_allclose(p[0], [0.925 - 0.08 * 6.85 / (math.sqrt(16 + 6.85**2) + 1)], rtol=1e-15)
+
+
 # --- 2 equal to the reference ----------------------------------------------------------------------------------------
 
 @EACH
@@ -156,7 +168,7 @@ def test_same_bits_for_any_number_of_threads(rule, dtype):
 
 # --- 5 arguments -----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("rule", ["momentum", "adam", "rmsprop, all"])
+@pytest.mark.parametrize("rule", ["momentum", "adam", "rmsprop, all", "adagrad"])
 def test_refused_arrays(rule):
     names = dict(enumerate(["params", "grads"])) | {
         k: rf"slots\[{place}\]" for place, k in enumerate(RULES[rule][2]) if k is not None}
@@ -211,6 +223,8 @@ def test_arrays_that_a_rule_does_not_use_are_left_alone():
 def test_the_first_step_is_the_first():
     with pytest.raises(ValueError, match="step: counts from 1, got 0"):
         update.adam(0.1, 0.9, 0.999, 1e-8, 0, False, 0)
+    with pytest.raises(ValueError, match="step: counts from 1, got -1"):
+        update.adagrad(0.1, 0, 0, 1e-10, -1)
 
 
 def test_empty_lists():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-__all__ = ["Rule", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
+__all__ = ["Rule", "adagrad", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
 
 
 class Rule:
@@ -85,6 +85,20 @@ def rmsprop(lr, alpha, eps, weight_decay, momentum, centered):
         return p - lr * g
 
     return Rule(formula, True, centered, momentum != 0)
+
+
+def adagrad(lr, lr_decay, weight_decay, eps, step):
+    """g = grad + weight_decay p;  s = s + g^2;  p -= lr / (1 + (step-1) lr_decay) g / (sqrt(s) + eps).
+
+    step : 1 for the first.
+    """
+    def formula(p, grad, total):
+        g = grad + weight_decay * p
+        s = total.astype(np.float64) + g * g
+        total[...] = s
+        return p - lr / (1 + (step - 1) * lr_decay) * g / (np.sqrt(s) + eps)
+
+    return Rule(formula, True)
 
 
 def norms(grads, p, n_threads=1):

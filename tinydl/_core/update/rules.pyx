@@ -12,7 +12,7 @@ from tinydl._core.math cimport root
 from tinydl._core.update.segments cimport CHUNK, MAX_ARRAYS, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-__all__ = ["Rule", "adam", "rmsprop", "sgd", "step"]
+__all__ = ["Rule", "adagrad", "adam", "rmsprop", "sgd", "step"]
 
 cdef enum:
     SLOTS = MAX_ARRAYS - 2  # arrays that an optimiser keeps for a parameter, at most
@@ -21,6 +21,7 @@ cdef enum Kind:
     SGD
     ADAM
     RMSPROP
+    ADAGRAD
 
 cdef struct Sgd:
     double lr, momentum, gain, weight_decay  # gain = 1 - dampening
@@ -34,10 +35,14 @@ cdef struct Adam:
 cdef struct RmsProp:
     double lr, alpha, eps, weight_decay, momentum
 
+cdef struct Adagrad:
+    double step_size, weight_decay, eps      # step_size = lr / (1 + (step - 1) lr_decay)
+
 cdef union Numbers:
     Sgd sgd
     Adam adam
     RmsProp rmsprop
+    Adagrad adagrad
 
 
 # --- one chunk -------------------------------------------------------------------------------------------------------
@@ -119,6 +124,16 @@ cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, 
                 p[i] = p[i] - lr * buf[i]
 
 
+cdef void adagrad_chunk(real *p, const real *grad, real *total, Py_ssize_t n, const Adagrad *rule) noexcept nogil:
+    cdef real step_size = <real> rule.step_size, decay = <real> rule.weight_decay, eps = <real> rule.eps, g, s
+    cdef Py_ssize_t i
+    for i in range(n):
+        g = grad[i] + decay * p[i]
+        s = total[i] + g * g
+        total[i] = s
+        p[i] = p[i] - step_size * g / (root(s) + eps)
+
+
 # --- from a step to its chunks ---------------------------------------------------------------------------------------
 
 cdef void update_chunk(Kind kind, const Numbers *numbers, real *p, void *const *array, Py_ssize_t at,
@@ -133,8 +148,10 @@ cdef void update_chunk(Kind kind, const Numbers *numbers, real *p, void *const *
         sgd_chunk(p, grad, slot[0], n, &numbers.sgd)
     elif kind == ADAM:
         adam_chunk(p, grad, slot[0], slot[1], n, &numbers.adam)
-    else:
+    elif kind == RMSPROP:
         rmsprop_chunk(p, grad, slot[0], slot[1], slot[2], n, &numbers.rmsprop)
+    else:
+        adagrad_chunk(p, grad, slot[0], n, &numbers.adagrad)
 
 
 cdef void update_task(Kind kind, const Numbers *numbers, const Segment *segments, Py_ssize_t n_segments,
@@ -234,4 +251,17 @@ def rmsprop(double lr, double alpha, double eps, double weight_decay, double mom
     cdef Rule rule = Rule(True, centered, momentum != 0)
     rule.kind = RMSPROP
     rule.numbers.rmsprop = RmsProp(lr, alpha, eps, weight_decay, momentum)
+    return rule
+
+
+def adagrad(double lr, double lr_decay, double weight_decay, double eps, long long step):
+    """g = grad + weight_decay p;  s = s + g^2;  p -= lr / (1 + (step-1) lr_decay) g / (sqrt(s) + eps).
+
+    step : 1 for the first.
+    """
+    if step < 1:
+        raise ValueError(f"step: counts from 1, got {step}")
+    cdef Rule rule = Rule(True)
+    rule.kind = ADAGRAD
+    rule.numbers.adagrad = Adagrad(lr / (1 + (step - 1) * lr_decay), weight_decay, eps)
     return rule
