@@ -15,9 +15,9 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last,
     float_type, import_array, real,
 )
+from tinydl._core.inference.program cimport Step, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_map, td_map
-from tinydl._core.program cimport Step, make_step
 
 from tinydl._core.memory import scratch
 
