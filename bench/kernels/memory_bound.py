@@ -61,13 +61,14 @@ def _batchnorm(problem):
 
 def _pool(problem):
     from tinydl import layout
+    from tinydl._core import operands
 
     x, dy, c = _random(problem.x_shape, 0), _random(problem.y_shape, 1), problem.C
     y, dx, argmax = layout.empty_like(dy), layout.empty_like(x), layout.zeros(problem.y_shape, np.uint8)
-    scale, shift = np.random.default_rng(2).standard_normal((2, c)).astype(np.float32)
+    on_x = operands.Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), True)
     traffic = x.size + 1.25 * dy.size
-    yield "max_pool_forward", [x, None, None, False, y, argmax, problem.geometry], [4, 5], traffic, ""
-    yield "max_pool_forward", [x, scale, shift, True, y, argmax, problem.geometry], [4], traffic, " of relu of affine"
+    yield "max_pool_forward", [x, y, argmax, problem.geometry, None], [1, 2], traffic, ""
+    yield "max_pool_forward", [x, y, argmax, problem.geometry, on_x], [1], traffic, " of relu of affine"
     yield "max_pool_backward", [dy, argmax, dx, problem.geometry], [2], traffic, ""
 
 

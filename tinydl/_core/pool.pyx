@@ -12,11 +12,12 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
-    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data,
+    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last,
     float_type, import_array, real,
 )
-from tinydl._core.memory cimport Block
 from tinydl._core.inference.program cimport Step, make_step
+from tinydl._core.memory cimport Block
+from tinydl._core.operands cimport Map, read_map, td_map
 
 from tinydl._core.memory import scratch
 
@@ -29,25 +30,19 @@ cdef extern from "src/vector.h" nogil:
 
 cdef extern from "src/rows.h" nogil:
     Py_ssize_t td_period(Py_ssize_t C) noexcept
-    void td_total_f(const float *x, const float *scale, const float *shift, float *s, Py_ssize_t n, Py_ssize_t L,
-                    int relu) noexcept
-    void td_total_d(const double *x, const double *scale, const double *shift, double *s, Py_ssize_t n, Py_ssize_t L,
-                    int relu) noexcept
     void td_fold_f(float *s, Py_ssize_t C, Py_ssize_t L) noexcept
     void td_fold_d(double *s, Py_ssize_t C, Py_ssize_t L) noexcept
-    void td_repeat_f(const float *v, float *out, Py_ssize_t C, Py_ssize_t L) noexcept
-    void td_repeat_d(const double *v, double *out, Py_ssize_t C, Py_ssize_t L) noexcept
 
 cdef extern from "src/pool.h" nogil:
     ctypedef struct td_span:
         Py_ssize_t start, step, n
         int64_t code, code_step
     void td_max_row_f(const float *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                      const float *scale, const float *shift, int relu, float *y, void *codes, Py_ssize_t o,
-                      Py_ssize_t C, Py_ssize_t count, Py_ssize_t step, int wide, int whole) noexcept
+                      const td_map *map, float *y, void *codes, Py_ssize_t o, Py_ssize_t C, Py_ssize_t count,
+                      Py_ssize_t step, int wide, int whole) noexcept
     void td_max_row_d(const double *x, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
-                      const double *scale, const double *shift, int relu, double *y, void *codes, Py_ssize_t o,
-                      Py_ssize_t C, Py_ssize_t count, Py_ssize_t step, int wide, int whole) noexcept
+                      const td_map *map, double *y, void *codes, Py_ssize_t o, Py_ssize_t C, Py_ssize_t count,
+                      Py_ssize_t step, int wide, int whole) noexcept
     void td_max_gather_f(const float *dy, const void *codes, Py_ssize_t i, Py_ssize_t row, Py_ssize_t col,
                          const td_span *r, const td_span *q, float *dx, Py_ssize_t C, int wide, int whole) noexcept
     void td_max_gather_d(const double *dy, const void *codes, Py_ssize_t i, Py_ssize_t row, Py_ssize_t col,
@@ -70,6 +65,8 @@ cdef extern from "src/pool.h" nogil:
     void td_mean_gather_d(const double *dy, Py_ssize_t row, Py_ssize_t col, const td_span *r, const td_span *q,
                           const double *share_row, const double *share_col, double *dx, Py_ssize_t C,
                           int whole) noexcept
+    void td_total_f(const float *x, const td_map *map, float *s, Py_ssize_t n, Py_ssize_t L) noexcept
+    void td_total_d(const double *x, const td_map *map, double *s, Py_ssize_t n, Py_ssize_t L) noexcept
 
 import_array()
 
@@ -98,9 +95,7 @@ cdef struct Job:
     Py_ssize_t *col_counts
     void *row_shares
     void *col_shares
-    void *scale
-    void *shift
-    int relu
+    td_map on_x             # of a maximum; its vectors end in whole lanes
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -227,8 +222,7 @@ cdef void *activation(object a, str name, int t, Py_ssize_t N, Py_ssize_t C, Py_
 cdef Block tables(Job *k, const Axis *rows, const Axis *cols, int t, bint backward, bint share, bint include_pad):
     """Fill the tables of spans, counts and shares in one block, and decide the tasks."""
     cdef Py_ssize_t lanes = TD_LANES_F if t == NPY_FLOAT32 else TD_LANES_D
-    k.scale = k.shift = NULL
-    k.relu = False
+    read_map(None, &k.on_x, t, k.C)
     k.padded = (k.C + lanes - 1) // lanes * lanes
     k.n_in = k.N * k.C * k.H * k.W
     k.n_out = k.N * k.C * k.P * k.Q
@@ -319,11 +313,11 @@ cdef void max_forward_task(const real *x, real *y, void *codes, const Job *k, Py
             whole = row_room or room(k, i + reach(r, s, k.W) * k.C, k.n_in, o + k.C, end)
             q += count
             if real is float:
-                td_max_row_f(x + i, k.W * k.C, k.C, r, s, <float *> k.scale, <float *> k.shift, k.relu, y, codes, o,
-                             k.C, count, k.step, k.wide, whole)
+                td_max_row_f(x + i, k.W * k.C, k.C, r, s, &k.on_x, y, codes, o, k.C, count, k.step, k.wide,
+                             whole)
             else:
-                td_max_row_d(x + i, k.W * k.C, k.C, r, s, <double *> k.scale, <double *> k.shift, k.relu, y, codes, o,
-                             k.C, count, k.step, k.wide, whole)
+                td_max_row_d(x + i, k.W * k.C, k.C, r, s, &k.on_x, y, codes, o, k.C, count, k.step, k.wide,
+                             whole)
     td_restore_denormals(saved)
 
 
@@ -449,32 +443,31 @@ cdef void mean_backward_all(const real *dy, real *dx, const Job *k, int n_thread
         mean_backward_task(dy, dx, k, t)
 
 
-cdef Block padded_pair(object scale, object shift, int t, Job *k):
-    """Copies of scale and shift that end in whole vectors; both arrays are given, or neither."""
-    if (scale is None) != (shift is None):
-        raise ValueError("scale and shift are given together or not at all")
-    if scale is None:
+cdef Block repeated_map(Map on_x, td_map *out, int t, Py_ssize_t C, Py_ssize_t L):
+    """Fill `out` from a map over C channels whose vectors the block repeats along L elements; None: no vectors."""
+    read_map(on_x, out, t, C)
+    if out.scale == NULL:
         return None
-    cdef Py_ssize_t size = 4 if t == NPY_FLOAT32 else 8
-    cdef void *a = data(scale, "scale", t, k.C)
-    cdef void *b = data(shift, "shift", t, k.C)
-    cdef Block block = scratch(2 * k.padded * size)
-    memset(block.address, 0, 2 * k.padded * size)
-    k.scale = block.address
-    k.shift = <char *> block.address + k.padded * size
-    memcpy(k.scale, a, k.C * size)
-    memcpy(k.shift, b, k.C * size)
+    cdef Py_ssize_t n_bytes = L * (4 if t == NPY_FLOAT32 else 8), run = n_bytes // max(L, 1) * C, at = 0
+    cdef Block block = scratch(3 * n_bytes)
+    cdef char *vectors = <char *> block.address
+    while at < n_bytes:
+        memcpy(vectors + at, out.centre, min(run, n_bytes - at))
+        memcpy(vectors + n_bytes + at, out.scale, min(run, n_bytes - at))
+        memcpy(vectors + 2 * n_bytes + at, out.shift, min(run, n_bytes - at))
+        at += run
+    out.centre, out.scale, out.shift = vectors, vectors + n_bytes, vectors + 2 * n_bytes
     return block
 
 
-def max_pool_forward(x, scale, shift, bint relu, y, argmax, geometry, int n_threads):
-    """y = maximum over the window of [relu](scale x + shift); argmax = the winner's number kh KW + kw in the window.
+def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads):
+    """y = maximum over the window of on_x(x); argmax = the winner's number kh KW + kw in the window.
 
     Positions in the padding do not compete. The first maximum wins; NaN beats numbers, and the last NaN wins. A window
     that lies in the padding altogether gives -inf and the number 255 (uint8) or -1 (int32).
 
-    x : IN (N, C, H, W).  scale, shift : IN (C,), or None.  y : OUT (N, C, P, Q).
-    argmax : OUT (N, C, P, Q), uint8 if KH KW <= 255, else int32.
+    x : IN (N, C, H, W).  y : OUT (N, C, P, Q).  argmax : OUT (N, C, P, Q), uint8 if KH KW <= 255, else int32.
+    on_x : a `Map` over C channels, or None.
     """
     cdef Job k
     cdef Axis rows, cols
@@ -484,8 +477,7 @@ def max_pool_forward(x, scale, shift, bint relu, y, argmax, geometry, int n_thre
     cdef void *py = activation(y, "y", t, k.N, k.C, k.P, k.Q, True)
     cdef void *pa = activation(argmax, "argmax", NPY_INT32 if k.wide else NPY_UINT8, k.N, k.C, k.P, k.Q, True)
     cdef Block _tables = tables(&k, &rows, &cols, t, False, False, False)
-    cdef Block _pair = padded_pair(scale, shift, t, &k)
-    k.relu = relu
+    cdef Block _vectors = repeated_map(on_x, &k.on_x, t, k.C, k.padded)
     with nogil:
         if t == NPY_FLOAT32:
             max_forward_all(<float *> px, <float *> py, pa, &k, n_threads)
@@ -634,72 +626,57 @@ def adaptive_max_pool_backward(dy, argmax, dx, int n_threads):
             max_backward_all(<double *> py, pa, <double *> px, &k, n_threads)
 
 
-cdef void global_forward_task(const real *x, const real *scale, const real *shift, int relu, real *sums, real *y,
-                              Py_ssize_t C, Py_ssize_t size, Py_ssize_t L, Py_ssize_t n) noexcept nogil:
+cdef void global_forward_task(const real *x, const td_map *on_x, real *sums, real *y, Py_ssize_t C, Py_ssize_t size,
+                              Py_ssize_t L, Py_ssize_t n) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t c
     sums += n * L
     memset(sums, 0, L * sizeof(real))
     if real is float:
-        td_total_f(x + n * size * C, scale, shift, sums, size * C, L, relu)
+        td_total_f(x + n * size * C, on_x, sums, size * C, L)
         td_fold_f(sums, C, L)
     else:
-        td_total_d(x + n * size * C, scale, shift, sums, size * C, L, relu)
+        td_total_d(x + n * size * C, on_x, sums, size * C, L)
         td_fold_d(sums, C, L)
     for c in range(C):
         y[n * C + c] = sums[c] / size
     td_restore_denormals(saved)
 
 
-cdef void global_forward_all(const real *x, const real *scale, const real *shift, int relu, real *vectors, real *y,
-                             Py_ssize_t N, Py_ssize_t C, Py_ssize_t size, Py_ssize_t L, int n_threads) noexcept nogil:
-    cdef real *sums = vectors + 2 * L
+cdef void global_forward_all(const real *x, const td_map *on_x, real *sums, real *y, Py_ssize_t N, Py_ssize_t C,
+                             Py_ssize_t size, Py_ssize_t L, int n_threads) noexcept nogil:
     cdef Py_ssize_t n
-    if scale != NULL:
-        if real is float:
-            td_repeat_f(scale, vectors, C, L)
-            td_repeat_f(shift, vectors + L, C, L)
-        else:
-            td_repeat_d(scale, vectors, C, L)
-            td_repeat_d(shift, vectors + L, C, L)
-        scale = vectors
-        shift = vectors + L
     for n in prange(N, num_threads=n_threads, schedule="static", use_threads_if=N * C * size > CHUNK):
-        global_forward_task(x, scale, shift, relu, sums, y, C, size, L, n)
+        global_forward_task(x, on_x, sums, y, C, size, L, n)
 
 
-def global_avg_pool_forward(x, scale, shift, bint relu, y, int n_threads):
-    """y = mean over all positions of [relu](scale x + shift), per image and channel.
+def global_avg_pool_forward(x, y, Map on_x, int n_threads):
+    """y = mean over all positions of on_x(x), per image and channel.
 
-    x : IN (N, C, *spatial).  scale, shift : IN (C,), or None.  y : OUT (N, C), or (N, C, 1, ...).
+    x : IN (N, C, *spatial).  y : OUT (N, C), or (N, C, 1, ...).  on_x : a `Map` over C channels, or None.
     """
     cdef int t = float_type(x, "x")
     cdef int ndim = PyArray_NDIM(<PyArrayObject *> x)
     if ndim < 2:
         raise ValueError(f"x: expected (N, C, *spatial), got shape {x.shape}")
-    if (scale is None) != (shift is None):
-        raise ValueError("scale and shift are given together or not at all")
     cdef Py_ssize_t N = x.shape[0], C = x.shape[1], total = x.size
     cdef void *px = channels_last(x, "x", t, total)
     cdef void *py = channels_last(y, "y", t, N * C, True)
-    cdef void *ps = NULL
-    cdef void *pt = NULL
-    if scale is not None:
-        ps = data(scale, "scale", t, C)
-        pt = data(shift, "shift", t, C)
+    cdef Py_ssize_t L = td_period(C)
+    cdef td_map repeated
+    cdef Block _vectors = repeated_map(on_x, &repeated, t, C, L)
     if total == 0:
         if N * C != 0:
             raise ValueError(f"x: cannot take the mean of empty images, shape {x.shape}")
         return
-    cdef Py_ssize_t L = td_period(C)
-    cdef Block vectors = scratch((N + 2) * L * (4 if t == NPY_FLOAT32 else 8))
+    cdef Block sums = scratch(N * L * (4 if t == NPY_FLOAT32 else 8))
     with nogil:
         if t == NPY_FLOAT32:
-            global_forward_all(<float *> px, <float *> ps, <float *> pt, relu, <float *> vectors.address,
-                               <float *> py, N, C, total // (N * C), L, n_threads)
+            global_forward_all(<float *> px, &repeated, <float *> sums.address, <float *> py, N, C, total // (N * C), L,
+                               n_threads)
         else:
-            global_forward_all(<double *> px, <double *> ps, <double *> pt, relu, <double *> vectors.address,
-                               <double *> py, N, C, total // (N * C), L, n_threads)
+            global_forward_all(<double *> px, &repeated, <double *> sums.address, <double *> py, N, C,
+                               total // (N * C), L, n_threads)
 
 
 cdef void global_backward_task(const real *dy, real *dx, Py_ssize_t C, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
@@ -766,7 +743,7 @@ cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
     elif f.kind == MEAN:
         mean_forward_task(x, y, &f.k, part)
     else:
-        global_forward_task(x, <const float *> NULL, <const float *> NULL, False, sums, y, f.k.C, f.size, f.L, 0)
+        global_forward_task(x, &f.k.on_x, sums, y, f.k.C, f.size, f.L, 0)
 
 
 cdef Step frozen_step(Block state, object held, Py_ssize_t n_scratch):

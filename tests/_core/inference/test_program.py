@@ -116,7 +116,7 @@ def test_linears_of_the_networks():
 def test_pooling_is_exact(problem):
     x, y = exact_integers(RNG, problem.x_shape, kind="activation", most=50), layout.empty(problem.y_shape)
     codes = layout.empty(y.shape, np.uint8 if problem.KH * problem.KW <= 255 else np.int32)
-    pool_reference.max_pool_forward(x, None, None, False, y, codes, problem.geometry)
+    pool_reference.max_pool_forward(x, y, codes, problem.geometry, None)
     variants(lambda n_tasks, n: pool.max_pool_step(problem.geometry), x, y)
     if (problem.DH, problem.DW) == (1, 1):
         for padded in (False, True):

@@ -2,6 +2,8 @@
 #ifndef TINYDL_POOL_H
 #define TINYDL_POOL_H
 
+#include "src/operands.h"
+#include "src/rows.h"
 #include "src/vector.h"
 
 #if defined(__SSE4_1__)

@@ -49,25 +49,26 @@ TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, cons
 TD_INLINE VI NAME(number)(int64_t n) { return (VI){0} + (IT)n; }
 TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((VI)b & ~mask)); }
 
-/* y, codes [o..o + C) = maximum of [relu](scale x + shift) and the code of the winner: the first maximum, or the last
+/* y, codes [o..o + C) = maximum of what `map` makes of x and the code of the winner: the first maximum, or the last
    NaN. No taps: -inf and -1 (255 in 8 bits). */
 TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, const int64_t code,
-                              const int64_t code_row, const int64_t code_col, const T *scale, const T *shift, T *y,
-                              void *codes, ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
+                              const int64_t code_row, const int64_t code_col, const td_map *map, T *y, void *codes,
+                              ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
                               const int whole, const int coded) {
     for (ptrdiff_t c = 0; c < C; c += LANES) {
         const ptrdiff_t m = C - c;
         const int cut = !whole && m < LANES;
-        VT best = (VT){0} - (T)__builtin_inf(), s = {0}, t = {0};
+        VT best = (VT){0} - (T)__builtin_inf(), k = {0}, s = {0}, t = {0};
         VI won = NAME(number)(wide ? -1 : 255);
         if (affine) {
-            s = NAME(get)(scale + c, m, 0); /* padded to whole vectors */
-            t = NAME(get)(shift + c, m, 0);
+            k = NAME(get)((const T *)map->centre + c, m, 0); /* all three padded to whole vectors */
+            s = NAME(get)((const T *)map->scale + c, m, 0);
+            t = NAME(get)((const T *)map->shift + c, m, 0);
         }
         for (ptrdiff_t i = 0; i < nr; i++) {
             for (ptrdiff_t j = 0; j < nc; j++) {
                 VT v = NAME(get)(x + i * row + j * col + c, m, cut);
-                if (affine) v = s * v + t;
+                if (affine) v = s * (v - k) + t;
                 if (relu) v = NAME(choose)((VI)(v < 0), (VT){0}, v);
                 const VI here = NAME(number)(code + i * code_row + j * code_col);
                 if (i == 0 && j == 0) {
@@ -86,42 +87,42 @@ TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_
 }
 
 TD_INLINE void NAME(max_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
-                                  const td_span *r, const td_span *q, const T *scale, const T *shift, T *y, void *codes,
+                                  const td_span *r, const td_span *q, const td_map *map, T *y, void *codes,
                                   ptrdiff_t o, ptrdiff_t C, ptrdiff_t count, ptrdiff_t step, const int affine,
                                   const int relu, const int wide, const int whole, const int coded) {
     for (ptrdiff_t k = 0; k < count; k++)
-        NAME(max_body)(x + k * step, row, col, nr, nc, r->code + q->code, r->code_step, q->code_step, scale, shift, y,
-                       codes, o + k * C, C, affine, relu, wide, whole, coded);
+        NAME(max_body)(x + k * step, row, col, nr, nc, r->code + q->code, r->code_step, q->code_step, map, y, codes,
+                       o + k * C, C, affine, relu, wide, whole, coded);
 }
 
 /* `count` output positions side by side, whose windows differ by a shift of `step` elements only. r and q are the spans
    of the first. codes may be NULL where nobody asks who won. */
 static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                 const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o, ptrdiff_t C,
-                                 ptrdiff_t count, ptrdiff_t step, int wide, int whole) {
+                                 const td_map *map, T *y, void *codes, ptrdiff_t o, ptrdiff_t C, ptrdiff_t count,
+                                 ptrdiff_t step, int wide, int whole) {
     const ptrdiff_t nr = r->n, nc = q->n;
+    const int affine = map->scale != NULL, relu = map->relu != 0;
     const int two = nr == 2 && nc == 2;
     row *= r->step;
     col *= q->step;
 #define MAX_ROW(NR, NC, AFFINE, RELU, WIDE, WHOLE)                                                                     \
-    NAME(max_row_body)(x, row, col, NR, NC, r, q, scale, shift, y, codes, o, C, count, step, AFFINE, RELU, WIDE,       \
-                       WHOLE, 1)
+    NAME(max_row_body)(x, row, col, NR, NC, r, q, map, y, codes, o, C, count, step, AFFINE, RELU, WIDE, WHOLE, 1)
     if (codes == NULL) {
         if (two && whole)
-            NAME(max_row_body)(x, row, col, 2, 2, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, 1, 0);
+            NAME(max_row_body)(x, row, col, 2, 2, r, q, map, y, NULL, o, C, count, step, 0, relu, 0, 1, 0);
         else
-            NAME(max_row_body)(x, row, col, nr, nc, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, whole, 0);
-    } else if (whole && !wide && scale == NULL && !relu) {
+            NAME(max_row_body)(x, row, col, nr, nc, r, q, map, y, NULL, o, C, count, step, 0, relu, 0, whole, 0);
+    } else if (whole && !wide && !affine && !relu) {
         if (two) MAX_ROW(2, 2, 0, 0, 0, 1);
         else MAX_ROW(nr, nc, 0, 0, 0, 1);
-    } else if (whole && !wide && scale == NULL) {
+    } else if (whole && !wide && !affine) {
         if (two) MAX_ROW(2, 2, 0, 1, 0, 1);
         else MAX_ROW(nr, nc, 0, 1, 0, 1);
     } else if (whole && !wide && relu) {
         if (two) MAX_ROW(2, 2, 1, 1, 0, 1);
         else MAX_ROW(nr, nc, 1, 1, 0, 1);
     } else {
-        MAX_ROW(nr, nc, scale != NULL, relu, wide, whole);
+        MAX_ROW(nr, nc, affine, relu, wide, whole);
     }
 #undef MAX_ROW
 }
@@ -239,4 +240,24 @@ static inline void NAME(mean_tiles)(const T *dy, T share, T *dx, ptrdiff_t C, pt
                 NAME(put)(dx + (k * width + j) * C + c, NAME(get)(dy + k * C + c, LANES, 0) * share, LANES, 0);
         }
     }
+}
+
+TD_INLINE void NAME(total_body)(const T *x, const T *centre, const T *scale, const T *shift, T *s, ptrdiff_t n,
+                                ptrdiff_t L, const int affine, const int relu) {
+    for (ptrdiff_t i = 0; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
+            const T v = affine ? scale[j] * (x[i + j] - centre[j]) + shift[j] : x[i + j];
+            s[j] += relu && v < 0 ? 0 : v;
+        }
+    }
+}
+
+/* s += what `map`, repeated to a period of L elements, makes of n elements of x; rows.h says why there is a period */
+static inline void NAME(total)(const T *x, const td_map *map, T *s, ptrdiff_t n, ptrdiff_t L) {
+    const T *centre = map->centre, *scale = map->scale, *shift = map->shift;
+    if (scale == NULL && !map->relu) NAME(total_body)(x, centre, scale, shift, s, n, L, 0, 0);
+    else if (scale == NULL) NAME(total_body)(x, centre, scale, shift, s, n, L, 0, 1);
+    else if (!map->relu) NAME(total_body)(x, centre, scale, shift, s, n, L, 1, 0);
+    else NAME(total_body)(x, centre, scale, shift, s, n, L, 1, 1);
 }
