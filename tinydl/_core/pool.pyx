@@ -28,7 +28,7 @@ cdef extern from "src/vector.h" nogil:
         TD_LANES_F
         TD_LANES_D
 
-cdef extern from "src/rows.h" nogil:
+cdef extern from "src/channels.h" nogil:
     Py_ssize_t td_period(Py_ssize_t C) noexcept
     void td_fold_f(float *s, Py_ssize_t C, Py_ssize_t L) noexcept
     void td_fold_d(double *s, Py_ssize_t C, Py_ssize_t L) noexcept

@@ -7,7 +7,7 @@ from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
-from tinydl.ops.max_pool import mapped_operand
+from tinydl.ops.deferred import operand
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
@@ -67,7 +67,7 @@ class GlobalAvgPool(Function):
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        x, on_x = mapped_operand(x)
+        x, on_x = operand(x)
         pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
         return y
 

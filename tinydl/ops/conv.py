@@ -43,49 +43,49 @@ class Conv(Function):
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape, origin):
         source = x if isinstance(x, Affine) and x.is_plain else None
-        x, *on_x = operand(x)
+        x, on_x = operand(x)
         w = laid_weight(w)
         y = layout.empty(shape, x.dtype)
-        moments = sums = None
+        moments = None
         if origin is not None:
-            origin = origin.copy()  # the batch norm moves its running mean before the sums are read again
-            sums = np.empty((shape[0], 2, shape[1]), x.dtype)
-            moments = Moments(origin, sums)
+            # A copy: the batch norm moves its running mean before the sums are read again.
+            moments = Moments(origin.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, _map(*on_x), moments, get_num_threads())
+        ctx.kernels.forward(x, w, b, y, geometry, _uncentred(on_x), moments, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, source)
-        return ConvResult(y, sums, origin)
+        return ConvResult(y, moments)
 
     @staticmethod
     def backward(ctx, dy):
         x, w, b, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         pending = dy.pending if isinstance(dy, DeferredGradient) else None
-        if pending is not None:
-            y, scale, shift, relu, *abc = pending
-            dy = Pending(layout.channels_last(dy.dz), y, _map(scale, shift, relu), *abc)
-        else:
-            dy = layout.channels_last(array_of(dy))
+        dy = layout.channels_last(array_of(dy)) if pending is None else _uncentred_gradient(pending)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(b.shape, b.dtype) if needs_b else None
-        on_x = None if source is None else _map(source.scale, source.shift, source.relu)
+        on_x = None if source is None else _uncentred(source.map)
         residual = None if ctx.partial is None else layout.channels_last(ctx.partial)
         moments = None
-        if needs_x and source is not None and source.mean is not None:
-            moments = Moments(source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
+        if needs_x and source is not None and source.map.scale is not None:
+            moments = Moments(source.map.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
         ctx.kernels.backward(x, dy, w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
         if moments is not None:
             dx = DeferredGradient(dx, source, sums=moments.sums)
         return dx, dw, db, None, None, None
 
 
-def _map(scale, shift, relu):
-    """The map [relu](scale*x + shift) as kernels take it; scale may be None."""
-    if scale is None:
-        return Map(relu=relu) if relu else None
-    return Map(scale, shift, np.zeros_like(scale), relu)
+def _uncentred(m):
+    """The map without centre, which the kernels do not read yet."""
+    if m is None or m.scale is None:
+        return m
+    return Map(m.scale, m.shift - m.scale * m.centre, np.zeros_like(m.centre), m.relu)
+
+
+def _uncentred_gradient(p):
+    c = None if p.a is None else p.c - p.b * p.mask.centre
+    return Pending(p.dz, p.y, _uncentred(p.mask), p.a, p.b, c)
 
 
 class DepthwiseConv(Function):

@@ -3,7 +3,7 @@
 #define TINYDL_POOL_H
 
 #include "src/operands.h"
-#include "src/rows.h"
+#include "src/channels.h"
 #include "src/vector.h"
 
 #if defined(__SSE4_1__)
