@@ -8,6 +8,7 @@ from tinydl import layout
 from tinydl._core import elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
 from tinydl.ops.deferred import Affine, array_of
 
@@ -53,6 +54,14 @@ class Add(Function):
             return dz, dz
         dz = array_of(dz)
         return unbroadcast(dz, x), unbroadcast(dz, y)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.add(node["x"], node["y"])
 
 
 def _is_open(x):

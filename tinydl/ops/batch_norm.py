@@ -7,6 +7,7 @@ from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input
 from tinydl.ops.conv import Conv
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
@@ -38,7 +39,7 @@ class BatchNorm(Function):
     trusted = True
 
     @staticmethod
-    def forward(ctx, x, gamma, beta, on_x, mean, rstd, training):
+    def forward(ctx, x, gamma, beta, on_x, mean, rstd, training, *, var, eps):
         y = Affine(layout.channels_last(array_of(x)), on_x)
         gamma = None if gamma is None else np.ascontiguousarray(gamma)
         ctx.save_for_backward(y, gamma, mean, rstd, training)
@@ -62,6 +63,23 @@ class BatchNorm(Function):
         dgamma, dbeta = (np.empty(C, x.dtype) if needed else None for needed in ctx.needs_input_grad[1:3])
         batchnorm_backward.gradient_map(sums, M, mean, rstd, gamma, training, dgamma, dbeta, dx.pending)
         return dx if ctx.needs_input_grad[0] else None, dgamma, dbeta, None, None, None, None
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="" if node["training"] else "affine")
+
+    @staticmethod
+    def lower(node, builder):
+        if node["training"]:
+            return None
+        C = node["x"].shape[1]
+        gamma, beta = (one if given is None else builder.constant(given)
+                       for given, one in ((node["gamma"], np.ones(C)), (node["beta"], np.zeros(C))))
+        if gamma is None or beta is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = 1 / np.sqrt(node["var"].astype(np.float64) + node["eps"]) * gamma
+        return builder.affine(node["x"], scale, beta, node["mean"])
 
 
 def _statistics(x, about, mean, var):
@@ -150,4 +168,4 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
         mean, var = running_mean.astype(np.float64), running_var.astype(np.float64)
     rstd, on_x = np.empty(C), Map(*np.empty((3, C), dtype))
     batchnorm.forward_map(mean, var, _vector(weight), _vector(bias), eps, rstd, on_x)
-    return BatchNorm.apply(x, weight, bias, on_x, mean, rstd, training)
+    return BatchNorm.apply(x, weight, bias, on_x, mean, rstd, training, var=var, eps=eps)

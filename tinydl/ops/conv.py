@@ -9,8 +9,9 @@ from tinydl._core import depthwise
 from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
-from tinydl.ops.conv_algorithm import choose
+from tinydl.ops.conv_algorithm import choose, name_of
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
 from tinydl.tensor import Parameter
 
@@ -75,6 +76,15 @@ class Conv(Function):
             dx = DeferredGradient(dx, source, sums=moments.sums)
         return dx, dw, db, None, None, None
 
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return convolved(geometry, name_of(geometry, node.output.dtype))
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
+
 
 def _uncentred(m):
     """The map without centre, which the kernels do not read yet."""
@@ -116,6 +126,21 @@ class DepthwiseConv(Function):
         if needs_w or needs_b:
             depthwise.depthwise_backward_weight(x, dy, dw, db, False, ctx.geometry, get_num_threads())
         return dx, dw, db, None, None
+
+    @staticmethod
+    def describe(node):
+        return convolved(node["geometry"], "depthwise")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
+
+
+def convolved(geometry, algorithm):
+    """What a convolution says of itself."""
+    N, C, _, _, O, KH, KW, SH, SW, _, _, DH, DW, G, P, Q = geometry
+    return Description(N * O * (C // G) * KH * KW * P * Q, algorithm, "multilinear",
+                       (DH * (KH - 1) + 1, DW * (KW - 1) + 1), (SH, SW))
 
 
 @functools.lru_cache(maxsize=1024)

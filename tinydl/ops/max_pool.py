@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
 from tinydl.ops.deferred import operand
 
@@ -34,6 +35,15 @@ class MaxPool(Function):
         dx = layout.empty(shape, dy.dtype)
         pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        _, _, _, _, KH, KW, SH, SW, _, _, DH, DW, _, _ = node["geometry"]
+        return Description(kind="selection", reach=(DH * (KH - 1) + 1, DW * (KW - 1) + 1), stride=(SH, SW))
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.max_pool(node["x"], node["geometry"], node["shape"])
 
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):

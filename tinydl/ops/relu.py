@@ -7,6 +7,7 @@ from tinydl._core import batchnorm_backward, elementwise
 from tinydl._core.operands import Map, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
 
@@ -58,6 +59,14 @@ class ReLU(Function):
             dy[...] = laid
         elementwise.relu_backward(y, dy, dx, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.clamp(node["x"])
 
 
 def _residual_gradient(y, dz, in_place):
