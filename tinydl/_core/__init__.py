@@ -7,7 +7,10 @@ little to gain from a level (`augment`, `im2col`, `loss`, `memory`, `operands`, 
 
 import importlib
 
-from tinydl._core import augment, im2col, loss, memory, operands, parallel, program
+from tinydl._core.waiting import short_spins
+
+with short_spins():
+    from tinydl._core import augment, im2col, loss, memory, operands, parallel, program
 from tinydl._core.isa import level
 
 _KERNELS = ("batchnorm", "conv", "depthwise", "elementwise", "gemm", "pool", "update", "winograd")
