@@ -91,6 +91,18 @@ def test_a_system_that_does_not_tell_delays_keeps_the_team():
     assert machine.run(5) == {2: pytest.approx(5)}
 
 
+def test_a_pause_of_the_program_is_no_measurement():
+    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
+    machine.governor.want(2)
+    while machine.governor.compared is None:
+        machine.run(0.05)
+    tried = machine.governor.size
+    machine.now += 10
+    machine.waited += 5
+    assert machine.governor.next_size() == tried
+    assert machine.governor.compared is not None
+
+
 def test_a_new_setting_counts_at_once():
     machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
     machine.governor.want(4)

@@ -12,6 +12,7 @@ import time
 __all__ = ["Governor", "run_delay"]
 
 _WINDOW = 0.05      # seconds of a measurement: several time slices of the system
+_LONGEST = 1.0      # a longer window holds a pause of the program, and says nothing of the machine
 _BUSY = 0.7         # a team that gets this share of its CPU time is left alone
 _DELAYED = 0.05     # so much waiting for a core, per second, says that the cores are in demand; idle threads have none
 _GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, which others' kernels suffer less from
@@ -68,7 +69,9 @@ class Governor:
         passed = max(now - self.started, 1e-9)
         rate = (cpu - self.cpu_before) / passed
         demand = self._demand(rate, passed)
-        if self.compared is not None:
+        if passed > _LONGEST:
+            pass
+        elif self.compared is not None:
             self._settle(now, rate)
         elif now >= self.trial_at and demand:
             if self.size in (1, self.wanted):
