@@ -11,13 +11,12 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
     import_array, real,
 )
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
-from tinydl._core.tile cimport (
-    TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
-    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_pixels_d, td_tile_pixels_f, td_transpose_block_d, td_transpose_block_f,
-)
+from tinydl._core.move cimport transpose_block
+from tinydl._core.operands cimport td_at, td_epilogue
+from tinydl._core.strip cimport outer_strip, strip, td_entries, td_matrix, td_pixel_range, td_rectangle
+from tinydl._core.vector cimport TD_LANES_D, TD_LANES_F, lanes_of, td_flush_denormals, td_restore_denormals
 
 import_array()
 
@@ -57,42 +56,18 @@ cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real 
     `tail` holds the columns after the last whole vector, padded with zeros, so that no load leaves w; bias likewise
     must reach to a whole vector.
     """
-    cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, vectors, valid, tile, n_tiles, first, nb, j, zero = 0, ldb
-    cdef Py_ssize_t whole = n_cols // lanes * lanes, group = 2 if n_rows % 2 == 0 else 1
-    cdef Py_ssize_t n_groups = n_rows // group
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef const real *b
-    cdef td_epilogue_f ef
-    cdef td_epilogue_d ed
-    memset(&ef, 0, sizeof(ef))
-    memset(&ed, 0, sizeof(ed))
+    cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, valid, whole = n_cols // lanes * lanes
+    cdef td_rectangle r = td_matrix(n_rows, K, ldx, ldy)
+    cdef td_epilogue e
+    memset(&e, 0, sizeof(e))
     while o < n_cols:
+        valid = 2 * lanes if o + 2 * lanes <= whole else min(lanes, n_cols - o)
+        e.bias = td_at(bias, o * sizeof(real))
+        e.residual = y + o if accumulate else NULL
         if o < whole:
-            vectors = 2 if o + 2 * lanes <= whole else 1
-            valid = vectors * lanes
-            b, ldb = w + o, ldw
+            strip(&r, x, w + o, ldw, y + o, valid, &e)
         else:
-            vectors, valid = 1, n_cols - o
-            b, ldb = tail, lanes
-        if real is float:
-            ef.bias = NULL if bias == NULL else bias + o
-            ef.add = y + o if accumulate else NULL
-        else:
-            ed.bias = NULL if bias == NULL else bias + o
-            ed.add = y + o if accumulate else NULL
-        n_tiles = ceil_div(n_groups, TD_MAX_NB)
-        first = 0
-        for tile in range(n_tiles):
-            nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-            for j in range(nb):
-                a[j] = (first + j) * group * ldx
-                d[j] = (first + j) * group * ldy
-            first = first + nb
-            if real is float:
-                td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ef)
-            else:
-                td_tile_pixels_d(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ed)
+            strip(&r, x, tail, lanes, y + o, valid, &e)
         o = o + valid
 
 
@@ -247,12 +222,7 @@ cdef void backward_input_task(const real *w, const real *dyt, real *dx, Py_ssize
         i = 0
         if valid == lanes:
             while i + lanes <= n_k:
-                if real is float:
-                    td_transpose_block_f(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                         dx + (n + j * lanes) * K + k0 + i, K)
-                else:
-                    td_transpose_block_d(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                         dx + (n + j * lanes) * K + k0 + i, K)
+                transpose_block(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K)
                 i = i + lanes
         copy_transposed(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K, n_k - i,
                         valid)
@@ -314,38 +284,23 @@ def linear_backward_input(dy, w, dx, int n_threads):
 cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
                                Py_ssize_t k0, Py_ssize_t n_k, bint accumulate, real *slab) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, count, o, r, size, vectors, valid, i
+    cdef Py_ssize_t n = 0, count, i
     cdef const real *src
-    cdef td_pixel_range_f nf
-    cdef td_pixel_range_d nd
-    memset(&nf, 0, sizeof(nf))
-    nf.n_images = nf.n_rows = 1
-    nf.x_col, nf.dy_col = K, O
+    cdef td_pixel_range range_
+    cdef td_entries entries
+    memset(&range_, 0, sizeof(range_))
+    range_.n_images = range_.n_rows = 1
+    range_.x_col, range_.dy_col = K, O
+    entries.rows, entries.n, entries.x_row, entries.dw_row, entries.dw_entry = 1, n_k, 0, 0, O
     while n < N:
         count = min(<Py_ssize_t> BATCH, N - n)
         src = x + n * K + k0
         if K % SHARED == 0:
             for i in range(count):
                 memcpy(slab + i * STRIP, src + i * K, n_k * sizeof(real))
-            src, nf.x_col = slab, STRIP
-        nf.n_cols = count
-        memcpy(&nd, &nf, sizeof(nf))
-        o = 0
-        while o < O:
-            vectors = 1 if O - o <= lanes else 2
-            valid = min(vectors * lanes, O - o)
-            r = 0
-            while r < n_k:
-                if real is float:
-                    size = td_outer_size_f(n_k - r, vectors)
-                    td_tile_outer_f(size, vectors, src + r, dy + n * O + o, &nf, dw + (k0 + r) * O + o, O, valid,
-                                    accumulate or n > 0)
-                else:
-                    size = td_outer_size_d(n_k - r, vectors)
-                    td_tile_outer_d(size, vectors, src + r, dy + n * O + o, &nd, dw + (k0 + r) * O + o, O, valid,
-                                    accumulate or n > 0)
-                r = r + size
-            o = o + valid
+            src, range_.x_col = slab, STRIP
+        range_.n_cols = count
+        outer_strip(&range_, &entries, src, dy + n * O, O, dw + k0 * O, accumulate or n > 0)
         n = n + count
     td_restore_denormals(saved)
 

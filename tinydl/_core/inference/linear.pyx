@@ -3,10 +3,12 @@
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, import_array
 from tinydl._core.gemm cimport SHARED, matrix, shape_of
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.memory cimport Block
-from tinydl._core.tile cimport TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_tile_pixels_f
+from tinydl._core.operands cimport td_epilogue
+from tinydl._core.strip cimport strip, td_matrix, td_rectangle
+from tinydl._core.vector cimport TD_LANES_F
 
 cdef extern from "src/row.h" nogil:
     void td_row_product(const float *x, Py_ssize_t K, Py_ssize_t depth, const float *panels, Py_ssize_t stride,
@@ -33,24 +35,14 @@ cdef struct Frozen:
 cdef void frozen_panel(const Frozen *f, const float *x, Py_ssize_t ldx, Py_ssize_t n_rows, Py_ssize_t k,
                        Py_ssize_t depth, Py_ssize_t o, float *y) noexcept nogil:
     """Columns of one panel from o on: y (n_rows, O) (+)= x (n_rows, depth) w[k .. k + depth - 1]."""
-    cdef Py_ssize_t lanes = TD_LANES_F, vectors = 1 if f.O - o <= lanes else 2, width = vectors * lanes, zero = 0
-    cdef Py_ssize_t group = 2 if n_rows % 2 == 0 else 1, n_groups = n_rows // group, first = 0, tile, nb, j
-    cdef Py_ssize_t n_tiles = ceil_div(n_groups, TD_MAX_NB)
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef td_epilogue_f e
+    cdef Py_ssize_t lanes = TD_LANES_F, width = lanes if f.O - o <= lanes else 2 * lanes
+    cdef td_rectangle r = td_matrix(n_rows, depth, ldx, f.O)
+    cdef td_epilogue e
     memset(&e, 0, sizeof(e))
     e.bias = NULL if f.bias == NULL or k > 0 else f.bias + o
-    e.add = y + o if k > 0 else NULL
-    e.clamp = f.clamp and k + depth == f.K
-    for tile in range(n_tiles):
-        nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-        for j in range(nb):
-            a[j] = (first + j) * group * ldx
-            d[j] = (first + j) * group * f.O
-        first = first + nb
-        td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, depth, f.panels + o * f.K + k * width, width,
-                         y + o, d, f.O, min(width, f.O - o), &e)
+    e.residual = y + o if k > 0 else NULL
+    e.relu = f.clamp and k + depth == f.K
+    strip(&r, x, f.panels + o * f.K + k * width, width, y + o, min(width, f.O - o), &e)
 
 
 cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
