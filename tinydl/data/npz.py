@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.registry import register
 
 __all__ = ["as_images", "load_npz", "read_arrays"]
 
@@ -153,3 +154,7 @@ def load_npz(path, test_fraction=0.2, seed=0):
     test = train.like(test.images, test.labels, f"{name} test")
     train.name = f"{name} train"
     return train, test
+
+
+register(".npz", lambda path, seed: load_npz(path, seed=seed),
+         {"model": "digits_cnn", "epochs": 20, "batch_size": 32})

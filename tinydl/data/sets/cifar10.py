@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.registry import File, Source, register
 
 __all__ = ["load_cifar10"]
 
@@ -136,3 +137,10 @@ def load_cifar10(path):
         sets.append(ArrayDataset(images.transpose(0, 3, 1, 2), labels, class_names=CIFAR10_NAMES, mean=_MEAN, std=_STD,
                                  name=f"cifar10 {part}"))
     return tuple(sets)
+
+
+register(
+    "cifar10", lambda folder, seed: load_cifar10(folder),
+    {"model": "resnet20", "epochs": 20, "batch_size": 128},
+    Source("https://www.cs.toronto.edu/~kriz", "cifar10", 170, (
+        File("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),)))
