@@ -2,6 +2,7 @@
 
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 
@@ -25,8 +26,10 @@ def _read_npy(path, name, file, length):
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         else:
             raise ValueError(f"unknown version {version}")
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError) as error:
-        raise DataError(f"{path}: {name} is not a NumPy array ({str(error).splitlines()[0]})") from None
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError,
+            tokenize.TokenError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: {name} is not a NumPy array ({reason})") from None
     if dtype.hasobject:
         raise DataError(f"{path}: {name} holds Python objects, which could run code when read; save plain numbers")
     if any(n < 0 for n in shape):

@@ -45,6 +45,10 @@ def _from_folder(folder):
 def _from_archive(path):
     import tarfile
 
+    try:
+        from lzma import LZMAError
+    except ImportError:  # a Python built without it cannot raise it either
+        LZMAError = EOFError
     batches = {}
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -58,7 +62,10 @@ def _from_archive(path):
                 if len(content) != member.size:
                     raise DataError(f"{path}: truncated in {name}")
                 batches[name] = _parse(f"{path}: {name}", content)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+            # tarfile stops before the end of the packed stream, where its checksum is.
+            while archive.fileobj.read(1 << 20):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
         raise DataError(f"{path}: damaged or truncated archive ({error})") from None
     return batches
 
