@@ -290,6 +290,10 @@ def _fit(run, net, train, test, resume):
     _say(f"test accuracy {100 * result['accuracy']:.2f} % ({right:,} of {len(test):,}), loss {result['loss']:.4f}, "
          f"{sum(trainer.history['seconds']):.1f} s of training")
     _say(f"written to {run.folder}: {', '.join(['weights.safetensors', 'history.csv', 'config.json', *pictures])}")
+    if not math.isfinite(result["loss"]):
+        _note(f"error: training diverged, the loss on the test images is {result['loss']}; choose a smaller --lr than "
+              f"{s['lr']:g}")
+        return 1
     return 0
 
 
@@ -381,7 +385,7 @@ def _read_picture(path, shape):
                 raise _UserError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
                                  f"{shape[2]}x{shape[1]}")
             pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
         raise _UserError(f"{path}: {reason}") from None
     return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]

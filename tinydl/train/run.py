@@ -184,6 +184,8 @@ class Run:
         if not os.path.isdir(folder):
             raise RunError(f"{folder}: no such run folder")
         try:
+            if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its other end
+                raise RunError(f"{path}: not a file")
             if os.path.getsize(path) > 10_000_000:
                 raise RunError(f"{path}: too large to be a run's configuration")
             with open(path, encoding="utf-8") as file:
