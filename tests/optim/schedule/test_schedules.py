@@ -184,6 +184,30 @@ def test_last_epoch_goes_on():
     assert StepLR(opt, 2, last_epoch=3).get_last_lr() == near([0.01])
 
 
+@pytest.mark.parametrize("make", [
+    lambda opt, last: StepLR(opt, 2, 0.3, last_epoch=last),
+    lambda opt, last: MultiStepLR(opt, [1, 5], last_epoch=last),
+    lambda opt, last: LinearLR(opt, 0.1, 1.0, 7, last_epoch=last),
+    lambda opt, last: CosineAnnealingLR(opt, 4, 0.01, last_epoch=last),
+    lambda opt, last: OneCycleLR(opt, 0.5, 20, last_epoch=last),
+], ids=["step", "multi", "linear", "cosine", "one_cycle"])
+def test_last_epoch_goes_on_with_the_same_bits_whatever_rate_was_saved(make):
+    rates = path(make(optimizer(), -1), 15)
+    for last in (0, 1, 4, 7, 8):
+        for saved in (rates[last], rates[last + 1], 17.0):
+            opt = optimizer()
+            make(opt, -1)
+            opt.param_groups[0]["lr"] = saved
+            assert path(make(opt, last), 14 - last) == rates[last + 1:]
+
+
+def test_cosine_goes_on_after_45_steps():
+    opt = optimizer(1e-3)
+    path(CosineAnnealingLR(opt, 100), 45)
+    expected = 5e-4 * (1 + math.cos(0.45 * math.pi))  # 5.782e-4
+    assert CosineAnnealingLR(opt, 100, last_epoch=44).get_last_lr() == near([expected])
+
+
 def test_a_group_that_comes_later():
     opt = optimizer()
     schedule = CosineAnnealingLR(opt, 1)

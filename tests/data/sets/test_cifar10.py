@@ -95,6 +95,37 @@ def test_truncated_and_foreign_archives(tmp_path):
         load_cifar10(tmp_path)
 
 
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_every_flipped_bit_of_an_archive_is_found(tmp_path, mode):
+    path = tmp_path / "cifar-10-binary.tar"
+    # Random pixels do not compress: most flipped bits change a pixel and nothing else that could be seen.
+    archive(path, {"data_batch_1.bin": records(4, 1).tobytes(), "test_batch.bin": records(1, 2).tobytes()},
+            f"w:{mode}")
+    whole = path.read_bytes()
+    want = [part.images.tobytes() for part in load_cifar10(path)]
+    for place in np.random.default_rng(0).integers(0, 8 * len(whole), 60):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            got = [part.images.tobytes() for part in load_cifar10(path)]
+        except DataError as error:
+            assert str(path) in str(error)
+        else:
+            assert got == want, f"bit {place} of {8 * len(whole)}"  # a time or a name in a header
+
+
+@pytest.mark.parametrize("mode", ["bz2", "xz"])
+def test_other_compressions_that_are_damaged(tmp_path, mode):
+    path = tmp_path / "cifar-10-binary.tar"
+    archive(path, {"data_batch_1.bin": records(4).tobytes(), "test_batch.bin": records(1).tobytes()}, f"w:{mode}")
+    whole = path.read_bytes()
+    for damaged in (whole[:-40], whole[:len(whole) // 2], whole[:300] + bytes(200) + whole[500:]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="cifar-10-binary"):
+            load_cifar10(path)
+
+
 def test_links_and_folders_in_an_archive_are_not_followed(tmp_path):
     path = tmp_path / "cifar-10-binary.tar.gz"
     with tarfile.open(path, "w:gz") as tar:

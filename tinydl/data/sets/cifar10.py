@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.registry import File, Source, register
 
 __all__ = ["load_cifar10"]
 
@@ -44,6 +45,10 @@ def _from_folder(folder):
 def _from_archive(path):
     import tarfile
 
+    try:
+        from lzma import LZMAError
+    except ImportError:  # a Python built without it cannot raise it either
+        LZMAError = EOFError
     batches = {}
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -57,7 +62,10 @@ def _from_archive(path):
                 if len(content) != member.size:
                     raise DataError(f"{path}: truncated in {name}")
                 batches[name] = _parse(f"{path}: {name}", content)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+            # tarfile stops before the end of the packed stream, where its checksum is.
+            while archive.fileobj.read(1 << 20):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
         raise DataError(f"{path}: damaged or truncated archive ({error})") from None
     return batches
 
@@ -136,3 +144,10 @@ def load_cifar10(path):
         sets.append(ArrayDataset(images.transpose(0, 3, 1, 2), labels, class_names=CIFAR10_NAMES, mean=_MEAN, std=_STD,
                                  name=f"cifar10 {part}"))
     return tuple(sets)
+
+
+register(
+    "cifar10", lambda folder, seed: load_cifar10(folder),
+    {"model": "resnet20", "epochs": 20, "batch_size": 128},
+    Source("https://www.cs.toronto.edu/~kriz", "cifar10", 170, (
+        File("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),)))

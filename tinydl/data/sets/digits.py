@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.registry import register
 
 __all__ = ["load_digits"]
 
@@ -62,3 +63,6 @@ def load_digits(test_fraction=0.2, seed=0):
     train, test = data.split(test_fraction, seed)
     train.name, test.name = "digits train", "digits test"
     return train, test
+
+
+register("digits", lambda folder, seed: load_digits(seed=seed), {"model": "digits_cnn", "epochs": 15, "batch_size": 32})
