@@ -68,7 +68,7 @@ def extensions():
     compile_args = compile_args + omp_compile
     # Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
     directives = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
-                  "embedsignature": True}
+                  "embedsignature": True, "auto_pickle": False}
     table = [Extension(f"tinydl._core.{name}", [str(CORE / f"{name}.pyx")]) for name in COMMON + KERNELS]
     workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
     table = cythonize(table, compiler_directives=directives, nthreads=workers, quiet=True)
