@@ -1,7 +1,8 @@
 """The extension table: which Cython modules there are, at which ISA levels they are compiled, with which flags.
 
-Kernels are compiled once per ISA level into a sub-package of its own (`tinydl/_core/v2`, `v3`, `v4`), from one C file
-each; `tinydl/_core/isa.py` picks the sub-package at import. Environment: TINYDL_NO_OPENMP=1 builds without threads,
+Every .pyx below `tinydl/_core` is a module. Kernels are compiled once per ISA level, from one C file each, into the
+folder of the level, which repeats the rooms of the source (`tinydl/_core/v3/inference/gemm.so`); `tinydl/_core/isa.py`
+puts the folder of one level on the path at import. Environment: TINYDL_NO_OPENMP=1 builds without threads,
 TINYDL_DEBUG=1 with assertions and without optimisation, TINYDL_LEVELS=v3,v4 only some levels.
 """
 
@@ -17,9 +18,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 CORE = Path("tinydl/_core")
+MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = ["augment", "im2col", "loss", "memory", "operands", "parallel", "program"]
-KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
+COMMON = {"augment", "im2col", "inference/program", "loss", "memory", "operands", "parallel"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]
@@ -57,7 +58,13 @@ def openmp_flags():
     return [], []
 
 
+def dotted(module):
+    return f"tinydl._core.{module.replace('/', '.')}"
+
+
 def extensions():
+    if unknown := COMMON - set(MODULES):
+        raise FileNotFoundError(f"COMMON names modules without a source: {', '.join(sorted(unknown))}")
     compile_args, link_args = flags()
     omp_compile, omp_link = openmp_flags()
     options = {
@@ -69,14 +76,15 @@ def extensions():
     # Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
     directives = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
                   "embedsignature": True, "auto_pickle": False}
-    table = [Extension(f"tinydl._core.{name}", [str(CORE / f"{name}.pyx")]) for name in COMMON + KERNELS]
+    table = [Extension(dotted(module), [str(CORE / f"{module}.pyx")]) for module in MODULES]
     workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
     table = cythonize(table, compiler_directives=directives, nthreads=workers, quiet=True)
     headers = [str(p) for p in sorted(CORE.glob("src/*.h"))]
     built = []
-    for name, extension in zip(COMMON + KERNELS, table, strict=True):
-        if name in COMMON:
+    for module, extension in zip(MODULES, table, strict=True):
+        if module in COMMON:
             extension.extra_compile_args = compile_args + COMMON_ARGS
+            extension.depends = [*extension.depends, *headers]
             vars(extension).update(options)
             built.append(extension)
             continue
@@ -84,14 +92,15 @@ def extensions():
             if level not in os.environ.get("TINYDL_LEVELS", ",".join(LEVELS)).split(","):
                 continue
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
-            shim = Path("build", "levels", level, f"{name}.c")
-            shim.parent.mkdir(parents=True, exist_ok=True)
-            text = f'#include "tinydl/_core/{name}.c"\n'
+            shim = Path("build", "levels", level, f"{module}.c")
+            for folder in (shim.parent, (CORE / level / module).parent):
+                folder.mkdir(parents=True, exist_ok=True)
+            text = f'#include "tinydl/_core/{module}.c"\n'
             if not shim.exists() or shim.read_text() != text:
                 shim.write_text(text)
             built.append(Extension(
-                f"tinydl._core.{level}.{name}", [str(shim)], extra_compile_args=compile_args + level_args,
-                depends=[*extension.depends, str(CORE / f"{name}.c"), *headers], **options))
+                dotted(f"{level}/{module}"), [str(shim)], extra_compile_args=compile_args + level_args,
+                depends=[*extension.depends, str(CORE / f"{module}.c"), *headers], **options))
     return built
 
 

@@ -17,7 +17,7 @@ from tinydl._core.images cimport (
     Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, TD_PAIRS, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals,
     td_outer_size_d, td_outer_size_f, td_pairs_outer, td_pairs_pixels, td_pixel_range_d, td_pixel_range_f,

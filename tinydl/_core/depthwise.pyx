@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, make_filters, make_step
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept

@@ -8,7 +8,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport make_step
+from tinydl._core.inference.program cimport make_step
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept

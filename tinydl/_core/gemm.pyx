@@ -15,7 +15,7 @@ from tinydl._core.array cimport (
 )
 from tinydl._core.images cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,

@@ -16,7 +16,7 @@ from tinydl._core.array cimport (
     float_type, import_array, real,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Step, make_step
+from tinydl._core.inference.program cimport Step, make_step
 
 from tinydl._core.memory import scratch
 

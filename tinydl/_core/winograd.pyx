@@ -17,7 +17,7 @@ from tinydl._core.images cimport (
     Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
     td_tile_outer_f, td_tile_pixels_f, td_transpose_block_f,

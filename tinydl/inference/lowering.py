@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, depthwise, elementwise, gemm, pool, program, winograd
+from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.checks import pool_geometry
 from tinydl.ops.conv import conv_geometry
@@ -73,7 +73,7 @@ class _Lowering:
             return value
         C, positions = value.split
         rows, cols = (positions, C) if len(value.shape) == 1 else (C, positions)
-        return self.step(lambda n, n_tasks: program.transpose_step(rows, cols), value, value.shape, split=value.split)
+        return self.step(lambda n, n_tasks: inference.transpose_step(rows, cols), value, value.shape, split=value.split)
 
 
 def _images(shape, rank):
@@ -199,7 +199,7 @@ def lower(nodes, shape, swapped, algorithm):
 
     Returns
     -------
-    tinydl._core.program.Program
+    tinydl._core.inference.Program
 
     Raises
     ------
@@ -255,7 +255,7 @@ def _schedule(low):
                                        for s in (op.x, op.y, op.addend))))
         entries.append((chunk, made_steps))
     threaded = N * sum(op.macs for op in operations) > _PARALLEL_MACS
-    return program.Program([entry for entry in entries if entry[1]], low.row_major, low.sizes[0],
+    return inference.Program([entry for entry in entries if entry[1]], low.row_major, low.sizes[0],
                            (N, *low.result.shape), shared, private, threaded)
 
 

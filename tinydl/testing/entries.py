@@ -3,13 +3,13 @@
 Cython writes the signature of a function into the first line of its docstring; that is where arguments are read from.
 """
 
+import importlib
+import pkgutil
 import re
-import sys
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 
-import tinydl._core  # noqa: F401 - loads the modules
-from tinydl._core.isa import built_levels
+from tinydl import _core
 
 __all__ = ["Entry", "classes", "entries", "modules", "parameters"]
 
@@ -53,22 +53,17 @@ def parameters(doc):
 
 
 def modules():
-    """{name below tinydl._core: module}, the compiled modules of the level in use."""
+    """{name below tinydl._core: module} of the compiled modules, those of the level in use among them."""
     found = {}
-    for name, module in sorted(sys.modules.items()):
-        parts = name.split(".")
-        path = getattr(module, "__file__", None) or ""
-        if parts[:2] == ["tinydl", "_core"] and path.endswith(tuple(EXTENSION_SUFFIXES)):
-            found[_without_level(name)] = module
+    for info in pkgutil.walk_packages(_core.__path__, _core.__name__ + "."):
+        module = importlib.import_module(info.name)
+        if (module.__file__ or "").endswith(tuple(EXTENSION_SUFFIXES)):
+            found[info.name.removeprefix(_core.__name__ + ".")] = module
     return found
 
 
-def _without_level(name):
-    return ".".join(part for part in name.split(".")[2:] if part not in built_levels())
-
-
 def _own(module_name, value):
-    return _without_level(getattr(value, "__module__", None) or "") == module_name
+    return getattr(value, "__module__", None) == f"{_core.__name__}.{module_name}"
 
 
 def entries():

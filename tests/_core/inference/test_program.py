@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import conv, depthwise, elementwise, gemm, pool, program, winograd
+from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -22,7 +22,7 @@ def single(step, x, y_shape, chunk=None, n_threads=1, with_addend=False, row_maj
     N = len(x)
     value = ("input", 0, step.n_in)
     stages = [(chunk or max(1, N), [(step, value, ("output", 0, step.n_out), value if with_addend else None)])]
-    made = program.Program(stages, row_major, step.n_in, y_shape, 0, 0, True)
+    made = inference.Program(stages, row_major, step.n_in, y_shape, 0, 0, True)
     before = x.copy(order="K")
     y = made.predict(x, n_threads)
     assert np.array_equal(before, x, equal_nan=True)
@@ -129,7 +129,7 @@ def test_global_mean_relu_transpose(C):
     x = exact_integers(RNG, (3, C, 4, 8), kind="activation")
     variants(lambda n_tasks, n: pool.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
     variants(lambda n_tasks, n: elementwise.relu_step(32 * C), x, relu(x))
-    y = single(program.transpose_step(C, 32), np.ascontiguousarray(x), x.shape, row_major=True)
+    y = single(inference.transpose_step(C, 32), np.ascontiguousarray(x), x.shape, row_major=True)
     assert np.array_equal(y, x) and layout.is_channels_last(y)
 
 
@@ -161,7 +161,7 @@ def chain(N, chunk, n=5):
     steps = [gemm.linear_step(gemm.linear_filters(w, b), False) for _ in range(n)]
     rows = chunk if chunk < N else N
     at = [("input", 0, 7), *(("private", (k % 2) * 16 * rows, 7) for k in range(n - 1)), ("output", 0, 7)]
-    return program.Program([(chunk, [(s, at[k], at[k + 1], None) for k, s in enumerate(steps)])], False, 7, (N, 7), 0,
+    return inference.Program([(chunk, [(s, at[k], at[k + 1], None) for k, s in enumerate(steps)])], False, 7, (N, 7), 0,
                            32 * rows, True)
 
 
@@ -189,7 +189,7 @@ def test_stages_share_values():
     double = gemm.linear_step(gemm.linear_filters(2 * w, None), False)
     at = [("input", 0, 6), ("shared", 0, 6), ("shared", 6 * 32, 6), ("output", 0, 6)]
     stages = [(k, [(double, at[i], at[i + 1], None)]) for i, k in enumerate((2, 30, 5))]
-    made = program.Program(stages, False, 6, (30, 6), 12 * 32, 0, True)
+    made = inference.Program(stages, False, 6, (30, 6), 12 * 32, 0, True)
     x = exact_integers(RNG, (30, 6))
     for n_threads in (1, 3):
         assert np.array_equal(made.predict(x, n_threads), 8 * x)
@@ -208,7 +208,7 @@ def test_layouts_it_does_not_read():
 
 
 def single_program(x=("input", 0, 36), y=("output", 0, 36), addend=None, chunk=2, shape=(2, 4, 3, 3), private=72):
-    return program.Program([(chunk, [(elementwise.relu_step(36), x, y, addend)])], False, 36, shape, 0, private, True)
+    return inference.Program([(chunk, [(elementwise.relu_step(36), x, y, addend)])], False, 36, shape, 0, private, True)
 
 
 @pytest.mark.parametrize("bad", [
@@ -233,7 +233,7 @@ def test_refused_steps():
                  lambda: depthwise.depthwise_step(depthwise.depthwise_filters(one_channel, None), geo, False),
                  lambda: gemm.linear_filters(np.ones((3, 4), np.float32).T, None),
                  lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
-                 lambda: pool.global_avg_pool_step(0, 4), lambda: program.transpose_step(4, 0)):
+                 lambda: pool.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
         with pytest.raises(ValueError):
             make()
     with pytest.raises(TypeError):
@@ -251,5 +251,5 @@ def test_steps_refuse_filters_of_another_kernel():
         with pytest.raises(TypeError, match="filters"):
             make(None)
     with pytest.raises(TypeError, match="steps that kernels make"):
-        program.Program([(1, [(program.Step(), ("input", 0, 0), ("output", 0, 0), None)])], True, 0, (1, 0), 0, 0,
+        inference.Program([(1, [(inference.Step(), ("input", 0, 0), ("output", 0, 0), None)])], True, 0, (1, 0), 0, 0,
                         False)
