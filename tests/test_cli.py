@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinydl import cli
+from tinydl import cli, optim
 from tinydl.train import load_checkpoint
 from tinydl.train.tensorfile import read_tensors
 
@@ -139,7 +139,7 @@ def test_out_may_be_new_nested_or_empty():
     assert "weights.safetensors" in os.listdir("empty")
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("optimizer", optim.BY_NAME)
 def test_optimizers(optimizer):
     assert train("--optimizer", optimizer) == 0
 
@@ -289,7 +289,7 @@ def test_changed_config(capsys, key, value):
     (["--seed", "99999999999"], ["--seed"]),
     (["--threads", "0"], ["--threads", "0 threads"]),
     (["--threads", "5000"], ["--threads", "5000"]),
-    (["--optimizer", "adm"], ["unknown optimizer 'adm'", "sgd, adam, adamw, rmsprop"]),
+    (["--optimizer", "adm"], ["unknown optimizer 'adm'", "choose adam, adamw, rmsprop, adagrad, sgd"]),
     (["--schedule", "x"], ["unknown schedule 'x'"]),
     (["--model", "lenet"], ["unknown model 'lenet'", "did you mean lenet5?"]),
     (["--model", "lenet5"], ["lenet5 does not take images of 1x8x8"]),

@@ -83,7 +83,14 @@ def _rate(allow_zero):
     return parse
 
 
+def _either(names):
+    """'a, b or c'."""
+    *rest, last = names
+    return f"{', '.join(rest)} or {last}"
+
+
 def _parser():
+    from tinydl import optim
     from tinydl._version import __version__
 
     parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
@@ -116,7 +123,8 @@ def _parser():
     how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
     how.add_argument("--batch-size", type=_whole(1), metavar="N", help="images per step")
     how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
-    how.add_argument("--optimizer", metavar="NAME", help="sgd (Nesterov momentum 0.9), adam, adamw or rmsprop")
+    how.add_argument("--optimizer", metavar="NAME", help=_either(
+        f"{name} ({choice.note})" if choice.note else name for name, choice in optim.BY_NAME.items()))
     how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
     how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
@@ -168,6 +176,7 @@ def _pick(value, names, what):
 
 def _settings(args):
     """Settings of a new run from flags and the data set's recipe, without the data's own facts."""
+    from tinydl import optim
     from tinydl.train import run as runs
 
     data = args.data or "digits"
@@ -179,9 +188,9 @@ def _settings(args):
     for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
         if getattr(args, key) is not None:
             settings[key] = getattr(args, key)
-    _pick(settings["optimizer"], tuple(runs.OPTIMIZERS), "optimizer")
+    _pick(settings["optimizer"], optim.BY_NAME, "optimizer")
     _pick(settings["schedule"], runs.SCHEDULES, "schedule")
-    settings["lr"] = runs.OPTIMIZERS[settings["optimizer"]][1] if args.lr is None else args.lr
+    settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr if args.lr is None else args.lr
     settings["drop_last"], settings["seed"] = args.drop_last, args.seed or 0
     runs.find_model(settings["model"])
     return settings

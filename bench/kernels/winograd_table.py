@@ -17,7 +17,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from tinydl import layout
-from tinydl._core import conv, gemm, isa, winograd
+from tinydl._core import conv, isa, peak, winograd
 
 # Batch, input channels, height = width, output channels.
 SHAPES = [
@@ -61,9 +61,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     threads = [int(n) for n in options.threads.split(",")]
-    peaks = {n: gemm.fma_peak(0.5, n) for n in threads}
-    peak = ", ".join(f"{p / 1e9:.0f} GFLOP/s on {n}" for n, p in peaks.items())
-    print(f"Level {isa.level}; FMA peak {peak}.\n")
+    peaks = {n: peak.fma_peak(0.5, n) for n in threads}
+    limits = ", ".join(f"{p / 1e9:.0f} GFLOP/s on {n}" for n, p in peaks.items())
+    print(f"Level {isa.level}; FMA peak {limits}.\n")
     print("| N, C, H = W, O | pass | " + " | ".join(f"direct, % of peak, {n} | Winograd, % of peak, {n} | ratio, {n}"
                                                      for n in threads) + " |")
     print("|---|---|" + "--:|" * 3 * len(threads))

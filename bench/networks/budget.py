@@ -8,7 +8,7 @@ import os
 import statistics
 import sys
 import time
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -53,6 +53,7 @@ class Watch:
         self.detailed = True    # looking at the arguments takes time that would count as Python's
 
     def timed(self, call, kernel, describe):
+        @wraps(call)
         def run(*args, **kwargs):
             start = time.perf_counter()
             result = call(*args, **kwargs)
@@ -94,7 +95,8 @@ class Watch:
         for name in MODULES:
             module = getattr(_core, name)
             for key, call in list(vars(module).items()):
-                if callable(call) and key != "scratch" and not key.startswith("_") and not isinstance(call, type):
+                # What does not take n_threads is no kernel; compiled functions carry their signature in the docstring.
+                if callable(call) and "n_threads" in (call.__doc__ or "") and not isinstance(call, type):
                     setattr(module, key, self.timed(call, key, product if key.startswith("linear") else shape))
 
 

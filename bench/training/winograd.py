@@ -39,7 +39,7 @@ def train(data, model, epochs, batch_size, algorithm, seed, folder):
 
     dataset, test = runs.load_data(data, folder)
     settings = {**runs.recipe(data), "model": model, "epochs": epochs, "batch_size": batch_size,
-                "lr": runs.OPTIMIZERS["sgd"][1]}
+                "lr": td.optim.BY_NAME["sgd"].lr}
     with td.conv_algorithm(algorithm):
         net = runs.build_net(model, dataset.image_shape, dataset.n_classes, seed)
         optimizer, scheduler = runs.build_optimizer(settings, net, -(-len(dataset) // batch_size))

@@ -11,7 +11,6 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -23,7 +22,7 @@ cdef enum:
     MAX_GROUPS = 16     # groups of images whose filter gradients are summed apart and added in index order
 
 
-cdef Geometry depthwise(geometry) except *:
+cdef Geometry depthwise_geometry(object geometry) except *:
     cdef Geometry g = unpack(geometry)
     if g.G != g.C or g.O != g.C:
         raise ValueError(f"geometry {geometry} is no depthwise convolution: groups, C and O must be equal")
@@ -158,7 +157,7 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
 
     x : IN (N, C, H, W), w : IN (C, 1, KH, KW) over (KH, KW, 1, C), bias : IN (C,) or None, y : OUT (N, C, P, Q).
     """
-    cdef Geometry g = depthwise(geometry)
+    cdef Geometry g = depthwise_geometry(geometry)
     cdef int t = float_type(x, "x")
     cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
     cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
@@ -172,7 +171,7 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
 
 def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
     """dx (N, C, H, W) OUT from dy IN (N, C, P, Q) and w IN (C, 1, KH, KW)."""
-    cdef Geometry g = depthwise(geometry)
+    cdef Geometry g = depthwise_geometry(geometry)
     cdef int t = float_type(dy, "dy")
     cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
     cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
@@ -185,7 +184,7 @@ def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
 
 def depthwise_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_threads):
     """dw (C, 1, KH, KW) OUT (+)= the sum over images and pixels of dy * x; db (C,) OUT (+)= that of dy; or None."""
-    cdef Geometry g = depthwise(geometry)
+    cdef Geometry g = depthwise_geometry(geometry)
     cdef int t = float_type(dy, "dy")
     cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
     cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
@@ -200,46 +199,3 @@ def depthwise_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_th
     else:
         backward_weight_all(&g, <double *> px, <double *> pdy, <double *> pdw, <double *> pdb, accumulate,
                             <double *> scratch.address, n_groups, images, n_threads)
-
-
-# --- forward as a step of a program --------------------------------------------------------------------------------
-
-cdef struct Frozen:
-    Geometry g
-    const float *w
-    const float *bias
-    bint clamp
-
-
-cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
-                      float *scratch) noexcept nogil:
-    cdef const Frozen *f = <const Frozen *> state
-    cdef Py_ssize_t i, size = f.g.P * f.g.Q * f.g.C
-    y += task * size
-    forward_image(&f.g, x + task * f.g.H * f.g.W * f.g.C, f.w, f.bias, y)
-    if addend != NULL:
-        for i in range(size):
-            y[i] = y[i] + addend[task * size + i]
-    if f.clamp:
-        for i in range(size):
-            y[i] = 0 if y[i] < 0 else y[i]
-
-
-def depthwise_filters(w, bias):
-    """Filters of `depthwise_step`: w IN (C, 1, *window) over (*window, 1, C), bias IN (C,) or None; float32."""
-    cdef Py_ssize_t size = w.size, C = w.shape[0]
-    cdef Block weights = Block(max(1, size * sizeof(float)))
-    memcpy(weights.address, weight(w, "w", NPY_FLOAT32, size), size * sizeof(float))
-    return make_filters(weights, bias, C, 1, 1, ("depthwise", C, size))
-
-
-def depthwise_step(Filters filters not None, geometry, bint relu):
-    """A `Step`: y = [relu](depthwise convolution of x + bias + addend), for images of `geometry`."""
-    cdef Geometry g = depthwise(geometry)
-    if filters.shape != ("depthwise", g.C, g.C * g.KH * g.KW):
-        raise ValueError(f"depthwise_step: filters of shape {filters.shape} for geometry {geometry}")
-    cdef Block state = Block(sizeof(Frozen))
-    cdef Frozen *f = <Frozen *> state.address
-    f.g, f.w, f.clamp = g, <float *> filters.weights.address, relu
-    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    return make_step(frozen_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q, 0, True)

@@ -5,8 +5,6 @@ row of w is a vector of output channels and is read where it lies. Sums over a l
 parts that are added in index order.
 """
 
-import time
-
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
@@ -15,20 +13,11 @@ from tinydl._core.array cimport (
 )
 from tinydl._core.images cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
     td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
     td_tile_pixels_d, td_tile_pixels_f, td_transpose_block_d, td_transpose_block_f,
 )
-
-cdef extern from "src/row.h" nogil:
-    void td_row_product(const float *x, Py_ssize_t K, Py_ssize_t depth, const float *panels, Py_ssize_t stride,
-                        Py_ssize_t n_panels, Py_ssize_t vectors, const float *bias, int clamp, float *y,
-                        Py_ssize_t lanes) noexcept
-
-cdef extern from "src/peak.h" nogil:
-    double td_fma_rounds(Py_ssize_t n, float *sink) noexcept
 
 import_array()
 
@@ -40,7 +29,6 @@ cdef enum:
     ROWS = 224          # rows of y of one task
     STRIP = 112         # inputs (rows of w) of one backward task
     BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
-    SHARED = 512        # rows of a multiple of this would share a few cache sets: they are copied
     SMALL = 65536       # multiply-adds below which a region costs more than it gains
 
 
@@ -321,114 +309,6 @@ def linear_backward_input(dy, w, dx, int n_threads):
                            <double *> p + panels, n_threads)
 
 
-# --- y = x w + b as a step of a program ----------------------------------------------------------------------------
-
-cdef enum:
-    STEP_DEPTH = 392    # terms summed before a tile returns to memory: the rows of x and a panel of w stay in L1
-    STEP_ROWS = 32      # rows of x of one task
-    STEP_PANELS = 4     # panels of w of one task
-
-cdef struct Frozen:
-    Py_ssize_t K, O
-    const float *panels         # [panel of two vectors (one at the tail)][K][lanes]
-    const float *bias           # whole vectors, or NULL
-    bint clamp
-    bint copies                 # whether rows of x lie so that they share cache sets
-    Py_ssize_t depth            # terms summed before a tile returns to memory, at most STEP_DEPTH
-    Py_ssize_t n_parts          # tasks along the outputs
-
-
-cdef void frozen_panel(const Frozen *f, const float *x, Py_ssize_t ldx, Py_ssize_t n_rows, Py_ssize_t k,
-                       Py_ssize_t depth, Py_ssize_t o, float *y) noexcept nogil:
-    """Columns of one panel from o on: y (n_rows, O) (+)= x (n_rows, depth) w[k .. k + depth - 1]."""
-    cdef Py_ssize_t lanes = TD_LANES_F, vectors = 1 if f.O - o <= lanes else 2, width = vectors * lanes, zero = 0
-    cdef Py_ssize_t group = 2 if n_rows % 2 == 0 else 1, n_groups = n_rows // group, first = 0, tile, nb, j
-    cdef Py_ssize_t n_tiles = ceil_div(n_groups, TD_MAX_NB)
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef td_epilogue_f e
-    memset(&e, 0, sizeof(e))
-    e.bias = NULL if f.bias == NULL or k > 0 else f.bias + o
-    e.add = y + o if k > 0 else NULL
-    e.clamp = f.clamp and k + depth == f.K
-    for tile in range(n_tiles):
-        nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-        for j in range(nb):
-            a[j] = (first + j) * group * ldx
-            d[j] = (first + j) * group * f.O
-        first = first + nb
-        td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, depth, f.panels + o * f.K + k * width, width,
-                         y + o, d, f.O, min(width, f.O - o), &e)
-
-
-cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
-                      float *slab) noexcept nogil:
-    cdef const Frozen *f = <const Frozen *> state
-    cdef Py_ssize_t lanes = TD_LANES_F, row = task // f.n_parts * STEP_ROWS
-    cdef Py_ssize_t n_rows = min(<Py_ssize_t> STEP_ROWS, n - row)
-    cdef Py_ssize_t begin = task % f.n_parts * STEP_PANELS * 2 * lanes, end = min(f.O, begin + STEP_PANELS * 2 * lanes)
-    cdef Py_ssize_t o = begin, k = 0, depth, i, n_panels
-    x += row * f.K
-    y += row * f.O
-    if n_rows == 1:
-        while o < end:
-            n_panels = (end - o + lanes - 1) // (2 * lanes)
-            td_row_product(x, f.K, f.depth, f.panels + o * f.K, 2 * lanes * f.K, n_panels,
-                           2 if n_panels else 1, NULL if f.bias == NULL else f.bias + o, f.clamp, y + o, end - o)
-            o = o + max(n_panels * 2, <Py_ssize_t> 1) * lanes
-        return
-    while k < f.K:
-        depth = min(f.depth, f.K - k)
-        if f.copies:
-            # Rows a power of two apart would share a few cache sets: copy the block, rows a line more apart.
-            for i in range(n_rows):
-                memcpy(slab + i * (STEP_DEPTH + 16), x + i * f.K + k, depth * sizeof(float))
-        o = begin
-        while o < end:
-            if f.copies:
-                frozen_panel(f, slab, STEP_DEPTH + 16, n_rows, k, depth, o, y)
-            else:
-                frozen_panel(f, x + k, f.K, n_rows, k, depth, o, y)
-            o = o + 2 * lanes
-        k = k + depth
-
-
-def linear_filters(w, bias):
-    """Filters of `linear_step`: w IN (K, O) row-major, bias IN (O,) or None; float32."""
-    cdef Py_ssize_t K, O, lanes = TD_LANES_F, o = 0, k, width, n
-    K, O = shape_of(w, "w")
-    cdef float *pw = <float *> matrix(w, "w", NPY_FLOAT32, K, O)
-    cdef Block panels = Block(max(1, K * round_up(O, lanes) * sizeof(float)))
-    cdef float *out = <float *> panels.address
-    memset(out, 0, K * round_up(O, lanes) * sizeof(float))
-    while o < O:
-        width = lanes if O - o <= lanes else 2 * lanes
-        n = min(width, O - o)
-        for k in range(K):
-            memcpy(out + k * width, pw + k * O + o, n * sizeof(float))
-        out += K * width
-        o += width
-    return make_filters(panels, bias, O, 1, lanes, ("linear", K, O))
-
-
-def linear_step(Filters filters not None, bint relu):
-    """A `Step`: y = [relu](x w + bias), an "image" being a row of x."""
-    cdef Block state = Block(sizeof(Frozen))
-    cdef Frozen *f = <Frozen *> state.address
-    if filters.shape[0] == "linear":
-        f.K, f.O = filters.shape[1:]
-    else:
-        f.K = f.O = 0
-    if f.K < 1 or f.O < 1:
-        raise ValueError(f"linear_step: filters of shape {filters.shape}")
-    f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> STEP_DEPTH))
-    f.copies = f.K > f.depth and f.K % SHARED == 0
-    f.panels, f.clamp = <float *> filters.weights.address, relu
-    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    f.n_parts = ceil_div(ceil_div(f.O, 2 * <Py_ssize_t> TD_LANES_F), STEP_PANELS)
-    return make_step(frozen_task, state, filters, STEP_ROWS, f.n_parts, f.K, f.O, STEP_ROWS * (STEP_DEPTH + 16), False)
-
-
 # --- dw = x' dy ----------------------------------------------------------------------------------------------------
 
 cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
@@ -516,24 +396,3 @@ def linear_backward_weight(x, dy, dw, db, bint accumulate, int n_threads):
     else:
         backward_weight_all(<double *> px, <double *> pdy, <double *> pdw, <double *> pdb, N, K, O, accumulate,
                             <double *> scratch.address, n_threads)
-
-
-# --- the machine's limit -------------------------------------------------------------------------------------------
-
-cdef double peak_rounds(Py_ssize_t rounds, float *sinks, int n_threads) noexcept nogil:
-    cdef int thread
-    cdef double work = 0
-    for thread in prange(n_threads, num_threads=n_threads, schedule="static"):
-        work += td_fma_rounds(rounds, &sinks[thread * 16])
-    return work
-
-
-def fma_peak(double seconds, int n_threads):
-    """Largest float32 FMA rate (FLOP/s) seen in `seconds` on `n_threads` cores at this ISA level: the bench's unit."""
-    cdef Block sinks = Block(n_threads * 64)
-    cdef double best = 0, work, start, begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds:
-        start = time.perf_counter()
-        work = peak_rounds(200000, <float *> sinks.address, n_threads)
-        best = max(best, work / (time.perf_counter() - start))
-    return best

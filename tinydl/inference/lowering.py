@@ -5,11 +5,10 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
+from tinydl._core import conv, elementwise, inference, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
-from tinydl.ops.checks import pool_geometry
-from tinydl.ops.conv import conv_geometry
 from tinydl.ops.conv_algorithm import takes_winograd
+from tinydl.ops.geometry import ConvGeometry, PoolGeometry
 
 __all__ = ["Unfit", "lower"]
 
@@ -85,11 +84,12 @@ def _images(shape, rank):
 
 def _convolution(low, node, value, addend):
     shape, weight = _images(value.shape, node.weight.ndim - 1), node.weight.shape
-    geometry, out = conv_geometry(shape, weight, node.stride, node.padding, node.dilation, node.groups)
+    geometry = ConvGeometry.of(shape, weight, node.stride, node.padding, node.dilation, node.groups)
+    out = geometry.out_shape
     if addend is not None and addend.shape != out[1:]:
         raise Unfit
     if node.groups > 1 and node.groups == shape[1] == out[1]:
-        key, pack = "depthwise", depthwise.depthwise_filters
+        key, pack = "depthwise", inference.depthwise_filters
     elif takes_winograd(geometry, node.weight.dtype, low.algorithm, transformed=True):
         key, pack = "winograd", winograd.winograd_filters
     else:
@@ -98,12 +98,12 @@ def _convolution(low, node, value, addend):
     def make(n, n_tasks):
         filters = _packed(node, key, lambda: pack(node.weight, node.bias))
         if key == "depthwise":
-            return depthwise.depthwise_step(filters, geometry, node.relu)
+            return inference.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
-            return winograd.winograd_step(filters, (n, *geometry[1:]), node.relu, n_tasks)
+            return winograd.winograd_step(filters, geometry._replace(N=n), node.relu, n_tasks)
         return conv.conv_step(filters, geometry, node.relu, n_tasks)
 
-    return low.step(make, low.canonical(value), out[1:], addend, math.prod(out) * math.prod(weight[1:]))
+    return low.step(make, low.canonical(value), out[1:], addend, geometry.macs)
 
 
 def _packed(node, key, pack):
@@ -127,8 +127,8 @@ def _dense(low, node, value, addend):
         return np.ascontiguousarray(w.reshape(*split, O).transpose(1, 0, 2)).reshape(K, O)
 
     def make(n, n_tasks):
-        filters = _packed(node, split, lambda: gemm.linear_filters(weight(), node.bias))
-        return gemm.linear_step(filters, node.relu)
+        filters = _packed(node, split, lambda: inference.linear_filters(weight(), node.bias))
+        return inference.linear_step(filters, node.relu)
 
     return low.step(make, value, (O,), macs=K * O, dense=True)
 
@@ -142,8 +142,8 @@ def _norm(low, node, value, addend):
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
 
     def make(n, n_tasks):
-        filters = _packed(node, "norm", lambda: depthwise.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
-        return depthwise.depthwise_step(filters, geometry, node.relu)
+        filters = _packed(node, "norm", lambda: inference.depthwise_filters(node.scale.reshape(C, 1, 1), node.shift))
+        return inference.depthwise_step(filters, geometry, node.relu)
 
     return low.step(make, value, value.shape, macs=value.size)
 
@@ -154,16 +154,19 @@ def _pool(low, node, value, addend):
     shape = _images(value.shape, 2 if one else 3)
     if isinstance(layer, (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)):
         out = (*shape[:2], *(1,) * (len(shape) - 2))
-        return low.step(lambda n, n_tasks: pool.global_avg_pool_step(shape[1], math.prod(shape[2:])), value, out[1:],
+        size = math.prod(shape[2:])
+        return low.step(lambda n, n_tasks: inference.global_avg_pool_step(shape[1], size), value, out[1:],
                         macs=value.size)
     greatest = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
     dilation = layer.dilation if greatest else (1,) * len(layer.kernel_size)
-    geometry, out = pool_geometry(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
+    geometry = PoolGeometry.of(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
     def make(n, n_tasks):
-        return pool.max_pool_step(geometry) if greatest else pool.avg_pool_step(geometry, layer.count_include_pad)
+        if greatest:
+            return inference.max_pool_step(geometry)
+        return inference.avg_pool_step(geometry, layer.count_include_pad)
 
-    return low.step(make, value, out[1:], macs=value.size)
+    return low.step(make, value, geometry.out_shape[1:], macs=value.size)
 
 
 def _flatten(low, node, value, addend):

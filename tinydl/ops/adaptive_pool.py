@@ -7,7 +7,7 @@ from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
-from tinydl.ops.deferred import operand
+from tinydl.ops.max_pool import mapped_operand
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
@@ -67,8 +67,8 @@ class GlobalAvgPool(Function):
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        x, scale, shift, relu = operand(x)
-        pool.global_avg_pool_forward(x, scale, shift, relu, y, get_num_threads())
+        x, on_x = mapped_operand(x)
+        pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
         return y
 
     @staticmethod

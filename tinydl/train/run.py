@@ -20,19 +20,12 @@ from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
 from tinydl.train.evaluation import evaluation_mode
 
 __all__ = [
-    "DATA_NAMES", "OPTIMIZERS", "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "default_data_dir",
+    "DATA_NAMES", "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "default_data_dir",
     "find_model", "fingerprint", "load_data", "model_names", "recipe",
 ]
 
 DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10")
 SCHEDULES = ("onecycle", "cosine", "step", "none")
-# Name on the command line: class name in tinydl.optim, default learning rate, further arguments.
-OPTIMIZERS = {
-    "sgd": ("SGD", 0.1, {"momentum": 0.9, "nesterov": True}),
-    "adam": ("Adam", 3e-3, {}),
-    "adamw": ("AdamW", 3e-3, {}),
-    "rmsprop": ("RMSprop", 1e-3, {}),
-}
 _RECIPES = {
     "digits": {"model": "digits_cnn", "epochs": 15, "batch_size": 32},
     "mnist": {"model": "mnist_cnn", "epochs": 2, "batch_size": 64},
@@ -121,12 +114,13 @@ def build_net(name, image_shape, n_classes, seed=0):
 
 def build_optimizer(settings, net, steps_per_epoch):
     """(optimizer, scheduler or None) as the settings of a run say."""
-    class_name, _, extra = OPTIMIZERS[settings["optimizer"]]
-    optimizer = getattr(optim, class_name)(net.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"],
-                                           **extra)
+    optimizer = optim.BY_NAME[settings["optimizer"]].make(net.parameters(), settings["lr"],
+                                                          weight_decay=settings["weight_decay"])
     schedule, epochs = settings["schedule"], settings["epochs"]
     if schedule == "onecycle":
-        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch)
+        moves = not {"momentum", "betas"}.isdisjoint(optimizer.defaults)
+        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch,
+                                           cycle_momentum=moves)
     if schedule == "cosine":
         return optimizer, optim.CosineAnnealingLR(optimizer, epochs)
     if schedule == "step":
@@ -231,7 +225,7 @@ class Run:
         for key, kind in _REQUIRED.items():
             if not isinstance(settings.get(key), kind) or (kind is int and isinstance(settings[key], bool)):
                 raise RunError(f"{path}: {key} is {settings.get(key)!r}, which no run of tinydl has")
-        if settings["optimizer"] not in OPTIMIZERS or settings["schedule"] not in SCHEDULES:
+        if settings["optimizer"] not in optim.BY_NAME or settings["schedule"] not in SCHEDULES:
             raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
         return cls(folder, settings)
 

@@ -120,25 +120,6 @@ static inline void NAME(gradient)(const T *dz, const T *x, const T *scale, const
     else NAME(gradient_body)(dz, x, scale, shift, a, b, c, dx, n, L, 0);
 }
 
-TD_INLINE void NAME(total_body)(const T *x, const T *scale, const T *shift, T *s, ptrdiff_t n, ptrdiff_t L,
-                                const int affine, const int relu) {
-    for (ptrdiff_t i = 0; i < n; i += L) {
-        const ptrdiff_t m = n - i < L ? n - i : L;
-        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
-            const T v = affine ? scale[j] * x[i + j] + shift[j] : x[i + j];
-            s[j] += relu && v < 0 ? 0 : v;
-        }
-    }
-}
-
-/* s += [relu](scale x + shift); scale NULL: no affine map */
-static inline void NAME(total)(const T *x, const T *scale, const T *shift, T *s, ptrdiff_t n, ptrdiff_t L, int relu) {
-    if (scale == NULL && !relu) NAME(total_body)(x, scale, shift, s, n, L, 0, 0);
-    else if (scale == NULL) NAME(total_body)(x, scale, shift, s, n, L, 0, 1);
-    else if (!relu) NAME(total_body)(x, scale, shift, s, n, L, 1, 0);
-    else NAME(total_body)(x, scale, shift, s, n, L, 1, 1);
-}
-
 /* s[c] = sum over the period of s[c], s[c + C], ...; halves are added while their number of rows is even, which keeps
    the loops long */
 static inline void NAME(fold)(T *s, ptrdiff_t C, ptrdiff_t L) {

@@ -1,4 +1,4 @@
-"""The loss kernels: the course's numbers, the reference twin, gradients, threads, arguments, extremes, guard cells."""
+"""Softmax with cross-entropy: the course's numbers, the twin, gradients, threads, arguments, extremes, guards."""
 
 import numpy as np
 import pytest
@@ -28,10 +28,9 @@ class Case:
         self.labels[rng.random(n) < 0.2] = IGNORED
         self.weight = rng.uniform(0.5, 2, c).astype(dtype)
         self.dlosses = rng.standard_normal(n).astype(dtype)
-        self.dy = rng.standard_normal(shape).astype(dtype)
 
     def inputs(self):
-        return [self.logits, self.labels, self.weight, self.dlosses, self.dy]
+        return [self.logits, self.labels, self.weight, self.dlosses]
 
     def run(self, kernels, weight, smoothing, n_threads=1, dlosses=None):
         guards = Guards()
@@ -42,15 +41,9 @@ class Case:
                                                        n_threads)
         kernels.softmax_cross_entropy_backward(p, self.labels, weight, IGNORED, smoothing,
                                                self.dlosses if dlosses is None else dlosses, dx, n_threads)
-        y, dy, log_y, log_dy = (guards.empty(self.logits.shape, self.dtype) for _ in range(4))
-        kernels.softmax_forward(self.logits, y, n_threads)
-        kernels.softmax_backward(y, self.dy, dy, n_threads)
-        kernels.log_softmax_forward(self.logits, log_y, n_threads)
-        kernels.log_softmax_backward(log_y, self.dy, log_dy, n_threads)
         guards.check()
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, self.inputs(), strict=True))
-        return {"totals": np.array(totals), "losses": losses, "p": p, "dx": dx, "y": y, "dy": dy, "log_y": log_y,
-                "log_dy": log_dy}
+        return {"totals": np.array(totals), "losses": losses, "p": p, "dx": dx}
 
 
 def cross_entropy(kernels, logits, labels, weight=None, smoothing=0.0, dtype=np.float64, dlosses=1.0):
@@ -123,14 +116,11 @@ def test_gradients_by_finite_differences(weight, smoothing):
 
     def values(step):
         case.logits = base + step * along
-        got = case.run(loss, weight, smoothing)
-        return np.array([(got["losses"] * case.dlosses).sum(), (got["y"] * case.dy).sum(),
-                         (got["log_y"] * case.dy).sum()])
+        return (case.run(loss, weight, smoothing)["losses"] * case.dlosses).sum()
 
     numeric = (values(eps) - values(-eps)) / (2 * eps)
     case.logits = base
-    got = case.run(loss, weight, smoothing)
-    analytic = [(got[name] * along).sum() for name in ("dx", "dy", "log_dy")]
+    analytic = (case.run(loss, weight, smoothing)["dx"] * along).sum()
     np.testing.assert_allclose(analytic, numeric, rtol=1e-7, atol=1e-9)
 
 
@@ -157,14 +147,10 @@ def arguments(case):
         "softmax_cross_entropy_backward": {
             "probabilities": like, "labels": case.labels, "weight": case.weight, "ignore_index": IGNORED,
             "label_smoothing": 0.0, "dlosses": case.dlosses, "dlogits": np.empty_like(like)},
-        "softmax_forward": {"x": like, "y": np.empty_like(like)},
-        "softmax_backward": {"y": like, "dy": case.dy, "dx": np.empty_like(like)},
-        "log_softmax_forward": {"x": like, "y": np.empty_like(like)},
-        "log_softmax_backward": {"y": like, "dy": case.dy, "dx": np.empty_like(like)},
     }
 
 
-WRITTEN = ("losses", "dlogits", "dx")
+WRITTEN = ("losses", "dlogits")
 CALLS = [(kernel, name) for kernel, values in arguments(Case((4, 5), np.float32)).items()
          for name, value in values.items() if isinstance(value, np.ndarray)]
 
@@ -178,7 +164,7 @@ def test_refused_arrays(kernel, name):
         bad["other axes"] = (good.reshape(2, -1, 2), ValueError)
         bad["column-major"] = (np.asfortranarray(good), ValueError)
         bad["transposed"] = (np.ascontiguousarray(good.T), ValueError)
-    if name in WRITTEN or name in ("y", "probabilities") and kernel.endswith("forward"):
+    if name in WRITTEN or name == "probabilities" and kernel.endswith("forward"):
         frozen = good.copy()
         frozen.flags.writeable = False
         bad["read-only"] = (frozen, ValueError)
@@ -255,12 +241,7 @@ def test_nan_spoils_its_own_row_only(kernels, shape):
         case.labels[...] = 0
         case.logits[2, column] = np.nan
         got = case.run(kernels, False, 0.0)
-        for name in ("losses", "p", "dx", "y", "dy", "log_y", "log_dy"):
+        for name in ("losses", "p", "dx"):
             bad = np.isnan(got[name]).reshape(shape[0], -1)
             assert bad[2].all() and bad.sum() == bad[2].size, name
         assert np.isnan(got["totals"][0]) and got["totals"][1] == shape[0]
-
-
-def test_rows_sum_to_one():
-    case = Case((500, 300), np.float32, scale=30)
-    assert np.abs(case.run(loss, False, 0.0)["y"].astype(np.float64).sum(1) - 1).max() < 2e-6
