@@ -211,10 +211,11 @@ def fresh(value):
 def odd_objects(classes):
     """Things that are not what any argument should be, by name."""
     odd = {"None": None, "True": True, "0": 0, "-1": -1, "2**31-1": 2**31 - 1, "2**63": 2**63, "-2**63": -2**63,
-           "1e300": 1e300, "nan": float("nan"), "'x'": "x", "b''": b"", "()": (), "[]": [], "{}": {}, "object": object(),
-           "function": len, "dtype": np.dtype(np.float32), "scalar": np.float32(1), "list of None": [None, None],
-           "0-d": np.zeros((), np.float32), "0-d double": np.zeros(()), "empty": np.zeros(0, np.float32),
-           "empty 4-d": np.zeros((0, 3, 4, 4), np.float32), "1-d": np.zeros(5, np.float32),
+           "1e300": 1e300, "nan": float("nan"), "'x'": "x", "b''": b"", "()": (), "[]": [], "{}": {},
+           "object": object(), "function": len, "dtype": np.dtype(np.float32), "scalar": np.float32(1),
+           "list of None": [None, None], "0-d": np.zeros((), np.float32), "0-d double": np.zeros(()),
+           "empty": np.zeros(0, np.float32), "empty 4-d": np.zeros((0, 3, 4, 4), np.float32),
+           "1-d": np.zeros(5, np.float32),
            "object array": np.array([None, 1], object), "structured": np.zeros(4, "f4,i4"),
            "strings": np.array(["a", "b"]), "complex": np.zeros(4, np.complex64), "half": np.zeros(4, np.float16),
            "bool array": np.zeros(4, bool), "dates": np.zeros(4, "M8[s]"), "int array": np.arange(4),
@@ -237,7 +238,8 @@ def variants(value, odd):
     elif isinstance(value, (bool, np.bool_)):
         yield "the other", not value
     elif isinstance(value, int):
-        for k in (-2**31, 1 - value, -value, value + 1, value - 1, 2 * value + 1, 10**6, 2**31, 2**32 + 1, 2**62, 2**63 - 1):
+        for k in (-2**31, 1 - value, -value, value + 1, value - 1, 2 * value + 1, 10**6, 2**31, 2**32 + 1, 2**62,
+                  2**63 - 1):
             yield str(k), k
     elif isinstance(value, float):
         for k in (0.0, -1.0, 1.0, -value, float("inf"), float("-inf"), 5e-324):

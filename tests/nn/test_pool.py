@@ -22,7 +22,8 @@ IMAGE = np.array([[[[1.0, 2, 2, 3], [4, 5, 4, 7], [9, 6, 6, 7], [9, 8, 12, 11]]]
 
 @pytest.mark.parametrize(("layer", "expected"), [
     (nn.MaxPool2d(2), [[5, 7], [9, 12]]), (nn.AvgPool2d((2, 4)), [[3.5], [8.5]]),
-    (nn.AvgPool2d(1, 3), [[1, 3], [9, 11]]), (nn.AdaptiveMaxPool2d((1, 2)), [[9, 12]]), (nn.AdaptiveAvgPool2d((None, 1)), [[2], [5], [7], [10]])], ids=repr)
+    (nn.AvgPool2d(1, 3), [[1, 3], [9, 11]]),
+    (nn.AdaptiveMaxPool2d((1, 2)), [[9, 12]]), (nn.AdaptiveAvgPool2d((None, 1)), [[2], [5], [7], [10]])], ids=repr)
 def test_worked_images(layer, expected):
     assert layer(IMAGE).data.tolist() == [[expected]]
 
