@@ -40,9 +40,9 @@ def passes(N, C, H, O):
     y, dx, dw = layout.empty_like(dy), layout.empty_like(x), layout.empty_like(w)
 
     def each(forward, backward):
-        return (lambda n: forward(x, w, None, y, geo, n),
-                lambda n: backward(None, dy, w, dx, None, None, False, geo, n),
-                lambda n: backward(x, dy, None, None, dw, None, False, geo, n))
+        return (lambda n: forward(x, w, None, y, geo, None, None, n),
+                lambda n: backward(None, dy, w, dx, None, None, geo, None, None, None, n),
+                lambda n: backward(x, dy, None, None, dw, None, geo, None, None, None, n))
 
     both = zip(each(conv.conv_forward, conv.conv_backward),
                each(winograd.winograd_forward, winograd.winograd_backward), strict=True)

@@ -14,9 +14,12 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.images cimport (
-    Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
+    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, multiplications, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.operands cimport (
+    Map, Moments, gradient_type, read_gradient, read_map, read_moments, td_map, td_moments, td_pending,
+)
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_D, TD_LANES_F, TD_MAX_NB, TD_PAIRS, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals,
@@ -312,23 +315,25 @@ cdef void forward_all(ForwardPlan *plan, const real *x, const real *w, const rea
                     sums[task * 2 * g.O + i] += parts[(task * bands + block) * 2 * g.O + i]
 
 
-def conv_statistics(y, origin, sums, geometry, int n_threads):
-    """The sums (N, 2, O) OUT that `conv_forward` gives with `origin` IN (O,), from its result y IN: the same bits."""
-    conv_forward(None, None, None, y, geometry, n_threads, None, None, False, origin, sums)
+def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
+    """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
 
-
-def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None, bint relu=False, origin=None,
-                 sums=None):
-    """y[n,o,p,q] = bias[o] + sum over c,kh,kw of x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
-
-    x : IN (N, C, H, W) channels-last; with `scale` and `shift` (C,) the map scale*x + shift, then ReLU if `relu`, is
-    applied first (padding stays zero).  w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.
-    y : OUT (N, O, P, Q) channels-last.  With `origin` IN (O,), sums : OUT (N, 2, O), for each image the sums of
-    (y - origin) and (y - origin)^2, which batch-norm statistics are combined from.
+    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: its scale*x + shift, then ReLU (padding stays zero; its
+    centre is not used yet and must be 0).  w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.
+    y : OUT (N, O, P, Q) channels-last.  moments : None, or for each image the sums of (y - about) and (y - about)^2
+    OUT, which batch-norm statistics are combined from.
     """
+    convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
+
+
+def conv_statistics(y, geometry, Moments moments not None, int n_threads):
+    """The moments that `conv_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
+    convolve(None, None, None, y, geometry, None, moments, n_threads)
+
+
+cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads) except -1:
     cdef ForwardPlan plan
     plan.g = unpack(geometry)
-    check_map(scale, shift)
     cdef Geometry *g = &plan.g
     cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
@@ -336,34 +341,35 @@ def conv_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None,
     cdef void *pw = NULL if x is None else weight(w, "w", t, n_w)
     cdef void *py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q, x is not None)
     cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.O)
-    cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
-    cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)
-    cdef void *porigin = NULL if sums is None else data(origin, "origin", t, g.O)
-    cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.O, True)
+    cdef td_map map_x
+    cdef td_moments m
+    read_map(on_x, &map_x, t, g.C)
+    read_moments(moments, &m, t, g.N, g.O)
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     plan.grid.taps = <Py_ssize_t *> taps.address
     plan.stream = streams(py, g.N * g.O * g.P * g.Q, g.O // g.G, itemsize)
-    plan_forward(&plan, scale is not None or relu, itemsize, MIN_TASKS)
+    plan_forward(&plan, map_x.scale != NULL or map_x.relu, itemsize, MIN_TASKS)
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
     cdef Py_ssize_t width = g.G * panel_width(g.O // g.G, lanes)
     cdef Py_ssize_t panels = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes)
     cdef Py_ssize_t bands = plan.n_row_bands * plan.n_col_bands
-    cdef Py_ssize_t parts = g.N * bands * 2 * g.O if sums is not None and bands > 1 else 0
+    cdef Py_ssize_t parts = g.N * bands * 2 * g.O if moments is not None and bands > 1 else 0
     cdef Block scratch = Block((panels + width + n_threads * plan.slab + parts + 1) * itemsize)
     cdef char *base = <char *> scratch.address
     cdef char *padded_bias = base + panels * itemsize
     cdef char *slabs = padded_bias + width * itemsize
-    cdef char *ppart = <char *> psums if bands <= 1 else slabs + n_threads * plan.slab * itemsize
-    if sums is None:
+    cdef char *ppart = <char *> m.out if bands <= 1 else slabs + n_threads * plan.slab * itemsize
+    if moments is None:
         ppart = NULL
     if t == NPY_FLOAT32:
         forward_all(&plan, <float *> px, <float *> pw, <float *> pb, <float *> py, <float *> base,
-                    <float *> padded_bias, <float *> slabs, <float *> pscale, <float *> pshift, relu,
-                    <float *> porigin, <float *> psums, <float *> ppart, n_threads)
+                    <float *> padded_bias, <float *> slabs, <float *> map_x.scale, <float *> map_x.shift, map_x.relu,
+                    <float *> m.about, <float *> m.out, <float *> ppart, n_threads)
     else:
         forward_all(&plan, <double *> px, <double *> pw, <double *> pb, <double *> py, <double *> base,
-                    <double *> padded_bias, <double *> slabs, <double *> pscale, <double *> pshift, relu,
-                    <double *> porigin, <double *> psums, <double *> ppart, n_threads)
+                    <double *> padded_bias, <double *> slabs, <double *> map_x.scale, <double *> map_x.shift,
+                    map_x.relu, <double *> m.about, <double *> m.out, <double *> ppart, n_threads)
+    return 0
 
 
 # --- forward as a step of a program --------------------------------------------------------------------------------
@@ -758,7 +764,7 @@ cdef void backward_task(const BackwardPlan *plan, Py_ssize_t task, const real *x
 
 
 cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const real *w, real *dx, real *dw, real *db,
-                       bint accumulate, real *panels, real *parts, real *slabs, const real *scale, const real *shift,
+                       real *panels, real *parts, real *slabs, const real *scale, const real *shift,
                        bint relu, const real *y, const real *y_scale, const real *y_shift, bint y_relu, const real *a,
                        const real *b, const real *c, const real *origin, real *sums, const real *addend,
                        int n_threads) noexcept nogil:
@@ -767,9 +773,9 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
     cdef Py_ssize_t n_blocks = g.G * ceil_div(Cg, 2 * lanes), stride = plan.n_w + g.O, n_chunks, n_taps
     cdef Grid *grid
     if plan.n_groups == 0:
-        if dw != NULL and not accumulate:
+        if dw != NULL:
             memset(dw, 0, plan.n_w * sizeof(real))
-        if db != NULL and not accumulate:
+        if db != NULL:
             memset(db, 0, g.O * sizeof(real))
         return
     if plan.products:
@@ -790,69 +796,51 @@ cdef void backward_all(BackwardPlan *plan, const real *x, const real *dz, const 
     if dw != NULL:
         n_chunks = ceil_div(plan.n_w, 4096)
         for task in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
-            combine_chunk(parts, dw, plan.n_groups, stride, task * 4096, min(plan.n_w, (task + 1) * 4096), accumulate)
+            combine_chunk(parts, dw, plan.n_groups, stride, task * 4096, min(plan.n_w, (task + 1) * 4096))
     if db != NULL:
-        combine_chunk(parts + plan.n_w, db, plan.n_groups, stride, 0, g.O, accumulate)
+        combine_chunk(parts + plan.n_w, db, plan.n_groups, stride, 0, g.O)
 
 
-def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
-                  bint relu=False, pending=None, origin=None, sums=None, addend=None):
+def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads):
     """Both gradients of a convolution in one pass over the images.
 
-    x : IN (N, C, H, W), None if dw is None and sums is None; with scale, shift (C,) and relu the convolution read
-    [relu](scale*x + shift).  dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW), None if dx is None.  dx : OUT as x, the
-    gradient of what the convolution read, or None.  dw : OUT as w and db : OUT (O,), or None; added to when
-    `accumulate`.  pending : None, or (y, scale, shift, relu, a, b, c) when batch norm deferred its gradient: the
-    convolution's is then a*dy' + b*y + c (just dy' when a, b, c are None), dy' being dy where scale*y + shift > 0 (if
-    relu); with scale and shift None dy where y > 0.  addend : IN as dx, added to it, or None.  With `origin` IN (C,),
-    sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x - origin), dx' being dx where scale*x + shift > 0 (if
-    relu): what the batch norm below needs.
+    x : IN (N, C, H, W) as `conv_forward` read it through `on_x`; None if dw and moments are.  dy : IN (N, O, P, Q), or
+    the `Pending` that gives it (its centre is not used yet and must be 0).  w : IN (O, C/G, KH, KW), None if dx is
+    None.  dx : OUT as x, the gradient at `on_x` of x, or None.  dw : OUT as w and db : OUT (O,), or None.
+    residual : IN as dx, added to it, or None.  moments : None, or for each image the sums of dx' and dx' * (x - about)
+    OUT, dx' being dx where on_x of x is above 0 (if its relu): what the batch norm before x needs.
     """
     cdef BackwardPlan plan
     plan.g = unpack(geometry)
-    check_map(scale, shift)
     cdef Geometry *g = &plan.g
-    cdef int t = float_type(dy, "dy")
+    cdef int t = gradient_type(dy)
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, n_w = g.KH * g.KW * (g.C // g.G) * g.O
     cdef Py_ssize_t lanes = TD_LANES_F if itemsize == 4 else TD_LANES_D
+    cdef td_map map_x
+    cdef td_pending p
+    cdef td_moments m
     plan.wants_dx, plan.wants_dw = dx is not None, dw is not None or db is not None
     cdef void *px = NULL if x is None else channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pdy = channels_last(dy, "dy", t, g.N * g.O * g.P * g.Q)
+    read_gradient(dy, &p, t, g.N * g.O * g.P * g.Q, g.O)
     cdef void *pw = NULL if dx is None else weight(w, "w", t, n_w)
     cdef void *pdx = NULL if dx is None else channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
     cdef void *pdw = NULL if dw is None else weight(dw, "dw", t, n_w, True)
     cdef void *pdb = NULL if db is None else data(db, "db", t, g.O, True)
-    cdef void *pscale = NULL if scale is None else data(scale, "scale", t, g.C)
-    cdef void *pshift = NULL if scale is None else data(shift, "shift", t, g.C)
-    cdef void *porigin = NULL if sums is None else data(origin, "origin", t, g.C)
-    cdef void *psums = NULL if sums is None else data(sums, "sums", t, g.N * 2 * g.C, True)
-    cdef void *paddend = NULL
-    if addend is not None:
-        paddend = channels_last(addend, "addend", t, g.N * g.C * g.H * g.W)
-    cdef void *py = NULL
-    cdef void *py_scale = NULL
-    cdef void *py_shift = NULL
-    cdef void *pa = NULL
-    cdef void *pb = NULL
-    cdef void *pc = NULL
-    cdef bint y_relu = False
-    if pending is not None:
-        y, y_scale, y_shift, y_relu, a, b, c = pending
-        py = channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
-        if y_scale is not None:
-            py_scale, py_shift = data(y_scale, "y_scale", t, g.O), data(y_shift, "y_shift", t, g.O)
-        if a is not None:
-            pa, pb, pc = data(a, "a", t, g.O), data(b, "b", t, g.O), data(c, "c", t, g.O)
-    if sums is not None and relu and scale is None:
-        raise ValueError("conv_backward: sums behind a ReLU need scale and shift")
-    if x is None and (dw is not None or sums is not None):
-        raise TypeError("conv_backward: dw and sums need x")
+    cdef void *presidual = NULL
+    if residual is not None:
+        presidual = channels_last(residual, "residual", t, g.N * g.C * g.H * g.W)
+    read_map(on_x, &map_x, t, g.C)
+    read_moments(moments, &m, t, g.N, g.C)
+    if moments is not None and map_x.relu and map_x.scale == NULL:
+        raise ValueError("conv_backward: moments behind a ReLU need the scale and shift of on_x")
+    if x is None and (dw is not None or moments is not None):
+        raise TypeError("conv_backward: dw and moments need x")
     cdef Block tables = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions = <Py_ssize_t *> tables.address
     plan.grids = <Grid *> grids.address
     plan.stream = streams(pdx, g.N * g.C * g.H * g.W, g.C // g.G, itemsize)
-    plan_backward(&plan, scale is not None or relu, pending is not None, sums is None and addend is None, itemsize)
+    plan_backward(&plan, map_x.scale != NULL or map_x.relu, p.y != NULL, moments is None and residual is None, itemsize)
     cdef Py_ssize_t panels = 0, parts = 0
     if dx is not None:
         panels = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)
@@ -863,28 +851,28 @@ def conv_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads
     cdef char *ppart = base + panels * itemsize
     cdef char *slabs = ppart + parts * itemsize
     if t == NPY_FLOAT32:
-        backward_all(&plan, <float *> px, <float *> pdy, <float *> pw, <float *> pdx, <float *> pdw, <float *> pdb,
-                     accumulate, <float *> base, <float *> ppart, <float *> slabs, <float *> pscale,
-                     <float *> pshift, relu, <float *> py, <float *> py_scale, <float *> py_shift, y_relu,
-                     <float *> pa, <float *> pb, <float *> pc, <float *> porigin, <float *> psums,
-                     <float *> paddend, n_threads)
+        backward_all(&plan, <float *> px, <float *> p.dz, <float *> pw, <float *> pdx, <float *> pdw, <float *> pdb,
+                     <float *> base, <float *> ppart, <float *> slabs, <float *> map_x.scale, <float *> map_x.shift,
+                     map_x.relu, <float *> p.y, <float *> p.mask.scale, <float *> p.mask.shift, p.mask.relu,
+                     <float *> p.a, <float *> p.b, <float *> p.c, <float *> m.about, <float *> m.out,
+                     <float *> presidual, n_threads)
     else:
-        backward_all(&plan, <double *> px, <double *> pdy, <double *> pw, <double *> pdx, <double *> pdw,
-                     <double *> pdb, accumulate, <double *> base, <double *> ppart, <double *> slabs,
-                     <double *> pscale, <double *> pshift, relu, <double *> py, <double *> py_scale,
-                     <double *> py_shift, y_relu, <double *> pa, <double *> pb, <double *> pc, <double *> porigin,
-                     <double *> psums, <double *> paddend, n_threads)
+        backward_all(&plan, <double *> px, <double *> p.dz, <double *> pw, <double *> pdx, <double *> pdw,
+                     <double *> pdb, <double *> base, <double *> ppart, <double *> slabs, <double *> map_x.scale,
+                     <double *> map_x.shift, map_x.relu, <double *> p.y, <double *> p.mask.scale,
+                     <double *> p.mask.shift, p.mask.relu, <double *> p.a, <double *> p.b, <double *> p.c,
+                     <double *> m.about, <double *> m.out, <double *> presidual, n_threads)
 
 
 def conv_backward_input(dy, w, dx, geometry, int n_threads):
     """dx (N, C, H, W) OUT = A' dy: the transposed convolution of dy IN (N, O, P, Q) with w IN (O, C/G, KH, KW)."""
-    conv_backward(None, dy, w, dx, None, None, False, geometry, n_threads)
+    conv_backward(None, dy, w, dx, None, None, geometry, None, None, None, n_threads)
 
 
-def conv_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
-                         bint relu=False):
-    """dw[o,c,kh,kw] OUT (+)= sum over n,p,q of dy[n,o,p,q] * x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW].
+def conv_backward_weight(x, dy, dw, db, geometry, Map on_x, int n_threads):
+    """dw[o,c,kh,kw] OUT = sum over n,p,q of dy[n,o,p,q] * z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW].
 
-    db : OUT (O,) (+)= the sum of dy over n, p, q, or None; x IN and scale, shift, relu as in `conv_forward`.
+    db : OUT (O,) = the sum of dy over n, p, q, or None.  x IN, on_x and z as in `conv_forward`; dy as in
+    `conv_backward`.
     """
-    conv_backward(x, dy, None, None, dw, db, accumulate, geometry, n_threads, scale, shift, relu)
+    conv_backward(x, dy, None, None, dw, db, geometry, on_x, None, None, n_threads)

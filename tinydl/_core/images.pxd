@@ -42,12 +42,6 @@ cdef inline Geometry unpack(geometry) except *:
     return g
 
 
-cdef inline int check_map(object scale, object shift) except -1:
-    if (scale is None) != (shift is None):
-        raise ValueError("scale and shift are given together or not at all")
-    return 0
-
-
 cdef inline Py_ssize_t multiplications(const Geometry *g) noexcept nogil:
     return g.N * g.P * g.Q * g.O * g.KH * g.KW * (g.C // g.G)
 
@@ -138,11 +132,10 @@ cdef inline void load_gradient(const real *dz, const real *y, Py_ssize_t step, r
 
 
 cdef inline void combine_chunk(const real *parts, real *out, Py_ssize_t n_parts, Py_ssize_t stride, Py_ssize_t begin,
-                               Py_ssize_t end, bint accumulate) noexcept nogil:
+                               Py_ssize_t end) noexcept nogil:
     # Groups in index order, whoever summed them.
     cdef Py_ssize_t part, i
-    if not accumulate:
-        memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
-    for part in range(0 if accumulate else 1, n_parts):
+    memcpy(out + begin, parts + begin, (end - begin) * sizeof(real))
+    for part in range(1, n_parts):
         for i in range(begin, end):
             out[i] = out[i] + parts[part * stride + i]

@@ -14,9 +14,12 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array
 from tinydl._core.images cimport (
-    Geometry, ceil_div, check_map, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
+    Geometry, ceil_div, combine_chunk, load_gradient, load_rect, round_up, unpack, weight,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.operands cimport (
+    Map, Moments, read_gradient, read_map, read_moments, td_map, td_moments, td_pending,
+)
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.tile cimport (
     TD_LANES_F, TD_MAX_NB, td_epilogue_f, td_flush_denormals, td_outer_size_f, td_pixel_range_f, td_restore_denormals,
@@ -332,14 +335,23 @@ cdef Geometry checked(geometry) except *:
     return g
 
 
-def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=None, bint relu=False, origin=None,
-                     sums=None):
+def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
     """`conv.conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
+    convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
+
+
+def winograd_statistics(y, geometry, Moments moments not None, int n_threads):
+    """The moments that `winograd_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
+    convolve(None, None, None, y, geometry, None, moments, n_threads)
+
+
+cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads) except -1:
     cdef Geometry g = checked(geometry)
-    check_map(scale, shift)
     cdef int t = NPY_FLOAT32
     cdef Source s
     cdef Sums out
+    cdef td_map map_x
+    cdef td_moments m
     memset(&s, 0, sizeof(s))
     memset(&out, 0, sizeof(out))
     cdef float *pw = NULL
@@ -348,19 +360,17 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
         pw = <float *> weight(w, "w", t, 9 * g.C * g.O)
     cdef float *py = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q, x is not None)
     cdef float *pb = NULL if bias is None else <float *> data(bias, "bias", t, g.O)
-    if scale is not None:
-        s.scale, s.shift = <float *> data(scale, "scale", t, g.C), <float *> data(shift, "shift", t, g.C)
-    s.relu = relu
-    if sums is not None:
-        out.origin = <float *> data(origin, "origin", t, g.O)
-        out.sums = <float *> data(sums, "sums", t, g.N * 2 * g.O, True)
+    read_map(on_x, &map_x, t, g.C)
+    read_moments(moments, &m, t, g.N, g.O)
+    s.scale, s.shift, s.relu = <float *> map_x.scale, <float *> map_x.shift, map_x.relu
+    out.origin, out.sums = <float *> m.about, <float *> m.out
     if g.N * g.P * g.Q == 0:
-        if sums is not None:
-            sums[...] = 0
-        return
+        if moments is not None:
+            moments.sums[...] = 0
+        return 0
     cdef Plan p = make_plan(g.N, g.C, g.H, g.W, g.O, g.P, g.Q, g.PH, g.PW, MIN_BLOCKS)
     cdef Py_ssize_t width = round_up(g.O, TD_LANES_F), per_thread = forward_scratch(&p)
-    cdef Py_ssize_t parts = p.n_blocks * 2 * g.O if sums is not None else 0, filters = 36 * g.C * width
+    cdef Py_ssize_t parts = p.n_blocks * 2 * g.O if moments is not None else 0, filters = 36 * g.C * width
     cdef Block scratch = Block((filters + width + n_threads * per_thread + parts) * sizeof(float))
     cdef float *base = <float *> scratch.address
     cdef float *padded = base + filters
@@ -371,6 +381,7 @@ def winograd_forward(x, w, bias, y, geometry, int n_threads, scale=None, shift=N
         filters_to_tiles(pw, g.C, g.O, False, base, NULL, n_threads)
     forward_all(&s, &p, base, NULL if bias is None else padded, py, padded + width, per_thread, &out,
                 padded + width + n_threads * per_thread, n_threads)
+    return 0
 
 
 # --- forward as a step of a program --------------------------------------------------------------------------------
@@ -430,11 +441,6 @@ def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_
     cdef Py_ssize_t bands = f.p.n_bands if f.p.images == 0 else 1
     return make_step(frozen_task, state, filters, max(1, f.p.images), f.n_parts * bands, g.C * g.H * g.W,
                      g.O * g.P * g.Q, forward_scratch(&f.p), True)
-
-
-def winograd_statistics(y, origin, sums, geometry, int n_threads):
-    """The sums (N, 2, O) OUT of `winograd_forward` with `origin` IN (O,), from its result y IN: the same bits."""
-    winograd_forward(None, None, None, y, geometry, n_threads, None, None, False, origin, sums)
 
 
 # --- backward-weight -----------------------------------------------------------------------------------------------
@@ -512,7 +518,7 @@ cdef void backward_task(const Source *sx, const Plan *px, const Source *sy, cons
 
 
 cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const Plan *py, const Plan *pdx, float *dx,
-                       float *dw, float *db, bint accumulate, const float *u, float *scratch, Py_ssize_t per_thread,
+                       float *dw, float *db, const float *u, float *scratch, Py_ssize_t per_thread,
                        float *parts, Py_ssize_t n_groups, Py_ssize_t blocks, Sums *sums, float *sum_parts,
                        int n_threads) noexcept nogil:
     cdef Py_ssize_t n_w = 9 * px.C * py.C, stride = n_w + py.C, group, n_chunks = ceil_div(n_w, 4096)
@@ -528,60 +534,54 @@ cdef void backward_all(const Source *sx, const Plan *px, const Source *sy, const
                           NULL if db == NULL else parts + group * stride + n_w, u, scratch + threadid() * per_thread,
                           n_groups, blocks, sums, group)
         for group in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
-            combine_chunk(parts, dw, n_groups, stride, group * 4096, min(n_w, (group + 1) * 4096), accumulate)
+            combine_chunk(parts, dw, n_groups, stride, group * 4096, min(n_w, (group + 1) * 4096))
         if db != NULL:
-            combine_chunk(parts + n_w, db, n_groups, stride, 0, py.C, accumulate)
+            combine_chunk(parts + n_w, db, n_groups, stride, 0, py.C)
     if dx != NULL and not joint:
         forward_all(sy, pdx, u, NULL, dx, scratch, per_thread, sums, sum_parts, n_threads)
     elif joint and total != NULL and pdx.images == 0:
         fold_bands(pdx, sum_parts, total)
 
 
-def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_threads, scale=None, shift=None,
-                      bint relu=False, pending=None, origin=None, sums=None, addend=None):
+def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads):
     """`conv.conv_backward` for 3x3 filters: dx by F(4x4, 3x3), dw by F(3x3, 4x4); the arguments are its, float32 only.
 
     db needs dw.
     """
     cdef Geometry g = checked(geometry)
-    check_map(scale, shift)
     cdef int t = NPY_FLOAT32
     cdef Source sx, sy
     cdef Sums out
+    cdef td_map map_x
+    cdef td_pending pending
+    cdef td_moments m
     memset(&sx, 0, sizeof(sx))
     memset(&sy, 0, sizeof(sy))
     memset(&out, 0, sizeof(out))
-    if sums is not None and relu and scale is None:
-        raise ValueError("winograd_backward: sums behind a ReLU need scale and shift")
-    if x is None and (dw is not None or sums is not None) or db is not None and dw is None:
-        raise TypeError("winograd_backward: dw and sums need x, db needs dw")
+    read_map(on_x, &map_x, t, g.C)
+    read_gradient(dy, &pending, t, g.N * g.O * g.P * g.Q, g.O)
+    read_moments(moments, &m, t, g.N, g.C)
+    if moments is not None and map_x.relu and map_x.scale == NULL:
+        raise ValueError("winograd_backward: moments behind a ReLU need the scale and shift of on_x")
+    if x is None and (dw is not None or moments is not None) or db is not None and dw is None:
+        raise TypeError("winograd_backward: dw and moments need x, db needs dw")
     cdef float *px = NULL if x is None else <float *> channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    sx.x = px
-    sy.x = <float *> channels_last(dy, "dy", t, g.N * g.O * g.P * g.Q)
     cdef float *pw = NULL if dx is None else <float *> weight(w, "w", t, 9 * g.C * g.O)
     cdef float *pdx = NULL if dx is None else <float *> channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
     cdef float *pdw = NULL if dw is None else <float *> weight(dw, "dw", t, 9 * g.C * g.O, True)
     cdef float *pdb = NULL if db is None else <float *> data(db, "db", t, g.O, True)
-    if scale is not None:
-        sx.scale, sx.shift = <float *> data(scale, "scale", t, g.C), <float *> data(shift, "shift", t, g.C)
-    sx.relu = relu
-    if pending is not None:
-        y, y_scale, y_shift, y_relu, a, b, c = pending
-        sy.y = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q)
-        if y_scale is not None:
-            sy.scale, sy.shift = <float *> data(y_scale, "y_scale", t, g.O), <float *> data(y_shift, "y_shift", t, g.O)
-        sy.relu = y_relu
-        if a is not None:
-            sy.a, sy.b = <float *> data(a, "a", t, g.O), <float *> data(b, "b", t, g.O)
-            sy.c = <float *> data(c, "c", t, g.O)
-    if addend is not None:
-        out.add = <float *> channels_last(addend, "addend", t, g.N * g.C * g.H * g.W)
-    if sums is not None:
-        out.origin = <float *> data(origin, "origin", t, g.C)
-        out.sums = <float *> data(sums, "sums", t, g.N * 2 * g.C, True)
-        out.below, out.scale, out.shift, out.relu = px, sx.scale, sx.shift, relu
+    sx.x, sx.scale, sx.shift, sx.relu = px, <float *> map_x.scale, <float *> map_x.shift, map_x.relu
+    sy.x, sy.y = <float *> pending.dz, <float *> pending.y
+    sy.scale, sy.shift = <float *> pending.mask.scale, <float *> pending.mask.shift
+    sy.relu = pending.mask.relu and pending.y != NULL
+    sy.a, sy.b, sy.c = <float *> pending.a, <float *> pending.b, <float *> pending.c
+    if residual is not None:
+        out.add = <float *> channels_last(residual, "residual", t, g.N * g.C * g.H * g.W)
+    if moments is not None:
+        out.origin, out.sums = <float *> m.about, <float *> m.out
+        out.below, out.scale, out.shift, out.relu = px, sx.scale, sx.shift, sx.relu
     if g.N * g.P * g.Q == 0 or g.H * g.W == 0:
-        for array in (dx, sums) if accumulate else (dx, dw, db, sums):
+        for array in (dx, dw, db, None if moments is None else moments.sums):
             if array is not None:
                 array[...] = 0
         return
@@ -604,7 +604,7 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     if dx is not None:
         per_thread = max(per_thread, forward_scratch(&r))
         filters = 36 * g.O * round_up(g.C, lanes) + 9 * g.C * g.O
-        sum_parts = r.n_blocks * 2 * g.C if sums is not None else 0
+        sum_parts = r.n_blocks * 2 * g.C if moments is not None else 0
     per_thread = round_up(per_thread, 16)
     cdef Block scratch = Block((filters + parts + n_threads * per_thread + sum_parts + 64) * sizeof(float))
     cdef float *base = <float *> scratch.address
@@ -612,5 +612,5 @@ def winograd_backward(x, dy, w, dx, dw, db, bint accumulate, geometry, int n_thr
     cdef float *ppart = threads + n_threads * per_thread
     if dx is not None:
         filters_to_tiles(pw, g.C, g.O, True, base, base + 36 * g.O * round_up(g.C, lanes), n_threads)
-    backward_all(&sx, &p, &sy, &q, &r, pdx, pdw, pdb, accumulate, base, threads, per_thread, ppart, n_groups, blocks,
+    backward_all(&sx, &p, &sy, &q, &r, pdx, pdw, pdb, base, threads, per_thread, ppart, n_groups, blocks,
                  &out, ppart + parts, n_threads)

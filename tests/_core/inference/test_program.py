@@ -49,7 +49,7 @@ def test_convolution_is_exact(problem):
     w, b = exact_integers(RNG, problem.w_shape, kind="weight"), exact_integers(RNG, (problem.O,))
     y, geo = layout.empty(problem.y_shape), problem.geometry
     for bias in (b, None):
-        conv_reference.conv_forward(x, w, bias, y, geo, 1)
+        conv_reference.conv_forward(x, w, bias, y, geo, None, None, 1)
         for clamp in (False, True):
             expected = relu(y) if clamp else y
             filters = conv.conv_filters(w, bias, problem.G)
@@ -64,7 +64,7 @@ def test_addend_comes_before_the_clamp(groups):
     x = exact_integers(RNG, (3, 18, 7, 9), kind="activation")
     w = exact_integers(RNG, (18, 18 // groups, 3, 3), kind="weight")
     geo, y = conv_reference.geometry(x.shape, w.shape, 1, 1, 1, groups), layout.empty(x.shape)
-    conv_reference.conv_forward(x, w, None, y, geo, 1)
+    conv_reference.conv_forward(x, w, None, y, geo, None, None, 1)
     filters = conv.conv_filters(w, None, groups)
     variants(lambda n_tasks, n: conv.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
     if groups == 18:
@@ -82,7 +82,7 @@ def test_winograd(shape):
     b = RNG.standard_normal(O).astype(np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, pad)
     y = layout.empty((N, O, *geo[-2:]))
-    conv_reference.conv_forward(x, w, b, y, geo, 1)
+    conv_reference.conv_forward(x, w, b, y, geo, None, None, 1)
     filters, first = winograd.winograd_filters(w, b), None
     add = y.shape == x.shape
     expected = relu(y + x) if add else relu(y)
