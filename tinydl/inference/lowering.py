@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
+from tinydl._core import conv, depthwise, elementwise, gemm, inference, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.checks import pool_geometry
 from tinydl.ops.conv import conv_geometry
@@ -154,14 +154,17 @@ def _pool(low, node, value, addend):
     shape = _images(value.shape, 2 if one else 3)
     if isinstance(layer, (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)):
         out = (*shape[:2], *(1,) * (len(shape) - 2))
-        return low.step(lambda n, n_tasks: pool.global_avg_pool_step(shape[1], math.prod(shape[2:])), value, out[1:],
+        size = math.prod(shape[2:])
+        return low.step(lambda n, n_tasks: inference.global_avg_pool_step(shape[1], size), value, out[1:],
                         macs=value.size)
     greatest = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
     dilation = layer.dilation if greatest else (1,) * len(layer.kernel_size)
     geometry, out = pool_geometry(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
     def make(n, n_tasks):
-        return pool.max_pool_step(geometry) if greatest else pool.avg_pool_step(geometry, layer.count_include_pad)
+        if greatest:
+            return inference.max_pool_step(geometry)
+        return inference.avg_pool_step(geometry, layer.count_include_pad)
 
     return low.step(make, value, out[1:], macs=value.size)
 

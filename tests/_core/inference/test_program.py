@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import conv, depthwise, elementwise, gemm, inference, pool, winograd
+from tinydl._core import conv, depthwise, elementwise, gemm, inference, winograd
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -117,17 +117,17 @@ def test_pooling_is_exact(problem):
     x, y = exact_integers(RNG, problem.x_shape, kind="activation", most=50), layout.empty(problem.y_shape)
     codes = layout.empty(y.shape, np.uint8 if problem.KH * problem.KW <= 255 else np.int32)
     pool_reference.max_pool_forward(x, y, codes, problem.geometry, None)
-    variants(lambda n_tasks, n: pool.max_pool_step(problem.geometry), x, y)
+    variants(lambda n_tasks, n: inference.max_pool_step(problem.geometry), x, y)
     if (problem.DH, problem.DW) == (1, 1):
         for padded in (False, True):
             pool_reference.avg_pool_forward(x, y, padded, problem.geometry)
-            variants(lambda n_tasks, n, p=padded: pool.avg_pool_step(problem.geometry, p), x, y)
+            variants(lambda n_tasks, n, p=padded: inference.avg_pool_step(problem.geometry, p), x, y)
 
 
 @pytest.mark.parametrize("C", [1, 3, 16, 70])
 def test_global_mean_relu_transpose(C):
     x = exact_integers(RNG, (3, C, 4, 8), kind="activation")
-    variants(lambda n_tasks, n: pool.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
+    variants(lambda n_tasks, n: inference.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
     variants(lambda n_tasks, n: elementwise.relu_step(32 * C), x, relu(x))
     y = single(inference.transpose_step(C, 32), np.ascontiguousarray(x), x.shape, row_major=True)
     assert np.array_equal(y, x) and layout.is_channels_last(y)
@@ -141,7 +141,7 @@ def test_nan_passes_every_clamp():
     for step in (conv.conv_step(conv.conv_filters(w, None, 1), geo, True, 1), elementwise.relu_step(1024),
                  winograd.winograd_step(winograd.winograd_filters(w, None), geo, True, 1),
                  depthwise.depthwise_step(depthwise.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
-                 pool.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
+                 inference.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
         assert np.isnan(single(step, x, x.shape)).all()
     for rows in (1, 2):
         step = gemm.linear_step(gemm.linear_filters(np.ones((1024, 40), np.float32), None), True)
@@ -232,8 +232,8 @@ def test_refused_steps():
                  lambda: conv.conv_filters(w, np.ones(7, np.float32), 1),
                  lambda: depthwise.depthwise_step(depthwise.depthwise_filters(one_channel, None), geo, False),
                  lambda: gemm.linear_filters(np.ones((3, 4), np.float32).T, None),
-                 lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
-                 lambda: pool.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
+                 lambda: inference.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
+                 lambda: inference.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
         with pytest.raises(ValueError):
             make()
     with pytest.raises(TypeError):

@@ -4,6 +4,7 @@ from tinydl._core.isa import search_path
 
 __path__ = search_path(__name__)
 
+from tinydl._core.inference.pool import avg_pool_step, global_avg_pool_step, max_pool_step
 from tinydl._core.inference.program import Program, Step, transpose_step
 
-__all__ = ["Program", "Step", "transpose_step"]
+__all__ = ["Program", "Step", "avg_pool_step", "global_avg_pool_step", "max_pool_step", "transpose_step"]

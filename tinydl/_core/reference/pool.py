@@ -1,4 +1,4 @@
-"""Twin of `_core/pool.pyx`: windows over (N, C, H, W), written with plain loops over the output positions.
+"""Twin of `_core/pool`: windows over (N, C, H, W), written with plain loops over the output positions.
 
 geometry = (N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q). A 1-D pool has H = KH = SH = DH = P = 1, PH = 0, and its
 arrays may be (N, C, L).
