@@ -220,7 +220,7 @@ def test_residual_block_starts_as_the_identity():
         (lambda: nn.Conv2d(3, 4, 3, padding="full"), ValueError, "'same' or 'valid', got 'full'"),
         (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "'zeros', 'reflect'"),
         (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "an integer or 2 of them"),
-        (lambda: nn.Conv1d(3, 4, (3, 3)), ValueError, "an integer or 1 of them"),
+        (lambda: nn.Conv1d(3, 4, (3, 3)), ValueError, r"an integer, got \(3, 3\)"),
         (
             lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=1),
             ValueError,

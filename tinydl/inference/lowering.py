@@ -7,9 +7,8 @@ import numpy as np
 from tinydl import nn
 from tinydl._core import conv, depthwise, elementwise, gemm, inference, winograd
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
-from tinydl.ops.checks import pool_geometry
-from tinydl.ops.conv import conv_geometry
 from tinydl.ops.conv_algorithm import takes_winograd
+from tinydl.ops.geometry import ConvGeometry, PoolGeometry
 
 __all__ = ["Unfit", "lower"]
 
@@ -85,7 +84,8 @@ def _images(shape, rank):
 
 def _convolution(low, node, value, addend):
     shape, weight = _images(value.shape, node.weight.ndim - 1), node.weight.shape
-    geometry, out = conv_geometry(shape, weight, node.stride, node.padding, node.dilation, node.groups)
+    geometry = ConvGeometry.of(shape, weight, node.stride, node.padding, node.dilation, node.groups)
+    out = geometry.out_shape
     if addend is not None and addend.shape != out[1:]:
         raise Unfit
     if node.groups > 1 and node.groups == shape[1] == out[1]:
@@ -100,10 +100,10 @@ def _convolution(low, node, value, addend):
         if key == "depthwise":
             return depthwise.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
-            return winograd.winograd_step(filters, (n, *geometry[1:]), node.relu, n_tasks)
+            return winograd.winograd_step(filters, geometry._replace(N=n), node.relu, n_tasks)
         return conv.conv_step(filters, geometry, node.relu, n_tasks)
 
-    return low.step(make, low.canonical(value), out[1:], addend, math.prod(out) * math.prod(weight[1:]))
+    return low.step(make, low.canonical(value), out[1:], addend, geometry.macs)
 
 
 def _packed(node, key, pack):
@@ -159,14 +159,14 @@ def _pool(low, node, value, addend):
                         macs=value.size)
     greatest = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
     dilation = layer.dilation if greatest else (1,) * len(layer.kernel_size)
-    geometry, out = pool_geometry(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
+    geometry = PoolGeometry.of(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
     def make(n, n_tasks):
         if greatest:
             return inference.max_pool_step(geometry)
         return inference.avg_pool_step(geometry, layer.count_include_pad)
 
-    return low.step(make, value, out[1:], macs=value.size)
+    return low.step(make, value, geometry.out_shape[1:], macs=value.size)
 
 
 def _flatten(low, node, value, addend):

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinydl.config import enable_grad
 from tinydl.function import Context
+from tinydl.ops.geometry import PoolGeometry
 from tinydl.tensor import Tensor
 
 __all__ = ["Call", "Field", "Trace", "trace"]
@@ -168,7 +169,7 @@ def _attribute(calls):
 # --- multiply-adds -------------------------------------------------------------------------------------------------
 
 def geometry_of(node):
-    """Geometry (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) of a convolution's node, else None."""
+    """Geometry of a convolution's node, else None."""
     if node.name in ("Conv", "DepthwiseConv"):
         return node.geometry
     return node.saved_tensors[2] if node.name == "ConvTranspose" else None
@@ -178,8 +179,7 @@ def multiply_adds(node):
     """Multiply-adds of an operation: those of convolutions and matrix products; everything else counts nothing."""
     geometry = geometry_of(node)
     if geometry is not None:
-        N, C, _, _, O, KH, KW = geometry[:7]
-        return N * O * (C // geometry[13]) * KH * KW * geometry[14] * geometry[15]
+        return geometry.macs
     if node.name == "Linear":
         return math.prod(node.output[0]) * node.saved_tensors[1].shape[1]
     if node.name == "MatMul":
@@ -221,17 +221,13 @@ def _after(node, field, shape, n):
     if node.name in ("Conv", "DepthwiseConv", "MaxPool", "AvgPool"):
         geometry = geometry_of(node)
         if geometry is None:
-            geometry = next(saved for saved in node.saved_tensors if isinstance(saved, tuple) and len(saved) == 14)
-            kernel, stride, dilation = geometry[4:6], geometry[6:8], geometry[10:12]
-        else:
-            kernel, stride, dilation = geometry[5:7], geometry[7:9], geometry[11:13]
-        reach = [d * (k - 1) + 1 for k, d in zip(kernel[-n:], dilation[-n:], strict=True)]
-        return field.windows(reach, stride[-n:], size)
+            geometry = next(saved for saved in node.saved_tensors if isinstance(saved, PoolGeometry))
+        return field.windows(geometry.reach[-n:], geometry.stride[-n:], size)
     if node.name == "ConvTranspose":
         geometry = geometry_of(node)
-        kernel, stride, dilation = geometry[5:7][-n:], geometry[7:9][-n:], geometry[11:13][-n:]
-        reach = [-(-(d * (k - 1) + 1) // s) for k, s, d in zip(kernel, stride, dilation, strict=True)]
-        return field.windows(reach, [1 / s for s in stride], size)
+        strides = geometry.stride[-n:]
+        reach = [-(-r // s) for r, s in zip(geometry.reach[-n:], strides, strict=True)]
+        return field.windows(reach, [1 / s for s in strides], size)
     if node.name in ("AdaptiveAvgPool", "AdaptiveMaxPool", "GlobalAvgPool"):
         reach, stride = [], []
         for h, p in zip(shape[2:], (out[2:] if spatial else (1,) * n), strict=True):

@@ -1,7 +1,5 @@
 """Convolution over images (N, C, H, W) and signals (N, C, L)."""
 
-import functools
-
 import numpy as np
 
 from tinydl import layout
@@ -11,9 +9,10 @@ from tinydl.function import Function
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
+from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Parameter
 
-__all__ = ["Conv", "conv1d", "conv2d", "conv_geometry"]
+__all__ = ["Conv", "conv1d", "conv2d"]
 
 
 class Conv(Function):
@@ -107,28 +106,6 @@ class DepthwiseConv(Function):
         return dx, dw, db, None, None
 
 
-@functools.lru_cache(maxsize=1024)
-def conv_geometry(x, w, stride, padding, dilation, groups):
-    """Kernel geometry (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) and output shape."""
-    spatial, kernel = x[2:], w[2:]
-    if x[1] != w[1] * groups:
-        raise ValueError(f"the input has {x[1]} channels, the weight of shape {w} with groups={groups} takes "
-                         f"{w[1] * groups}")
-    if w[0] % groups:
-        raise ValueError(f"groups={groups} must divide the {w[0]} output channels")
-    out = []
-    for size, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
-        reach = d * (k - 1) + 1
-        if size + 2 * p < reach:
-            raise ValueError(f"the kernel of {kernel} with dilation {dilation} is larger than the input {spatial} with "
-                             f"padding {padding}: add padding or use a smaller kernel")
-        out.append((size + 2 * p - reach) // s + 1)
-    one, none = (1,) * (4 - len(x)), (0,) * (4 - len(x))
-    geometry = (*x[:2], *one, *spatial, w[0], *one, *kernel, *one, *stride, *none, *padding, *one, *dilation, groups,
-                *one, *out)
-    return geometry, (x[0], w[0], *out)
-
-
 def _conv(n, x, weight, bias, stride, padding, dilation, groups):
     x = as_input(x, weight.dtype)
     shape = x.shape
@@ -137,8 +114,9 @@ def _conv(n, x, weight, bias, stride, padding, dilation, groups):
         raise TypeError(f"conv{n}d got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if len(weight.shape) != n + 2:
         raise ValueError(f"conv{n}d takes a weight of {n + 2} axes, got shape {weight.shape}")
-    geometry, out = conv_geometry(shape, weight.shape, integers(stride, n, "stride", 1),
-                                  integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
+    geometry = ConvGeometry.of(shape, weight.shape, integers(stride, n, "stride", 1),
+                               integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
+    out = geometry.out_shape
     if groups > 1 and groups == shape[1] == out[1]:
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     follower = weight.follower if isinstance(weight, Parameter) else None

@@ -7,8 +7,9 @@ from tinydl._core import pool
 from tinydl._core.operands import Map
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.deferred import operand
+from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
@@ -49,10 +50,10 @@ def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     need_float(x, f"max_pool{n}d")
     need_rank(x.shape, (n + 2,), f"max_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
-    geometry, shape = pool_geometry(
+    geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
-    return MaxPool.apply(x, geometry=geometry, shape=shape)
+    return MaxPool.apply(x, geometry=geometry, shape=geometry.out_shape)
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
