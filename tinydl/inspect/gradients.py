@@ -22,7 +22,7 @@ _LOW, _HIGH = 1e-3, 1e3
 
 _AFFINE = (nn.Linear, nn.Identity, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.AvgPool1d,
            nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Unflatten)
-_DIAGONAL = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.Dropout)
+_DIAGONAL = (nn.activation.Activation, nn.Dropout)
 _SELECTION = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 
 LayerFlow = namedtuple("LayerFlow", ["name", "kind", "activation", "activation_gradient", "weight", "weight_gradient",

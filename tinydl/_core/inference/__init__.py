@@ -4,7 +4,8 @@ from tinydl._core.isa import search_path
 
 __path__ = search_path(__name__)
 
+from tinydl._core.inference.elementwise import relu_step
 from tinydl._core.inference.pool import avg_pool_step, global_avg_pool_step, max_pool_step
 from tinydl._core.inference.program import Program, Step, transpose_step
 
-__all__ = ["Program", "Step", "avg_pool_step", "global_avg_pool_step", "max_pool_step", "transpose_step"]
+__all__ = ["Program", "Step", "avg_pool_step", "global_avg_pool_step", "max_pool_step", "relu_step", "transpose_step"]
