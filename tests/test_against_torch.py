@@ -265,6 +265,7 @@ def test_layer_norm(args, shape, over):
         ("ELU", {}),
         ("ELU", dict(alpha=0.4)),
         ("GELU", {}),
+        ("Mish", {}),
         ("Softmax", dict(dim=1)),
         ("Softmax", dict(dim=-1)),
         ("Softmax", dict(dim=0)),

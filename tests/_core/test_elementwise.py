@@ -58,6 +58,7 @@ def test_literal_values(kernels, dtype):
         "gelu": [-0.0455002638963584, -0.154268769362993, 0, 0.345731230637007, 1.95449973610364],
         "tanh": [-0.964027580075817, -0.46211715726001, 0, 0.46211715726001, 0.964027580075817],
         "sigmoid": [0.119202922022118, 0.377540668798145, 0.5, 0.622459331201855, 0.880797077977882],
+        "mish": [-0.252501482695709, -0.22074377465173, 0, 0.375245211304895, 1.94395895953399],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -74,6 +75,7 @@ def test_literal_gradients(kernels, dtype):
         "gelu": [-0.255695403234591, 2.5, -1.73499024931233],
         "tanh": [0.211952474559493, 5, -1.57289546593185],
         "sigmoid": [0.31498075621052, 1.25, -0.470007424403189],
+        "mish": [-0.325065277261182, 3, -1.77284875071545],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -177,6 +179,18 @@ def test_error_of_gelu(dtype, bound):
     assert error.max() <= bound
 
 
+@pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
+def test_error_of_mish(dtype, least, gradient):
+    rng = np.random.default_rng(4)
+    x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
+                        rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+    wide = x.astype(np.longdouble)
+    t = np.tanh(np.log1p(np.exp(wide)))
+    assert _ulps(forward("mish", x), wide * t).max() <= 5
+    exact = t + wide * (1 - t * t) / (1 + np.exp(-wide))
+    assert np.abs(backward("mish", x, np.ones_like(x)) - exact).max() <= gradient
+
+
 # --- 3 gradients -----------------------------------------------------------------------------------------------------
 
 @EACH
@@ -252,7 +266,9 @@ def test_special_values(kernels, dtype):
     x = np.array([np.nan, np.inf, -np.inf, -0.0, 1e4, -1e4], dtype)
     expected = {"relu": [np.nan, np.inf, 0, 0, 1e4, 0], "leaky_relu": [np.nan, np.inf, -np.inf, 0, 1e4, -1e3],
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
-                "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0]}
+                "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
+                "mish": [np.nan, np.inf, 0, 0, 1e4, 0]}
+    assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
     assert np.signbit(forward("tanh", x, kernels=kernels)[3])
@@ -264,7 +280,9 @@ def test_gradients_at_special_values(kernels, dtype):
     x = np.array([np.nan, np.inf, -np.inf, 0], dtype)
     dy = np.array([2, 2, 2, 2], dtype)
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
-                "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5]}
+                "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
+                "mish": [np.nan, 2, 0, 1.2]}
+    assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)
 

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "elu": (td.ops.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1)),
     "elu 2": (lambda x: td.ops.elu(x, 2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x) - 1))),
     "gelu": (td.ops.gelu, np.vectorize(lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2))))),
+    "mish": (td.ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
     "relu": (td.ops.relu, lambda x: np.maximum(x, 0)),
 }
 

@@ -34,3 +34,18 @@ ACTIVATION(gelu,
 ACTIVATION(tanh, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))
 
 ACTIVATION(sigmoid, y = NAME(sigmoid)(x), dx = dy * (s * (1.0 - s)))
+
+/* tanh(log(1 + e^x)) is n / (n + 2) with n = e^x (e^x + 2): 1 to the last bit from 20 on, 0 long before -800. */
+ACTIVATION(mish,
+    T z = x;
+    if (x > 40) z = 40;
+    const T e = NAME(exp)(z);
+    const T n = e * (e + 2);
+    y = (x < -800 ? -800 : x) * (n / (n + 2)),
+
+    T z = s < -800 ? -800 : s;
+    if (s > 40) z = 40;
+    const T e = NAME(exp)(z);
+    const T n = e * (e + 2);
+    const T w = 1 / (n + 2);
+    dx = dy * (n * w + 4 * z * (e * w) * ((e + 1) * w)))
