@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import elementwise, inference
+from tinydl._core import inference
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.conv_algorithm import takes_winograd
 from tinydl.ops.geometry import ConvGeometry, PoolGeometry
@@ -179,7 +179,7 @@ def _flatten(low, node, value, addend):
 
 def _rectifier(low, node, value, addend):
     size = value.size
-    return low.step(lambda n, n_tasks: elementwise.relu_step(size), value, value.shape, macs=size,
+    return low.step(lambda n, n_tasks: inference.relu_step(size), value, value.shape, macs=size,
                     swapped=value.swapped, split=value.split)
 
 
