@@ -109,8 +109,23 @@ def budget_table(rows):
     return table(["pass", "calls", "MB", "GFLOP", "ms", "of the step", "of the limit"], cells)
 
 
+def contention_table(rows):
+    """A line per net and load: milliseconds of every system."""
+    systems = list(dict.fromkeys(row["system"] for row in rows if row["load"] != "a training"))
+    found = {(row["net"], row["load"], row["system"]): row["ms"] for row in rows}
+    nets = dict.fromkeys((row["net"], row["batch"]) for row in rows)
+    loads = list(dict.fromkeys(row["load"] for row in rows if row["load"] != "a training"))
+    cells = [[f"{net} ({batch})", load, *(milliseconds(found[net, load, system]) for system in systems)]
+             for net, batch in nets for load in loads]
+    pairs = list(dict.fromkeys(row["system"] for row in rows if row["load"] == "a training"))
+    both = [[f"{net} ({batch})", *(milliseconds(found[net, "a training", pair]) for pair in pairs)]
+            for net, batch in nets if pairs]
+    first = table(["net (batch)", "busy a core", *systems], cells)
+    return first + ("\n\n" + table(["net (batch)", *pairs], both) if both else "")
+
+
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,
-          "scaling": scaling_table, "budget": budget_table}
+          "scaling": scaling_table, "budget": budget_table, "contention": contention_table}
 
 
 def caption(part):

@@ -5,30 +5,18 @@ row of w is a vector of output channels and is read where it lies. Sums over a l
 parts that are added in index order.
 """
 
-import time
-
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, data, float_type,
     import_array, real,
 )
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
-from tinydl._core.tile cimport (
-    TD_LANES_D, TD_LANES_F, TD_MAX_NB, lanes_of, td_epilogue_d, td_epilogue_f, td_flush_denormals, td_outer_size_d,
-    td_outer_size_f, td_pixel_range_d, td_pixel_range_f, td_restore_denormals, td_tile_outer_d, td_tile_outer_f,
-    td_tile_pixels_d, td_tile_pixels_f, td_transpose_block_d, td_transpose_block_f,
-)
-
-cdef extern from "src/row.h" nogil:
-    void td_row_product(const float *x, Py_ssize_t K, Py_ssize_t depth, const float *panels, Py_ssize_t stride,
-                        Py_ssize_t n_panels, Py_ssize_t vectors, const float *bias, int clamp, float *y,
-                        Py_ssize_t lanes) noexcept
-
-cdef extern from "src/peak.h" nogil:
-    double td_fma_rounds(Py_ssize_t n, float *sink) noexcept
+from tinydl._core.move cimport transpose_block
+from tinydl._core.operands cimport td_at, td_epilogue
+from tinydl._core.strip cimport outer_strip, strip, td_entries, td_matrix, td_pixel_range, td_rectangle
+from tinydl._core.vector cimport TD_LANES_D, TD_LANES_F, lanes_of, td_flush_denormals, td_restore_denormals
 
 import_array()
 
@@ -40,7 +28,6 @@ cdef enum:
     ROWS = 224          # rows of y of one task
     STRIP = 112         # inputs (rows of w) of one backward task
     BATCH = 256         # rows of x that a weight gradient sums before it returns to memory
-    SHARED = 512        # rows of a multiple of this would share a few cache sets: they are copied
     SMALL = 65536       # multiply-adds below which a region costs more than it gains
 
 
@@ -69,42 +56,18 @@ cdef void multiply(const real *x, Py_ssize_t ldx, Py_ssize_t n_rows, const real 
     `tail` holds the columns after the last whole vector, padded with zeros, so that no load leaves w; bias likewise
     must reach to a whole vector.
     """
-    cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, vectors, valid, tile, n_tiles, first, nb, j, zero = 0, ldb
-    cdef Py_ssize_t whole = n_cols // lanes * lanes, group = 2 if n_rows % 2 == 0 else 1
-    cdef Py_ssize_t n_groups = n_rows // group
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef const real *b
-    cdef td_epilogue_f ef
-    cdef td_epilogue_d ed
-    memset(&ef, 0, sizeof(ef))
-    memset(&ed, 0, sizeof(ed))
+    cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, valid, whole = n_cols // lanes * lanes
+    cdef td_rectangle r = td_matrix(n_rows, K, ldx, ldy)
+    cdef td_epilogue e
+    memset(&e, 0, sizeof(e))
     while o < n_cols:
+        valid = 2 * lanes if o + 2 * lanes <= whole else min(lanes, n_cols - o)
+        e.bias = td_at(bias, o * sizeof(real))
+        e.residual = y + o if accumulate else NULL
         if o < whole:
-            vectors = 2 if o + 2 * lanes <= whole else 1
-            valid = vectors * lanes
-            b, ldb = w + o, ldw
+            strip(&r, x, w + o, ldw, y + o, valid, &e)
         else:
-            vectors, valid = 1, n_cols - o
-            b, ldb = tail, lanes
-        if real is float:
-            ef.bias = NULL if bias == NULL else bias + o
-            ef.add = y + o if accumulate else NULL
-        else:
-            ed.bias = NULL if bias == NULL else bias + o
-            ed.add = y + o if accumulate else NULL
-        n_tiles = ceil_div(n_groups, TD_MAX_NB)
-        first = 0
-        for tile in range(n_tiles):
-            nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-            for j in range(nb):
-                a[j] = (first + j) * group * ldx
-                d[j] = (first + j) * group * ldy
-            first = first + nb
-            if real is float:
-                td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ef)
-            else:
-                td_tile_pixels_d(nb, group, vectors, x, a, ldx, &zero, 1, K, b, ldb, y + o, d, ldy, valid, &ed)
+            strip(&r, x, tail, lanes, y + o, valid, &e)
         o = o + valid
 
 
@@ -259,12 +222,7 @@ cdef void backward_input_task(const real *w, const real *dyt, real *dx, Py_ssize
         i = 0
         if valid == lanes:
             while i + lanes <= n_k:
-                if real is float:
-                    td_transpose_block_f(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                         dx + (n + j * lanes) * K + k0 + i, K)
-                else:
-                    td_transpose_block_d(block + i * 2 * lanes + j * lanes, 2 * lanes,
-                                         dx + (n + j * lanes) * K + k0 + i, K)
+                transpose_block(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K)
                 i = i + lanes
         copy_transposed(block + i * 2 * lanes + j * lanes, 2 * lanes, dx + (n + j * lanes) * K + k0 + i, K, n_k - i,
                         valid)
@@ -321,151 +279,28 @@ def linear_backward_input(dy, w, dx, int n_threads):
                            <double *> p + panels, n_threads)
 
 
-# --- y = x w + b as a step of a program ----------------------------------------------------------------------------
-
-cdef enum:
-    STEP_DEPTH = 392    # terms summed before a tile returns to memory: the rows of x and a panel of w stay in L1
-    STEP_ROWS = 32      # rows of x of one task
-    STEP_PANELS = 4     # panels of w of one task
-
-cdef struct Frozen:
-    Py_ssize_t K, O
-    const float *panels         # [panel of two vectors (one at the tail)][K][lanes]
-    const float *bias           # whole vectors, or NULL
-    bint clamp
-    bint copies                 # whether rows of x lie so that they share cache sets
-    Py_ssize_t depth            # terms summed before a tile returns to memory, at most STEP_DEPTH
-    Py_ssize_t n_parts          # tasks along the outputs
-
-
-cdef void frozen_panel(const Frozen *f, const float *x, Py_ssize_t ldx, Py_ssize_t n_rows, Py_ssize_t k,
-                       Py_ssize_t depth, Py_ssize_t o, float *y) noexcept nogil:
-    """Columns of one panel from o on: y (n_rows, O) (+)= x (n_rows, depth) w[k .. k + depth - 1]."""
-    cdef Py_ssize_t lanes = TD_LANES_F, vectors = 1 if f.O - o <= lanes else 2, width = vectors * lanes, zero = 0
-    cdef Py_ssize_t group = 2 if n_rows % 2 == 0 else 1, n_groups = n_rows // group, first = 0, tile, nb, j
-    cdef Py_ssize_t n_tiles = ceil_div(n_groups, TD_MAX_NB)
-    cdef Py_ssize_t a[8]
-    cdef Py_ssize_t d[8]
-    cdef td_epilogue_f e
-    memset(&e, 0, sizeof(e))
-    e.bias = NULL if f.bias == NULL or k > 0 else f.bias + o
-    e.add = y + o if k > 0 else NULL
-    e.clamp = f.clamp and k + depth == f.K
-    for tile in range(n_tiles):
-        nb = (n_groups - first + n_tiles - tile - 1) // (n_tiles - tile)
-        for j in range(nb):
-            a[j] = (first + j) * group * ldx
-            d[j] = (first + j) * group * f.O
-        first = first + nb
-        td_tile_pixels_f(nb, group, vectors, x, a, ldx, &zero, 1, depth, f.panels + o * f.K + k * width, width,
-                         y + o, d, f.O, min(width, f.O - o), &e)
-
-
-cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
-                      float *slab) noexcept nogil:
-    cdef const Frozen *f = <const Frozen *> state
-    cdef Py_ssize_t lanes = TD_LANES_F, row = task // f.n_parts * STEP_ROWS
-    cdef Py_ssize_t n_rows = min(<Py_ssize_t> STEP_ROWS, n - row)
-    cdef Py_ssize_t begin = task % f.n_parts * STEP_PANELS * 2 * lanes, end = min(f.O, begin + STEP_PANELS * 2 * lanes)
-    cdef Py_ssize_t o = begin, k = 0, depth, i, n_panels
-    x += row * f.K
-    y += row * f.O
-    if n_rows == 1:
-        while o < end:
-            n_panels = (end - o + lanes - 1) // (2 * lanes)
-            td_row_product(x, f.K, f.depth, f.panels + o * f.K, 2 * lanes * f.K, n_panels,
-                           2 if n_panels else 1, NULL if f.bias == NULL else f.bias + o, f.clamp, y + o, end - o)
-            o = o + max(n_panels * 2, <Py_ssize_t> 1) * lanes
-        return
-    while k < f.K:
-        depth = min(f.depth, f.K - k)
-        if f.copies:
-            # Rows a power of two apart would share a few cache sets: copy the block, rows a line more apart.
-            for i in range(n_rows):
-                memcpy(slab + i * (STEP_DEPTH + 16), x + i * f.K + k, depth * sizeof(float))
-        o = begin
-        while o < end:
-            if f.copies:
-                frozen_panel(f, slab, STEP_DEPTH + 16, n_rows, k, depth, o, y)
-            else:
-                frozen_panel(f, x + k, f.K, n_rows, k, depth, o, y)
-            o = o + 2 * lanes
-        k = k + depth
-
-
-def linear_filters(w, bias):
-    """Filters of `linear_step`: w IN (K, O) row-major, bias IN (O,) or None; float32."""
-    cdef Py_ssize_t K, O, lanes = TD_LANES_F, o = 0, k, width, n
-    K, O = shape_of(w, "w")
-    cdef float *pw = <float *> matrix(w, "w", NPY_FLOAT32, K, O)
-    cdef Block panels = Block(max(1, K * round_up(O, lanes) * sizeof(float)))
-    cdef float *out = <float *> panels.address
-    memset(out, 0, K * round_up(O, lanes) * sizeof(float))
-    while o < O:
-        width = lanes if O - o <= lanes else 2 * lanes
-        n = min(width, O - o)
-        for k in range(K):
-            memcpy(out + k * width, pw + k * O + o, n * sizeof(float))
-        out += K * width
-        o += width
-    return make_filters(panels, bias, O, 1, lanes, ("linear", K, O))
-
-
-def linear_step(Filters filters not None, bint relu):
-    """A `Step`: y = [relu](x w + bias), an "image" being a row of x."""
-    cdef Block state = Block(sizeof(Frozen))
-    cdef Frozen *f = <Frozen *> state.address
-    if filters.shape[0] == "linear":
-        f.K, f.O = filters.shape[1:]
-    else:
-        f.K = f.O = 0
-    if f.K < 1 or f.O < 1:
-        raise ValueError(f"linear_step: filters of shape {filters.shape}")
-    f.depth = ceil_div(f.K, ceil_div(f.K, <Py_ssize_t> STEP_DEPTH))
-    f.copies = f.K > f.depth and f.K % SHARED == 0
-    f.panels, f.clamp = <float *> filters.weights.address, relu
-    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    f.n_parts = ceil_div(ceil_div(f.O, 2 * <Py_ssize_t> TD_LANES_F), STEP_PANELS)
-    return make_step(frozen_task, state, filters, STEP_ROWS, f.n_parts, f.K, f.O, STEP_ROWS * (STEP_DEPTH + 16), False)
-
-
 # --- dw = x' dy ----------------------------------------------------------------------------------------------------
 
 cdef void backward_weight_task(const real *x, const real *dy, real *dw, Py_ssize_t N, Py_ssize_t K, Py_ssize_t O,
                                Py_ssize_t k0, Py_ssize_t n_k, bint accumulate, real *slab) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, count, o, r, size, vectors, valid, i
+    cdef Py_ssize_t n = 0, count, i
     cdef const real *src
-    cdef td_pixel_range_f nf
-    cdef td_pixel_range_d nd
-    memset(&nf, 0, sizeof(nf))
-    nf.n_images = nf.n_rows = 1
-    nf.x_col, nf.dy_col = K, O
+    cdef td_pixel_range range_
+    cdef td_entries entries
+    memset(&range_, 0, sizeof(range_))
+    range_.n_images = range_.n_rows = 1
+    range_.x_col, range_.dy_col = K, O
+    entries.rows, entries.n, entries.x_row, entries.dw_row, entries.dw_entry = 1, n_k, 0, 0, O
     while n < N:
         count = min(<Py_ssize_t> BATCH, N - n)
         src = x + n * K + k0
         if K % SHARED == 0:
             for i in range(count):
                 memcpy(slab + i * STRIP, src + i * K, n_k * sizeof(real))
-            src, nf.x_col = slab, STRIP
-        nf.n_cols = count
-        memcpy(&nd, &nf, sizeof(nf))
-        o = 0
-        while o < O:
-            vectors = 1 if O - o <= lanes else 2
-            valid = min(vectors * lanes, O - o)
-            r = 0
-            while r < n_k:
-                if real is float:
-                    size = td_outer_size_f(n_k - r, vectors)
-                    td_tile_outer_f(size, vectors, src + r, dy + n * O + o, &nf, dw + (k0 + r) * O + o, O, valid,
-                                    accumulate or n > 0)
-                else:
-                    size = td_outer_size_d(n_k - r, vectors)
-                    td_tile_outer_d(size, vectors, src + r, dy + n * O + o, &nd, dw + (k0 + r) * O + o, O, valid,
-                                    accumulate or n > 0)
-                r = r + size
-            o = o + valid
+            src, range_.x_col = slab, STRIP
+        range_.n_cols = count
+        outer_strip(&range_, &entries, src, dy + n * O, O, dw + k0 * O, accumulate or n > 0)
         n = n + count
     td_restore_denormals(saved)
 
@@ -516,24 +351,3 @@ def linear_backward_weight(x, dy, dw, db, bint accumulate, int n_threads):
     else:
         backward_weight_all(<double *> px, <double *> pdy, <double *> pdw, <double *> pdb, N, K, O, accumulate,
                             <double *> scratch.address, n_threads)
-
-
-# --- the machine's limit -------------------------------------------------------------------------------------------
-
-cdef double peak_rounds(Py_ssize_t rounds, float *sinks, int n_threads) noexcept nogil:
-    cdef int thread
-    cdef double work = 0
-    for thread in prange(n_threads, num_threads=n_threads, schedule="static"):
-        work += td_fma_rounds(rounds, &sinks[thread * 16])
-    return work
-
-
-def fma_peak(double seconds, int n_threads):
-    """Largest float32 FMA rate (FLOP/s) seen in `seconds` on `n_threads` cores at this ISA level: the bench's unit."""
-    cdef Block sinks = Block(n_threads * 64)
-    cdef double best = 0, work, start, begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds:
-        start = time.perf_counter()
-        work = peak_rounds(200000, <float *> sinks.address, n_threads)
-        best = max(best, work / (time.perf_counter() - start))
-    return best

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, elementwise, gemm, inference, pool, winograd
+from tinydl._core import elementwise, inference
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.conv_algorithm import takes_winograd
 from tinydl.ops.geometry import ConvGeometry, PoolGeometry
@@ -91,17 +91,17 @@ def _convolution(low, node, value, addend):
     if node.groups > 1 and node.groups == shape[1] == out[1]:
         key, pack = "depthwise", inference.depthwise_filters
     elif takes_winograd(geometry, node.weight.dtype, low.algorithm, transformed=True):
-        key, pack = "winograd", winograd.winograd_filters
+        key, pack = "winograd", inference.winograd_filters
     else:
-        key, pack = "direct", lambda w, b: conv.conv_filters(w, b, node.groups)
+        key, pack = "direct", lambda w, b: inference.conv_filters(w, b, node.groups)
 
     def make(n, n_tasks):
         filters = _packed(node, key, lambda: pack(node.weight, node.bias))
         if key == "depthwise":
             return inference.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
-            return winograd.winograd_step(filters, geometry._replace(N=n), node.relu, n_tasks)
-        return conv.conv_step(filters, geometry, node.relu, n_tasks)
+            return inference.winograd_step(filters, geometry._replace(N=n), node.relu, n_tasks)
+        return inference.conv_step(filters, geometry, node.relu, n_tasks)
 
     return low.step(make, low.canonical(value), out[1:], addend, geometry.macs)
 
@@ -127,8 +127,8 @@ def _dense(low, node, value, addend):
         return np.ascontiguousarray(w.reshape(*split, O).transpose(1, 0, 2)).reshape(K, O)
 
     def make(n, n_tasks):
-        filters = _packed(node, split, lambda: gemm.linear_filters(weight(), node.bias))
-        return gemm.linear_step(filters, node.relu)
+        filters = _packed(node, split, lambda: inference.linear_filters(weight(), node.bias))
+        return inference.linear_step(filters, node.relu)
 
     return low.step(make, value, (O,), macs=K * O, dense=True)
 
@@ -154,14 +154,17 @@ def _pool(low, node, value, addend):
     shape = _images(value.shape, 2 if one else 3)
     if isinstance(layer, (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)):
         out = (*shape[:2], *(1,) * (len(shape) - 2))
-        return low.step(lambda n, n_tasks: pool.global_avg_pool_step(shape[1], math.prod(shape[2:])), value, out[1:],
+        size = math.prod(shape[2:])
+        return low.step(lambda n, n_tasks: inference.global_avg_pool_step(shape[1], size), value, out[1:],
                         macs=value.size)
     greatest = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
     dilation = layer.dilation if greatest else (1,) * len(layer.kernel_size)
     geometry = PoolGeometry.of(shape, layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
     def make(n, n_tasks):
-        return pool.max_pool_step(geometry) if greatest else pool.avg_pool_step(geometry, layer.count_include_pad)
+        if greatest:
+            return inference.max_pool_step(geometry)
+        return inference.avg_pool_step(geometry, layer.count_include_pad)
 
     return low.step(make, value, geometry.out_shape[1:], macs=value.size)
 

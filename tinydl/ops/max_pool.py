@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.deferred import operand
 from tinydl.ops.geometry import PoolGeometry
@@ -22,10 +23,10 @@ class MaxPool(Function):
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x, scale, shift, relu = operand(x)
+        x, on_x = operand(x)
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
-        pool.max_pool_forward(x, scale, shift, relu, y, argmax, geometry, get_num_threads())
+        pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
 
@@ -35,6 +36,15 @@ class MaxPool(Function):
         dx = layout.empty(shape, dy.dtype)
         pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="selection", reach=geometry.reach, stride=geometry.stride)
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.max_pool(node["x"], node["geometry"], node["shape"])
 
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):

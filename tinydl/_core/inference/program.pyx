@@ -19,7 +19,7 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DATA, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_NDIM, PyArray_STRIDES,
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 
 from tinydl._core.memory import empty
@@ -275,24 +275,3 @@ cdef class Program:
             with nogil, parallel(num_threads=n_threads):
                 work(&job, td_thread_num(), n_threads)
         return y
-
-
-cdef void transpose_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
-                         const float *addend, float *scratch) noexcept nogil:
-    cdef Py_ssize_t rows = (<const Py_ssize_t *> state)[0], cols = (<const Py_ssize_t *> state)[1], i, j, j0 = 0
-    x += task * rows * cols
-    y += task * rows * cols
-    while j0 < cols:
-        for i in range(rows):
-            for j in range(j0, min(cols, j0 + LINE)):
-                y[j * rows + i] = x[i * cols + j]
-        j0 = j0 + LINE
-
-
-def transpose_step(Py_ssize_t rows, Py_ssize_t cols):
-    """A `Step`: each image's matrix (rows, cols) transposed; between row-major and channels-last memory."""
-    if min(rows, cols) < 1 or max(rows, cols) > <Py_ssize_t> 1 << 31:
-        raise ValueError(f"transpose_step: a matrix of {rows} x {cols}")
-    cdef Block state = Block(2 * sizeof(Py_ssize_t))
-    (<Py_ssize_t *> state.address)[0], (<Py_ssize_t *> state.address)[1] = rows, cols
-    return make_step(transpose_task, state, None, 1, 1, rows * cols, rows * cols, 0, False)

@@ -7,7 +7,7 @@ __all__ = ["depthwise_backward_input", "depthwise_backward_weight", "depthwise_f
 
 def depthwise_forward(x, w, bias, y, geometry, n_threads=1):
     """y[n,c,p,q] = bias[c] + sum over kh,kw of x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[c,0,kh,kw]."""
-    conv.conv_forward(x, w, bias, y, geometry, n_threads)
+    conv.conv_forward(x, w, bias, y, geometry, None, None, n_threads)
 
 
 def depthwise_backward_input(dy, w, dx, geometry, n_threads=1):
@@ -17,4 +17,8 @@ def depthwise_backward_input(dy, w, dx, geometry, n_threads=1):
 
 def depthwise_backward_weight(x, dy, dw, db, accumulate, geometry, n_threads=1):
     """dw (+)= the sum over images and pixels of dy * x; db (+)= that of dy."""
-    conv.conv_backward_weight(x, dy, dw, db, accumulate, geometry, n_threads)
+    parts = [None if total is None else total.copy() for total in (dw, db)]
+    conv.conv_backward_weight(x, dy, *parts, geometry, None, n_threads)
+    for total, part in zip((dw, db), parts, strict=True):
+        if total is not None:
+            total[...] = total + part if accumulate else part

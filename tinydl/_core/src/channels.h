@@ -1,7 +1,8 @@
-/* The inner loops of batch norm and global pooling in both element types; see rows_template.h. */
-#ifndef TINYDL_ROWS_H
-#define TINYDL_ROWS_H
+/* The inner loops of batch norm and global pooling in both element types; see channels_template.h. */
+#ifndef TINYDL_CHANNELS_H
+#define TINYDL_CHANNELS_H
 
+#include "src/operands.h"
 #include "src/partial.h"
 
 /* Iterations touch only their own element, so y may be x itself. */
@@ -23,10 +24,17 @@ static inline ptrdiff_t td_period(ptrdiff_t C) {
 
 enum { TD_MOST = 1024 }; /* elements that are gathered in L1 before they are stored past the caches */
 
+/* What cuts dz: nothing, the sign of the map of y, the sign of y itself. */
+enum { TD_OPEN, TD_BY_MAP, TD_BY_SIGN };
+
+static inline int td_mask_of(const td_pending *dy) {
+    return !dy->y || !dy->mask.relu ? TD_OPEN : dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN;
+}
+
 #define T float
 #define VT td_vf
 #define NAME(x) td_##x##_f
-#include "src/rows_template.h"
+#include "src/channels_template.h"
 #undef T
 #undef VT
 #undef NAME
@@ -34,7 +42,7 @@ enum { TD_MOST = 1024 }; /* elements that are gathered in L1 before they are sto
 #define T double
 #define VT td_vd
 #define NAME(x) td_##x##_d
-#include "src/rows_template.h"
+#include "src/channels_template.h"
 #undef T
 #undef VT
 #undef NAME
