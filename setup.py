@@ -36,8 +36,9 @@ X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86
 COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
-DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "binding": False, "embedsignature": True}
+# Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
+DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
+              "embedsignature": True, "auto_pickle": False}
 KEYS = Path("build", "keys")
 
 

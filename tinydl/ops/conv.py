@@ -105,7 +105,7 @@ class DepthwiseConv(Function):
 
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape):
-        x = layout.channels_last(x)
+        x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
         depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
         ctx.geometry = geometry
