@@ -15,7 +15,7 @@ from tinydl._core.inference.transpose import transpose_step
 from tinydl._core.inference.winograd import winograd_filters, winograd_step
 
 __all__ = [
-    "Program", "Step", "avg_pool_step", "conv_filters", "conv_step", "copy_step", "depthwise_filters",
-    "depthwise_step", "global_avg_pool_step", "linear_filters", "linear_step", "max_pool_step", "relu_step", "transpose_step",
+    "Program", "Step", "avg_pool_step", "conv_filters", "conv_step", "copy_step", "depthwise_filters", "depthwise_step",
+    "global_avg_pool_step", "linear_filters", "linear_step", "max_pool_step", "relu_step", "transpose_step",
     "winograd_filters", "winograd_step",
 ]
