@@ -25,7 +25,7 @@ def test_convolutions(geometry, algorithm, kind):
     assert kernel.kind == kind and kernel.macs == 32 * 32 // G * 9 * 256 and not kernel.by_row
     filters = Packed().filters(Weights(parameter(32, 32 // G, 3, 3), parameter(32)), kernel.kind, kernel.pack)
     step = kernel.step(filters, 2, 3, True)
-    assert (step.n_in, step.n_out, step.takes_addend) == (8192, 8192, True) and "residual" in kernel.takes
+    assert (step.n_in, step.n_out, step.takes_residual) == (8192, 8192, True) and "residual" in kernel.takes
 
 
 def test_a_convolution_that_winograd_cannot_compute():
@@ -63,4 +63,4 @@ def test_a_map_per_channel():
     weights = Weights(td.tensor(np.ones((4, 1, 1), np.float32)), None)
     weights.fold(np.arange(4.0), np.ones(4))
     step = kernel.step(Packed().filters(weights, kernel.kind, kernel.pack), 1, 1, True)
-    assert (step.n_in, step.n_out, step.takes_addend) == (36, 36, True)
+    assert (step.n_in, step.n_out, step.takes_residual) == (36, 36, True)

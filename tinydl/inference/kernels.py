@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinydl._core import conv, depthwise, elementwise, gemm, pool, program, winograd
+from tinydl._core import inference
 from tinydl.ops.conv_algorithm import takes_winograd
 
 __all__ = ["Kernel", "average", "channelwise", "clamp", "convolution", "copy", "global_mean", "maximum", "product"]
@@ -45,20 +45,20 @@ def convolution(geometry, dtype, algorithm):
     _, C, _, _, O, KH, KW, *_, G, P, Q = geometry
     macs, takes = O * (C // G) * KH * KW * P * Q, "relu residual"
     if G > 1 and G == C == O:
-        return Kernel(lambda f, n, n_tasks, relu: depthwise.depthwise_step(f, geometry, relu), macs, "depthwise",
-                      depthwise.depthwise_filters, takes)
+        return Kernel(lambda f, n, n_tasks, relu: inference.depthwise_step(f, geometry, relu), macs, "depthwise",
+                      inference.depthwise_filters, takes)
     if takes_winograd(geometry, dtype, algorithm, transformed=True):
-        return Kernel(lambda f, n, n_tasks, relu: winograd.winograd_step(f, (n, *geometry[1:]), relu, n_tasks), macs,
-                      "winograd", winograd.winograd_filters, takes)
-    return Kernel(lambda f, n, n_tasks, relu: conv.conv_step(f, geometry, relu, n_tasks), macs, ("direct", G),
-                  lambda w, b: conv.conv_filters(w, b, G), takes)
+        return Kernel(lambda f, n, n_tasks, relu: inference.winograd_step(f, (n, *geometry[1:]), relu, n_tasks), macs,
+                      "winograd", inference.winograd_filters, takes)
+    return Kernel(lambda f, n, n_tasks, relu: inference.conv_step(f, geometry, relu, n_tasks), macs, ("direct", G),
+                  lambda w, b: inference.conv_filters(w, b, G), takes)
 
 
 def channelwise(C, positions):
     """[relu](scale*x + shift + residual) on C channels: a depthwise convolution with windows of one entry."""
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
-    return Kernel(lambda f, n, n_tasks, relu: depthwise.depthwise_step(f, geometry, relu), C * positions, "channelwise",
-                  depthwise.depthwise_filters, "relu residual")
+    return Kernel(lambda f, n, n_tasks, relu: inference.depthwise_step(f, geometry, relu), C * positions, "channelwise",
+                  inference.depthwise_filters, "relu residual")
 
 
 def product(K, O, value):
@@ -66,31 +66,31 @@ def product(K, O, value):
     def pack(w, b):
         rows = np.empty((K, O), np.float32)
         rows[value.offsets()] = w.T
-        return gemm.linear_filters(rows, b)
+        return inference.linear_filters(rows, b)
 
-    return Kernel(lambda f, n, n_tasks, relu: gemm.linear_step(f, relu), K * O,
-                  (value.at, value.dims), pack, "relu", True)
+    return Kernel(lambda f, n, n_tasks, relu: inference.linear_step(f, relu), K * O, (value.at, value.dims), pack, "relu",
+                  True)
 
 
 def maximum(geometry):
     """The maximum of each window."""
-    return Kernel(lambda f, n, n_tasks, relu: pool.max_pool_step(geometry), math.prod(geometry[1:4]))
+    return Kernel(lambda f, n, n_tasks, relu: inference.max_pool_step(geometry), math.prod(geometry[1:4]))
 
 
 def average(geometry, count_include_pad):
     """The mean of each window."""
-    return Kernel(lambda f, n, n_tasks, relu: pool.avg_pool_step(geometry, count_include_pad),
+    return Kernel(lambda f, n, n_tasks, relu: inference.avg_pool_step(geometry, count_include_pad),
                   math.prod(geometry[1:4]))
 
 
 def global_mean(C, positions):
     """The mean over all positions."""
-    return Kernel(lambda f, n, n_tasks, relu: pool.global_avg_pool_step(C, positions), C * positions)
+    return Kernel(lambda f, n, n_tasks, relu: inference.global_avg_pool_step(C, positions), C * positions)
 
 
 def clamp(size):
     """max(x, 0), element by element."""
-    return Kernel(lambda f, n, n_tasks, relu: elementwise.relu_step(size), size)
+    return Kernel(lambda f, n, n_tasks, relu: inference.relu_step(size), size)
 
 
 def copy(axes, n_in, x_at, n_out, y_at, fill):
@@ -98,5 +98,5 @@ def copy(axes, n_in, x_at, n_out, y_at, fill):
     if len(axes) == 2 and n_in == n_out == axes[0][0] * axes[1][0]:
         (rows, *outer), (cols, *inner) = sorted(axes, key=lambda axis: -axis[1])
         if outer == [cols, 1] and inner == [1, rows]:
-            return Kernel(lambda f, n, n_tasks, relu: program.transpose_step(rows, cols), 0)
-    return Kernel(lambda f, n, n_tasks, relu: program.copy_step(axes, n_in, x_at, n_out, y_at, fill), 0)
+            return Kernel(lambda f, n, n_tasks, relu: inference.transpose_step(rows, cols), 0)
+    return Kernel(lambda f, n, n_tasks, relu: inference.copy_step(axes, n_in, x_at, n_out, y_at, fill), 0)

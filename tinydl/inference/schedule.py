@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tinydl._core import program
+from tinydl._core import inference
 
 __all__ = ["Plan", "Stage", "arrange", "compiled", "plan"]
 
@@ -149,7 +149,7 @@ def compiled(builder, results, packed):
 
     Returns
     -------
-    tinydl._core.program.Program
+    tinydl._core.inference.Program
         What it computes is the only result, or an array (N, elements of all results) in whose memory the N images of
         each result follow those of the one before.
     """
@@ -170,7 +170,7 @@ def compiled(builder, results, packed):
                             *(None if s is None else (*found.places[s], sizes[s]) for s in (op.x, op.y, op.residual))))
         stages.append((images, entries))
     shape = results[0].shape if len(results) == 1 else (N, sum(sizes[s] for s in outputs))
-    return program.Program(stages, builder.row_major, sum(sizes[s] for s in builder.inputs.values()), shape,
+    return inference.Program(stages, builder.row_major, sum(sizes[s] for s in builder.inputs.values()), shape,
                            found.shared, found.private, N * sum(op.kernel.macs for op in operations) > _PARALLEL_MACS)
 
 

@@ -76,8 +76,8 @@ class GlobalAvgPool(Function):
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        x, scale, shift, relu = operand(x)
-        pool.global_avg_pool_forward(x, scale, shift, relu, y, get_num_threads())
+        x, on_x = operand(x)
+        pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
         return y
 
     @staticmethod

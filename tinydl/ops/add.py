@@ -38,7 +38,7 @@ class Add(Function):
             if _is_open(x) and x.shape == y.shape and x.dtype == y.dtype:
                 if not _is_open(y):
                     y = layout.channels_last(array_of(y))
-                return Affine(x.x, x.scale, x.shift, x.mean, residual=y)
+                return Affine(x.x, x.map, y)
         x, y = array_of(x), array_of(y)
         if x.shape == y.shape and x.dtype == y.dtype and x.strides == y.strides and x.dtype.kind == "f" \
                 and (x.flags.c_contiguous or layout.is_channels_last(x)) and x.dtype.itemsize >= 4:

@@ -5,7 +5,8 @@ from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["avg_pool1d", "avg_pool2d"]
 
@@ -32,8 +33,8 @@ class AvgPool(Function):
 
     @staticmethod
     def describe(node):
-        _, _, _, _, KH, KW, SH, SW, _, _, DH, DW, _, _ = node["geometry"]
-        return Description(kind="affine", reach=(DH * (KH - 1) + 1, DW * (KW - 1) + 1), stride=(SH, SW))
+        geometry = node["geometry"]
+        return Description(kind="affine", reach=geometry.reach, stride=geometry.stride)
 
     @staticmethod
     def lower(node, builder):
@@ -45,10 +46,10 @@ def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
     need_float(x, f"avg_pool{n}d")
     need_rank(x.shape, (n + 2,), f"avg_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
-    geometry, shape = pool_geometry(
+    geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), (1,) * n, bool(ceil_mode))
-    return AvgPool.apply(x, geometry=geometry, shape=shape, count_include_pad=bool(count_include_pad))
+    return AvgPool.apply(x, geometry=geometry, shape=geometry.out_shape, count_include_pad=bool(count_include_pad))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
