@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tinydl._core.operands import Map, Moments, Pending
 
 from tinydl import layout
 from tinydl._core import conv
@@ -66,8 +67,11 @@ class Case:
         self.dy = self.make(self.y_shape, "activation")
         self.b, self.b_old = self.make((w_shape[0],)), self.make((w_shape[0],))
         self.w_old = self.make(w_shape, "weight")
-        self.scale, self.shift, self.x_origin = (self.make((x_shape[1],)) for _ in range(3))
-        self.origin = self.make((w_shape[0],))
+        self.scale, self.shift, self.x_about = (self.make((x_shape[1],)) for _ in range(3))
+        self.about = self.make((w_shape[0],))
+
+    def map(self, relu):
+        return Map(self.scale, self.shift, np.zeros_like(self.scale), relu)
 
     def make(self, shape, kind="row"):
         if self.exact:
@@ -77,18 +81,16 @@ class Case:
     def inputs(self):
         return [v for v in vars(self).values() if isinstance(v, np.ndarray)]
 
-    def run(self, kernels, n_threads=1, bias=True, fused=False, relu=False, accumulate=False, sums=False):
+    def run(self, kernels, n_threads=1, bias=True, fused=False, relu=False, sums=False):
         guards = Guards()
         before = [a.copy() for a in self.inputs()]
         y, dx = (guards.empty(shape, self.dtype, "activation") for shape in (self.y_shape, self.x.shape))
         dw, db = guards.copy(self.w_old, "weight"), guards.copy(self.b_old)
         s = guards.empty((self.geo[0], 2, self.geo[4]), self.dtype) if sums else None
-        scale, shift = (self.scale, self.shift) if fused else (None, None)
-        kernels.conv_forward(self.x, self.w, self.b if bias else None, y, self.geo, n_threads, scale, shift, relu,
-                             self.origin if sums else None, s)
+        on_x, moments = self.map(relu) if fused else None, Moments(self.about, s) if sums else None
+        kernels.conv_forward(self.x, self.w, self.b if bias else None, y, self.geo, on_x, moments, n_threads)
         kernels.conv_backward_input(self.dy, self.w, dx, self.geo, n_threads)
-        kernels.conv_backward_weight(self.x, self.dy, dw, db if bias else None, accumulate, self.geo, n_threads, scale,
-                                     shift, relu)
+        kernels.conv_backward_weight(self.x, self.dy, dw, db if bias else None, self.geo, on_x, n_threads)
         guards.check()
         assert all(np.array_equal(a, b) for a, b in zip(before, self.inputs(), strict=True)), "an input was written"
         results = {"y": y, "dx": dx, "dw": dw}
@@ -114,7 +116,8 @@ def forward(kernels, x, w, bias=None, dtype=np.float64, **options):
     x, w = laid_out(x, "activation", dtype), laid_out(w, "weight", dtype)
     problem = Problem(x.shape, w.shape, **options)
     y = Guards().empty(problem.y_shape, dtype, "activation")
-    kernels.conv_forward(x, w, None if bias is None else np.asarray(bias, dtype), y, problem.geometry, 1)
+    bias = None if bias is None else np.asarray(bias, dtype)
+    kernels.conv_forward(x, w, bias, y, problem.geometry, None, None, 1)
     return y
 
 
@@ -173,12 +176,9 @@ def test_worked_convolution_is_a_matrix(kernels):
 @BOTH
 def test_worked_weight_gradient(kernels):
     # One filter of two taps over (1, 2, 3) with dy = (10, 100): dw = (10*1 + 100*2, 10*2 + 100*3), db = 110.
-    dw, db = np.full((1, 1, 2), 0.5), np.full(1, 0.5)
-    arguments = (laid_out([[[1.0, 2, 3]]], "activation"), laid_out([[[10.0, 100]]], "activation"), dw, db)
-    geo = geometry((1, 1, 3), (1, 1, 2))
-    kernels.conv_backward_weight(*arguments, True, geo, 1)
-    assert dw.tolist() == [[[210.5, 320.5]]] and db.tolist() == [110.5]
-    kernels.conv_backward_weight(*arguments, False, geo, 1)
+    x, dy = laid_out([[[1.0, 2, 3]]], "activation"), laid_out([[[10.0, 100]]], "activation")
+    dw, db = np.full((1, 1, 2), 0.5), np.full(1, 0.5)  # what was there is no part of it
+    kernels.conv_backward_weight(x, dy, dw, db, geometry((1, 1, 3), (1, 1, 2)), None, 1)
     assert dw.tolist() == [[[210, 320]]] and db.tolist() == [110]
 
 
@@ -188,8 +188,8 @@ def test_worked_weight_gradient(kernels):
 @DTYPES
 def test_exact(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(1))
-    for bias, accumulate in ((True, False), (False, True), (True, True)):
-        options = {"bias": bias, "accumulate": accumulate}
+    for bias in (True, False):
+        options = {"bias": bias}
         assert_same(case.run(conv, **options), case.run(reference, **options), options)
 
 
@@ -198,7 +198,7 @@ def test_exact(problem, dtype):
 def test_fused_map_on_load_exact(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(2), most=2)
     for relu in (False, True):
-        options = {"fused": True, "relu": relu, "accumulate": relu}
+        options = {"fused": True, "relu": relu}
         assert_same(case.run(conv, **options), case.run(reference, **options), options)
 
 
@@ -221,7 +221,7 @@ def test_statistics_have_the_bits_of_forward(problem, dtype):
     results = case.run(conv, sums=True)
     guards = Guards()
     sums = guards.empty(results["sums"].shape, dtype)
-    conv.conv_statistics(results["y"], case.origin, sums, case.geo, 2)
+    conv.conv_statistics(results["y"], case.geo, Moments(case.about, sums), 2)
     guards.check()
     assert np.array_equal(sums, results["sums"])
 
@@ -272,7 +272,7 @@ def test_exact_for_random_geometries(dtype):
             continue
         tried += 1
         case = Case(problem, dtype, rng)
-        options = {"fused": bool(rng.integers(2)), "accumulate": bool(rng.integers(2)), "bias": bool(rng.integers(2))}
+        options = {"fused": bool(rng.integers(2)), "bias": bool(rng.integers(2))}
         options["relu"] = options["fused"] and bool(rng.integers(2))
         assert_same(case.run(conv, 1 + tried % 3, **options), case.run(reference, **options), (problem, options))
 
@@ -283,9 +283,9 @@ def test_close_to_the_reference(problem, dtype):
     """The bounds of oneDNN's benchdnn, norm-wise."""
     case = Case(problem, dtype, np.random.default_rng(8), exact=False)
     wide = Case(problem, np.float64, np.random.default_rng(8), exact=False)
-    for name in ("x", "w", "dy", "b", "w_old", "b_old", "origin"):
+    for name in ("x", "w", "dy", "b", "w_old", "b_old", "about"):
         getattr(wide, name)[...] = getattr(case, name)
-    got, expected = case.run(conv, sums=True, accumulate=True), wide.run(reference, sums=True, accumulate=True)
+    got, expected = case.run(conv, sums=True), wide.run(reference, sums=True)
     n, p, q = case.geo[0], case.geo[-2], case.geo[-1]
     bound = 2e-5 if dtype == np.float32 else 1e-13
     for name, value in expected.items():
@@ -294,16 +294,11 @@ def test_close_to_the_reference(problem, dtype):
         assert error <= limit * np.linalg.norm(value.ravel()), name
 
 
-def random_backward(case, rng, pending, sums, relu):
-    """Arguments of `conv_backward` beyond the plain ones, of exact values."""
-    extra = {"scale": case.scale, "shift": case.shift, "relu": relu}
-    if pending:
-        channels = case.y_shape[1:2]
-        extra["pending"] = (case.make(case.y_shape, "activation"), case.make(channels), case.make(channels), relu,
-                            case.make(channels), case.make(channels), case.make(channels))
-    if sums:
-        extra["origin"] = case.x_origin
-    return extra
+def pending_gradient(case, relu):
+    """A `Pending` of exact values on top of the case's dy."""
+    scale, shift, a, b, c = (case.make(case.y_shape[1:2]) for _ in range(5))
+    mask = Map(scale, shift, np.zeros_like(scale), relu)
+    return Pending(case.dy, case.make(case.y_shape, "activation"), mask, a, b, c)
 
 
 @EACH
@@ -316,8 +311,7 @@ def test_both_gradients_in_one_pass(problem, dtype, wanted):
     for pending, sums, relu in itertools.product((False, True), (False, True), (False, True)):
         if sums and "dx" not in wanted:
             continue
-        extra = random_backward(case, rng, pending, sums, relu)
-        results = []
+        dy, results = pending_gradient(case, relu) if pending else case.dy, []
         for kernels in (conv, reference):
             guards = Guards()
             out = {"dx": guards.empty(case.x.shape, dtype, "activation") if "dx" in wanted else None,
@@ -326,8 +320,8 @@ def test_both_gradients_in_one_pass(problem, dtype, wanted):
             if sums:
                 out["sums"] = guards.empty((case.geo[0], 2, case.geo[1]), dtype)
             x = case.x if out["dw"] is not None or sums else None
-            kernels.conv_backward(x, case.dy, case.w if "dx" in wanted else None, out["dx"], out["dw"], out["db"], True,
-                                  case.geo, 1, **extra, **({"sums": out["sums"]} if sums else {}))
+            kernels.conv_backward(x, dy, case.w if "dx" in wanted else None, out["dx"], out["dw"], out["db"], case.geo,
+                                  case.map(relu), None, Moments(case.x_about, out["sums"]) if sums else None, 1)
             guards.check()
             results.append({name: value for name, value in out.items() if value is not None})
         assert_same(*results, (pending, sums, relu))
@@ -347,7 +341,7 @@ def test_gradients_by_finite_differences(problem):
     def value(step):
         y = Guards().empty(case.y_shape, np.float64, "activation")
         conv.conv_forward(case.x + step * directions["x"], case.w + step * directions["w"],
-                          case.b + step * directions["b"], y, case.geo, 1)
+                          case.b + step * directions["b"], y, case.geo, None, None, 1)
         return (y * case.dy).sum()
 
     got = case.run(conv)
@@ -363,7 +357,7 @@ def test_gradients_by_finite_differences(problem):
 @DTYPES
 def test_same_bits_for_any_number_of_threads(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(11), exact=False)
-    for options in ({"sums": True}, {"fused": True, "relu": True, "accumulate": True, "bias": False}):
+    for options in ({"sums": True}, {"fused": True, "relu": True, "bias": False}):
         first = case.run(conv, 1, **options)
         for n_threads in (1, 2, 3, 7):
             assert_same(case.run(conv, n_threads, **options), first, f"{n_threads} threads")
@@ -372,14 +366,13 @@ def test_same_bits_for_any_number_of_threads(problem, dtype):
 @EACH
 def test_same_bits_of_the_joint_pass_for_any_number_of_threads(problem):
     case = Case(problem, np.float32, np.random.default_rng(12), exact=False)
-    extra = random_backward(case, case.rng, True, True, True)
-    results = []
+    dy, results = pending_gradient(case, True), []
     for n_threads in (1, 1, 2, 3, 7):
         out = {"dx": Guards().empty(case.x.shape, kind="activation"), "dw": Guards().copy(case.w_old, "weight"),
                "db": case.b_old.copy()}
         sums = Guards().empty((case.geo[0], 2, case.geo[1]))
-        conv.conv_backward(case.x, case.dy, case.w, out["dx"], out["dw"], out["db"], True, case.geo, n_threads, **extra,
-                           sums=sums)
+        conv.conv_backward(case.x, dy, case.w, out["dx"], out["dw"], out["db"], case.geo, case.map(True), None,
+                           Moments(case.x_about, sums), n_threads)
         results.append({**out, "sums": sums})
         assert_same(results[-1], results[0], f"{n_threads} threads")
 
@@ -391,17 +384,16 @@ SMALL = Problem((2, 3, 6, 6), (4, 3, 3, 3), 1, 1)
 
 def call(kernels, name, case, **replaced):
     """One kernel on the arrays of `case`, some of them replaced."""
-    own = {"x": case.x, "w": case.w, "b": case.b, "dy": case.dy, "geo": case.geo, "scale": None, "shift": None,
-           "y": Guards().empty(case.y_shape, case.dtype, "activation"), "origin": None, "sums": None,
+    own = {"x": case.x, "w": case.w, "b": case.b, "dy": case.dy, "geo": case.geo, "on_x": None, "moments": None,
+           "y": Guards().empty(case.y_shape, case.dtype, "activation"),
            "dx": Guards().empty(case.x.shape, case.dtype, "activation"),
            "dw": Guards().copy(case.w_old, "weight"), "db": case.b_old.copy(), **replaced}
     if name == "conv_forward":
-        kernels.conv_forward(own["x"], own["w"], own["b"], own["y"], own["geo"], 1, own["scale"], own["shift"], False,
-                             own["origin"], own["sums"])
+        kernels.conv_forward(own["x"], own["w"], own["b"], own["y"], own["geo"], own["on_x"], own["moments"], 1)
     elif name == "conv_backward_input":
         kernels.conv_backward_input(own["dy"], own["w"], own["dx"], own["geo"], 1)
     else:
-        kernels.conv_backward_weight(own["x"], own["dy"], own["dw"], own["db"], False, own["geo"], 1)
+        kernels.conv_backward_weight(own["x"], own["dy"], own["dw"], own["db"], own["geo"], None, 1)
     return own
 
 
@@ -471,24 +463,34 @@ def test_refused_geometries(position, value):
         call(conv, "conv_forward", case, geo=case.geo[:-1])
 
 
-def test_scale_without_shift_is_refused():
+@pytest.mark.parametrize(("name", "bad"), [
+    ("scale", Map(np.ones(4, np.float32), np.ones(3, np.float32), np.zeros(3, np.float32))),
+    ("shift", Map(np.ones(3, np.float32), np.ones(3), np.zeros(3, np.float32))),
+    ("centre", Map(np.ones(3, np.float32), np.ones(3, np.float32), [0, 0, 0]))])
+def test_refused_maps(name, bad):
     case = Case(SMALL, np.float32, np.random.default_rng(17))
-    with pytest.raises((TypeError, ValueError), match="shift"):
-        call(conv, "conv_forward", case, scale=case.scale)
+    with pytest.raises((TypeError, ValueError), match=name):
+        call(conv, "conv_forward", case, on_x=bad)
+    with pytest.raises(TypeError, match="Map"):
+        call(conv, "conv_forward", case, on_x=(bad.scale, bad.shift))
 
 
-def test_sums_without_origin_are_refused():
+@pytest.mark.parametrize(("name", "bad"), [
+    ("about", Moments(None, np.empty((2, 2, 4), np.float32))),
+    ("about", Moments(np.zeros(3, np.float32), np.empty((2, 2, 4), np.float32))),
+    ("sums", Moments(np.zeros(4, np.float32), np.empty((2, 1, 4), np.float32)))])
+def test_refused_moments(name, bad):
     case = Case(SMALL, np.float32, np.random.default_rng(18))
-    with pytest.raises((TypeError, ValueError), match="origin"):
-        call(conv, "conv_forward", case, sums=np.empty((2, 2, 4), np.float32))
+    with pytest.raises((TypeError, ValueError), match=name):
+        call(conv, "conv_forward", case, moments=bad)
 
 
-def test_backward_sums_behind_a_relu_without_scale_are_refused():
+def test_backward_moments_behind_a_relu_without_scale_are_refused():
     case = Case(SMALL, np.float32, np.random.default_rng(22))
-    sums = np.empty((case.geo[0], 2, case.geo[1]), np.float32)
+    moments = Moments(case.x_about, np.empty((case.geo[0], 2, case.geo[1]), np.float32))
     with pytest.raises(ValueError, match="scale and shift"):
-        conv.conv_backward(case.x, case.dy, case.w, np.empty_like(case.x), None, None, False, case.geo, 1, relu=True,
-                           origin=case.x_origin, sums=sums)
+        conv.conv_backward(case.x, case.dy, case.w, np.empty_like(case.x), None, None, case.geo, Map(relu=True), None,
+                           moments, 1)
 
 
 # --- 6 NaN, inf, denormals -------------------------------------------------------------------------------------------
@@ -526,9 +528,9 @@ def test_special_values_reach_exactly_the_outputs_that_read_them(problem, specia
 def _run_unchecked(self, kernels):
     y, dx = (Guards().empty(shape, self.dtype, "activation") for shape in (self.y_shape, self.x.shape))
     dw, db = np.zeros_like(self.w), np.zeros_like(self.b)
-    kernels.conv_forward(self.x, self.w, self.b, y, self.geo, 1)
+    kernels.conv_forward(self.x, self.w, self.b, y, self.geo, None, None, 1)
     kernels.conv_backward_input(self.dy, self.w, dx, self.geo, 1)
-    kernels.conv_backward_weight(self.x, self.dy, dw, db, False, self.geo, 1)
+    kernels.conv_backward_weight(self.x, self.dy, dw, db, self.geo, None, 1)
     return {"y": y, "dx": dx, "dw": dw, "db": db}
 
 
@@ -539,8 +541,8 @@ def test_nan_passes_the_fused_relu():
     case = Case(SMALL, np.float32, np.random.default_rng(20))
     case.x[0, 0, 2, 2] = np.nan
     y = Guards().empty(case.y_shape, np.float32, "activation")
-    conv.conv_forward(case.x, np.abs(case.w) + 1, None, y, case.geo, 1, np.ones(3, np.float32), np.zeros(3, np.float32),
-                      True)
+    one, zero = np.ones(3, np.float32), np.zeros(3, np.float32)
+    conv.conv_forward(case.x, np.abs(case.w) + 1, None, y, case.geo, Map(one, zero, zero, True), None, 1)
     assert np.isnan(y[0, :, 1:4, 1:4]).all() and np.isnan(y).sum() == 4 * 9
 
 
@@ -553,12 +555,12 @@ def test_float_environment_is_restored():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("stride, groups, channels", [(1, 1, 6), (2, 1, 33), (1, 3, 6), (3, 1, 16)])
-def test_addend_and_plain_relu_masks_exact(dtype, stride, groups, channels):
+def test_residual_and_plain_relu_masks_exact(dtype, stride, groups, channels):
     # The gradient of a plain ReLU above (masked by the sign of y), of one below, and another reader's share of dx.
     rng = np.random.default_rng(2)
     geo = geometry((3, channels, 9, 8), (12, channels // groups, 3, 3), stride, 1, 1, groups)
     P, Q = geo[-2:]
-    x, addend, dx = (exact_integers(rng, (3, channels, 9, 8), dtype, "activation", 3) for _ in range(3))
+    x, residual, dx = (exact_integers(rng, (3, channels, 9, 8), dtype, "activation", 3) for _ in range(3))
     w = exact_integers(rng, (12, channels // groups, 3, 3), dtype, "weight", 3)
     dy, y = (exact_integers(rng, (3, 12, P, Q), dtype, "activation", 3) for _ in range(2))
     y[0, 0, 0, 0] = np.nan
@@ -566,11 +568,11 @@ def test_addend_and_plain_relu_masks_exact(dtype, stride, groups, channels):
     expected_dx, expected_dw = np.empty(x.shape), np.empty(w.shape)
     masked = np.where(y <= 0, 0, dy)
     reference.conv_backward_input(masked, w, expected_dx, geo, 1)
-    reference.conv_backward_weight(np.maximum(x, 0), masked, expected_dw, None, False, geo, 1)
-    for n_threads in (1, 2):
-        conv.conv_backward(x, dy, w, dx, dw, None, False, geo, n_threads, relu=True,
-                           pending=(y, None, None, True, None, None, None), addend=addend)
-        np.testing.assert_array_equal(dx, expected_dx + addend)
+    reference.conv_backward_weight(np.maximum(x, 0), masked, expected_dw, None, geo, None, 1)
+    for kernels, n_threads in ((conv, 1), (conv, 2), (reference, 1)):
+        kernels.conv_backward(x, Pending(dy, y, Map(relu=True)), w, dx, dw, None, geo, Map(relu=True), residual, None,
+                              n_threads)
+        np.testing.assert_array_equal(dx, expected_dx + residual)
         np.testing.assert_array_equal(dw, expected_dw)
 
 
@@ -583,14 +585,14 @@ def test_results_larger_than_the_caches_exact(n_threads):
     x, w = exact_integers(rng, few, np.float32, "activation"), exact_integers(rng, (o, c, 1, 1), np.float32, "weight")
     y, dx = layout.empty(many), layout.empty(many)
     assert y.nbytes > 24 << 20 and y.ctypes.data % 64 == 0 and dx.ctypes.data % 64 == 0
-    b, origin, sums = exact_integers(rng, (o,)), np.zeros(o, np.float32), np.empty((n, 2, o), np.float32)
-    conv.conv_forward(x, w, b, y, geometry(few, w.shape, 1, 0, 1, 1), n_threads)
+    b, moments = exact_integers(rng, (o,)), Moments(np.zeros(o, np.float32), np.empty((n, 2, o), np.float32))
+    conv.conv_forward(x, w, b, y, geometry(few, w.shape, 1, 0, 1, 1), None, None, n_threads)
     matrix = w[:, :, 0, 0]
     np.testing.assert_array_equal(y, (x.transpose(0, 2, 3, 1) @ matrix.T + b).transpose(0, 3, 1, 2))
-    addend, below = (exact_integers(rng, many, np.float32, "activation", 1) for _ in range(2))
+    residual, saved_x = (exact_integers(rng, many, np.float32, "activation", 1) for _ in range(2))
     back = exact_integers(rng, (c, o, 1, 1), np.float32, "weight")
-    conv.conv_backward(below, x, back, dx, None, None, False, geometry(many, back.shape, 1, 0, 1, 1), n_threads,
-                       origin=origin, sums=sums, addend=addend)
-    expected = (x.transpose(0, 2, 3, 1) @ back[:, :, 0, 0]).transpose(0, 3, 1, 2) + addend
+    geo = geometry(many, back.shape, 1, 0, 1, 1)
+    conv.conv_backward(saved_x, x, back, dx, None, None, geo, None, residual, moments, n_threads)
+    expected = (x.transpose(0, 2, 3, 1) @ back[:, :, 0, 0]).transpose(0, 3, 1, 2) + residual
     np.testing.assert_array_equal(dx, expected)
-    np.testing.assert_array_equal(sums[:, 1], (expected.astype(np.float64) * below).sum((2, 3)))
+    np.testing.assert_array_equal(moments.sums[:, 1], (expected.astype(np.float64) * saved_x).sum((2, 3)))

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from tinydl._core.operands import Map, Moments, Pending
 
-from tinydl._core import winograd
+from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl.testing.compare import assert_close, assert_same, relative_error
 from tinydl.testing.guards import Guards, laid_out
@@ -40,34 +41,35 @@ class Case:
 
         self.x, self.dy = make((N, C, H, W), "activation"), make((N, O, P, Q), "activation")
         self.w = make((O, C, 3, 3), "weight")
-        self.y_below = make((N, O, P, Q), "activation")
-        self.bias, self.origin, self.x_origin = make((O,)), make((O,)), make((C,))
+        self.y_above = make((N, O, P, Q), "activation")
+        self.bias, self.about, self.x_about = make((O,)), make((O,)), make((C,))
         self.scale, self.shift = make((C,)), make((C,))
-        self.pending = tuple(make((O,)) for _ in range(5))
+        self.above = tuple(make((O,)) for _ in range(5))
 
     def inputs(self):
-        return [a for a in vars(self).values() if isinstance(a, np.ndarray)] + list(self.pending)
+        return [a for a in vars(self).values() if isinstance(a, np.ndarray)] + list(self.above)
 
-    def run(self, n_threads=1, fused=True, relu=True, accumulate=False):
+    def run(self, n_threads=1, fused=True, relu=True):
         before = [a.copy() for a in self.inputs()]
         guards = Guards()
         N, C, O = self.geo[0], self.geo[1], self.geo[4]
         y, dx = (guards.empty(like.shape, np.float32, "activation") for like in (self.dy, self.x))
         dw, db = guards.copy(self.w, "weight"), guards.copy(self.bias)
         sums, dx_sums = guards.empty((N, 2, O), np.float32), guards.empty((N, 2, C), np.float32)
-        maps = {"scale": self.scale, "shift": self.shift, "relu": relu} if fused else {}
-        winograd.winograd_forward(self.x, self.w, self.bias, y, self.geo, n_threads, **maps, origin=self.origin,
-                                  sums=sums)
-        s, t, a, b, c = self.pending
-        pending = (self.y_below, s, t, relu, a, b, c) if fused else None
-        winograd.winograd_backward(self.x, self.dy, self.w, dx, dw, db, accumulate, self.geo, n_threads, **maps,
-                                   pending=pending, origin=self.x_origin, sums=dx_sums)
+        on_x, dy = None, self.dy
+        if fused:
+            on_x = Map(self.scale, self.shift, np.zeros_like(self.scale), relu)
+            scale, shift, a, b, c = self.above
+            dy = Pending(self.dy, self.y_above, Map(scale, shift, np.zeros_like(scale), relu), a, b, c)
+        conv.winograd_forward(self.x, self.w, self.bias, y, self.geo, on_x, Moments(self.about, sums), n_threads)
+        conv.winograd_backward(self.x, dy, self.w, dx, dw, db, self.geo, on_x, None,
+                                   Moments(self.x_about, dx_sums), n_threads)
         guards.check()
         for array, copy in zip(self.inputs(), before, strict=True):
             assert_same(array, copy, "an input")
         return {"y": y, "dx": dx, "dw": dw, "db": db, "sums": sums, "dx_sums": dx_sums}
 
-    def expected(self, result, fused=True, relu=True, accumulate=False):
+    def expected(self, result, fused=True, relu=True):
         """The same by the direct twin in float64; the sums of what the kernel itself computed."""
         def up(array):
             return array.astype(np.float64)
@@ -78,21 +80,21 @@ class Case:
         x, dy, mask = up(self.x), up(self.dy), np.ones(self.x.shape, bool)
         if fused:
             x = column(self.scale) * x + column(self.shift)
-            s, t, a, b, c = map(column, self.pending)
-            below = up(self.y_below)
+            s, t, a, b, c = map(column, self.above)
+            above = up(self.y_above)
             if relu:
                 mask = x > 0
                 x = np.where(mask, x, 0)
-                dy = np.where(s * below + t > 0, dy, 0)
-            dy = a * dy + b * below + c
+                dy = np.where(s * above + t > 0, dy, 0)
+            dy = a * dy + b * above + c
         y, dx, dw, db = np.empty(self.dy.shape), np.empty(self.x.shape), up(self.w), up(self.bias)
-        reference.conv_forward(x, up(self.w), up(self.bias), y, self.geo, 1)
+        reference.conv_forward(x, up(self.w), up(self.bias), y, self.geo, None, None, 1)
         reference.conv_backward_input(dy, up(self.w), dx, self.geo, 1)
-        reference.conv_backward_weight(x, dy, dw, db, accumulate, self.geo, 1)
-        off = up(result["y"]) - column(self.origin)
+        reference.conv_backward_weight(x, dy, dw, db, self.geo, None, 1)
+        off = up(result["y"]) - column(self.about)
         dz = np.where(mask, up(result["dx"]), 0)
         return {"y": y, "dx": dx, "dw": dw, "db": db, "sums": np.stack([off.sum((2, 3)), (off**2).sum((2, 3))], 1),
-                "dx_sums": np.stack([dz.sum((2, 3)), (dz * (up(self.x) - column(self.x_origin))).sum((2, 3))], 1)}
+                "dx_sums": np.stack([dz.sum((2, 3)), (dz * (up(self.x) - column(self.x_about))).sum((2, 3))], 1)}
 
 
 def check(case, **options):
@@ -108,14 +110,13 @@ def test_worked_constant_image():
     x = laid_out(np.ones((1, 1, 4, 4)), "activation", np.float32)
     w = laid_out(np.ones((1, 1, 3, 3)), "weight", np.float32)
     y = laid_out(np.empty((1, 1, 4, 4)), "activation", np.float32)
-    winograd.winograd_forward(x, w, None, y, geometry(1, 1, 4, 4, 1, 1), 1)
+    conv.winograd_forward(x, w, None, y, geometry(1, 1, 4, 4, 1, 1), None, None, 1)
     expected = [[4, 6, 6, 4], [6, 9, 9, 6], [6, 9, 9, 6], [4, 6, 6, 4]]
     np.testing.assert_allclose(y[0, 0], expected, rtol=2e-6)
 
 
 @EACH
-@pytest.mark.parametrize("options", [
-    {"fused": False}, {"fused": True, "relu": False}, {"fused": True}, {"fused": False, "accumulate": True}], ids=str)
+@pytest.mark.parametrize("options", [{"fused": False}, {"fused": True, "relu": False}, {"fused": True}], ids=str)
 def test_close_to_the_direct_reference(shape, options):
     check(Case(shape), **options)
 
@@ -153,7 +154,7 @@ def test_statistics_have_the_bits_of_forward(shape):
     case = Case(shape)
     result = case.run()
     again = np.empty_like(result["sums"])
-    winograd.winograd_statistics(result["y"], case.origin, again, case.geo, 2)
+    conv.winograd_statistics(result["y"], case.geo, Moments(case.about, again), 2)
     assert_same(again, result["sums"])
 
 
@@ -162,8 +163,8 @@ def test_empty_batch_gives_zero_gradients():
     x, dy = np.empty((0, 3, 6, 6), np.float32), np.empty((0, 4, 6, 6), np.float32)
     w = laid_out(np.ones((4, 3, 3, 3)), "weight", np.float32)
     dw, db = laid_out(np.ones((4, 3, 3, 3)), "weight", np.float32), np.ones(4, np.float32)
-    winograd.winograd_forward(x, w, None, dy, geo, 1)
-    winograd.winograd_backward(x, dy, w, np.empty_like(x), dw, db, False, geo, 1)
+    conv.winograd_forward(x, w, None, dy, geo, None, None, 1)
+    conv.winograd_backward(x, dy, w, np.empty_like(x), dw, db, geo, None, None, None, 1)
     assert not dw.any() and not db.any()
 
 
@@ -174,14 +175,14 @@ def test_refused_geometries(at, value):
     x = laid_out(np.zeros((1, 4, 9, 9)), "activation", np.float32)
     w = laid_out(np.zeros((4, 4, 3, 3)), "weight", np.float32)
     with pytest.raises(ValueError, match="geometry"):
-        winograd.winograd_forward(x, w, None, x.copy(order="K"), tuple(geo), 1)
+        conv.winograd_forward(x, w, None, x.copy(order="K"), tuple(geo), None, None, 1)
 
 
 def test_float64_is_refused():
     x = laid_out(np.zeros((1, 4, 6, 6)), "activation", np.float64)
     w = laid_out(np.zeros((4, 4, 3, 3)), "weight", np.float64)
     with pytest.raises(TypeError, match="float64|<f8"):
-        winograd.winograd_forward(x, w, None, x.copy(order="K"), geometry(1, 4, 6, 6, 4, 1), 1)
+        conv.winograd_forward(x, w, None, x.copy(order="K"), geometry(1, 4, 6, 6, 4, 1), None, None, 1)
 
 
 def test_nan_stays_in_the_blocks_that_read_it():
@@ -205,17 +206,17 @@ def test_float_environment_is_restored():
 
 
 @EACH
-def test_addend_and_plain_relu_masks(shape):
+def test_residual_and_plain_relu_masks(shape):
     case = Case(shape)
-    y = case.y_below.copy(order="K")
-    addend = case.x[::-1].copy(order="K")
+    y = case.y_above.copy(order="K")
+    residual = case.x[::-1].copy(order="K")
     dx, dw = np.empty_like(case.x), np.empty_like(case.w)
-    winograd.winograd_backward(case.x, case.dy, case.w, dx, dw, None, False, case.geo, 2, relu=True,
-                               pending=(y, None, None, True, None, None, None), addend=addend)
+    conv.winograd_backward(case.x, Pending(case.dy, y, Map(relu=True)), case.w, dx, dw, None, case.geo,
+                               Map(relu=True), residual, None, 2)
     masked = np.where(y <= 0, 0, case.dy).astype(np.float64)
     expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)
     reference.conv_backward_input(masked, case.w.astype(np.float64), expected_dx, case.geo, 1)
     x = np.maximum(case.x, 0).astype(np.float64)
-    reference.conv_backward_weight(x, masked, expected_dw, None, False, case.geo, 1)
-    assert_close(dx, expected_dx + addend, 2e-5)
+    reference.conv_backward_weight(x, masked, expected_dw, None, case.geo, None, 1)
+    assert_close(dx, expected_dx + residual, 2e-5)
     assert_close(dw, expected_dw, bound(case.geo))

@@ -10,6 +10,7 @@ from tinydl._core import elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl._core.reference.activations import ROWS, Row
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 _OF_ITS_OWN = {"relu"}
@@ -38,6 +39,10 @@ class Activation(Function):
         elementwise.activation_backward(ctx.function.row.name, saved, layout.channels_last(dy), dx, parameter,
                                         get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
 def _described(row, text):

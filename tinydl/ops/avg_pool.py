@@ -4,6 +4,7 @@ from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.geometry import PoolGeometry
 
@@ -29,6 +30,15 @@ class AvgPool(Function):
         dx = layout.empty(shape, dy.dtype)
         pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="affine", reach=geometry.reach, stride=geometry.stride)
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.avg_pool(node["x"], node["geometry"], node["shape"], node["count_include_pad"])
 
 
 def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):

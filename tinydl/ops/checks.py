@@ -28,7 +28,7 @@ def as_input(x, dtype=None):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"an input holds real numbers, got dtype {array.dtype}")
     if dtype is None:
-        dtype = np.float64 if array.dtype == np.float64 else np.float32
+        dtype = np.float64 if array.dtype.newbyteorder("=") == np.float64 else np.float32
     return Tensor(array.astype(dtype, copy=False))
 
 

@@ -4,10 +4,12 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import depthwise
+from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
-from tinydl.ops.conv_algorithm import choose
+from tinydl.ops.conv_algorithm import choose, name_of
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
 from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Parameter
@@ -41,39 +43,58 @@ class Conv(Function):
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape, origin):
         source = x if isinstance(x, Affine) and x.is_plain else None
-        x, scale, shift, relu = operand(x)
+        x, on_x = operand(x)
         w = laid_weight(w)
         y = layout.empty(shape, x.dtype)
-        sums = None
+        moments = None
         if origin is not None:
-            origin = origin.copy()  # the batch norm moves its running mean before the sums are read again
-            sums = np.empty((shape[0], 2, shape[1]), x.dtype)
+            # A copy: the batch norm moves its running mean before the sums are read again.
+            moments = Moments(origin.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, get_num_threads(), scale, shift, relu, origin, sums)
+        ctx.kernels.forward(x, w, b, y, geometry, _uncentred(on_x), moments, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, source)
-        return ConvResult(y, sums, origin)
+        return ConvResult(y, moments)
 
     @staticmethod
     def backward(ctx, dy):
         x, w, b, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         pending = dy.pending if isinstance(dy, DeferredGradient) else None
-        if pending is not None:
-            dy = dy.dz
-        dy = layout.channels_last(array_of(dy))
+        dy = layout.channels_last(array_of(dy)) if pending is None else _uncentred_gradient(pending)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(b.shape, b.dtype) if needs_b else None
-        scale, shift, relu = (None, None, False) if source is None else (source.scale, source.shift, source.relu)
-        origin = sums = None
-        if needs_x and source is not None and source.mean is not None:
-            origin, sums = source.mean, np.empty((x.shape[0], 2, x.shape[1]), x.dtype)
-        ctx.kernels.backward(x, dy, w, dx, dw, db, False, ctx.geometry, get_num_threads(), scale, shift, relu, pending,
-                             origin, sums, None if ctx.partial is None else layout.channels_last(ctx.partial))
-        if sums is not None:
-            dx = DeferredGradient(dx, source, sums=sums)
+        on_x = None if source is None else _uncentred(source.map)
+        residual = None if ctx.partial is None else layout.channels_last(ctx.partial)
+        moments = None
+        if needs_x and source is not None and source.map.scale is not None:
+            moments = Moments(source.map.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
+        ctx.kernels.backward(x, dy, w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
+        if moments is not None:
+            dx = DeferredGradient(dx, source, sums=moments.sums)
         return dx, dw, db, None, None, None
+
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return convolved(geometry, name_of(geometry, node.output.dtype))
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
+
+
+def _uncentred(m):
+    """The map without centre, which the kernels do not read yet."""
+    if m is None or m.scale is None:
+        return m
+    return Map(m.scale, m.shift - m.scale * m.centre, np.zeros_like(m.centre), m.relu)
+
+
+def _uncentred_gradient(p):
+    c = None if p.a is None else p.c - p.b * p.mask.centre
+    return Pending(p.dz, p.y, _uncentred(p.mask), p.a, p.b, c)
 
 
 class DepthwiseConv(Function):
@@ -84,7 +105,7 @@ class DepthwiseConv(Function):
 
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape):
-        x = layout.channels_last(x)
+        x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
         depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
         ctx.geometry = geometry
@@ -102,8 +123,21 @@ class DepthwiseConv(Function):
         if needs_x:
             depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
         if needs_w or needs_b:
-            depthwise.depthwise_backward_weight(x, dy, dw, db, False, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, get_num_threads())
         return dx, dw, db, None, None
+
+    @staticmethod
+    def describe(node):
+        return convolved(node["geometry"], "depthwise")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
+
+
+def convolved(geometry, algorithm):
+    """What a convolution says of itself."""
+    return Description(geometry.macs, algorithm, "multilinear", geometry.reach, geometry.stride)
 
 
 def _conv(n, x, weight, bias, stride, padding, dilation, groups):

@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import conv
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
 
@@ -42,13 +43,20 @@ class ConvTranspose(Function):
         dx = dw = db = None
         if need_x:
             dx = layout.empty(x.shape, x.dtype)
-            conv.conv_forward(dy, weight, None, dx, geometry, n_threads)
+            conv.conv_forward(dy, weight, None, dx, geometry, None, None, n_threads)
         if need_weight:
             dw = layout.empty_like(weight)
-            conv.conv_backward_weight(dy, x, dw, None, False, geometry, n_threads)
+            conv.conv_backward_weight(dy, x, dw, None, geometry, None, n_threads)
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
         return dx, dw, db
+
+    @staticmethod
+    def describe(node):
+        # The geometry is that of the convolution that is transposed: its strides set entries of x apart.
+        N, C, _, _, O, KH, KW, SH, SW, _, _, DH, DW, G, P, Q = node["geometry"]
+        reach = (-(-(DH * (KH - 1) + 1) // SH), -(-(DW * (KW - 1) + 1) // SW))
+        return Description(N * O * (C // G) * KH * KW * P * Q, "direct", "multilinear", reach, (1 / SH, 1 / SW))
 
 
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):

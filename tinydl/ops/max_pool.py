@@ -4,9 +4,9 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import pool
-from tinydl._core.operands import Map
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.deferred import operand
 from tinydl.ops.geometry import PoolGeometry
@@ -23,7 +23,7 @@ class MaxPool(Function):
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x, on_x = mapped_operand(x)
+        x, on_x = operand(x)
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
         pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
@@ -37,12 +37,14 @@ class MaxPool(Function):
         pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="selection", reach=geometry.reach, stride=geometry.stride)
 
-def mapped_operand(x):
-    """The array that a value is read from, and the `Map` that the kernel applies to it or None."""
-    x, scale, shift, relu = operand(x)
-    centre = None if scale is None else np.zeros_like(scale)
-    return x, Map(scale, shift, centre, relu) if relu or scale is not None else None
+    @staticmethod
+    def lower(node, builder):
+        return builder.max_pool(node["x"], node["geometry"], node["shape"])
 
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):

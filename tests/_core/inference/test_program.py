@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import conv, depthwise, gemm, inference, winograd
+from tinydl._core import inference
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -49,14 +49,14 @@ def test_convolution_is_exact(problem):
     w, b = exact_integers(RNG, problem.w_shape, kind="weight"), exact_integers(RNG, (problem.O,))
     y, geo = layout.empty(problem.y_shape), problem.geometry
     for bias in (b, None):
-        conv_reference.conv_forward(x, w, bias, y, geo, 1)
+        conv_reference.conv_forward(x, w, bias, y, geo, None, None, 1)
         for clamp in (False, True):
             expected = relu(y) if clamp else y
-            filters = conv.conv_filters(w, bias, problem.G)
-            variants(lambda n_tasks, n, f=filters, c=clamp: conv.conv_step(f, geo, c, n_tasks), x, expected)
+            filters = inference.conv_filters(w, bias, problem.G)
+            variants(lambda n_tasks, n, f=filters, c=clamp: inference.conv_step(f, geo, c, n_tasks), x, expected)
             if problem.G == problem.C == problem.O:
-                filters = depthwise.depthwise_filters(w, bias)
-                variants(lambda n_tasks, n, f=filters, c=clamp: depthwise.depthwise_step(f, geo, c), x, expected)
+                filters = inference.depthwise_filters(w, bias)
+                variants(lambda n_tasks, n, f=filters, c=clamp: inference.depthwise_step(f, geo, c), x, expected)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 18])
@@ -64,12 +64,12 @@ def test_addend_comes_before_the_clamp(groups):
     x = exact_integers(RNG, (3, 18, 7, 9), kind="activation")
     w = exact_integers(RNG, (18, 18 // groups, 3, 3), kind="weight")
     geo, y = conv_reference.geometry(x.shape, w.shape, 1, 1, 1, groups), layout.empty(x.shape)
-    conv_reference.conv_forward(x, w, None, y, geo, 1)
-    filters = conv.conv_filters(w, None, groups)
-    variants(lambda n_tasks, n: conv.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
+    conv_reference.conv_forward(x, w, None, y, geo, None, None, 1)
+    filters = inference.conv_filters(w, None, groups)
+    variants(lambda n_tasks, n: inference.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
     if groups == 18:
-        filters = depthwise.depthwise_filters(w, None)
-        variants(lambda n_tasks, n: depthwise.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
+        filters = inference.depthwise_filters(w, None)
+        variants(lambda n_tasks, n: inference.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
 
 
 @pytest.mark.parametrize("shape", [
@@ -82,12 +82,12 @@ def test_winograd(shape):
     b = RNG.standard_normal(O).astype(np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, pad)
     y = layout.empty((N, O, *geo[-2:]))
-    conv_reference.conv_forward(x, w, b, y, geo, 1)
-    filters, first = winograd.winograd_filters(w, b), None
+    conv_reference.conv_forward(x, w, b, y, geo, None, None, 1)
+    filters, first = inference.winograd_filters(w, b), None
     add = y.shape == x.shape
     expected = relu(y + x) if add else relu(y)
     for n_tasks, chunk, n_threads in ((1, None, 1), (3, None, 2), (8, None, 7), (1, 1, 3), (1, 2, 1)):
-        step = winograd.winograd_step(filters, (chunk or max(1, N), *geo[1:]), True, n_tasks)
+        step = inference.winograd_step(filters, (chunk or max(1, N), *geo[1:]), True, n_tasks)
         got = single(step, x, y.shape, chunk, n_threads, with_addend=add)
         assert_close(got, expected, 2e-5)
         first = got if first is None else first
@@ -101,14 +101,14 @@ def test_linear_is_exact(N, K, O):
     y = np.empty((N, O), np.float32)
     for bias, clamp in ((b, False), (None, True)):
         gemm_reference.linear_forward(x, w.T, bias, y, 1)
-        filters = gemm.linear_filters(w, bias)
-        variants(lambda n_tasks, n, f=filters, c=clamp: gemm.linear_step(f, c), x, relu(y) if clamp else y)
+        filters = inference.linear_filters(w, bias)
+        variants(lambda n_tasks, n, f=filters, c=clamp: inference.linear_step(f, c), x, relu(y) if clamp else y)
 
 
 def test_linears_of_the_networks():
     for problem in select(LINEARS, "bench"):
         x, w = exact_integers(RNG, (2, problem.K)), exact_integers(RNG, (problem.K, problem.O))
-        y = single(gemm.linear_step(gemm.linear_filters(w, None), False), x, (2, problem.O))
+        y = single(inference.linear_step(inference.linear_filters(w, None), False), x, (2, problem.O))
         assert np.array_equal(y, x.astype(np.float64) @ w)
 
 
@@ -138,13 +138,13 @@ def test_nan_passes_every_clamp():
     w = laid_out(np.ones((16, 16, 3, 3)), "weight", np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, 1)
     d = laid_out(np.ones((16, 1, 3, 3)), "weight", np.float32)
-    for step in (conv.conv_step(conv.conv_filters(w, None, 1), geo, True, 1), inference.relu_step(1024),
-                 winograd.winograd_step(winograd.winograd_filters(w, None), geo, True, 1),
-                 depthwise.depthwise_step(depthwise.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
+    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1), inference.relu_step(1024),
+                 inference.winograd_step(inference.winograd_filters(w, None), geo, True, 1),
+                 inference.depthwise_step(inference.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
                  inference.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
         assert np.isnan(single(step, x, x.shape)).all()
     for rows in (1, 2):
-        step = gemm.linear_step(gemm.linear_filters(np.ones((1024, 40), np.float32), None), True)
+        step = inference.linear_step(inference.linear_filters(np.ones((1024, 40), np.float32), None), True)
         assert np.isnan(single(step, np.full((rows, 1024), np.nan, np.float32), (rows, 40))).all()
 
 
@@ -152,13 +152,14 @@ def test_infinity_and_zero_are_no_nan_beyond_the_channels():
     # The lanes that fill a vector hold zeros: they must not reach a result.
     x, w = np.full((1, 3), np.inf, np.float32), np.ones((3, 3), np.float32)
     for rows in (x, np.repeat(x, 5, axis=0)):
-        assert np.isposinf(single(gemm.linear_step(gemm.linear_filters(w, None), True), rows, (len(rows), 3))).all()
+        step = inference.linear_step(inference.linear_filters(w, None), True)
+        assert np.isposinf(single(step, rows, (len(rows), 3))).all()
 
 
 def chain(N, chunk, n=5):
     """x + 1 and so on, `n` Linear steps in a row whose values alternate between two places."""
     w, b = np.eye(7, dtype=np.float32), np.ones(7, np.float32)
-    steps = [gemm.linear_step(gemm.linear_filters(w, b), False) for _ in range(n)]
+    steps = [inference.linear_step(inference.linear_filters(w, b), False) for _ in range(n)]
     rows = chunk if chunk < N else N
     at = [("input", 0, 7), *(("private", (k % 2) * 16 * rows, 7) for k in range(n - 1)), ("output", 0, 7)]
     return inference.Program([(chunk, [(s, at[k], at[k + 1], None) for k, s in enumerate(steps)])], False, 7, (N, 7), 0,
@@ -186,7 +187,7 @@ def test_chunks_and_threads(chunk):
 
 def test_stages_share_values():
     w = np.eye(6, dtype=np.float32)
-    double = gemm.linear_step(gemm.linear_filters(2 * w, None), False)
+    double = inference.linear_step(inference.linear_filters(2 * w, None), False)
     at = [("input", 0, 6), ("shared", 0, 6), ("shared", 6 * 32, 6), ("output", 0, 6)]
     stages = [(k, [(double, at[i], at[i + 1], None)]) for i, k in enumerate((2, 30, 5))]
     made = inference.Program(stages, False, 6, (30, 6), 12 * 32, 0, True)
@@ -225,27 +226,28 @@ def test_refused_steps():
     w = laid_out(np.ones((8, 4, 3, 3)), "weight", np.float32)
     other = conv_reference.geometry((1, 4, 6, 6), (8, 4, 5, 5), 1, 2)
     one_channel = w[:, :1].copy(order="K")
-    for make in (lambda: conv.conv_step(conv.conv_filters(w, None, 1), other, False, 1),
-                 lambda: winograd.winograd_step(winograd.winograd_filters(w, None), other, False, 1),
-                 lambda: winograd.winograd_step(winograd.winograd_filters(w[:4], None), geo, False, 1),
-                 lambda: conv.conv_filters(np.ascontiguousarray(w), None, 1), lambda: conv.conv_filters(w, None, 3),
-                 lambda: conv.conv_filters(w, np.ones(7, np.float32), 1),
-                 lambda: depthwise.depthwise_step(depthwise.depthwise_filters(one_channel, None), geo, False),
-                 lambda: gemm.linear_filters(np.ones((3, 4), np.float32).T, None),
+    for make in (lambda: inference.conv_step(inference.conv_filters(w, None, 1), other, False, 1),
+                 lambda: inference.winograd_step(inference.winograd_filters(w, None), other, False, 1),
+                 lambda: inference.winograd_step(inference.winograd_filters(w[:4], None), geo, False, 1),
+                 lambda: inference.conv_filters(np.ascontiguousarray(w), None, 1),
+                 lambda: inference.conv_filters(w, None, 3),
+                 lambda: inference.conv_filters(w, np.ones(7, np.float32), 1),
+                 lambda: inference.depthwise_step(inference.depthwise_filters(one_channel, None), geo, False),
+                 lambda: inference.linear_filters(np.ones((3, 4), np.float32).T, None),
                  lambda: inference.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
                  lambda: inference.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
         with pytest.raises(ValueError):
             make()
     with pytest.raises(TypeError):
-        conv.conv_filters(w.astype(np.float64), None, 1)
+        inference.conv_filters(w.astype(np.float64), None, 1)
 
 
 def test_steps_refuse_filters_of_another_kernel():
     w = laid_out(np.ones((64, 1, 3, 3)), "weight", np.float32)
-    others = depthwise.depthwise_filters(w, None)
+    others = inference.depthwise_filters(w, None)
     geo = (1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8)
-    for make in (lambda f: gemm.linear_step(f, False), lambda f: winograd.winograd_step(f, geo, False, 1),
-                 lambda f: conv.conv_step(f, geo, False, 1)):
+    for make in (lambda f: inference.linear_step(f, False), lambda f: inference.winograd_step(f, geo, False, 1),
+                 lambda f: inference.conv_step(f, geo, False, 1)):
         with pytest.raises(ValueError, match="filters of shape"):
             make(others)
         with pytest.raises(TypeError, match="filters"):

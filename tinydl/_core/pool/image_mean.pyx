@@ -1,7 +1,7 @@
 """The mean over all positions of an image, and its gradient.
 
 A table of spans would make one window of the image and sum it vector by vector, channels apart. Here an image is one
-long row of memory instead, summed into accumulators for a whole period of channels (src/rows.h): fast for 3 channels
+long row of memory instead, summed into accumulators for a whole period of channels (src/channels.h): fast for 3 channels
 as well as for 64.
 """
 

@@ -3,14 +3,14 @@
 #define TINYDL_IMAGE_MEAN_H
 
 #include "src/operands.h"
-#include "src/rows.h"
+#include "src/channels.h"
 
 /* Forward, src is x (N, size, C) and dst y (N, C); backward, src is dy (N, C) and dst dx (N, size, C). */
 typedef struct {
     const void *src;
     void *dst;
     void *sums;             /* forward: L elements an image of working memory */
-    td_map on_x;            /* forward: its vectors are repeated to a period of L elements, see rows.h */
+    td_map on_x;            /* forward: its vectors are repeated to a period of L elements, see channels.h */
     ptrdiff_t C, size, L;
 } td_images;
 
