@@ -46,7 +46,8 @@ KERNEL_USERS = {
     "layout.py",
     "config.py",
     "tensor.py",
-    "inference/lowering.py",
+    "inference/kernels.py",
+    "inference/schedule.py",
     "testing",
     "_core",
 }

@@ -37,7 +37,7 @@ def train(data, model, epochs, batch_size, algorithm, seed, folder):
         def on_batch_end(self, trainer, logs):
             self.all.append(logs["loss"])
 
-    dataset, test = runs.load_data(data, folder)
+    dataset, test = td.data.load(data, folder)
     settings = {**runs.recipe(data), "model": model, "epochs": epochs, "batch_size": batch_size,
                 "lr": td.optim.BY_NAME["sgd"].lr}
     with td.conv_algorithm(algorithm):

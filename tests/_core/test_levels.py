@@ -49,7 +49,7 @@ for dtype in (np.float32, np.float64):
             y, dx, dw, db = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(b)
             kernels.linear_forward(x, w, b, y, 2)
             kernels.linear_backward_input(dy, w, dx, 2)
-            kernels.linear_backward_weight(x, dy, dw, db, False, 2)
+            kernels.linear_backward_weight(x, dy, dw, db, 2)
             results.append((y, dx, dw, db))
         assert all(np.array_equal(p, q) for p, q in zip(*results)), ("gemm", n)
     tolerance = 1e-6 if dtype == np.float32 else 1e-14

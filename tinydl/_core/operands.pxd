@@ -30,6 +30,11 @@ cdef extern from "src/operands.h" nogil:
         Py_ssize_t relu
         td_moments moments
         Py_ssize_t stream
+    const void *td_at(const void *p, Py_ssize_t bytes) noexcept
+    td_map td_map_from_channel(td_map, Py_ssize_t bytes) noexcept
+    td_pending td_pending_from_channel(td_pending, Py_ssize_t bytes) noexcept
+    td_epilogue td_epilogue_from_channel(td_epilogue, Py_ssize_t bytes) noexcept
+    td_epilogue td_epilogue_from_pixel(td_epilogue, Py_ssize_t bytes) noexcept
 
 
 cdef class Map:

@@ -43,7 +43,7 @@ class Linear(Function):
         if needs_w or needs_b:
             dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
             db = np.empty(b.shape, b.dtype) if needs_b else None
-            gemm.linear_backward_weight(x, dy, dw, db, False, get_num_threads())
+            gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
         return dx, dw, db
 
     @staticmethod

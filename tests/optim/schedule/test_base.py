@@ -8,11 +8,11 @@ import tinydl as td
 from tinydl.optim import CosineAnnealingLR, LinearLR, MultiStepLR, OneCycleLR, ReduceLROnPlateau, StepLR
 
 MAKERS = {
-    "step": lambda opt: StepLR(opt, 2, 0.3),
-    "multi": lambda opt: MultiStepLR(opt, [1, 5]),
-    "linear": lambda opt: LinearLR(opt, 0.1, 1.0, 7),
-    "cosine": lambda opt: CosineAnnealingLR(opt, 4, 0.01),
-    "one_cycle": lambda opt: OneCycleLR(opt, 0.5, 20),
+    "step": lambda opt, **more: StepLR(opt, 2, 0.3, **more),
+    "multi": lambda opt, **more: MultiStepLR(opt, [1, 5], **more),
+    "linear": lambda opt, **more: LinearLR(opt, 0.1, 1.0, 7, **more),
+    "cosine": lambda opt, **more: CosineAnnealingLR(opt, 4, 0.01, **more),
+    "one_cycle": lambda opt, **more: OneCycleLR(opt, 0.5, 20, **more),
 }
 
 
@@ -68,6 +68,17 @@ def test_state_of_another_schedule_changes_nothing(make, optimizer):
     with pytest.raises(ValueError, match="last_epoch of the state dict must be like"):
         schedule.load_state_dict({**before, "last_epoch": "7"})
     assert schedule.state_dict() == before
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_last_epoch_goes_on_with_the_same_bits_whatever_rate_was_saved(make, optimizer, path):
+    rates = path(make(optimizer()), 15)
+    for last in (0, 1, 4, 7, 8):
+        for saved in (rates[last], rates[last + 1], 17.0):
+            opt = optimizer()
+            make(opt)
+            opt.param_groups[0]["lr"] = saved
+            assert path(make(opt, last_epoch=last), 14 - last) == rates[last + 1:]
 
 
 def test_when_to_step():

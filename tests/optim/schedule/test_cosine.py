@@ -28,3 +28,10 @@ def test_cosine_stays_on_the_curve(optimizer, path):
 def test_bad_arguments(make, error, message, optimizer):
     with pytest.raises(error, match=message):
         make(optimizer())
+
+
+def test_cosine_goes_on_after_45_steps(optimizer, path, near):
+    opt = optimizer(1e-3)
+    path(CosineAnnealingLR(opt, 100), 45)
+    expected = 5e-4 * (1 + math.cos(0.45 * math.pi))  # 5.782e-4
+    assert CosineAnnealingLR(opt, 100, last_epoch=44).get_last_lr() == near([expected])

@@ -1,4 +1,4 @@
-/* Copies of n pixels of C channels for one element type; included by load.h with T, VT, VI, LANES, NAME(x) defined.
+/* Copies of n pixels of C channels for one element type; included by load.h with T, VT, LANES, NAME(x) defined.
    Pixels lie `step` elements apart in what is read, C in dst: of many channels some may be copied.
 
    A compiler vectorises the loop over channels only behind checks for overlap that cost more than the few vectors of a
@@ -12,12 +12,13 @@ TD_INLINE void NAME(zero)(T *dst, ptrdiff_t n) {
 }
 
 /* dst = [relu](scale*src + shift) */
-TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                                   const T *shift, const int relu) {
+TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const td_map *m,
+                                   const int relu) {
+    const T *scale = m->scale, *shift = m->shift;
     if (C == LANES) {
         const VT a = NAME(load)(scale), b = NAME(load)(shift);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = a * NAME(load)(src + i * step) + b;
+            const VT v = NAME(mapped)(NAME(load)(src + i * step), a, b);
             NAME(store)(dst + i * LANES, relu ? NAME(clamp)(v) : v);
         }
         return;
@@ -25,25 +26,25 @@ TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff
     for (ptrdiff_t i = 0; i < n; i++, src += step, dst += C) {
         ptrdiff_t c = 0;
         for (; c + LANES <= C; c += LANES) {
-            const VT v = NAME(load)(scale + c) * NAME(load)(src + c) + NAME(load)(shift + c);
+            const VT v = NAME(mapped)(NAME(load)(src + c), NAME(load)(scale + c), NAME(load)(shift + c));
             NAME(store)(dst + c, relu ? NAME(clamp)(v) : v);
         }
         if (c < C) {
             const ptrdiff_t k = C - c;
-            const VT v = NAME(load_n)(scale + c, k) * NAME(load_n)(src + c, k) + NAME(load_n)(shift + c, k);
+            const VT v = NAME(mapped)(NAME(load_n)(src + c, k), NAME(load_n)(scale + c, k), NAME(load_n)(shift + c, k));
             NAME(store_n)(dst + c, relu ? NAME(clamp)(v) : v, k);
         }
     }
 }
 
-/* scale NULL: dst = [relu](src) */
-static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                           const T *shift, int relu) {
-    if (scale && relu) {
-        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 1);
-    } else if (scale) {
-        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 0);
+/* dst = the map of src */
+static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const td_map *m) {
+    if (m->scale && m->relu) {
+        NAME(load_map_body)(src, step, dst, n, C, m, 1);
+    } else if (m->scale) {
+        NAME(load_map_body)(src, step, dst, n, C, m, 0);
     } else {
+        const int relu = m->relu != 0;
         if (step == C) { /* one long pixel */
             C *= n;
             n = n > 0;
@@ -62,19 +63,17 @@ static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, pt
     }
 }
 
-/* dz, 0 where scale*y + shift <= 0: the expression of the forward pass, so that both see the same sign */
-TD_INLINE VT NAME(kept)(VT dz, VT y, VT scale, VT shift) { return (VT)((VI)dz & ~(VI)(scale * y + shift <= 0)); }
-
-TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
-                                        const T *scale, const T *shift, const T *a, const T *b, const T *c,
+/* The gradient with its scale: `relu` of the mask, `map` where there are a, b, c */
+TD_INLINE void NAME(load_gradient_body)(const td_pending *p, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
                                         const int relu, const int map) {
+    const T *dz = p->dz, *y = p->y, *scale = p->mask.scale, *shift = p->mask.shift, *a = p->a, *b = p->b, *c = p->c;
     if (C == LANES) {
         const VT s = NAME(load)(scale), t = NAME(load)(shift), zero = {0};
         const VT va = map ? NAME(load)(a) : zero, vb = map ? NAME(load)(b) : zero, vc = map ? NAME(load)(c) : zero;
         for (ptrdiff_t i = 0; i < n; i++) {
             const VT v = NAME(load)(y + i * step);
             VT d = NAME(load)(dz + i * step);
-            if (relu) d = NAME(kept)(d, v, s, t);
+            if (relu) d = NAME(kept)(d, NAME(mapped)(v, s, t));
             NAME(store)(dst + i * LANES, map ? va * d + (vb * v + vc) : d);
         }
         return;
@@ -84,7 +83,7 @@ TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, ptrdiff_t step,
         for (; k + LANES <= C; k += LANES) {
             const VT v = NAME(load)(y + k);
             VT d = NAME(load)(dz + k);
-            if (relu) d = NAME(kept)(d, v, NAME(load)(scale + k), NAME(load)(shift + k));
+            if (relu) d = NAME(kept)(d, NAME(mapped)(v, NAME(load)(scale + k), NAME(load)(shift + k)));
             if (map) d = NAME(load)(a + k) * d + (NAME(load)(b + k) * v + NAME(load)(c + k));
             NAME(store)(dst + k, d);
         }
@@ -92,23 +91,26 @@ TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, ptrdiff_t step,
             const ptrdiff_t m = C - k;
             const VT v = NAME(load_n)(y + k, m);
             VT d = NAME(load_n)(dz + k, m);
-            if (relu) d = NAME(kept)(d, v, NAME(load_n)(scale + k, m), NAME(load_n)(shift + k, m));
+            if (relu) d = NAME(kept)(d, NAME(mapped)(v, NAME(load_n)(scale + k, m), NAME(load_n)(shift + k, m)));
             if (map) d = NAME(load_n)(a + k, m) * d + (NAME(load_n)(b + k, m) * v + NAME(load_n)(c + k, m));
             NAME(store_n)(dst + k, d, m);
         }
     }
 }
 
-/* dst = a*dz' + b*y + c, dz' being dz where scale*y + shift > 0 (if relu); a NULL: dst = dz'; scale NULL: dst = dz
-   where y > 0 (or NaN) */
-static void NAME(load_gradient)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
-                                const T *scale, const T *shift, int relu, const T *a, const T *b, const T *c) {
-    if (scale && !a) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 0);
-    } else if (scale && relu) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 1);
-    } else if (scale) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 0, 1);
+/* dst = the gradient that waits, from pixel `first` of dz and y on; without scale: dz where y > 0 (or NaN) */
+static void NAME(load_gradient)(const td_pending *gradient, ptrdiff_t first, ptrdiff_t step, T *dst, ptrdiff_t n,
+                                ptrdiff_t C) {
+    const T *dz = (const T *)gradient->dz + first * step, *y = (const T *)gradient->y + first * step;
+    td_pending p = *gradient;
+    p.dz = dz;
+    p.y = y;
+    if (p.mask.scale && !p.a) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 1, 0);
+    } else if (p.mask.scale && p.mask.relu) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 1, 1);
+    } else if (p.mask.scale) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 0, 1);
     } else {
         if (step == C) {
             C *= n;
@@ -117,12 +119,11 @@ static void NAME(load_gradient)(const T *dz, const T *y, ptrdiff_t step, T *dst,
         for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
             ptrdiff_t k = 0;
             for (; k + LANES <= C; k += LANES) {
-                const VT d = NAME(load)(dz + k);
-                NAME(store)(dst + k, (VT)((VI)d & ~(VI)(NAME(load)(y + k) <= 0)));
+                NAME(store)(dst + k, NAME(kept)(NAME(load)(dz + k), NAME(load)(y + k)));
             }
             if (k < C) {
-                const VT d = NAME(load_n)(dz + k, C - k);
-                NAME(store_n)(dst + k, (VT)((VI)d & ~(VI)(NAME(load_n)(y + k, C - k) <= 0)), C - k);
+                const ptrdiff_t m = C - k;
+                NAME(store_n)(dst + k, NAME(kept)(NAME(load_n)(dz + k, m), NAME(load_n)(y + k, m)), m);
             }
         }
     }
