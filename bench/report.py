@@ -1,7 +1,8 @@
-"""Tables and charts from result files; `python bench/report.py` writes the tables into the READMEs.
+"""Tables and charts from result files; `python bench/report.py` writes the tables into the documents.
 
-A README holds pairs of lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->``; what stands between them is replaced by
-the table NAME of bench/results/reference.json. ``--check`` changes nothing and fails when a file would change.
+A document holds pairs of lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->``; what stands between them is replaced by
+the table NAME of bench/results/reference.json. Each table stands in one document. ``--check`` changes nothing and fails
+when a file would change.
 """
 
 import argparse

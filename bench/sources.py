@@ -10,10 +10,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CORE", "Function", "cimports", "code", "commented", "files", "functions", "module", "share"]
+__all__ = ["BASE", "CORE", "Function", "cimports", "code", "commented", "files", "functions", "module", "room", "share",
+           "summary"]
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "tinydl/_core"
+
+# What every room stands on: the door to pointers, the pool of memory, threads, and what kernels do on the way.
+BASE = ("array", "memory", "operands", "parallel")
 
 CYTHON = re.compile(r'(?P<text>[rbfu]*"""(?s:.*?)"""|[rbfu]*"(?:\\.|[^"\\\n])*"|[rbfu]*\'(?:\\.|[^\'\\\n])*\')'
                     r"|(?P<comment>#[^\n]*)")
@@ -43,6 +47,30 @@ def module(path):
     """The name of a file below `tinydl._core`: conv/forward.pyx is "conv.forward", src/tile.h "src/tile.h"."""
     relative = path.relative_to(CORE)
     return relative.as_posix() if path.suffix == ".h" else ".".join(relative.with_suffix("").parts)
+
+
+def room(name):
+    """The room of a module: "headers", "base", a folder, "declarations" (a .pxd without a .pyx), or a file by itself."""
+    if name.endswith(".h"):
+        return "headers"
+    if name in BASE:
+        return "base"
+    path = CORE / name.replace(".", "/")
+    if "." in name:
+        return name.split(".")[0]
+    return name if path.with_suffix(".pyx").exists() else "declarations"
+
+
+def summary(path):
+    """The first sentence of what a file says of itself."""
+    text = path.read_text()
+    if path.suffix == ".pxd":
+        text = " ".join(line.lstrip("# ") for line in re.match(r"(?:#[^\n]*\n)*", text)[0].splitlines())
+    else:
+        found = re.match(r'\s*"""(?P<py>.*?)"""|\s*/\*(?P<c>.*?)\*/', text, re.DOTALL)
+        text = (found["py"] or found["c"] or "") if found else ""
+    sentence = re.match(r".*?(?:[.:](?=\s|$)|$)", " ".join(text.split()))[0]
+    return sentence.rstrip(".:")
 
 
 def _blank(text):

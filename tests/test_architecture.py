@@ -48,7 +48,8 @@ KERNEL_USERS = {
     "config.py",
     "tensor.py",
     "random.py",
-    "inference/lowering.py",
+    "inference/kernels.py",
+    "inference/schedule.py",
     "testing",
     "_core",
 }

@@ -198,7 +198,7 @@ def test_an_operation_of_ones_own_says_nothing_unless_it_wants_to():
 
 def test_a_graph_of_ones_own_may_replace_the_computation():
     class Shapes(Graph):
-        def compute(self, function, args, kwargs):
+        def compute(self, function, args, kwargs, varying):
             return td.tensor([7.0])
 
     graph = Shapes()

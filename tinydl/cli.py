@@ -428,6 +428,7 @@ def _summary(args):
     import inspect
 
     from tinydl import models
+    from tinydl.inspect import summary
     from tinydl.train.run import find_model
 
     shape = None
@@ -442,20 +443,7 @@ def _summary(args):
     known = inspect.signature(factory).parameters
     fitting = {"in_channels": shape[0], "input_shape": shape} if shape else {}
     net = factory(**{name: value for name, value in fitting.items() if name in known})
-    shape = shape or models.INPUT_SHAPES[args.model]
-    try:
-        from tinydl.inspect import summary
-    except ImportError:
-        summary = None
-    if summary is not None and shape is not None:
-        result = summary(net, shape)
-        if result is not None:
-            _say(str(result))
-        return 0
-    width = max(len(name) for name, _ in net.named_parameters())
-    for name, parameter in net.named_parameters():
-        _say(f"{name:<{width}}  {'x'.join(map(str, parameter.shape)):>16}  {parameter.size:>12,}")
-    _say(f"{args.model}: {sum(p.size for p in net.parameters()):,} parameters")
+    _say(str(summary(net, shape or models.INPUT_SHAPES[args.model])))
     return 0
 
 

@@ -50,10 +50,15 @@ class Description(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _signature(forward):
+def _parameters(forward):
+    """Names of the positional arguments of forward after ctx, and the signature where it takes more than those."""
     import inspect  # takes 10 ms to load, and only a graph needs it
 
-    return inspect.signature(forward)
+    signature = inspect.signature(forward)
+    _, *found = signature.parameters.values()
+    simple = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty or
+                 p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in found)
+    return tuple([p.name for p in found]), None if simple else signature
 
 
 class Node:
@@ -91,9 +96,13 @@ class Node:
     def arguments(self):
         """Arguments of forward (after ctx) by name, defaults included; tensors are tensors here."""
         if self._arguments is None:
-            bound = _signature(self.function.forward).bind(None, *self.args, **self.kwargs)
-            bound.apply_defaults()
-            self._arguments = dict(list(bound.arguments.items())[1:])
+            names, signature = _parameters(self.function.forward)
+            if signature is None:
+                self._arguments = {**dict(zip(names, self.args, strict=False)), **self.kwargs}
+            else:
+                bound = signature.bind(None, *self.args, **self.kwargs)
+                bound.apply_defaults()
+                self._arguments = dict(list(bound.arguments.items())[1:])
         return self._arguments
 
     def __getitem__(self, name):
@@ -142,6 +151,8 @@ class Graph:
         Calls of the modules that the graph follows, in the order in which they ended.
     """
 
+    notes_constants = True  # whether operations that depend on no input are nodes
+
     def __init__(self, *inputs):
         self.inputs, self.nodes, self.calls = inputs, [], []
         self._makers = {id(x): None for x in inputs}  # of everything that varies; the graph keeps the tensors alive
@@ -157,21 +168,26 @@ class Graph:
 
     def apply(self, function, args, kwargs):
         """What `Function.apply` does while this graph records: run the operation and note it."""
+        varying = self.varying_in(args, kwargs)
         config.mode.recorder = None  # what a forward calls in turn is part of the operation
         try:
-            output = self.compute(function, args, kwargs)
+            output = self.compute(function, args, kwargs, varying)
         finally:
             config.mode.recorder = self
-        varying = tuple([x for x in tensors_in((args, kwargs)) if self.varies(x)])
-        node = Node(function, args, kwargs, output, len(self.nodes), varying, self.path)
-        self.nodes.append(node)
-        if self._open:
-            self._open[-1].nodes.append(node)
-        if varying:
-            self._makers[id(output)] = node
+        if varying or self.notes_constants:
+            node = Node(function, args, kwargs, output, len(self.nodes), varying, self.path)
+            self.nodes.append(node)
+            if self._open:
+                self._open[-1].nodes.append(node)
+            if varying:
+                self._makers[id(output)] = node
         return output
 
-    def compute(self, function, args, kwargs):
+    def varying_in(self, args, kwargs):
+        """The tensors among the arguments of an operation that depend on an input."""
+        return tuple([x for x in tensors_in((args, kwargs)) if id(x) in self._makers])
+
+    def compute(self, function, args, kwargs, varying):
         """The result of an operation."""
         return function.apply(*args, **kwargs)
 
@@ -183,13 +199,14 @@ class Graph:
     @contextlib.contextmanager
     def following(self, net):
         """Note the calls of `net` and the modules below it, and which operations run in them, within the context."""
-        before = [(module, module.__dict__.get("forward")) for module in net.modules()]
+        modules = list(net.named_modules())
+        before = [module.__dict__.get("forward") for _, module in modules]
         try:
-            for path, module in net.named_modules():
+            for path, module in modules:
                 module.__dict__["forward"] = self.followed(path, module, module.forward)
             yield self
         finally:
-            for module, forward in before:
+            for (_, module), forward in zip(modules, before, strict=True):
                 if forward is None:
                     module.__dict__.pop("forward", None)
                 else:
@@ -216,15 +233,21 @@ class Graph:
 
 
 def tensors_in(value):
-    """The tensors in nested tuples, lists and dicts, in order and as often as they appear."""
+    """The tensors in nested tuples, lists and dicts, in order and as often as they appear, as a list."""
+    found: list = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value, found):
     if isinstance(value, Tensor):
-        yield value
+        found.append(value)
+    elif isinstance(value, dict):
+        _collect(tuple(value.values()), found)
     elif isinstance(value, (tuple, list)):
         for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
+            if isinstance(item, (Tensor, tuple, list, dict)):
+                _collect(item, found)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,22 @@ def test_a_window_that_is_rounded_up_starts_inside(size, kernel, stride, padding
         assert geometry.out_shape == (1, 1, expected)
 
 
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding", "dilation", "fits"), [
+    (1, 2, 2, 0, 1, True), (1, 2, 1, 0, 1, False), (3, 4, 3, 0, 1, True), (1, 4, 3, 0, 1, False),
+    (2, 3, 2, 0, 2, False), (2, 2, 2, 0, 2, True), (1, 4, 2, 1, 1, True), (0, 1, 2, 0, 1, False),
+    (2, 5, 4, 0, 1, True)])
+def test_a_window_larger_than_the_input_fits_when_it_is_rounded_up(size, kernel, stride, padding, dilation, fits):
+    """By less than a stride; the sizes that PyTorch gives, which test_against_torch.py asks for too."""
+    settings = (1, 1, size), (kernel,), (stride,), (padding,), (dilation,)
+    with pytest.raises(ValueError, match="does not fit the input"):
+        PoolGeometry.of(*settings, False)
+    if fits:
+        assert PoolGeometry.of(*settings, True).out_shape == (1, 1, 1)
+    else:
+        with pytest.raises(ValueError, match="does not fit the input"):
+            PoolGeometry.of(*settings, True)
+
+
 def test_they_are_tuples_that_keep_their_names():
     for geometry in (conv(), signal()):
         copy = pickle.loads(pickle.dumps(geometry))

@@ -73,13 +73,13 @@ class BatchNorm(Function):
         if node["training"]:
             return None
         C = node["x"].shape[1]
-        gamma, beta = (one if given is None else builder.constant(given)
-                       for given, one in ((node["gamma"], np.ones(C)), (node["beta"], np.zeros(C))))
+        gamma, beta = (default if given is None else builder.constant(given)
+                       for given, default in ((node["gamma"], np.ones(C)), (node["beta"], np.zeros(C))))
         if gamma is None or beta is None:
             return None
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = 1 / np.sqrt(node["var"].astype(np.float64) + node["eps"]) * gamma
-        return builder.affine(node["x"], scale, beta, node["mean"])
+        return builder.channelwise(node["x"], scale, beta, node["mean"])
 
 
 def _statistics(x, about, mean, var):

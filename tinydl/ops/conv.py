@@ -123,7 +123,7 @@ class DepthwiseConv(Function):
         if needs_x:
             depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
         if needs_w or needs_b:
-            depthwise.depthwise_backward_weight(x, dy, dw, db, False, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, get_num_threads())
         return dx, dw, db, None, None
 
     @staticmethod

@@ -221,12 +221,13 @@ class PoolGeometry(_Windows, _PoolNumbers):
                 raise ValueError(f"padding must be at most half the window, got padding {padding} for window "
                                  f"{kernel_size}")
             room = size + 2 * p - d * (k - 1) - 1
-            if room < 0:
-                raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not "
-                                 f"fit the input {tuple(x_shape)}; use a smaller window or fewer pooling layers")
             n = (-(-room // s) if ceil_mode else room // s) + 1
             if ceil_mode and (n - 1) * s >= size + p:
                 n -= 1
+            # With ceil_mode one window may be larger than the input, by less than a stride.
+            if n < 1:
+                raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not "
+                                 f"fit the input {tuple(x_shape)}; use a smaller window or fewer pooling layers")
             out.append(n)
         one, none = (1,) * (2 - n_spatial), (0,) * (2 - n_spatial)
         kind = PoolGeometry if n_spatial == 2 else PoolGeometry1d

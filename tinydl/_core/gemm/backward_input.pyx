@@ -31,6 +31,7 @@ cdef struct Product:
 
 
 cdef void pack(const Product *p, real *panel) noexcept nogil:
+    """dy' once for all tasks: N x O elements, against K times as many products."""
     cdef Py_ssize_t lanes = lanes_of[real](0), n = 0, width, i, o
     cdef const real *dy = <const real *> p.dy
     while n < p.N:
@@ -65,6 +66,7 @@ cdef void backward_input_task(const Product *p, Py_ssize_t k, Py_ssize_t n, real
     memset(&nothing, 0, sizeof(nothing))
     strip(&inputs, <const real *> p.w + k * p.O, <const real *> p.panels + n * p.O, vectors * lanes, block,
           vectors * lanes, &nothing)
+    # A vector of the batch at a time, for transposed blocks are square.
     for j in range(vectors):
         transpose(block + j * lanes, 2 * lanes, dx + (n + j * lanes) * p.K + k, p.K, n_inputs,
                   min(lanes, p.N - n - j * lanes))

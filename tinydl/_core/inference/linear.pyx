@@ -53,7 +53,7 @@ cdef void panel_block(const td_packed *w, const td_rectangle *rows, const float 
     strip(rows, x, w.panels + o * w.K + k * width, width, y + o, min(width, w.O - o), &e)
 
 
-cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *residual,
                       float *slab) noexcept nogil:
     cdef const LinearStep *s = <const LinearStep *> state
     cdef const td_packed *w = &s.w
@@ -65,12 +65,14 @@ cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
     x += row * w.K
     y += row * w.O
     if n_rows == 1:
+        # The tiles would use two of their accumulators: no hiding of the latency of an addition.
         td_gemv(w, x, y, begin, end)
         return
     while k < w.K:
         rows.K = min(w.depth, w.K - k)
         src = x + k
         if s.copies:
+            # Rows a power of two apart share a few cache sets; copied, a line more apart, they have sets of their own.
             for i in range(n_rows):
                 memcpy(slab + i * APART, src + i * w.K, rows.K * sizeof(float))
             src = slab
@@ -112,6 +114,7 @@ def linear_step(Filters filters not None, bint relu):
         raise ValueError(f"linear_step: filters of shape {filters.shape}")
     w.panels, w.relu = <float *> filters.weights.address, relu
     w.bias = NULL if filters.bias is None else <float *> filters.bias.address
+    # Blocks of one length rather than long ones and a short rest.
     w.depth = ceil_div(w.K, ceil_div(w.K, <Py_ssize_t> DEPTH))
     s.copies = w.K > w.depth and w.K % SHARED == 0
     s.n_parts = ceil_div(ceil_div(w.O, 2 * <Py_ssize_t> TD_LANES_F), <Py_ssize_t> PANELS)

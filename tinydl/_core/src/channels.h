@@ -5,13 +5,6 @@
 #include "src/operands.h"
 #include "src/partial.h"
 
-/* Iterations touch only their own element, so y may be x itself. */
-#if defined(__clang__)
-#define TD_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define TD_INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
 /* Period of the per-channel vectors for C channels: a multiple of C, also of 16 (the most lanes) where that costs
    little, and at least 256 elements; 0 for no channels. */
 static inline ptrdiff_t td_period(ptrdiff_t C) {

@@ -10,7 +10,7 @@
    backward, here and where convolutions and pooling load x, see the same bits and thus the same sign. NaN counts as
    positive. */
 
-TD_INLINE T NAME(mapped)(T x, T centre, T scale, T shift) { return scale * (x - centre) + shift; }
+TD_INLINE T NAME(map_one)(T x, T centre, T scale, T shift) { return scale * (x - centre) + shift; }
 
 TD_INLINE void NAME(affine_body)(const T *x, const td_map *on_x, const T *r, const td_map *on_r, T *y, ptrdiff_t n,
                                  ptrdiff_t L, const int relu, const int residual) {
@@ -19,9 +19,9 @@ TD_INLINE void NAME(affine_body)(const T *x, const td_map *on_x, const T *r, con
     for (ptrdiff_t i = 0; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
-            T v = NAME(mapped)(x[i + j], k[j], s[j], t[j]);
+            T v = NAME(map_one)(x[i + j], k[j], s[j], t[j]);
             if (residual == 1) v += r[i + j];
-            if (residual == 2) v += NAME(mapped)(r[i + j], rk[j], rs[j], rt[j]);
+            if (residual == 2) v += NAME(map_one)(r[i + j], rk[j], rs[j], rt[j]);
             y[i + j] = relu && v < 0 ? 0 : v;
         }
     }
@@ -75,7 +75,7 @@ static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdi
 }
 
 TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, const int mask) {
-    if (mask == TD_BY_MAP) return NAME(mapped)(y, centre, scale, shift) <= 0 ? 0 : dz;
+    if (mask == TD_BY_MAP) return NAME(map_one)(y, centre, scale, shift) <= 0 ? 0 : dz;
     if (mask == TD_BY_SIGN) return y <= 0 ? 0 : dz;
     return dz;
 }

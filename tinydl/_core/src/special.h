@@ -7,10 +7,10 @@
 
    Largest errors found (test_elementwise.py holds them): expm1 2 ulp, tanh 3 ulp, sigmoid 3 ulp; Phi 1e-7 (float) and
    2e-16 (double) absolute. NaN passes through all of them. */
-#ifndef TINYDL_ACTIVATION_H
-#define TINYDL_ACTIVATION_H
+#ifndef TINYDL_SPECIAL_H
+#define TINYDL_SPECIAL_H
 
-#include "exp.h"
+#include "src/exp.h"
 
 /* Exact enough for x <= 80, all that elu and tanh need. */
 TD_INLINE float td_expm1_f(float x) {
