@@ -29,7 +29,8 @@ from setuptools.command.build_ext import build_ext
 CORE = Path("tinydl/_core")
 MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = {"augment", "im2col", "inference/program", "inference/transpose", "loss", "memory", "operands", "parallel"}
+COMMON = {"augment", "conv/geometry", "im2col", "inference/program", "inference/transpose", "loss", "memory",
+          "operands", "parallel"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]

@@ -17,7 +17,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from tinydl import layout
-from tinydl._core import conv, isa, peak, winograd
+from tinydl._core import conv, isa, peak
 
 # Batch, input channels, height = width, output channels.
 SHAPES = [
@@ -45,7 +45,7 @@ def passes(N, C, H, O):
                 lambda n: backward(x, dy, None, None, dw, None, geo, None, None, None, n))
 
     both = zip(each(conv.conv_forward, conv.conv_backward),
-               each(winograd.winograd_forward, winograd.winograd_backward), strict=True)
+               each(conv.winograd_forward, conv.winograd_backward), strict=True)
     return dict(zip(("forward", "backward-input", "backward-weight"), both, strict=True))
 
 

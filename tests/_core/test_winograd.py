@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tinydl._core.operands import Map, Moments, Pending
 
-from tinydl._core import winograd
+from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl.testing.compare import assert_close, assert_same, relative_error
 from tinydl.testing.guards import Guards, laid_out
@@ -61,8 +61,8 @@ class Case:
             on_x = Map(self.scale, self.shift, np.zeros_like(self.scale), relu)
             scale, shift, a, b, c = self.above
             dy = Pending(self.dy, self.y_above, Map(scale, shift, np.zeros_like(scale), relu), a, b, c)
-        winograd.winograd_forward(self.x, self.w, self.bias, y, self.geo, on_x, Moments(self.about, sums), n_threads)
-        winograd.winograd_backward(self.x, dy, self.w, dx, dw, db, self.geo, on_x, None,
+        conv.winograd_forward(self.x, self.w, self.bias, y, self.geo, on_x, Moments(self.about, sums), n_threads)
+        conv.winograd_backward(self.x, dy, self.w, dx, dw, db, self.geo, on_x, None,
                                    Moments(self.x_about, dx_sums), n_threads)
         guards.check()
         for array, copy in zip(self.inputs(), before, strict=True):
@@ -110,7 +110,7 @@ def test_worked_constant_image():
     x = laid_out(np.ones((1, 1, 4, 4)), "activation", np.float32)
     w = laid_out(np.ones((1, 1, 3, 3)), "weight", np.float32)
     y = laid_out(np.empty((1, 1, 4, 4)), "activation", np.float32)
-    winograd.winograd_forward(x, w, None, y, geometry(1, 1, 4, 4, 1, 1), None, None, 1)
+    conv.winograd_forward(x, w, None, y, geometry(1, 1, 4, 4, 1, 1), None, None, 1)
     expected = [[4, 6, 6, 4], [6, 9, 9, 6], [6, 9, 9, 6], [4, 6, 6, 4]]
     np.testing.assert_allclose(y[0, 0], expected, rtol=2e-6)
 
@@ -154,7 +154,7 @@ def test_statistics_have_the_bits_of_forward(shape):
     case = Case(shape)
     result = case.run()
     again = np.empty_like(result["sums"])
-    winograd.winograd_statistics(result["y"], case.geo, Moments(case.about, again), 2)
+    conv.winograd_statistics(result["y"], case.geo, Moments(case.about, again), 2)
     assert_same(again, result["sums"])
 
 
@@ -163,8 +163,8 @@ def test_empty_batch_gives_zero_gradients():
     x, dy = np.empty((0, 3, 6, 6), np.float32), np.empty((0, 4, 6, 6), np.float32)
     w = laid_out(np.ones((4, 3, 3, 3)), "weight", np.float32)
     dw, db = laid_out(np.ones((4, 3, 3, 3)), "weight", np.float32), np.ones(4, np.float32)
-    winograd.winograd_forward(x, w, None, dy, geo, None, None, 1)
-    winograd.winograd_backward(x, dy, w, np.empty_like(x), dw, db, geo, None, None, None, 1)
+    conv.winograd_forward(x, w, None, dy, geo, None, None, 1)
+    conv.winograd_backward(x, dy, w, np.empty_like(x), dw, db, geo, None, None, None, 1)
     assert not dw.any() and not db.any()
 
 
@@ -175,14 +175,14 @@ def test_refused_geometries(at, value):
     x = laid_out(np.zeros((1, 4, 9, 9)), "activation", np.float32)
     w = laid_out(np.zeros((4, 4, 3, 3)), "weight", np.float32)
     with pytest.raises(ValueError, match="geometry"):
-        winograd.winograd_forward(x, w, None, x.copy(order="K"), tuple(geo), None, None, 1)
+        conv.winograd_forward(x, w, None, x.copy(order="K"), tuple(geo), None, None, 1)
 
 
 def test_float64_is_refused():
     x = laid_out(np.zeros((1, 4, 6, 6)), "activation", np.float64)
     w = laid_out(np.zeros((4, 4, 3, 3)), "weight", np.float64)
     with pytest.raises(TypeError, match="float64|<f8"):
-        winograd.winograd_forward(x, w, None, x.copy(order="K"), geometry(1, 4, 6, 6, 4, 1), None, None, 1)
+        conv.winograd_forward(x, w, None, x.copy(order="K"), geometry(1, 4, 6, 6, 4, 1), None, None, 1)
 
 
 def test_nan_stays_in_the_blocks_that_read_it():
@@ -211,7 +211,7 @@ def test_residual_and_plain_relu_masks(shape):
     y = case.y_above.copy(order="K")
     residual = case.x[::-1].copy(order="K")
     dx, dw = np.empty_like(case.x), np.empty_like(case.w)
-    winograd.winograd_backward(case.x, Pending(case.dy, y, Map(relu=True)), case.w, dx, dw, None, case.geo,
+    conv.winograd_backward(case.x, Pending(case.dy, y, Map(relu=True)), case.w, dx, dw, None, case.geo,
                                Map(relu=True), residual, None, 2)
     masked = np.where(y <= 0, 0, case.dy).astype(np.float64)
     expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)

@@ -9,8 +9,9 @@ Geometry as in `conv`: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) 
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
-from tinydl._core.images cimport Geometry, ceil_div, unpack, weight
+from tinydl._core.conv.geometry cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
+from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()

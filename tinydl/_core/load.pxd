@@ -16,8 +16,8 @@ cdef extern from "src/load.h" nogil:
                             Py_ssize_t C) noexcept
 
 
-# Where a copy lies in its image: rows from h0 and columns from w0 of (H, W), which may be outside. Of C channels, pixels
-# lie `step` elements apart in the image.
+# Where a copy lies in its image: rows from h0 and columns from w0 of (H, W), which may be outside. C channels of a
+# pixel are copied, and pixels lie `step` elements apart in the image.
 cdef struct Window:
     Py_ssize_t H, W, C, step
     Py_ssize_t h0, n_rows, w0, n_cols
@@ -63,7 +63,7 @@ cdef inline void load_image(const real *image, real *out, const Window *w, const
 
 
 cdef inline void load_gradient(const td_pending *p, Py_ssize_t image, real *out, const Window *w) noexcept nogil:
-    """out (n_rows, n_cols, C) = the window of an image of a gradient; only the rows need be inside, and the border is 0.
+    """out (n_rows, n_cols, C) = the window of an image of a gradient, zeros outside; it holds all columns of the image.
 
     p : of the whole batch.
     """

@@ -1,7 +1,7 @@
-"""The loops over register tiles: sums of panels of filters for a rectangle of pixels, outer products of a range of them.
+"""The loops over register tiles: sums of panels of filters for a rectangle of pixels, and outer products of pixels.
 
-Convolution forward and backward, Winograd's 36 products and Linear are all these two sums. The tiles are large: they are
-compiled here, once for an ISA level, and every kernel calls them through this module's pointers.
+Convolution forward and backward, Winograd's 36 products and Linear are all these two sums. The tiles are large: they
+are compiled here, once for an ISA level, and every kernel calls them through this module's pointers.
 """
 
 from tinydl._core.array cimport real
@@ -22,7 +22,7 @@ cdef void strip(const td_rectangle *pixels, const real *src, const real *panel, 
 
 cdef void strips(const td_rectangle *pixels, const real *src, const real *panels, real *dst, Py_ssize_t n,
                  const td_epilogue *e) noexcept nogil:
-    """`strip` for any number n of channels: their panels, of two vectors and maybe one at the tail, follow each other."""
+    """`strip` for any number n of channels: their panels, of two vectors (one at the tail), follow each other."""
     tiles_of_strips(pixels, src, panels, dst, n, e)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import nn
-from tinydl._core import conv, elementwise, inference, pool, winograd
+from tinydl._core import elementwise, inference, pool
 from tinydl.inference.network import Convolution, Dense, Flatten, Norm, Pool, Rectifier
 from tinydl.ops.checks import pool_geometry
 from tinydl.ops.conv import conv_geometry
@@ -91,17 +91,17 @@ def _convolution(low, node, value, addend):
     if node.groups > 1 and node.groups == shape[1] == out[1]:
         key, pack = "depthwise", inference.depthwise_filters
     elif takes_winograd(geometry, node.weight.dtype, low.algorithm, transformed=True):
-        key, pack = "winograd", winograd.winograd_filters
+        key, pack = "winograd", inference.winograd_filters
     else:
-        key, pack = "direct", lambda w, b: conv.conv_filters(w, b, node.groups)
+        key, pack = "direct", lambda w, b: inference.conv_filters(w, b, node.groups)
 
     def make(n, n_tasks):
         filters = _packed(node, key, lambda: pack(node.weight, node.bias))
         if key == "depthwise":
             return inference.depthwise_step(filters, geometry, node.relu)
         if key == "winograd":
-            return winograd.winograd_step(filters, (n, *geometry[1:]), node.relu, n_tasks)
-        return conv.conv_step(filters, geometry, node.relu, n_tasks)
+            return inference.winograd_step(filters, (n, *geometry[1:]), node.relu, n_tasks)
+        return inference.conv_step(filters, geometry, node.relu, n_tasks)
 
     return low.step(make, low.canonical(value), out[1:], addend, math.prod(out) * math.prod(weight[1:]))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import conv, elementwise, inference, pool, winograd
+from tinydl._core import elementwise, inference, pool
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -52,8 +52,8 @@ def test_convolution_is_exact(problem):
         conv_reference.conv_forward(x, w, bias, y, geo, None, None, 1)
         for clamp in (False, True):
             expected = relu(y) if clamp else y
-            filters = conv.conv_filters(w, bias, problem.G)
-            variants(lambda n_tasks, n, f=filters, c=clamp: conv.conv_step(f, geo, c, n_tasks), x, expected)
+            filters = inference.conv_filters(w, bias, problem.G)
+            variants(lambda n_tasks, n, f=filters, c=clamp: inference.conv_step(f, geo, c, n_tasks), x, expected)
             if problem.G == problem.C == problem.O:
                 filters = inference.depthwise_filters(w, bias)
                 variants(lambda n_tasks, n, f=filters, c=clamp: inference.depthwise_step(f, geo, c), x, expected)
@@ -65,8 +65,8 @@ def test_addend_comes_before_the_clamp(groups):
     w = exact_integers(RNG, (18, 18 // groups, 3, 3), kind="weight")
     geo, y = conv_reference.geometry(x.shape, w.shape, 1, 1, 1, groups), layout.empty(x.shape)
     conv_reference.conv_forward(x, w, None, y, geo, None, None, 1)
-    filters = conv.conv_filters(w, None, groups)
-    variants(lambda n_tasks, n: conv.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
+    filters = inference.conv_filters(w, None, groups)
+    variants(lambda n_tasks, n: inference.conv_step(filters, geo, True, n_tasks), x, relu(y + x), with_addend=True)
     if groups == 18:
         filters = inference.depthwise_filters(w, None)
         variants(lambda n_tasks, n: inference.depthwise_step(filters, geo, True), x, relu(y + x), with_addend=True)
@@ -83,11 +83,11 @@ def test_winograd(shape):
     geo = conv_reference.geometry(x.shape, w.shape, 1, pad)
     y = layout.empty((N, O, *geo[-2:]))
     conv_reference.conv_forward(x, w, b, y, geo, None, None, 1)
-    filters, first = winograd.winograd_filters(w, b), None
+    filters, first = inference.winograd_filters(w, b), None
     add = y.shape == x.shape
     expected = relu(y + x) if add else relu(y)
     for n_tasks, chunk, n_threads in ((1, None, 1), (3, None, 2), (8, None, 7), (1, 1, 3), (1, 2, 1)):
-        step = winograd.winograd_step(filters, (chunk or max(1, N), *geo[1:]), True, n_tasks)
+        step = inference.winograd_step(filters, (chunk or max(1, N), *geo[1:]), True, n_tasks)
         got = single(step, x, y.shape, chunk, n_threads, with_addend=add)
         assert_close(got, expected, 2e-5)
         first = got if first is None else first
@@ -138,8 +138,8 @@ def test_nan_passes_every_clamp():
     w = laid_out(np.ones((16, 16, 3, 3)), "weight", np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, 1)
     d = laid_out(np.ones((16, 1, 3, 3)), "weight", np.float32)
-    for step in (conv.conv_step(conv.conv_filters(w, None, 1), geo, True, 1), elementwise.relu_step(1024),
-                 winograd.winograd_step(winograd.winograd_filters(w, None), geo, True, 1),
+    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1), elementwise.relu_step(1024),
+                 inference.winograd_step(inference.winograd_filters(w, None), geo, True, 1),
                  inference.depthwise_step(inference.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
                  pool.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
         assert np.isnan(single(step, x, x.shape)).all()
@@ -226,11 +226,12 @@ def test_refused_steps():
     w = laid_out(np.ones((8, 4, 3, 3)), "weight", np.float32)
     other = conv_reference.geometry((1, 4, 6, 6), (8, 4, 5, 5), 1, 2)
     one_channel = w[:, :1].copy(order="K")
-    for make in (lambda: conv.conv_step(conv.conv_filters(w, None, 1), other, False, 1),
-                 lambda: winograd.winograd_step(winograd.winograd_filters(w, None), other, False, 1),
-                 lambda: winograd.winograd_step(winograd.winograd_filters(w[:4], None), geo, False, 1),
-                 lambda: conv.conv_filters(np.ascontiguousarray(w), None, 1), lambda: conv.conv_filters(w, None, 3),
-                 lambda: conv.conv_filters(w, np.ones(7, np.float32), 1),
+    for make in (lambda: inference.conv_step(inference.conv_filters(w, None, 1), other, False, 1),
+                 lambda: inference.winograd_step(inference.winograd_filters(w, None), other, False, 1),
+                 lambda: inference.winograd_step(inference.winograd_filters(w[:4], None), geo, False, 1),
+                 lambda: inference.conv_filters(np.ascontiguousarray(w), None, 1),
+                 lambda: inference.conv_filters(w, None, 3),
+                 lambda: inference.conv_filters(w, np.ones(7, np.float32), 1),
                  lambda: inference.depthwise_step(inference.depthwise_filters(one_channel, None), geo, False),
                  lambda: inference.linear_filters(np.ones((3, 4), np.float32).T, None),
                  lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
@@ -238,15 +239,15 @@ def test_refused_steps():
         with pytest.raises(ValueError):
             make()
     with pytest.raises(TypeError):
-        conv.conv_filters(w.astype(np.float64), None, 1)
+        inference.conv_filters(w.astype(np.float64), None, 1)
 
 
 def test_steps_refuse_filters_of_another_kernel():
     w = laid_out(np.ones((64, 1, 3, 3)), "weight", np.float32)
     others = inference.depthwise_filters(w, None)
     geo = (1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8)
-    for make in (lambda f: inference.linear_step(f, False), lambda f: winograd.winograd_step(f, geo, False, 1),
-                 lambda f: conv.conv_step(f, geo, False, 1)):
+    for make in (lambda f: inference.linear_step(f, False), lambda f: inference.winograd_step(f, geo, False, 1),
+                 lambda f: inference.conv_step(f, geo, False, 1)):
         with pytest.raises(ValueError, match="filters of shape"):
             make(others)
         with pytest.raises(TypeError, match="filters"):

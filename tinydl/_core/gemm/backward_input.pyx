@@ -8,7 +8,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array, real
 from tinydl._core.gemm.matrix cimport SMALL, rows_of, shape_of, weight_of
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
 from tinydl._core.operands cimport td_epilogue

@@ -9,9 +9,10 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
 from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
-from tinydl._core.images cimport ceil_div, combine_chunk, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
+from tinydl._core.parts cimport combine
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
@@ -24,7 +25,6 @@ cdef enum:
     MAX_PARTS = 16
     COLUMNS = 128       # columns of y of one task, half as many where the sum is short
     ROWS = 224          # rows of y of one task
-    CHUNK = 4096        # results whose parts are added by one task
 
 cdef struct Product:
     const void *x       # (N, K)
@@ -117,8 +117,8 @@ cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) n
 
 
 cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
-    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, size = p.N * p.O, k, task
-    cdef Py_ssize_t n_tasks = p.n_row_blocks * p.n_col_blocks * p.n_parts, n_chunks = ceil_div(size, CHUNK)
+    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, k, task
+    cdef Py_ssize_t n_tasks = p.n_row_blocks * p.n_col_blocks * p.n_parts
     if whole < p.O:
         memset(p.tail, 0, p.K * lanes * sizeof(real))
         for k in range(p.K):
@@ -130,8 +130,7 @@ cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
                        use_threads_if=n_tasks > 1 and p.N * p.K * p.O > SMALL):
         forward_task(p, task, y, <real *> p.slabs + threadid() * p.slab)
     if p.n_parts > 1:
-        for task in prange(n_chunks, num_threads=n_threads, schedule="static", use_threads_if=n_chunks > 4):
-            combine_chunk(<const real *> p.parts, y, p.n_parts, size, task * CHUNK, min(size, (task + 1) * CHUNK))
+        combine(<const real *> p.parts, y, p.n_parts, p.N * p.O, p.N * p.O, n_threads)
 
 
 cdef int run(Product *p, int type_number, int n_threads) except -1:

@@ -4,9 +4,14 @@ from tinydl._core.isa import search_path
 
 __path__ = search_path(__name__)
 
+from tinydl._core.inference.conv import conv_filters, conv_step
 from tinydl._core.inference.depthwise import depthwise_filters, depthwise_step
 from tinydl._core.inference.linear import linear_filters, linear_step
 from tinydl._core.inference.program import Program, Step
 from tinydl._core.inference.transpose import transpose_step
+from tinydl._core.inference.winograd import winograd_filters, winograd_step
 
-__all__ = ["Program", "Step", "depthwise_filters", "depthwise_step", "linear_filters", "linear_step", "transpose_step"]
+__all__ = [
+    "Program", "Step", "conv_filters", "conv_step", "depthwise_filters", "depthwise_step", "linear_filters",
+    "linear_step", "transpose_step", "winograd_filters", "winograd_step",
+]

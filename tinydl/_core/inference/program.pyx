@@ -19,7 +19,7 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DATA, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_NDIM, PyArray_STRIDES,
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
-from tinydl._core.images cimport ceil_div, round_up
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 
 from tinydl._core.memory import empty
