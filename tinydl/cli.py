@@ -13,6 +13,7 @@ import sys
 
 __all__ = ["main"]
 
+_DEFAULT_DATA = "digits"
 _TRAIN_TEXT = """\
 Train a small convolutional network and keep all about it in a run folder.
 
@@ -83,8 +84,16 @@ def _rate(allow_zero):
     return parse
 
 
+def _list(names, conjunction):
+    """'a, b or c'."""
+    *rest, last = names
+    return f"{', '.join(rest)} {conjunction} {last}"
+
+
 def _parser():
+    from tinydl import optim
     from tinydl._version import __version__
+    from tinydl.data import registry
 
     parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
                      epilog="tinydl COMMAND --help tells more about a command.")
@@ -102,13 +111,14 @@ def _parser():
                          help="threads of the kernels; results do not depend on it (default: what the machine grants)")
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("--data-dir", metavar="DIR",
-                        help="where the files of mnist, fashion-mnist and cifar10 are looked for "
+                        help=f"where the files of {_list(registry.downloads(), 'and')} are looked for "
                              "(default: $TINYDL_DATA, else ~/.cache/tinydl)")
 
     train = command("train", _train, "train a network", description=_TRAIN_TEXT, epilog=_TRAIN_EPILOG,
                     formatter_class=argparse.RawDescriptionHelpFormatter, parents=[threads, folder])
     what = train.add_argument_group("what is learned")
-    what.add_argument("--data", metavar="NAME", help="digits (default), mnist, fashion-mnist, cifar10 or FILE.npz")
+    what.add_argument("--data", metavar="NAME", help=_list(
+        [f"{name} (default)" if name == _DEFAULT_DATA else name for name in registry.choices()], "or"))
     what.add_argument("--download", action="store_true",
                       help="fetch the files of --data into --data-dir first, if they are not there")
     what.add_argument("--model", metavar="NAME", help="the network (default: one that suits the data)")
@@ -116,7 +126,8 @@ def _parser():
     how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
     how.add_argument("--batch-size", type=_whole(1), metavar="N", help="images per step")
     how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
-    how.add_argument("--optimizer", metavar="NAME", help="sgd (Nesterov momentum 0.9), adam, adamw or rmsprop")
+    how.add_argument("--optimizer", metavar="NAME", help=_list(
+        [f"{name} ({choice.note})" if choice.note else name for name, choice in optim.BY_NAME.items()], "or"))
     how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
     how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
@@ -168,20 +179,19 @@ def _pick(value, names, what):
 
 def _settings(args):
     """Settings of a new run from flags and the data set's recipe, without the data's own facts."""
+    from tinydl import optim
+    from tinydl.data import BY_NAME
     from tinydl.train import run as runs
 
-    data = args.data or "digits"
-    if data.lower().endswith(".npz"):
-        data = os.path.abspath(data)
-    else:
-        _pick(data, (*runs.DATA_NAMES, "FILE.npz"), "data")
-    settings = {"data": data, "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
+    data = args.data or _DEFAULT_DATA
+    settings = {"data": data if data in BY_NAME else os.path.abspath(data),
+                "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
     for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
         if getattr(args, key) is not None:
             settings[key] = getattr(args, key)
-    _pick(settings["optimizer"], tuple(runs.OPTIMIZERS), "optimizer")
+    _pick(settings["optimizer"], optim.BY_NAME, "optimizer")
     _pick(settings["schedule"], runs.SCHEDULES, "schedule")
-    settings["lr"] = runs.OPTIMIZERS[settings["optimizer"]][1] if args.lr is None else args.lr
+    settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr if args.lr is None else args.lr
     settings["drop_last"], settings["seed"] = args.drop_last, args.seed or 0
     runs.find_model(settings["model"])
     return settings
@@ -189,11 +199,11 @@ def _settings(args):
 
 def _download(args):
     from tinydl.data import DataError
-    from tinydl.data.download import SOURCES, download
-    from tinydl.train.run import default_data_dir
+    from tinydl.data.download import download
+    from tinydl.data.registry import default_data_dir, downloads
 
-    if args.data not in SOURCES:
-        raise _UserError(f"--download fetches {', '.join(SOURCES)}, not {args.data or 'digits'}")
+    if args.data not in downloads():
+        raise _UserError(f"--download fetches {', '.join(downloads())}, not {args.data or _DEFAULT_DATA}")
     folder = args.data_dir or default_data_dir()
     live = sys.stderr.isatty()
 
@@ -211,6 +221,7 @@ def _download(args):
 
 
 def _train(args):
+    from tinydl.data import load
     from tinydl.train import run as runs
 
     if args.resume is None:
@@ -218,7 +229,7 @@ def _train(args):
         _set_threads(args)
         if args.download:
             _download(args)
-        train, test = runs.load_data(settings["data"], settings["data_dir"], settings["seed"])
+        train, test = load(settings["data"], settings["data_dir"], settings["seed"])
         settings.update(runs.Run.describe(train, test))
         net = runs.build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
         run = runs.Run.create(settings, args.out)
@@ -279,6 +290,10 @@ def _fit(run, net, train, test, resume):
     _say(f"test accuracy {100 * result['accuracy']:.2f} % ({right:,} of {len(test):,}), loss {result['loss']:.4f}, "
          f"{sum(trainer.history['seconds']):.1f} s of training")
     _say(f"written to {run.folder}: {', '.join(['weights.safetensors', 'history.csv', 'config.json', *pictures])}")
+    if not math.isfinite(result["loss"]):
+        _note(f"error: training diverged, the loss on the test images is {result['loss']}; choose a smaller --lr than "
+              f"{s['lr']:g}")
+        return 1
     return 0
 
 
@@ -370,7 +385,7 @@ def _read_picture(path, shape):
                 raise _UserError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
                                  f"{shape[2]}x{shape[1]}")
             pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
         raise _UserError(f"{path}: {reason}") from None
     return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
@@ -413,6 +428,7 @@ def _summary(args):
     import inspect
 
     from tinydl import models
+    from tinydl.inspect import summary
     from tinydl.train.run import find_model
 
     shape = None
@@ -427,20 +443,7 @@ def _summary(args):
     known = inspect.signature(factory).parameters
     fitting = {"in_channels": shape[0], "input_shape": shape} if shape else {}
     net = factory(**{name: value for name, value in fitting.items() if name in known})
-    shape = shape or getattr(models, "INPUT_SHAPES", {}).get(args.model)
-    try:
-        from tinydl.inspect import summary
-    except ImportError:
-        summary = None
-    if summary is not None and shape is not None:
-        result = summary(net, shape)
-        if result is not None:
-            _say(str(result))
-        return 0
-    width = max(len(name) for name, _ in net.named_parameters())
-    for name, parameter in net.named_parameters():
-        _say(f"{name:<{width}}  {'x'.join(map(str, parameter.shape)):>16}  {parameter.size:>12,}")
-    _say(f"{args.model}: {sum(p.size for p in net.parameters()):,} parameters")
+    _say(str(summary(net, shape or models.INPUT_SHAPES[args.model])))
     return 0
 
 

@@ -103,6 +103,7 @@ get_num_threads = parallel.get_num_threads
 class _Mode(threading.local):
     grad = True
     algorithm = "auto"
+    recorder = None  # the Graph that notes operations, see tinydl.graph
 
 
 mode = _Mode()

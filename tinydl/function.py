@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 
 from tinydl import config
+from tinydl.graph import Description
 from tinydl.tensor import Tensor, from_result
 
 __all__ = ["Context", "Function"]
@@ -149,6 +150,18 @@ class Function:
         """Compute the gradients of the arguments from the gradient `dy` of the result."""
         raise NotImplementedError
 
+    @staticmethod
+    def describe(node):
+        """What there is to know of a recorded call (`tinydl.graph.Node`), as a `tinydl.graph.Description`."""
+        return Description()
+
+    @staticmethod
+    def lower(node, builder):
+        """How a frozen network computes a recorded call: what a method of `builder` returns, or None where none does.
+
+        See `tinydl.inference.builder.Builder`.
+        """
+
     @classmethod
     def apply(cls, *args, **kwargs):
         """Run `forward` and record the operation where gradients are wanted.
@@ -162,7 +175,10 @@ class Function:
         -------
         Tensor
         """
-        recording = config.mode.grad
+        mode = config.mode
+        if mode.recorder is not None:
+            return mode.recorder.apply(cls, args, kwargs)
+        recording = mode.grad
         values, edges = [], []
         for arg in args:
             edge = None

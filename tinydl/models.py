@@ -151,11 +151,6 @@ class _ResNet(nn.Module):
             x = getattr(self, f"layer{k}")(x)
         return self.fc(self.flatten(self.avgpool(x)))
 
-    def in_order(self):
-        """Pairs (name, module) in the order in which `forward` applies them; `tinydl.freeze` reads it."""
-        stages = [f"layer{k}" for k in range(1, self.n_stages + 1)]
-        return [(name, getattr(self, name)) for name in ("conv1", "bn1", "relu", *stages, "avgpool", "flatten", "fc")]
-
 
 class ResNet20(_ResNet):
     """See `resnet20`."""

@@ -9,13 +9,14 @@ import pytest
 
 import tinydl as td
 from tinydl import layout
-from tinydl.optim import SGD, Adam, AdamW, RMSprop
+from tinydl.optim import BY_NAME, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 MAKERS = {
     "sgd": lambda params: SGD(params, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda params: Adam(params, lr=0.1, weight_decay=0.01),
     "adamw": lambda params: AdamW(params, lr=0.1),
     "rmsprop": lambda params: RMSprop(params, lr=0.1, momentum=0.9, centered=True),
+    "adagrad": lambda params: Adagrad(params, lr=0.1, lr_decay=0.01, initial_accumulator_value=0.1),
 }
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -107,6 +108,7 @@ BAD = [math.nan, math.inf, -1.0]
     *[(Adam, name) for name in ("lr", "eps", "weight_decay")],
     *[(AdamW, name) for name in ("lr", "eps", "weight_decay")],
     *[(RMSprop, name) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")],
+    *[(Adagrad, name) for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")],
 ])
 @pytest.mark.parametrize("value", BAD)
 def test_bad_hyper_parameters(kind, name, value):
@@ -261,6 +263,30 @@ def test_an_empty_parameter(make):
     w = td.Parameter(np.zeros((0, 3), np.float32))
     w.grad = np.zeros((0, 3), np.float32)
     make([w]).step()
+
+
+# --- optimisers by name --------------------------------------------------------------------------------------------
+
+def test_every_optimiser_has_a_name():
+    kinds = {choice.kind for choice in BY_NAME.values()}
+    assert kinds == {kind for kind in vars(td.optim).values()
+                     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer}
+    assert {name: choice.kind.__name__.lower() for name, choice in BY_NAME.items()} == {n: n for n in BY_NAME}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_an_optimiser_made_by_its_name(name):
+    choice = BY_NAME[name]
+    made = choice.make([td.Parameter([1.0])])
+    assert type(made) is choice.kind and made.defaults["lr"] == choice.lr
+    made = choice.make([td.Parameter([1.0])], lr=0.25, weight_decay=0.5)
+    assert (made.defaults["lr"], made.defaults["weight_decay"]) == (0.25, 0.5)
+
+
+def test_sgd_by_name_has_nesterov_momentum():
+    defaults = BY_NAME["sgd"].make([td.Parameter([1.0])]).defaults
+    assert (defaults["momentum"], defaults["nesterov"]) == (0.9, True)
+    assert not BY_NAME["sgd"].make([td.Parameter([1.0])], nesterov=False).defaults["nesterov"]
 
 
 # --- saving --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import numpy as np
 from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 from tinydl._core.array cimport (
-    PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject,
-    import_array,
+    MAX_AXES, PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES,
+    PyArrayObject, import_array,
 )
 
 cdef extern from "src/aligned.h" nogil:
@@ -36,7 +36,6 @@ cdef enum:
     SMALL = 512             # smallest block
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
-    MAX_AXES = 32
 
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 

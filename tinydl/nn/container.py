@@ -77,10 +77,6 @@ class Sequential(_Indexed):
                 x = module(x)
         return x
 
-    def in_order(self):
-        """Pairs (name, module) in the order in which `forward` applies them; `tinydl.freeze` reads it."""
-        return list(self.named_children())
-
     def _converted(self, x):
         parameter = _first_parameter(self, set())
         return as_input(x) if parameter is None else as_input(x, parameter.dtype)

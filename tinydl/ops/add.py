@@ -8,6 +8,7 @@ from tinydl import layout
 from tinydl._core import elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
 from tinydl.ops.deferred import Affine, array_of
 
@@ -37,7 +38,7 @@ class Add(Function):
             if _is_open(x) and x.shape == y.shape and x.dtype == y.dtype:
                 if not _is_open(y):
                     y = layout.channels_last(array_of(y))
-                return Affine(x.x, x.scale, x.shift, x.mean, residual=y)
+                return Affine(x.x, x.map, y)
         x, y = array_of(x), array_of(y)
         if x.shape == y.shape and x.dtype == y.dtype and x.strides == y.strides and x.dtype.kind == "f" \
                 and (x.flags.c_contiguous or layout.is_channels_last(x)) and x.dtype.itemsize >= 4:
@@ -53,6 +54,14 @@ class Add(Function):
             return dz, dz
         dz = array_of(dz)
         return unbroadcast(dz, x), unbroadcast(dz, y)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.add(node["x"], node["y"])
 
 
 def _is_open(x):

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, result, unbroadcast
 from tinydl.tensor import Tensor
 
@@ -30,6 +31,19 @@ class Sub(Function):
         return (unbroadcast(dz, x) if need_x else None,
                 unbroadcast(np.negative(dz, out=layout.empty_like(dz)), y) if need_y else None)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        x, y = node["x"], node["y"]
+        constant = builder.constant(y)
+        if constant is not None:
+            return builder.affine(x, centre=constant)
+        constant = builder.constant(x)
+        return None if constant is None else builder.affine(y, -1, constant)
+
 
 class Mul(Function):
     """z = x y; dx = y dz, dy = x dz."""
@@ -48,6 +62,18 @@ class Mul(Function):
         need_x, need_y = ctx.needs_input_grad
         return (unbroadcast(result(np.multiply, dz, y), x) if need_x else None,
                 unbroadcast(result(np.multiply, dz, x), y) if need_y else None)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="multilinear")
+
+    @staticmethod
+    def lower(node, builder):
+        for x, y in ((node["x"], node["y"]), (node["y"], node["x"])):
+            constant = builder.constant(y)
+            if constant is not None:
+                return builder.affine(x, constant)
+        return None
 
 
 class Div(Function):
@@ -70,6 +96,18 @@ class Div(Function):
         dy = unbroadcast(np.negative(result(np.multiply, dx, z)), y) if need_y else None
         return unbroadcast(dx, x) if need_x else None, dy
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="" if node.varies("y") else "affine")
+
+    @staticmethod
+    def lower(node, builder):
+        constant = builder.constant(node["y"])
+        if constant is None:
+            return None
+        with np.errstate(divide="ignore"):
+            return builder.affine(node["x"], 1 / constant.astype(np.float64))
+
 
 class Neg(Function):
     """y = -x; dx = -dy."""
@@ -84,6 +122,14 @@ class Neg(Function):
     @staticmethod
     def backward(ctx, dy):
         return np.negative(dy, out=layout.empty_like(dy))
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.affine(node["x"], -1)
 
 
 class Power(Function):

@@ -66,6 +66,12 @@ def labels_of(labels, shape, name):
                          f"{array.shape}{cure}")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} needs integer labels, got {array.dtype}; convert with labels.astype('int64')")
+    # As int64 such a label would be a negative number, perhaps the one that is ignored.
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        flat = array.reshape(-1)
+        row = int(flat.argmax())
+        raise ValueError(f"{name}: labels: row {row} holds {flat[row]}, expected a class from 0 to "
+                         f"{(shape[1] if len(shape) > 1 else shape[0]) - 1}")
     return array
 
 

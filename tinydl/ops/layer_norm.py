@@ -6,6 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float
 
 __all__ = ["layer_norm"]
@@ -50,6 +51,11 @@ class LayerNorm(Function):
         if need_bias:
             db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(bias.shape)
         return dx, dw, db
+
+    @staticmethod
+    def describe(node):
+        ndim = node["x"].ndim
+        return Description(whole=tuple(range(ndim - node["n_axes"], ndim)))
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):

@@ -6,6 +6,7 @@ from tinydl import layout
 from tinydl._core import gemm
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input
 
 __all__ = ["Linear", "linear"]
@@ -44,6 +45,15 @@ class Linear(Function):
             db = np.empty(b.shape, b.dtype) if needs_b else None
             gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
         return dx, dw, db
+
+    @staticmethod
+    def describe(node):
+        x, w = node["x"], node["w"]
+        return Description(node.output.size * w.shape[1], kind="multilinear", whole=(x.ndim - 1,))
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.product(node["x"], node["w"], node["b"])
 
 
 def _rows(x):

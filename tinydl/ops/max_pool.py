@@ -6,8 +6,10 @@ from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+from tinydl.graph import Description
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.deferred import operand
+from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
@@ -21,10 +23,10 @@ class MaxPool(Function):
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x, scale, shift, relu = operand(x)
+        x, on_x = operand(x)
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
-        pool.max_pool_forward(x, scale, shift, relu, y, argmax, geometry, get_num_threads())
+        pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
 
@@ -35,16 +37,25 @@ class MaxPool(Function):
         pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="selection", reach=geometry.reach, stride=geometry.stride)
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.max_pool(node["x"], node["geometry"], node["shape"])
+
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     x = as_tensor(x)
     need_float(x, f"max_pool{n}d")
     need_rank(x.shape, (n + 2,), f"max_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
-    geometry, shape = pool_geometry(
+    geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
-    return MaxPool.apply(x, geometry=geometry, shape=shape)
+    return MaxPool.apply(x, geometry=geometry, shape=geometry.out_shape)
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):

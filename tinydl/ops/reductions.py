@@ -4,6 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, element_count, need_float
 
 __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
@@ -33,6 +34,10 @@ class Sum(Function):
     def backward(ctx, dy):
         return _spread(dy, *ctx.saved_tensors)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine", whole=node["reduced"])
+
 
 class Mean(Function):
     """y = mean of x over the n reduced entries; dx = dy / n."""
@@ -50,6 +55,17 @@ class Mean(Function):
         reduced, shape, dtype = ctx.saved_tensors
         n = element_count(shape[k] for k in reduced)
         return _spread(np.asarray(dy / n if n else dy), reduced, shape, dtype)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine", whole=node["reduced"])
+
+    @staticmethod
+    def lower(node, builder):
+        x = node["x"]
+        if node["reduced"] != tuple(range(2, x.ndim)):
+            return None
+        return builder.global_mean(x, node.output.shape)
 
 
 class Var(Function):
@@ -76,6 +92,10 @@ class Var(Function):
         dx *= dx.dtype.type(factor)
         return dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="", whole=node["reduced"])
+
 
 class _Extreme(Function):
     """The first extreme entry of the reduced axes; it alone receives the gradient."""
@@ -100,6 +120,10 @@ class _Extreme(Function):
         order = kept + reduced
         inverse = sorted(range(len(order)), key=order.__getitem__)
         return rows.reshape([shape[k] for k in order]).transpose(inverse)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="selection", whole=node["reduced"])
 
 
 class Max(_Extreme):

@@ -3,9 +3,11 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl._core import batchnorm, elementwise
+from tinydl._core import batchnorm_backward, elementwise
+from tinydl._core.operands import Map, Pending
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
 
@@ -58,13 +60,21 @@ class ReLU(Function):
         elementwise.relu_backward(y, dy, dx, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.clamp(node["x"])
+
 
 def _residual_gradient(y, dz, in_place):
     """The gradient of a residual sum, with the sums that its batch norm needs made in the same pass."""
     C = y.shape[1]
-    sums, masked = np.empty((1, 2, C), y.dtype), dz if in_place and dz.flags.writeable else layout.empty_like(y.x)
-    batchnorm.backward_reduce(dz, y.x, y.mean, y.scale, y.shift, False, sums[0, 0], sums[0, 1], get_num_threads(),
-                              y.materialise(), masked)
+    sums, masked = np.empty((1, 2, C)), dz if in_place and dz.flags.writeable else layout.empty_like(y.x)
+    by_sign = Pending(dz, y.materialise(), Map(relu=True))
+    batchnorm_backward.backward_reduce(by_sign, y.x, y.map.centre, sums, masked, get_num_threads())
     return DeferredGradient(masked, y, sums=sums)
 
 

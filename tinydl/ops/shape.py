@@ -6,6 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
@@ -33,6 +34,14 @@ class Reshape(Function):
         dx = dy.reshape(shape)
         return layout.channels_last(dx) if len(shape) in (3, 4) else dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.reshape(node["x"], node["shape"])
+
 
 class Permute(Function):
     """y = x with its axes in another order (a view); dx = dy with the axes back."""
@@ -48,6 +57,14 @@ class Permute(Function):
     def backward(ctx, dy):
         (order,) = ctx.saved_tensors
         return dy.transpose(_inverse(order))
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.viewed(node["x"], lambda x: x.transpose(node["order"]))
 
 
 def _inverse(order):
@@ -77,6 +94,10 @@ class BroadcastTo(Function):
         (x,) = ctx.saved_tensors
         dx = unbroadcast(dy, x)
         return dx.copy() if dx is dy else dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="selection")
 
 
 class Pad(Function):
@@ -108,6 +129,16 @@ class Pad(Function):
             np.add.at(dx, np.ix_(*_sources(shape, widths, mode)), dy)
         return dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        if node["mode"] != "constant":
+            return None
+        return builder.pad(node["x"], node["widths"], node["value"], node.output.shape)
+
 
 def _inner(shape, widths):
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
@@ -130,6 +161,10 @@ class AsType(Function):
     @staticmethod
     def backward(ctx, dy):
         return dy.astype(ctx.saved_tensors[0], copy=False)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
 
 
 def _resolved(shape, size, old):

@@ -8,6 +8,7 @@ from tinydl import layout
 from tinydl._core import loss
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Function
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of, need_float
 
 __all__ = ["as_rows", "from_rows", "log_softmax", "softmax"]
@@ -56,6 +57,10 @@ class Softmax(Function):
         y, axis = ctx.saved_tensors
         return _row_kernel(loss.softmax_backward, y.shape, axis, y, dy)
 
+    @staticmethod
+    def describe(node):
+        return Description(whole=(node["axis"],))
+
 
 class LogSoftmax(Function):
     """y_i = x_i - log sum_j exp(x_j); dx_i = dy_i - exp(y_i) sum_j dy_j."""
@@ -73,6 +78,10 @@ class LogSoftmax(Function):
     def backward(ctx, dy):
         y, axis = ctx.saved_tensors
         return _row_kernel(loss.log_softmax_backward, y.shape, axis, y, dy)
+
+    @staticmethod
+    def describe(node):
+        return Description(whole=(node["axis"],))
 
 
 def _arguments(x, axis, name):

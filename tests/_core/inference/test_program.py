@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinydl import layout
-from tinydl._core import elementwise, inference, pool
+from tinydl._core import inference
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
@@ -116,19 +116,19 @@ def test_linears_of_the_networks():
 def test_pooling_is_exact(problem):
     x, y = exact_integers(RNG, problem.x_shape, kind="activation", most=50), layout.empty(problem.y_shape)
     codes = layout.empty(y.shape, np.uint8 if problem.KH * problem.KW <= 255 else np.int32)
-    pool_reference.max_pool_forward(x, None, None, False, y, codes, problem.geometry)
-    variants(lambda n_tasks, n: pool.max_pool_step(problem.geometry), x, y)
+    pool_reference.max_pool_forward(x, y, codes, problem.geometry, None)
+    variants(lambda n_tasks, n: inference.max_pool_step(problem.geometry), x, y)
     if (problem.DH, problem.DW) == (1, 1):
         for padded in (False, True):
             pool_reference.avg_pool_forward(x, y, padded, problem.geometry)
-            variants(lambda n_tasks, n, p=padded: pool.avg_pool_step(problem.geometry, p), x, y)
+            variants(lambda n_tasks, n, p=padded: inference.avg_pool_step(problem.geometry, p), x, y)
 
 
 @pytest.mark.parametrize("C", [1, 3, 16, 70])
 def test_global_mean_relu_transpose(C):
     x = exact_integers(RNG, (3, C, 4, 8), kind="activation")
-    variants(lambda n_tasks, n: pool.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
-    variants(lambda n_tasks, n: elementwise.relu_step(32 * C), x, relu(x))
+    variants(lambda n_tasks, n: inference.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
+    variants(lambda n_tasks, n: inference.relu_step(32 * C), x, relu(x))
     y = single(inference.transpose_step(C, 32), np.ascontiguousarray(x), x.shape, row_major=True)
     assert np.array_equal(y, x) and layout.is_channels_last(y)
 
@@ -138,10 +138,10 @@ def test_nan_passes_every_clamp():
     w = laid_out(np.ones((16, 16, 3, 3)), "weight", np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, 1)
     d = laid_out(np.ones((16, 1, 3, 3)), "weight", np.float32)
-    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1), elementwise.relu_step(1024),
+    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1), inference.relu_step(1024),
                  inference.winograd_step(inference.winograd_filters(w, None), geo, True, 1),
                  inference.depthwise_step(inference.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
-                 pool.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
+                 inference.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
         assert np.isnan(single(step, x, x.shape)).all()
     for rows in (1, 2):
         step = inference.linear_step(inference.linear_filters(np.ones((1024, 40), np.float32), None), True)
@@ -209,7 +209,7 @@ def test_layouts_it_does_not_read():
 
 
 def single_program(x=("input", 0, 36), y=("output", 0, 36), addend=None, chunk=2, shape=(2, 4, 3, 3), private=72):
-    return inference.Program([(chunk, [(elementwise.relu_step(36), x, y, addend)])], False, 36, shape, 0, private, True)
+    return inference.Program([(chunk, [(inference.relu_step(36), x, y, addend)])], False, 36, shape, 0, private, True)
 
 
 @pytest.mark.parametrize("bad", [
@@ -234,8 +234,8 @@ def test_refused_steps():
                  lambda: inference.conv_filters(w, np.ones(7, np.float32), 1),
                  lambda: inference.depthwise_step(inference.depthwise_filters(one_channel, None), geo, False),
                  lambda: inference.linear_filters(np.ones((3, 4), np.float32).T, None),
-                 lambda: pool.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
-                 lambda: pool.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
+                 lambda: inference.max_pool_step((1, 4, 6, 6, 0, 3, 1, 1, 0, 0, 1, 1, 4, 4)),
+                 lambda: inference.global_avg_pool_step(0, 4), lambda: inference.transpose_step(4, 0)):
         with pytest.raises(ValueError):
             make()
     with pytest.raises(TypeError):
