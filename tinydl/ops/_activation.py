@@ -2,7 +2,7 @@
 
 from tinydl import layout
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 
 __all__ = ["Activation", "run"]
@@ -23,11 +23,8 @@ def run_backward(kernel, saved, dy, *arguments):
     return dx
 
 
-class Activation(Function):
+class Activation(Operation):
     """Base of the activations."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def describe(node):
