@@ -43,11 +43,9 @@ KERNEL_USERS = {
     "ops",
     "optim",
     "data/augment.py",
-    "data/batches.py",
     "layout.py",
     "config.py",
     "tensor.py",
-    "random.py",
     "inference/kernels.py",
     "inference/schedule.py",
     "testing",
@@ -100,6 +98,12 @@ def test_optional_packages_are_imported_inside_functions(path):
             assert package in sys.stdlib_module_names, f"imports {name}"
 
 
+@pytest.mark.parametrize("user", sorted(KERNEL_USERS))
+def test_who_is_listed_as_a_user_of_the_kernels_is_one(user):
+    files = [p for p in sources() if p.relative_to(ROOT).as_posix() == user or room(p) == user]
+    assert any(name.startswith("tinydl._core") for p in files for name, _ in imports(ast.parse(p.read_text())))
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_operations_touch_the_kernels(path):
     relative = path.relative_to(ROOT).as_posix()
@@ -108,6 +112,29 @@ def test_only_operations_touch_the_kernels(path):
     for name, _ in imports(ast.parse(path.read_text())):
         assert not name.startswith("tinydl._core"), f"imports {name}"
 
+
+# --- tests mirror files ----------------------------------------------------------------------------------------------
+
+TESTS = pathlib.Path(__file__).parent
+SOURCE = TESTS.parent / "tinydl"
+# Files that say nothing of their own, and twins, which are what the tests of their kernels compare with.
+WITHOUT_TESTS = ("__init__", "__main__", "_version")
+
+
+@pytest.mark.skipif(not SOURCE.exists(), reason="the source is not part of this tree")
+def test_every_file_has_a_test_file_of_its_name():
+    missing = []
+    for path in sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("*.pyx")]):
+        relative = path.relative_to(SOURCE)
+        if path.stem in WITHOUT_TESTS or "__pycache__" in path.parts or relative.parts[:2] == ("_core", "reference"):
+            continue
+        mirror = TESTS / relative.parent / f"test_{path.stem.lstrip('_')}.py"
+        if not mirror.exists():
+            missing.append(f"{relative.as_posix()}: no {mirror.relative_to(TESTS.parent).as_posix()}")
+    assert not missing, "\n".join(missing)
+
+
+# --- what an import loads --------------------------------------------------------------------------------------------
 
 def run(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=False)

@@ -8,8 +8,8 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
 from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
-from tinydl._core.rounding cimport ceil_div
 from tinydl._core.memory cimport Block
+from tinydl._core.rounding cimport ceil_div
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 

@@ -117,7 +117,7 @@ cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) n
 
 
 cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
-    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, size = p.N * p.O, k, task
+    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, k, task
     cdef Py_ssize_t n_tasks = p.n_row_blocks * p.n_col_blocks * p.n_parts
     if whole < p.O:
         memset(p.tail, 0, p.K * lanes * sizeof(real))
@@ -130,7 +130,7 @@ cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
                        use_threads_if=n_tasks > 1 and p.N * p.K * p.O > SMALL):
         forward_task(p, task, y, <real *> p.slabs + threadid() * p.slab)
     if p.n_parts > 1:
-        combine(<const real *> p.parts, y, p.n_parts, size, size, n_threads)
+        combine(<const real *> p.parts, y, p.n_parts, p.N * p.O, p.N * p.O, n_threads)
 
 
 cdef int run(Product *p, int type_number, int n_threads) except -1:

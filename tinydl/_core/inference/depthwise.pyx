@@ -2,8 +2,8 @@
 
 from libc.string cimport memcpy
 from tinydl._core.array cimport NPY_FLOAT32, import_array
-from tinydl._core.depthwise cimport depthwise_geometry, forward_image
 from tinydl._core.conv.geometry cimport Geometry, weight
+from tinydl._core.depthwise cimport depthwise_geometry, forward_image
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.memory cimport Block
 

@@ -8,10 +8,10 @@ time, has a loop of its own.
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, import_array
 from tinydl._core.gemm.matrix cimport SHARED, rows_of, shape_of
-from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.inference.program cimport Filters, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport TD_LANES_F
 
