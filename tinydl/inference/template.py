@@ -44,7 +44,7 @@ class Numbers:
 
 
 class _Nested(NamedTuple):
-    """A tuple, list, dict or object of other things."""
+    """A tuple, list or dict of other things."""
 
     kind: type
     keys: Any
@@ -88,18 +88,19 @@ def unified(one, other, N, M, name_of):
         if one.dtype != other.dtype or one.shape == other.shape and not _same(one, other):
             raise Unlike
         return _Array(other, shape)
-    if not isinstance(one, (tuple, list, dict, slice)):
-        if _same(one, other):
-            return one
-        if type(one) is int and one * M == other * N and one % N == 0:
-            return _Times(one // N)
-    (keys, a), (others, b) = _parts(one), _parts(other)
-    if keys is _WHOLE or keys != others or len(a) != len(b):
-        raise Unlike
-    items = [unified(x, y, N, M, name_of) for x, y in zip(a, b, strict=True)]
-    if isinstance(one, tuple) and all(type(item) in (int, _Times) for item in items):
-        return Numbers(tuple(other), {k: item.factor for k, item in enumerate(items) if type(item) is _Times})
-    return _Nested(type(one), keys, items)
+    if isinstance(one, (tuple, list, dict, slice)):
+        (keys, a), (others, b) = _parts(one), _parts(other)
+        if keys != others or len(a) != len(b):
+            raise Unlike
+        items = [unified(x, y, N, M, name_of) for x, y in zip(a, b, strict=True)]
+        if isinstance(one, tuple) and all(type(item) in (int, _Times) for item in items):
+            return Numbers(tuple(other), {k: item.factor for k, item in enumerate(items) if type(item) is _Times})
+        return _Nested(type(one), keys, items)
+    if _same(one, other):
+        return one
+    if type(one) is int and one * M == other * N and one % N == 0:
+        return _Times(one // N)
+    raise Unlike
 
 
 def fits(template, value, N, name_of):
@@ -130,22 +131,12 @@ def fits(template, value, N, name_of):
     return _same(template, value)
 
 
-_WHOLE = object()
-
-
 def _parts(value):
-    """What a value is made of, as keys (`_WHOLE`: it is of one piece) and items."""
-    if isinstance(value, (tuple, list)):
-        return None, value
     if isinstance(value, dict):
         return tuple(value), tuple(value.values())
     if isinstance(value, slice):
         return None, (value.start, value.stop, value.step)
-    if type(value).__reduce__ is not object.__reduce__:  # as pickle would take it apart
-        made = value.__reduce__()
-        if isinstance(made, tuple) and len(made) == 2:
-            return None, made[1]
-    return _WHOLE, ()
+    return None, value
 
 
 def _same(one, other):

@@ -44,6 +44,10 @@ class Activation(Function):
     def describe(node):
         return Description(kind="diagonal")
 
+    @staticmethod
+    def lower(node, builder):
+        return builder.activation(node["x"], node.function.row.name, node["parameter"])
+
 
 def _described(row, text):
     """What `help` says about the operation of a row."""
