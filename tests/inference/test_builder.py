@@ -191,7 +191,7 @@ class Random(nn.Module):
                 elif kind == 12:
                     x = x.reshape(x.shape[0], c, w, h)
                 else:
-                    x = ops.tanh(x)
+                    x = ops.tanh(x) if rng.integers(2) else ops.exp(x / 16)
             if kind == 13 and rng.integers(2):
                 x = x.flatten(1)
                 x, k = self.layer(k, lambda n=x.shape[1]: nn.Linear(n, 8))(x), k + 1

@@ -182,16 +182,20 @@ class Builder:
 
     def clamp(self, x):
         """max(x, 0)."""
+        maker = None if self.value(x) is None else self._joinable(x, "relu")
+        if maker is None:
+            return self.activation(x, "relu")
+        maker.relu, maker.turn = True, self._next()
+        return self.value(x)
+
+    def activation(self, x, name, parameter=0):
+        """The activation of a name, element by element; see `_core/reference/activations.py`."""
         value = self.value(x)
         if value is None:
             return None
-        maker = self._joinable(x, "relu")
-        if maker is not None:
-            maker.relu, maker.turn = True, self._next()
-            return value
         if not self._fills(value):
             value = self.laid(value)
-        return self._step(kernels.clamp(value.size), value, value.shape, dims=value.dims)
+        return self._step(kernels.activation(name, value.size, parameter), value, value.shape, dims=value.dims)
 
     def max_pool(self, x, geometry, shape):
         """The maximum of each window; `shape` is that of the result, with N."""

@@ -9,7 +9,9 @@ import numpy as np
 from tinydl._core import inference
 from tinydl.ops.conv_algorithm import takes_winograd
 
-__all__ = ["Kernel", "average", "channelwise", "clamp", "convolution", "copy", "global_mean", "maximum", "product"]
+__all__ = [
+    "Kernel", "activation", "average", "channelwise", "convolution", "copy", "global_mean", "maximum", "product",
+]
 
 
 class Kernel(NamedTuple):
@@ -68,8 +70,8 @@ def product(K, O, value):
         rows[value.offsets()] = w.T
         return inference.linear_filters(rows, b)
 
-    return Kernel(lambda f, n, n_tasks, relu: inference.linear_step(f, relu), K * O, (value.at, value.dims), pack, "relu",
-                  True)
+    order = value.at, value.dims
+    return Kernel(lambda f, n, n_tasks, relu: inference.linear_step(f, relu), K * O, order, pack, "relu", True)
 
 
 def maximum(geometry):
@@ -88,9 +90,9 @@ def global_mean(C, positions):
     return Kernel(lambda f, n, n_tasks, relu: inference.global_avg_pool_step(C, positions), C * positions)
 
 
-def clamp(size):
-    """max(x, 0), element by element."""
-    return Kernel(lambda f, n, n_tasks, relu: inference.relu_step(size), size)
+def activation(name, size, parameter):
+    """The activation `name`, element by element."""
+    return Kernel(lambda f, n, n_tasks, relu: inference.activation_step(name, size, parameter), size)
 
 
 def copy(axes, n_in, x_at, n_out, y_at, fill):

@@ -42,6 +42,10 @@ class Activation(Operation):
     def describe(node):
         return Description(kind="diagonal")
 
+    @staticmethod
+    def lower(node, builder):
+        return builder.activation(node["x"], node.function.row.name, node["parameter"])
+
 
 def _described(row, text):
     """What `help` says about the operation of a row."""

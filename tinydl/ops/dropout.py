@@ -6,6 +6,7 @@ from tinydl import layout, random
 from tinydl._core import dropout as kernels
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["dropout"]
@@ -34,6 +35,10 @@ class Dropout(Operation):
         key, p = ctx.saved_tensors
         return _run(kernels.dropout_backward, dy, key, p)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
+
 
 class Drop(Operation):
     """y = 0: dropout with p = 1."""
@@ -45,6 +50,10 @@ class Drop(Operation):
     @staticmethod
     def backward(ctx, dy):
         return np.zeros_like(dy)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
 def dropout(x, p=0.5, training=True):
