@@ -35,7 +35,9 @@ ALLOWED = {
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
-    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "_files"}) - {"_core"},
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "flags", "_files"})
+    - {"_core"},
+    "flags": {"_version", "optim", "data"},
     "__main__": {"cli"},
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }
