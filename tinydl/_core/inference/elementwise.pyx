@@ -11,7 +11,8 @@ import_array()
 cdef void relu_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
                     float *scratch) noexcept nogil:
     cdef Py_ssize_t size = (<const Py_ssize_t *> state)[0]
-    td_activations[RELU].value[0](x + task * size, NULL, y + task * size, size, 0)     # float's loop
+    # The first of the pair of loops is float's.
+    td_activations[RELU].value[0](x + task * size, NULL, y + task * size, size, 0)
 
 
 def relu_step(Py_ssize_t size):
