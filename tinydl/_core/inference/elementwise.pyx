@@ -18,4 +18,4 @@ def relu_step(Py_ssize_t size):
     """A `Step`: max(x, 0) of `size` elements an image, float32."""
     cdef Block state = Block(sizeof(Py_ssize_t))
     (<Py_ssize_t *> state.address)[0] = size
-    return make_step(relu_task, state, None, 1, 1, size, size, 0, False)
+    return make_step(relu_task, state, None, 1, 1, size, size)
