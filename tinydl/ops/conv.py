@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import config, layout
 from tinydl._core import depthwise
-from tinydl._core.operands import Map, Moments, Pending
+from tinydl._core.operands import Moments
 from tinydl._core.parallel import get_num_threads
 from tinydl.deferred import ConvResult
 from tinydl.function import Operation, ValueOperation
@@ -45,7 +45,7 @@ class Conv(ValueOperation):
             # A copy: the batch norm moves its running mean before the sums are read again.
             moments = Moments(about.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, _uncentred(on_x), moments, get_num_threads())
+        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, b, on_x, source)
         return ConvResult(y, moments)
@@ -62,9 +62,7 @@ class Conv(ValueOperation):
             # What the batch norm below will ask for, as long as no other operation read its result.
             moments = Moments(on_x.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
         residual = None if residual is None else layout.channels_last(residual.array())
-        dy = dy.operand()
-        ctx.kernels.backward(x, _uncentred_gradient(dy) if isinstance(dy, Pending) else dy, w, dx, dw, db, ctx.geometry,
-                             _uncentred(on_x), residual, moments, get_num_threads())
+        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
         if moments is not None:
             dx = Gradient(dx, sums=moments.sums, summed=source.x)
         return dx, dw, db, None, None, None
@@ -77,18 +75,6 @@ class Conv(ValueOperation):
     @staticmethod
     def lower(node, builder):
         return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
-
-
-def _uncentred(m):
-    """The map without centre, which the kernels do not read yet."""
-    if m is None or m.scale is None:
-        return m
-    return Map(m.scale, m.shift - m.scale * m.centre, np.zeros_like(m.centre), m.relu)
-
-
-def _uncentred_gradient(p):
-    c = None if p.a is None else p.c - p.b * p.mask.centre
-    return Pending(p.dz, p.y, _uncentred(p.mask), p.a, p.b, c)
 
 
 class DepthwiseConv(Operation):
