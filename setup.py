@@ -29,15 +29,16 @@ from setuptools.command.build_ext import build_ext
 CORE = Path("tinydl/_core")
 MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = {"augment", "conv/geometry", "im2col", "inference/program", "inference/transpose", "loss", "memory",
-          "operands", "parallel"}
+COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/program", "inference/transpose",
+          "loss/cross_entropy", "loss/softmax", "memory", "operands", "parallel", "update/segments"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
-DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "binding": False, "embedsignature": True}
+# Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
+DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
+              "embedsignature": True, "auto_pickle": False}
 KEYS = Path("build", "keys")
 
 

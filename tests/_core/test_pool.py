@@ -1,16 +1,18 @@
 """Pooling kernels: the seven groups of kernel tests."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
-from tinydl._core import pool
+from tinydl._core import operands, pool
 from tinydl._core.reference import pool as reference
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
 from tinydl.testing.problems import POOLS, select
 
+Map = operands.Map
 BOTH = pytest.mark.parametrize("kernels", [pool, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 PROBLEMS = select(POOLS, "small")
@@ -39,22 +41,26 @@ class Case:
             return laid_out(rng.standard_normal(shape), "activation", dtype)
 
         self.x, self.dy = make(x_shape), make(y_shape)
-        self.scale, self.shift = make(x_shape[1:2]), make(x_shape[1:2])
+        self.scale, self.shift, self.centre = (make(x_shape[1:2]) for _ in range(3))
+
+    def map(self, affine, relu):
+        """The map of an operand: with vectors or without, with ReLU or without; None for the identity."""
+        return Map(self.scale, self.shift, self.centre, relu) if affine else Map(relu=True) if relu else None
 
     def _run(self, call, *outputs):
         guards = Guards()
         arrays = [guards.empty(shape, dtype, "activation") for shape, dtype in outputs]
-        before = [a.copy() for a in (self.x, self.dy, self.scale, self.shift)]
+        inputs = self.x, self.dy, self.scale, self.shift, self.centre
+        before = [a.copy() for a in inputs]
         call(*arrays)
         guards.check()
-        for old, new in zip(before, (self.x, self.dy, self.scale, self.shift), strict=True):
+        for old, new in zip(before, inputs, strict=True):
             assert_same(new, old, "an input")
         return arrays if len(arrays) > 1 else arrays[0]
 
     def max(self, problem, kernels=pool, n_threads=1, affine=False, relu=False):
-        scale, shift = (self.scale, self.shift) if affine else (None, None)
-        y, argmax = self._run(lambda y, a: kernels.max_pool_forward(self.x, scale, shift, relu, y, a, problem.geometry,
-                                                                    n_threads),
+        on_x = self.map(affine, relu)
+        y, argmax = self._run(lambda y, a: kernels.max_pool_forward(self.x, y, a, problem.geometry, on_x, n_threads),
                               (self.y_shape, self.dtype), (self.y_shape, codes(problem)))
         dx = self._run(lambda dx: kernels.max_pool_backward(self.dy, argmax, dx, problem.geometry, n_threads),
                        (self.x_shape, self.dtype))
@@ -80,11 +86,10 @@ class Case:
     def mean(self, kernels=pool, n_threads=1):
         results = {"dx": self._run(lambda dx: kernels.global_avg_pool_backward(self.dy, dx, n_threads),
                                    (self.x_shape, self.dtype))}
-        for scale, shift, relu in ((None, None, False), (None, None, True), (self.scale, self.shift, False),
-                                   (self.scale, self.shift, True)):
-            results[f"y {scale is not None} {relu}"] = self._run(
-                lambda y, a=scale, b=shift, c=relu: kernels.global_avg_pool_forward(self.x, a, b, c, y, n_threads),
-                (self.y_shape, self.dtype))
+        for affine, relu in itertools.product((False, True), repeat=2):
+            on_x = self.map(affine, relu)
+            results[f"y {affine} {relu}"] = self._run(
+                lambda y, m=on_x: kernels.global_avg_pool_forward(self.x, y, m, n_threads), (self.y_shape, self.dtype))
         return results
 
 
@@ -118,7 +123,7 @@ TWO_BY_TWO = (1, 1, 4, 4, 2, 2, 2, 2, 0, 0, 1, 1, 2, 2)
 @DTYPES
 def test_literal_max(kernels, dtype):
     x, y, argmax = laid_out([[IMAGE]], "activation", dtype), np.empty((1, 1, 2, 2), dtype), np.empty((1, 1, 2, 2), "u1")
-    kernels.max_pool_forward(x, None, None, False, y, argmax, TWO_BY_TWO, 1)
+    kernels.max_pool_forward(x, y, argmax, TWO_BY_TWO, None, 1)
     assert y.tolist() == [[[[6, 8], [3, 4]]]]
     assert argmax.tolist() == [[[[3, 3], [0, 3]]]]
     dx = np.empty_like(x)
@@ -150,7 +155,7 @@ def test_literal_mean_of_padded_windows(kernels, include, expected):
 def test_literal_overlapping_windows_add(kernels):
     x, y, argmax = np.array([[[1, 5, 2, 5, 5]]], np.float32), np.empty((1, 1, 3), np.float32), np.empty((1, 1, 3), "u1")
     geometry = (1, 1, 1, 5, 1, 3, 1, 1, 0, 0, 1, 1, 1, 3)
-    kernels.max_pool_forward(x, None, None, False, y, argmax, geometry, 1)
+    kernels.max_pool_forward(x, y, argmax, geometry, None, 1)
     assert y.ravel().tolist() == [5, 5, 5] and argmax.ravel().tolist() == [1, 0, 1]  # ties: the first
     dx = np.empty_like(x)
     kernels.max_pool_backward(np.array([[[1, 10, 100]]], np.float32), argmax, dx, geometry, 1)
@@ -163,9 +168,10 @@ def test_literal_affine_and_relu_come_before_the_maximum(kernels):
     y, argmax = np.empty((2, 1, 1), np.float32), np.empty((2, 1, 1), np.uint8)
     geometry = (2, 1, 1, 2, 1, 2, 1, 2, 0, 0, 1, 1, 1, 1)
     scale, shift = np.array([-1], np.float32), np.array([1.5], np.float32)
-    kernels.max_pool_forward(x, scale, shift, True, y, argmax, geometry, 1)
+    on_x = Map(scale, shift, np.zeros(1, np.float32))
+    kernels.max_pool_forward(x, y, argmax, geometry, on_x.with_relu(), 1)
     assert y.ravel().tolist() == [0.5, 0] and argmax.ravel().tolist() == [0, 0]
-    kernels.max_pool_forward(x, scale, shift, False, y, argmax, geometry, 1)
+    kernels.max_pool_forward(x, y, argmax, geometry, on_x, 1)
     assert y.ravel().tolist() == [0.5, -1.5] and argmax.ravel().tolist() == [0, 1]
 
 
@@ -187,9 +193,10 @@ def test_literal_adaptive_windows(kernels):
 @BOTH
 def test_literal_global_mean(kernels):
     x, y = laid_out([[[1, 2, 3, 6], [-1, -2, -3, -4]]], "activation", np.float32), np.empty((1, 2), np.float32)
-    kernels.global_avg_pool_forward(x, None, None, False, y, 1)
+    kernels.global_avg_pool_forward(x, y, None, 1)
     assert y.tolist() == [[3, -2.5]]
-    kernels.global_avg_pool_forward(x, np.array([1, -1], "f4"), np.array([-2, -2], "f4"), True, y, 1)
+    on_x = Map(np.array([1, -1], "f4"), np.array([-1, -2], "f4"), np.array([1, 0], "f4"), True)
+    kernels.global_avg_pool_forward(x, y, on_x, 1)
     assert y.tolist() == [[1.25, 0.75]]
     dx = np.empty_like(x)
     kernels.global_avg_pool_backward(np.array([[4, 8]], np.float32), dx, 1)
@@ -242,7 +249,7 @@ def test_every_number_of_channels(channels):
                     y, dx = (guards.empty(shape, np.float32, "activation") for shape in (case.y_shape, case.x_shape))
                     if name == "max":
                         argmax = guards.empty(case.y_shape, np.uint8, "activation")
-                        kernels.max_pool_forward(case.x, case.scale, case.shift, True, y, argmax, geometry, 1)
+                        kernels.max_pool_forward(case.x, y, argmax, geometry, case.map(True, True), 1)
                         kernels.max_pool_backward(case.dy, argmax, dx, geometry, 1)
                     else:
                         kernels.avg_pool_forward(case.x, y, True, geometry, 1)
@@ -296,7 +303,7 @@ def test_gradients_by_finite_differences(problem):
     argmax = laid_out(np.zeros(problem.y_shape), "activation", codes(problem))
     g = problem.geometry
     for forward, backward in (
-            (lambda x, y: pool.max_pool_forward(x, None, None, False, y, argmax, g, 1),
+            (lambda x, y: pool.max_pool_forward(x, y, argmax, g, None, 1),
              lambda dy, dx: pool.max_pool_backward(dy, argmax, dx, g, 1)),
             (lambda x, y: pool.avg_pool_forward(x, y, True, g, 1),
              lambda dy, dx: pool.avg_pool_backward(dy, dx, True, g, 1)),
@@ -325,7 +332,7 @@ def test_gradients_of_adaptive_pools_by_finite_differences(shape, out):
 def test_gradient_of_the_global_mean_by_finite_differences(shape):
     if shape[0] == 0:
         return
-    analytic, numeric = _directional(lambda x, y: pool.global_avg_pool_forward(x, None, None, False, y, 1),
+    analytic, numeric = _directional(lambda x, y: pool.global_avg_pool_forward(x, y, None, 1),
                                      lambda dy, dx: pool.global_avg_pool_backward(dy, dx, 1), shape, shape[:2], 10)
     assert abs(analytic - numeric) <= 1e-6 * math.sqrt(math.prod(shape[:2]))
 
@@ -367,8 +374,8 @@ def arguments():
     argmax = laid_out(np.zeros(case.y_shape), "activation", np.uint8)
     y, dx, flat = np.zeros_like(case.dy), np.zeros_like(case.x), np.ones((2, 6), np.float32)
     return {
-        "max_pool_forward": {"x": case.x, "scale": case.scale, "shift": case.shift, "relu": True, "y": y,
-                             "argmax": argmax, "geometry": GEOMETRY},
+        "max_pool_forward": {"x": case.x, "y": y, "argmax": argmax, "geometry": GEOMETRY,
+                             "on_x": case.map(True, True)},
         "max_pool_backward": {"dy": case.dy, "argmax": argmax, "dx": dx, "geometry": GEOMETRY},
         "avg_pool_forward": {"x": case.x, "y": y, "include": True, "geometry": GEOMETRY},
         "avg_pool_backward": {"dy": case.dy, "dx": dx, "include": True, "geometry": GEOMETRY},
@@ -376,7 +383,7 @@ def arguments():
         "adaptive_avg_pool_backward": {"dy": case.dy, "dx": dx},
         "adaptive_max_pool_forward": {"x": case.x, "y": y, "argmax": argmax.astype(np.int32)},
         "adaptive_max_pool_backward": {"dy": case.dy, "argmax": argmax.astype(np.int32), "dx": dx},
-        "global_avg_pool_forward": {"x": case.x, "scale": case.scale, "shift": case.shift, "relu": True, "y": flat},
+        "global_avg_pool_forward": {"x": case.x, "y": flat, "on_x": case.map(True, True)},
         "global_avg_pool_backward": {"dy": flat, "dx": dx},
     }
 
@@ -431,7 +438,7 @@ def test_large_but_legal_geometries():
     for window, stride, padding, dilation in ((big, 1, 0, 1), (big, big, big, 1), (3, big, 0, big), (2, 1, big, big)):
         geometry = (1, 1, 1, 3, 1, window, 1, stride, 0, padding, 1, dilation, 1, 1)
         codes_ = argmax if window > 255 else argmax.astype(np.uint8)
-        pool.max_pool_forward(x, None, None, False, y, codes_, geometry, 1)
+        pool.max_pool_forward(x, y, codes_, geometry, None, 1)
         pool.max_pool_backward(y, codes_, np.empty_like(x), geometry, 1)
         pool.avg_pool_forward(x, y, True, geometry, 1)
         pool.avg_pool_backward(y, np.empty_like(x), True, geometry, 1)
@@ -442,10 +449,10 @@ def test_argmax_type_follows_the_size_of_the_window():
         geometry = (1, 1, 1, 300, 1, window, 1, 1, 0, 0, 1, 1, 1, 1)
         x, y = np.arange(300, dtype=np.float32).reshape(1, 1, 300), np.empty((1, 1, 1), np.float32)
         argmax = np.zeros((1, 1, 1), right)
-        pool.max_pool_forward(x, None, None, False, y, argmax, geometry, 1)
+        pool.max_pool_forward(x, y, argmax, geometry, None, 1)
         assert argmax[0, 0, 0] == window - 1
         with pytest.raises(TypeError, match="argmax"):
-            pool.max_pool_forward(x, None, None, False, y, argmax.astype(wrong), geometry, 1)
+            pool.max_pool_forward(x, y, argmax.astype(wrong), geometry, None, 1)
 
 
 def test_foreign_codes_are_harmless():
@@ -460,17 +467,23 @@ def test_foreign_codes_are_harmless():
     assert not values["dx"].any()
 
 
-def test_scale_and_shift_come_together():
-    for kernel in ("max_pool_forward", "global_avg_pool_forward"):
-        for name in ("scale", "shift"):
-            with pytest.raises(ValueError, match="together"):
-                getattr(pool, kernel)(*{**arguments()[kernel], name: None}.values(), 1)
+@pytest.mark.parametrize("kernel", ["max_pool_forward", "global_avg_pool_forward"])
+@pytest.mark.parametrize("name", ["centre", "scale", "shift"])
+def test_refused_maps(kernel, name):
+    values = arguments()[kernel]
+    vectors = {n: getattr(values["on_x"], n) for n in ("scale", "shift", "centre")}
+    for what, (array, error) in flawed(vectors[name]).items():
+        with pytest.raises(error, match=f"^{name}: "):
+            getattr(pool, kernel)(*{**values, "on_x": Map(**{**vectors, name: array})}.values(), 1)
+            pytest.fail(what)
+    with pytest.raises(TypeError, match="on_x"):
+        getattr(pool, kernel)(*{**values, "on_x": vectors[name]}.values(), 1)
 
 
 def test_empty_images_are_refused_where_a_mean_needs_them():
     x, flat = np.zeros((2, 3, 0, 4), np.float32), np.zeros((2, 3), np.float32)
     with pytest.raises(ValueError, match="empty"):
-        pool.global_avg_pool_forward(x, None, None, False, flat, 1)
+        pool.global_avg_pool_forward(x, flat, None, 1)
     with pytest.raises(ValueError, match="empty"):
         pool.adaptive_avg_pool_forward(x, flat.reshape(2, 3, 1, 1), 1)
     pool.global_avg_pool_backward(flat, x, 1)
@@ -478,7 +491,7 @@ def test_empty_images_are_refused_where_a_mean_needs_them():
 
 def test_one_axis_is_refused():
     with pytest.raises(ValueError, match=r"\(N, C, \*spatial\)"):
-        pool.global_avg_pool_forward(np.zeros(3, np.float32), None, None, False, np.zeros(3, np.float32), 1)
+        pool.global_avg_pool_forward(np.zeros(3, np.float32), np.zeros(3, np.float32), None, 1)
     with pytest.raises(ValueError, match="expected x and y"):
         pool.adaptive_avg_pool_forward(np.zeros((3, 4), np.float32), np.zeros((3, 4), np.float32), 1)
 
@@ -492,7 +505,7 @@ def test_nan_beats_all_and_the_last_nan_wins(kernels, dtype):
     x = np.array([[[1, nan, 3], [nan, 2, nan], [5, 4, nan], [inf, nan, inf]]], dtype).transpose(1, 0, 2)
     y, argmax = np.empty((4, 1, 1), dtype), np.empty((4, 1, 1), np.uint8)
     geometry = (4, 1, 1, 3, 1, 3, 1, 3, 0, 0, 1, 1, 1, 1)
-    kernels.max_pool_forward(np.ascontiguousarray(x), None, None, False, y, argmax, geometry, 1)
+    kernels.max_pool_forward(np.ascontiguousarray(x), y, argmax, geometry, None, 1)
     assert np.isnan(y).all()
     assert argmax.ravel().tolist() == [1, 2, 2, 1]
 
@@ -501,7 +514,7 @@ def test_nan_beats_all_and_the_last_nan_wins(kernels, dtype):
 @DTYPES
 def test_windows_of_minus_infinity_have_a_winner(kernels, dtype):
     x, y, argmax = np.full((1, 1, 4), -np.inf, dtype), np.empty((1, 1, 2), dtype), np.empty((1, 1, 2), np.uint8)
-    kernels.max_pool_forward(x, None, None, False, y, argmax, (1, 1, 1, 4, 1, 2, 1, 2, 0, 0, 1, 1, 1, 2), 1)
+    kernels.max_pool_forward(x, y, argmax, (1, 1, 1, 4, 1, 2, 1, 2, 0, 0, 1, 1, 1, 2), None, 1)
     assert y.ravel().tolist() == [-np.inf, -np.inf] and argmax.ravel().tolist() == [0, 0]
 
 
@@ -510,7 +523,7 @@ def test_windows_in_the_padding_have_none(kernels):
     x, y = np.ones((1, 1, 1), np.float32), np.empty((1, 1, 3), np.float32)
     geometry = (1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 3)
     argmax = np.empty((1, 1, 3), np.uint8)
-    kernels.max_pool_forward(x, None, None, False, y, argmax, geometry, 1)
+    kernels.max_pool_forward(x, y, argmax, geometry, None, 1)
     assert y.ravel().tolist() == [-np.inf, 1, -np.inf] and argmax.ravel().tolist() == [255, 0, 255]
     kernels.avg_pool_forward(x, y, False, geometry, 1)
     assert y.ravel().tolist() == [0, 1, 0]
@@ -538,8 +551,30 @@ def test_special_values_reach_exactly_the_windows_that_hold_them(problem, specia
 def test_global_mean_with_special_values(kernels):
     x, y = np.ones((2, 3, 5), np.float32).transpose(0, 2, 1), np.empty((2, 5), np.float32)
     x[0, 2, 1], x[1, 3, 0] = np.nan, np.inf
-    kernels.global_avg_pool_forward(x, None, None, True, y, 1)
+    kernels.global_avg_pool_forward(x, y, Map(relu=True), 1)
     assert np.isnan(y).sum() == 1 and np.isnan(y[0, 2]) and np.isinf(y).sum() == 1 and y[1, 3] == np.inf
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 4e-6), (np.float64, 8e-15)])
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_map_keeps_its_digits_where_the_mean_is_large(dtype, bound, relu):
+    """x - centre is exact near the centre: a channel with mean/std = 1e4 is as accurate as one without a mean."""
+    case, rng = Case((3, 21, 9, 8), (3, 21, 4, 4), dtype), np.random.default_rng(12)
+    case.centre = rng.uniform(-1e4, 1e4, 21).astype(dtype)
+    case.scale, case.shift = rng.uniform(-2, 2, 21).astype(dtype), rng.uniform(-1, 1, 21).astype(dtype)
+    case.x = laid_out(case.centre[:, None, None] + rng.standard_normal(case.x_shape), "activation", dtype)
+    wide, column = np.longdouble, (-1, 1, 1)
+    mapped = (case.scale.reshape(column).astype(wide) * (case.x.astype(wide) - case.centre.reshape(column))
+              + case.shift.reshape(column))
+    mapped = np.maximum(mapped, 0) if relu else mapped
+    geometry = (3, 21, 9, 8, 3, 2, 2, 2, 0, 0, 1, 1, 4, 4)
+    y, argmax = np.empty_like(case.dy), laid_out(np.zeros(case.y_shape), "activation", np.uint8)
+    pool.max_pool_forward(case.x, y, argmax, geometry, case.map(True, relu), 2)
+    windows = np.lib.stride_tricks.sliding_window_view(mapped, (3, 2), (2, 3))[:, :, ::2, ::2]
+    assert np.abs(y - windows.max((4, 5))).max() <= bound
+    mean = np.empty((3, 21), dtype)
+    pool.global_avg_pool_forward(case.x, mean, case.map(True, relu), 2)
+    assert np.abs(mean - mapped.mean((2, 3))).max() <= bound
 
 
 # Group 7, guard cells around outputs and inputs unchanged, is part of every run of `Case`.

@@ -93,6 +93,31 @@ def test_start_continues_an_epoch():
     assert list(Batches(data, 3, start=4)) == []
 
 
+def test_every_iteration_is_the_next_epoch():
+    data = dataset(30)
+    batches = Batches(data, 7, shuffle=True, seed=1, epoch=3, start=2)
+    images = [np.concatenate([x for x, _ in batches]) for _ in range(3)]
+    for k, (image, start) in enumerate(zip(images, (14, 0, 0), strict=True)):
+        assert np.array_equal(image, data.normalised()[epoch_order(30, 1, 3 + k)[start:]])
+    assert batches.epoch == 6
+    next(iter(batches))  # an iteration that is left early was one
+    batches.epoch = 3
+    assert np.array_equal(np.concatenate([x for x, _ in batches])[14:], images[0])
+
+
+def test_without_shuffling_every_iteration_is_the_same():
+    batches = Batches(dataset(), 4)
+    first, second = ([x for x, _ in batches] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", ["seed", "epoch", "start"])
+@pytest.mark.parametrize("value", [-1, 1.5, True, None, "0"])
+def test_bad_seed_epoch_and_start(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be an integer, 0 or more, got {value!r}"):
+        Batches(dataset(), 4, **{name: value})
+
+
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None])
 def test_bad_batch_size(size):
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl.data import ArrayDataset, DataError, stratified_split
 
 
@@ -57,13 +58,43 @@ def test_strided_and_reversed_images():
     ([0, 1, 2, 10, 0, 0], r"label 10 of image 3 is not in 0\.\.9"),
     ([0, 1, 2], "6 images but 3 labels"),
     ([True] * 6, "must be integers.*bool"),
-    (np.eye(10, dtype=int)[:6], r"one-hot rows into numbers with labels.argmax"),
+    (np.eye(10, dtype=int)[:6], r"got shape \(6, 10\); turn them into numbers with labels.argmax\(1\), if they are"),
+    (np.arange(6)[:, None], r"got shape \(6, 1\); turn them into numbers with labels.reshape\(-1\)"),
+    (np.full((6, 4, 5), 10), r"label 10 of image 0 is not in 0\.\.9"),
+    (np.array([0, 1, 2**64 - 100, 0, 0, 0], np.uint64), "label 18446744073709551516 of image 2"),
+    (3, r"one for each image, got int64 of shape \(\)"),
     (["a"] * 6, "must be integers"),
     ([0.5] * 5, "6 images but 5 targets"),
 ])
 def test_labels_that_cannot_be(labels, message):
     with pytest.raises(DataError, match=message):
         ArrayDataset(images(), labels, class_names="0123456789")
+
+
+def test_labels_that_are_no_class_numbers_get_no_names():
+    with pytest.raises(DataError, match=r"label 1732000000 of image 2 would make 1,732,000,001 classes; .*np.unique"):
+        ArrayDataset(images(3), np.array([0, 1, 1732000000]))
+    assert ArrayDataset(images(3), [0, 1, 5000]).n_classes == 5001
+
+
+@pytest.mark.parametrize(("shape", "label_shape"), [((2, 1, 4, 4), (2, 4, 4)), ((2, 3, 8, 8), (2, 4, 4)),
+                                                    ((2, 3, 9), (2, 9)), ((2, 3, 9), (2, 3, 3))])
+def test_one_label_for_each_position(shape, label_shape):
+    labels = np.arange(np.prod(label_shape)).reshape(label_shape) % 3
+    data = ArrayDataset(np.zeros(shape), labels)
+    assert data.n_classes == 3
+    assert np.array_equal(data.labels, labels)
+    assert np.array_equal(data.subset([1]).labels, labels[1:])
+    (x, y), = td.data.Batches(data, 2)
+    assert x.shape == shape and np.array_equal(y, labels)
+    ten = ArrayDataset(np.zeros((10, *shape[1:])), np.zeros((10, *label_shape[1:]), int))
+    assert [len(part) for part in ten.split(0.2)] == [8, 2]
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf])
+def test_a_scale_that_is_not_finite(scale):
+    with pytest.raises(DataError, match=f"scale must be a finite number, got {scale}"):
+        ArrayDataset(images(), scale=scale)
 
 
 def test_negative_labels_without_class_names():

@@ -35,3 +35,15 @@ def test_a_loss_of_a_net_with_softmax_warns():
     net = nn.Sequential(nn.Linear(2, 3), nn.Softmax())
     with pytest.warns(UserWarning, match="remove the softmax"):
         nn.CrossEntropyLoss()(net(np.ones((4, 2))), np.zeros(4, int))
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: nn.CrossEntropyLoss(reduction="avg"), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "between 0 and 1"),
+    (lambda: nn.CrossEntropyLoss()(np.ones((2, 3)), np.array([0, 3])), ValueError, "row 1 holds 3"),
+    (lambda: nn.HuberLoss(delta=0), ValueError, "positive delta"),
+    (lambda: nn.MSELoss()(np.ones((2, 1)), np.ones(2)), ValueError, "reshape the target"),
+])
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

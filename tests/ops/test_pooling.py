@@ -50,6 +50,15 @@ def test_gradients(gradcheck, args):
     gradcheck(lambda t: td.ops.max_pool2d(t, (3, 2), dilation=(2, 3)), distinct(2, 3, 7, 6))
 
 
+def test_one_rounded_up_window_may_be_larger_than_the_image(gradcheck):
+    assert td.nn.MaxPool2d(2, ceil_mode=True)(np.full((1, 1, 1, 1), 3, np.float32)).data.tolist() == [[[[3]]]]
+    assert td.nn.AvgPool2d(2, ceil_mode=True)(np.full((1, 1, 1, 1), 3, np.float32)).data.tolist() == [[[[3]]]]
+    x = distinct(2, 3, 4, 3)
+    for f in (td.ops.max_pool2d, td.ops.avg_pool2d):
+        assert f(td.tensor(x), 5, 3, ceil_mode=True).shape == (2, 3, 1, 1)
+        gradcheck(lambda t, f=f: f(t, 5, 3, ceil_mode=True), x)
+
+
 @pytest.mark.parametrize("size", [1, 2, (3, 5), (None, 2), 9])
 def test_adaptive_pool2d(gradcheck, size):
     x = distinct(2, 3, 7, 5)

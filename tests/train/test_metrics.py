@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinydl.train import accuracy, confusion_matrix
+from tinydl.train.metrics import count_right
 
 
 def test_accuracy_of_logits_and_of_classes():
@@ -16,6 +17,26 @@ def test_accuracy_of_logits_and_of_classes():
 def test_accuracy_of_other_lengths():
     with pytest.raises(ValueError, match="3 predictions for labels of shape"):
         accuracy([1, 2, 3], [1, 2])
+
+
+def test_one_column_of_scores_has_no_accuracy():
+    p = np.array([[-3.0], [2.0], [4.0]])
+    with pytest.raises(ValueError, match=r"one column of scores names no class, got predictions of shape \(3, 1\)"):
+        accuracy(p, [0, 1, 1])
+    assert accuracy(p[:, 0] > 0, [0, 1, 1]) == 1.0
+
+
+def test_right_samples_of_a_batch():
+    scores = np.array([[0.1, 0.9], [2, -1], [0, 0]])
+    assert count_right(scores, np.array([1, 1, 0])) == 2
+    # Maps: the first sample is right at 3 of 4 positions, the second at all.
+    maps = np.zeros((2, 3, 2, 2))
+    maps[:, 1] = 1.0
+    labels = np.ones((2, 2, 2), int)
+    labels[0, 0, 1] = 2
+    assert count_right(maps, labels) == 1.75
+    for outputs in (np.zeros(3), np.zeros((3, 1)), np.zeros((3, 2, 4))):
+        assert count_right(outputs, np.zeros(3, int)) is None
 
 
 def test_confusion_matrix_rows_are_the_truth():

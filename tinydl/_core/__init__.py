@@ -5,7 +5,10 @@ on the path of this package, and on that of each room below it. What has little 
 and lies beside its source; setup.py lists it.
 """
 
-from tinydl._core.isa import level, search_path
+from tinydl._core.waiting import short_spins
+
+with short_spins():  # the first compiled module loads the OpenMP runtime
+    from tinydl._core.isa import level, search_path
 
 __path__ = search_path(__name__)
 

@@ -1,7 +1,9 @@
 # What kernels do on the way while they load an operand or store a result, as Python hands it over (the classes) and as
 # kernels read it (the structs of src/operands.h). `read_map` and its kin are the one way from a class to its struct.
 
-from tinydl._core.array cimport channels_last, data, float_type
+from libc.string cimport memcpy
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type
+from tinydl._core.memory cimport Block
 
 cdef extern from "src/operands.h" nogil:
     ctypedef struct td_map:
@@ -61,6 +63,26 @@ cdef inline int read_map(Map m, td_map *out, int type_number, Py_ssize_t C) exce
         out.scale = data(m.scale, "scale", type_number, C)
         out.shift = data(m.shift, "shift", type_number, C)
     return 0
+
+
+cdef inline Block read_repeated_map(Map m, td_map *out, int type_number, Py_ssize_t C, Py_ssize_t L):
+    """The same with vectors repeated along L elements, which lie in the block: for loops that read past C channels."""
+    read_map(m, out, type_number, C)
+    if out.scale == NULL or C == 0:
+        return None
+    cdef Py_ssize_t itemsize = 4 if type_number == NPY_FLOAT32 else 8, size = L * itemsize, run = C * itemsize, at = 0
+    cdef Block block = Block(3 * size)
+    cdef char *centre = <char *> block.address
+    cdef char *scale = centre + size
+    cdef char *shift = scale + size
+    while at < size:
+        run = min(run, size - at)
+        memcpy(centre + at, out.centre, run)
+        memcpy(scale + at, out.scale, run)
+        memcpy(shift + at, out.shift, run)
+        at += run
+    out.centre, out.scale, out.shift = centre, scale, shift
+    return block
 
 
 cdef inline int gradient_type(object dy) except -1:

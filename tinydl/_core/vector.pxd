@@ -1,4 +1,5 @@
-# Cython's view of src/vector.h: the vectors of the ISA level that a module is compiled for.
+# Cython's view of src/vector.h: the vectors of the ISA level that a module is compiled for, and the mode in which every
+# task of a kernel runs: denormals cost up to 30 times the time of other numbers.
 
 from tinydl._core.array cimport real
 

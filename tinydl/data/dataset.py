@@ -5,6 +5,7 @@ import numpy as np
 __all__ = ["ArrayDataset", "DataError", "stratified_split"]
 
 _SPLIT_STREAM = 0x5B117  # keeps the split's random numbers apart from those of shuffling
+_MAX_CLASSES = 1_000_000  # that labels alone may ask for: each class has a name
 
 
 class DataError(ValueError):
@@ -19,26 +20,32 @@ def _dense_channels_last(images):
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(images, 1, -1)), -1, 1)
 
 
-def _check_labels(labels, n, n_classes):
-    labels = np.asarray(labels)
-    if labels.dtype.kind == "f":
-        if len(labels) != n:
-            raise DataError(f"{n} images but {len(labels)} targets")
-        return np.ascontiguousarray(labels, labels.dtype.newbyteorder("=")), None
-    if labels.ndim != 1:
-        raise DataError(f"labels must be one class number per image, shape ({n},), got shape {labels.shape}"
-                        + ("; turn one-hot rows into numbers with labels.argmax(1)" if labels.ndim == 2 else ""))
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"labels must be integers (or floats for a regression), got dtype {labels.dtype}")
+def _check_labels(labels, images, n_classes):
+    """(labels as they are stored, number of classes or None for targets of a regression)."""
+    labels, n = np.asarray(labels), len(images)
+    if labels.ndim == 0 or labels.dtype.kind not in "iuf":
+        raise DataError(f"labels must be integers (or floats for a regression), one for each image, got {labels.dtype} "
+                        f"of shape {labels.shape}")
     if len(labels) != n:
-        raise DataError(f"{n} images but {len(labels)} labels")
+        raise DataError(f"{n} images but {len(labels)} {'targets' if labels.dtype.kind == 'f' else 'labels'}")
+    if labels.dtype.kind == "f":
+        return np.ascontiguousarray(labels, labels.dtype.newbyteorder("=")), None
+    # Maps of labels, one for each position: of the images' size or, behind strides, of another.
+    if labels.ndim == 2 and labels.shape != (n, *images.shape[2:]):
+        cure = "labels.reshape(-1)" if labels.shape[1] == 1 else "labels.argmax(1), if they are one-hot rows"
+        raise DataError(f"labels must be one class number per image, shape ({n},), or one per position, got shape "
+                        f"{labels.shape}; turn them into numbers with {cure}")
     if labels.size:
+        found = int(labels.max()) + 1
         if n_classes is None:
-            n_classes = int(labels.max()) + 1
-        bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
-        if bad.size:
-            row = bad[0]
-            raise DataError(f"label {labels[row]} of image {row} is not in 0..{n_classes - 1}")
+            if found > _MAX_CLASSES:
+                where = np.argwhere(labels == labels.max())[0]
+                raise DataError(f"label {found - 1} of image {where[0]} would make {found:,} classes; number them from "
+                                "0 with labels = np.unique(labels, return_inverse=True)[1]")
+            n_classes = found
+        if found > n_classes or labels.min() < 0:
+            where = tuple(np.argwhere((labels < 0) | (labels >= n_classes))[0].tolist())
+            raise DataError(f"label {labels[where]} of image {where[0]} is not in 0..{n_classes - 1}")
     return np.ascontiguousarray(labels, np.int64), n_classes
 
 
@@ -54,8 +61,8 @@ class ArrayDataset:
         Kept without a copy when its memory already is channels-last (any single-channel row-major array is), else
         re-laid once. Never written to. Other integer types and bool become float32.
     labels : array of int, shape (N,), optional
-        Class numbers from 0, stored as int64; or float targets of a regression, any shape (N, ...). None for images
-        to predict.
+        Class numbers from 0, stored as int64; or one for each position, shape (N, *positions); or float targets of a
+        regression, any shape (N, ...). None for images to predict.
     class_names : sequence of str, optional
         Names of the classes; fixes their number. By default "0", "1", ... up to the largest label.
     mean, std : float or sequence of C floats, optional
@@ -74,7 +81,7 @@ class ArrayDataset:
     ------
     DataError
         Wrong rank or dtype, lengths that differ, a label out of range (the message names row and value), a zero or
-        non-finite `std`.
+        non-finite `std`, a `scale` that is not finite.
     """
 
     def __init__(self, images, labels=None, *, class_names=None, mean=None, std=None, scale=None, name="data"):
@@ -93,13 +100,15 @@ class ArrayDataset:
         if labels is None:
             self.labels = None
         else:
-            self.labels, n_classes = _check_labels(labels, len(images), n_classes)
+            self.labels, n_classes = _check_labels(labels, images, n_classes)
         if self.class_names is None and n_classes is not None:
             self.class_names = tuple(str(c) for c in range(n_classes))
         channels = images.shape[1]
         self.scale = float((1 / 255 if images.dtype == np.uint8 else 1.0) if scale is None else scale)
         self.mean = self._per_channel("mean", 0.0 if mean is None else mean, channels)
         self.std = self._per_channel("std", 1.0 if std is None else std, channels)
+        if not np.isfinite(self.scale):
+            raise DataError(f"scale must be a finite number, got {self.scale}")
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise DataError(f"mean must be finite and std positive, got mean {self.mean}, std {self.std}")
         self.name = name
@@ -170,7 +179,7 @@ def stratified_split(labels, fraction=0.2, seed=0):
     Parameters
     ----------
     labels : array, shape (N,)
-        Class numbers; float targets are split without regard to their value.
+        Class numbers; float targets, and labels of more axes, are split without regard to their value.
     fraction : float
         Share held out, between 0 and 1. Each class gives ``round(fraction * its size)`` images.
     seed : int
@@ -183,7 +192,7 @@ def stratified_split(labels, fraction=0.2, seed=0):
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
     labels = np.asarray(labels)
-    groups = np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
+    groups = np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" or labels.ndim != 1 else labels
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _SPLIT_STREAM))))
     held_out = np.zeros(len(labels), bool)
     for group in np.unique(groups):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinydl.config import no_grad
 from tinydl.data.batches import Batches, as_dataset
+from tinydl.train.metrics import count_right
 
 __all__ = ["evaluate", "evaluation_mode", "predict"]
 
@@ -70,20 +71,22 @@ def evaluate(net, data, loss, batch_size=256, stop=None):
     Returns
     -------
     dict or None
-        ``{"loss": ..., "accuracy": ...}``, the accuracy only for integer labels; None when `stop` said so.
+        ``{"loss": ..., "accuracy": ...}``, the accuracy only for integer labels and outputs (N, classes, ...) of at
+        least two classes; None when `stop` said so.
     """
     data = as_dataset(data)
     if data.labels is None or len(data) == 0:
         raise ValueError(f"{data.name} needs labels and at least one sample to be evaluated, it has {len(data)} samples"
                          + (" and no labels" if data.labels is None else ""))
-    total, right, count = 0.0, 0, 0
-    classify = data.n_classes is not None
+    total, count = 0.0, 0
+    right = 0 if data.n_classes is not None else None
     with evaluation_mode(net):
         for output, y in batch_outputs(net, data, batch_size, stop):
             total += loss(output, y).item() * len(y)
             count += len(y)
-            if classify:
-                right += int(np.count_nonzero(output.data.argmax(axis=1) == y))
+            if right is not None:
+                found = count_right(output.data, y)
+                right = None if found is None else right + found
     if count < len(data):
         return None
-    return {"loss": total / count, **({"accuracy": right / count} if classify else {})}
+    return {"loss": total / count, **({} if right is None else {"accuracy": right / count})}

@@ -2,13 +2,35 @@
 
 import numpy as np
 
-__all__ = ["accuracy", "confusion_matrix"]
+__all__ = ["accuracy", "confusion_matrix", "count_right"]
 
 
 def _classes(predictions):
     predictions = np.asarray(getattr(predictions, "data", predictions)
                              if hasattr(predictions, "requires_grad") else predictions)
+    if predictions.ndim == 2 and predictions.shape[1] == 1:
+        raise ValueError(f"one column of scores names no class, got predictions of shape {predictions.shape}; pass "
+                         "class numbers, such as (scores[:, 0] > 0).astype(int) for logits")
     return predictions.argmax(axis=1) if predictions.ndim == 2 else predictions
+
+
+def count_right(scores, labels):
+    """How many samples of a batch are classified right; of a sample with a label for each position its right share.
+
+    Parameters
+    ----------
+    scores : array, shape (N, classes, *positions)
+    labels : array of int, shape (N, *positions)
+
+    Returns
+    -------
+    int or float, or None
+        None for outputs that are not scores of at least two classes, which have no accuracy.
+    """
+    if scores.ndim != labels.ndim + 1 or scores.shape[1] < 2 or (scores.shape[0], *scores.shape[2:]) != labels.shape:
+        return None
+    right = int(np.count_nonzero(scores.argmax(axis=1) == labels))
+    return right if labels.ndim == 1 else right * len(labels) / labels.size
 
 
 def accuracy(predictions, labels):

@@ -5,13 +5,12 @@ import math
 import time
 import warnings
 
-import numpy as np
-
 from tinydl import random
 from tinydl.data.batches import Batches, as_dataset
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.diagnose import NonFiniteLossError, first_nonfinite
 from tinydl.train.evaluation import evaluate, predict
+from tinydl.train.metrics import count_right
 from tinydl.train.signals import SignalWatch
 
 __all__ = ["Trainer"]
@@ -270,8 +269,9 @@ class Trainer:
         sums = self._sums
         sums["loss"] += value * len(x)
         sums["count"] += len(x)
-        if sums["right"] is not None and output.ndim == 2:
-            sums["right"] += int(np.count_nonzero(output.data.argmax(axis=1) == y))
+        if sums["right"] is not None:
+            found = count_right(output.data, y)
+            sums["right"] = None if found is None else sums["right"] + found
         logs = {"batch": self.batch, "loss": value, "size": len(x), "lr": lr}
         self.batch += 1
         return logs

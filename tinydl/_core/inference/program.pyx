@@ -19,19 +19,12 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DATA, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_NDIM, PyArray_STRIDES,
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
-from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport checked_team, td_finish, td_next, td_thread_num
+from tinydl._core.rounding cimport ceil_div, round_up
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import empty
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
-
-cdef extern from "src/openmp.h" nogil:
-    int td_thread_num() noexcept
-    Py_ssize_t td_next(Py_ssize_t *counter) noexcept
-    void td_finish(Py_ssize_t *done, Py_ssize_t n, Py_ssize_t all) noexcept
 
 import_array()
 
@@ -46,17 +39,19 @@ cdef struct Place:
     int block
     Py_ssize_t at, size     # element the first image begins at, elements an image
 
+# A step and where its values lie.
 cdef struct Entry:
     step_task run
     const void *state
     Py_ssize_t images, parts
-    Place x, y, addend
+    Place x, y, residual
 
 cdef struct Stage:
     Py_ssize_t first, stop          # entries
     Py_ssize_t chunk, n_chunks      # images of a chunk
 
-cdef struct Job:
+# One call of `predict`.
+cdef struct Prediction:
     const Entry *entries
     const Stage *stages
     Py_ssize_t n_stages, N
@@ -81,10 +76,9 @@ cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n
 
 
 cdef Step make_step(step_task run, Block state, object held, Py_ssize_t images, Py_ssize_t parts, Py_ssize_t n_in,
-                    Py_ssize_t n_out, Py_ssize_t scratch, bint takes_addend):
+                    Py_ssize_t n_out):
     cdef Step s = Step.__new__(Step)
-    s.run, s.state, s.held, s.images, s.parts = run, state, held, images, parts
-    s.n_in, s.n_out, s.scratch, s.takes_addend = n_in, n_out, scratch, takes_addend
+    s.run, s.state, s.held, s.images, s.parts, s.n_in, s.n_out = run, state, held, images, parts, n_in, n_out
     return s
 
 
@@ -96,12 +90,12 @@ cdef class Step:
     """One operation of a program."""
 
 
-cdef inline float *place(const Place *p, const Job *job, Py_ssize_t first, float *own) noexcept nogil:
+cdef inline float *place(const Place *p, const Prediction *call, Py_ssize_t first, float *own) noexcept nogil:
     if p.block == NOWHERE:
         return NULL
     if p.block == PRIVATE:
         return own + p.at
-    return job.blocks[p.block - 1] + p.at + first * p.size
+    return call.blocks[p.block - 1] + p.at + first * p.size
 
 
 cdef inline Py_ssize_t take(Py_ssize_t *begun, Py_ssize_t before, int n_threads) noexcept nogil:
@@ -109,51 +103,55 @@ cdef inline Py_ssize_t take(Py_ssize_t *begun, Py_ssize_t before, int n_threads)
     return before + 1 if n_threads == 1 else td_next(begun)
 
 
-cdef Py_ssize_t take_chunks(const Job *job, Py_ssize_t s, float *own, float *scratch, int n_threads) noexcept nogil:
+cdef Py_ssize_t take_chunks(const Prediction *call, Py_ssize_t s, float *own, float *scratch,
+                            int n_threads) noexcept nogil:
     """Chunks of a stage through all its entries, as long as there are; returns how many it were."""
-    cdef const Stage *stage = &job.stages[s]
+    cdef const Stage *stage = &call.stages[s]
     cdef const Entry *e
-    cdef Py_ssize_t c = take(&job.begun[s], -1, n_threads), k, n, first, task, taken = 0
+    cdef Py_ssize_t c = take(&call.begun[s], -1, n_threads), k, n, first, task, taken = 0
     while c < stage.n_chunks:
         first = c * stage.chunk
-        n = min(stage.chunk, job.N - first)
+        n = min(stage.chunk, call.N - first)
         for k in range(stage.first, stage.stop):
-            e = &job.entries[k]
+            e = &call.entries[k]
+            # All tasks in turn: the parallel work is in the chunks.
             for task in range(ceil_div(n, e.images) * e.parts):
-                e.run(e.state, task, n, place(&e.x, job, first, own), place(&e.y, job, first, own),
-                      place(&e.addend, job, first, own), scratch)
-        c = take(&job.begun[s], c, n_threads)
+                e.run(e.state, task, n, place(&e.x, call, first, own), place(&e.y, call, first, own),
+                      place(&e.residual, call, first, own), scratch)
+        c = take(&call.begun[s], c, n_threads)
         taken = taken + 1
     return taken
 
 
-cdef void work(const Job *job, int thread, int n_threads) noexcept nogil:
+cdef void work(const Prediction *call, int thread, int n_threads) noexcept nogil:
     """What one thread does."""
     cdef unsigned int saved = td_flush_denormals()
-    cdef float *shared = job.blocks[3]      # the first thread's block: a stage that is one chunk has it for all
-    cdef float *own = shared + thread * job.per_thread
-    cdef float *scratch = own + job.private
+    cdef float *shared = call.blocks[3]      # the first thread's block: a stage that is one chunk has it for all
+    cdef float *own = shared + thread * call.per_thread
+    cdef float *scratch = own + call.private
     cdef Py_ssize_t s, k, task, n_tasks, taken
     cdef const Stage *stage
     cdef const Entry *e
-    for s in range(job.n_stages):
-        stage = &job.stages[s]
+    for s in range(call.n_stages):
+        stage = &call.stages[s]
         if stage.n_chunks > 1:
-            taken = take_chunks(job, s, own, scratch, n_threads)
+            # The next stage reads what other threads wrote here: td_finish waits for all chunks.
+            taken = take_chunks(call, s, own, scratch, n_threads)
             if n_threads > 1:
-                td_finish(&job.done[s], taken, stage.n_chunks)
+                td_finish(&call.done[s], taken, stage.n_chunks)
             continue
         for k in range(stage.first, stage.stop):
-            e = &job.entries[k]
-            n_tasks = ceil_div(job.N, e.images) * e.parts
-            task, taken = take(&job.begun[job.n_stages + k], -1, n_threads), 0
+            # One chunk: all threads work on one entry, then on the next.
+            e = &call.entries[k]
+            n_tasks = ceil_div(call.N, e.images) * e.parts
+            task, taken = take(&call.begun[call.n_stages + k], -1, n_threads), 0
             while task < n_tasks:
-                e.run(e.state, task, job.N, place(&e.x, job, 0, shared), place(&e.y, job, 0, shared),
-                      place(&e.addend, job, 0, shared), scratch)
-                task = take(&job.begun[job.n_stages + k], task, n_threads)
+                e.run(e.state, task, call.N, place(&e.x, call, 0, shared), place(&e.y, call, 0, shared),
+                      place(&e.residual, call, 0, shared), scratch)
+                task = take(&call.begun[call.n_stages + k], task, n_threads)
                 taken = taken + 1
             if n_threads > 1:
-                td_finish(&job.done[job.n_stages + k], taken, n_tasks)
+                td_finish(&call.done[call.n_stages + k], taken, n_tasks)
     td_restore_denormals(saved)
 
 
@@ -183,8 +181,8 @@ cdef bint lies(object x, Py_ssize_t size, bint row_major) noexcept:
 cdef class Program:
     """Steps and where their values lie, for N images of n_in elements, row-major or channels-last.
 
-    stages : list of (chunk, entries); entries: list of (step, x, y, addend), each value a (block, at, size): a key of
-    PLACES, the element its first image begins at, the elements of an image; addend may be None. A private value lies
+    stages : list of (chunk, entries); entries: list of (step, x, y, residual), each value a (block, at, size): a key of
+    PLACES, the element its first image begins at, the elements of an image; residual may be None. A private value lies
     in a block that belongs to the chunk, all others hold N images.  shape : of the result, channels-last.  shared,
     private : elements of the two blocks.  threaded : whether there is work for more than one thread.
     """
@@ -218,14 +216,14 @@ cdef class Program:
             stage.first, stage.stop = k, k + len(entries)
             stage.chunk, stage.n_chunks = chunk, ceil_div(N, chunk)
             images = chunk if stage.n_chunks > 1 else N
-            for step, x, y, addend in entries:
+            for step, x, y, residual in entries:
                 if step is None or step.run == NULL:
                     raise TypeError("a program takes the steps that kernels make")
                 e.run, e.state, e.images, e.parts = step.run, step.state.address, step.images, step.parts
                 e.x, e.y = self.checked(x, step.n_in, images), self.checked(y, step.n_out, images)
-                e.addend = self.checked(addend, step.n_out, images)
-                if e.addend.block != NOWHERE and not step.takes_addend or e.y.block == INPUT:
-                    raise ValueError("a step without addend was given one, or writes to the input")
+                e.residual = self.checked(residual, step.n_out, images)
+                if e.residual.block != NOWHERE and not step.takes_residual or e.y.block == INPUT:
+                    raise ValueError("a step without residual was given one, or writes to the input")
                 self.scratch = max(self.scratch, round_up(step.scratch, LINE))
                 self.held.append(step)
                 e += 1
@@ -247,31 +245,31 @@ cdef class Program:
 
     def predict(self, x, int n_threads):
         """What the steps make of x (N, ...), a fresh array; None if x is not float32, aligned and laid out as said."""
-        cdef Job job
+        cdef Prediction call
         if not lies(x, self.N * self.n_in, self.row_major):
             return None
         y = empty(self.shape, FLOAT)
         if self.N == 0:
             return y
-        n_threads = n_threads if self.threaded else 1
-        if n_threads < 1:
-            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
-        job.entries, job.stages = <Entry *> self.entries.address, <Stage *> self.stages.address
-        job.n_stages, job.N = self.n_stages, self.N
-        job.private, job.per_thread = self.private, self.private + self.scratch + LINE
+        n_threads = checked_team(n_threads)
+        if not self.threaded:
+            n_threads = 1
+        call.entries, call.stages = <Entry *> self.entries.address, <Stage *> self.stages.address
+        call.n_stages, call.N = self.n_stages, self.N
+        call.private, call.per_thread = self.private, self.private + self.scratch + LINE
         cdef Py_ssize_t n_counters = self.n_stages + self.n_entries, counters = round_up(4 * n_counters, LINE)
-        cdef Block memory = Block((counters + self.shared + n_threads * job.per_thread) * sizeof(float))
-        job.begun = <Py_ssize_t *> memory.address
-        job.done = job.begun + n_counters
-        job.blocks[0] = <float *> PyArray_DATA(<PyArrayObject *> x)
-        job.blocks[1] = <float *> PyArray_DATA(<PyArrayObject *> y)
-        job.blocks[2] = <float *> memory.address + counters
-        job.blocks[3] = job.blocks[2] + self.shared
+        cdef Block memory = Block((counters + self.shared + n_threads * call.per_thread) * sizeof(float))
+        call.begun = <Py_ssize_t *> memory.address
+        call.done = call.begun + n_counters
+        call.blocks[0] = <float *> PyArray_DATA(<PyArrayObject *> x)
+        call.blocks[1] = <float *> PyArray_DATA(<PyArrayObject *> y)
+        call.blocks[2] = <float *> memory.address + counters
+        call.blocks[3] = call.blocks[2] + self.shared
         memset(memory.address, 0, counters * sizeof(float))
         if n_threads == 1:
             with nogil:
-                work(&job, 0, 1)
+                work(&call, 0, 1)
         else:
             with nogil, parallel(num_threads=n_threads):
-                work(&job, td_thread_num(), n_threads)
+                work(&call, td_thread_num(), n_threads)
         return y

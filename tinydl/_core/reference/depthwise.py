@@ -15,10 +15,6 @@ def depthwise_backward_input(dy, w, dx, geometry, n_threads=1):
     conv.conv_backward_input(dy, w, dx, geometry, n_threads)
 
 
-def depthwise_backward_weight(x, dy, dw, db, accumulate, geometry, n_threads=1):
-    """dw (+)= the sum over images and pixels of dy * x; db (+)= that of dy."""
-    parts = [None if total is None else total.copy() for total in (dw, db)]
-    conv.conv_backward_weight(x, dy, *parts, geometry, None, n_threads)
-    for total, part in zip((dw, db), parts, strict=True):
-        if total is not None:
-            total[...] = total + part if accumulate else part
+def depthwise_backward_weight(x, dy, dw, db, geometry, n_threads=1):
+    """dw = the sum over images and pixels of dy * x; db = that of dy; either may be None."""
+    conv.conv_backward_weight(x, dy, dw, db, geometry, None, n_threads)
