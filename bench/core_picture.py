@@ -164,8 +164,8 @@ def arrow(reader, read, colour):
         return path(f"M{x0:.0f},{y:.0f} L{x1 - side * 6:.0f},{y:.0f}", x1, y, colour, sideways=side)
     y0, y1 = reader.y + reader.height, read.y
     half = (y1 - y0) / 2
-    return path(f"M{reader.x:.0f},{y0} C{reader.x:.0f},{y0 + half:.0f} {read.x:.0f},{y1 - half:.0f} {read.x:.0f},{y1 - 6}",
-                read.x, y1, colour)
+    line = f"M{reader.x:.0f},{y0} C{reader.x:.0f},{y0 + half:.0f} {read.x:.0f},{y1 - half:.0f} {read.x:.0f},{y1 - 6}"
+    return path(line, read.x, y1, colour)
 
 
 def path(line, x, y, colour, sideways=0, upwards=False):

@@ -50,7 +50,7 @@ def module(path):
 
 
 def room(name):
-    """The room of a module: "headers", "base", a folder, "declarations" (a .pxd without a .pyx), or a file by itself."""
+    """The room of a module: "headers", "base", a folder, "declarations" (.pxd without .pyx), or a file by itself."""
     if name.endswith(".h"):
         return "headers"
     if name in BASE:

@@ -16,7 +16,7 @@ import_array()
 
 
 cdef void window_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
-                      const float *addend, float *scratch) noexcept nogil:
+                      const float *residual, float *scratch) noexcept nogil:
     cdef PoolCall k = (<const PoolCall *> state)[0]
     cdef Py_ssize_t image = task // k.n_tasks
     k.pool.src, k.pool.dst = x + image * k.n_src, y + image * k.n_dst
@@ -28,7 +28,8 @@ cdef Step window_step(const td_pool_loop *loop, object geometry, bint count_incl
     cdef PoolCall *k = <PoolCall *> state.address
     read_geometry((1, *tuple(geometry)[1:]), NPY_FLOAT32, k)
     cdef Block tables = forward_windows(k, count_include_pad)
-    k.loop = of_type(loop, NPY_FLOAT32)     # without codes: nobody asks who won
+    # k.pool.codes stays NULL: nobody asks who won.
+    k.loop = of_type(loop, NPY_FLOAT32)
     return make_step(window_task, state, tables, 1, k.n_tasks, k.n_src, k.n_dst)
 
 
@@ -42,10 +43,11 @@ def avg_pool_step(geometry, bint count_include_pad):
     return window_step(td_mean_row, geometry, count_include_pad)
 
 
-cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *residual,
                      float *scratch) noexcept nogil:
     cdef td_images images = (<const td_images *> state)[0]
     images.src, images.dst, images.sums = x + task * images.C * images.size, y + task * images.C, scratch
+    # The first of the pair of loops is float's.
     td_image_mean[0](&images, 0)
 
 
