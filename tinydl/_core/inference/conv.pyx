@@ -1,4 +1,4 @@
-"""Convolution as a step of a program: y = [relu](convolution of x + bias + addend) with filters packed once."""
+"""Convolution as a step of a program: y = [relu](convolution of x + bias + residual) with filters packed once."""
 
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
@@ -19,12 +19,12 @@ cdef struct ConvStep:
     Py_ssize_t n_parts          # tasks along the output channels
 
 
-cdef void conv_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+cdef void conv_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *residual,
                     float *slab) noexcept nogil:
     cdef const ConvStep *step = <const ConvStep *> state
     cdef Py_ssize_t o = task % step.n_parts * step.channels, Og = step.plan.g.O // step.plan.g.G
     cdef BandOperands operands = step.operands
-    operands.x, operands.y, operands.epilogue.residual = x, y, addend
+    operands.x, operands.y, operands.epilogue.residual = x, y, residual
     forward_band(&step.plan, &operands, task // step.n_parts, o, min(step.channels, Og - o), slab)
 
 
@@ -47,7 +47,7 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
 
 
 def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):
-    """A `Step`: y = [relu](convolution of x + bias + addend) for images of `geometry`, whose N does not count.
+    """A `Step`: y = [relu](convolution of x + bias + residual) for images of `geometry`, whose N does not count.
 
     An image is cut into at least `min_tasks` tasks where it has so many rows.
     """

@@ -16,7 +16,7 @@ import_array()
 
 
 cdef void window_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
-                      const float *addend, float *scratch) noexcept nogil:
+                      const float *residual, float *scratch) noexcept nogil:
     cdef PoolCall k = (<const PoolCall *> state)[0]
     cdef Py_ssize_t image = task // k.n_tasks
     k.pool.src, k.pool.dst = x + image * k.n_src, y + image * k.n_dst
@@ -43,7 +43,7 @@ def avg_pool_step(geometry, bint count_include_pad):
     return window_step(td_mean_row, geometry, count_include_pad)
 
 
-cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
+cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *residual,
                      float *scratch) noexcept nogil:
     cdef td_images images = (<const td_images *> state)[0]
     images.src, images.dst, images.sums = x + task * images.C * images.size, y + task * images.C, scratch

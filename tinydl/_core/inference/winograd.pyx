@@ -22,13 +22,13 @@ cdef struct WinogradStep:
 
 
 cdef void winograd_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
-                        const float *addend, float *scratch) noexcept nogil:
+                        const float *residual, float *scratch) noexcept nogil:
     cdef const WinogradStep *step = <const WinogradStep *> state
     cdef Py_ssize_t o = task % step.n_parts * step.channels
     cdef WinogradPlan plan = step.plan
     cdef BlockOperands operands = step.operands
     # The last chunk may have fewer images than the step was made for.
-    plan.N, operands.source.x, operands.y, operands.epilogue.residual = n, x, y, addend
+    plan.N, operands.source.x, operands.y, operands.epilogue.residual = n, x, y, residual
     run_block(&plan, &operands, task // step.n_parts, o, min(plan.O, o + step.channels), scratch)
 
 
