@@ -32,4 +32,4 @@ def activation_step(str name, Py_ssize_t size, double parameter):
             e.loop = td_activations[i].value[0]     # float's loop
     if e.loop == NULL:
         raise ValueError(f"no activation {name!r}")
-    return make_step(activation_task, state, None, 1, 1, size, size, 0, False)
+    return make_step(activation_task, state, None, 1, 1, size, size)
