@@ -67,7 +67,7 @@ def takes_winograd(geometry, dtype, wanted, transformed=False):
 
 
 def _pays(geometry, transformed):
-    N, C, O, P, Q = geometry[0], geometry[1], geometry[4], geometry[14], geometry[15]
+    N, C, _, _, O, *_, P, Q = geometry
     blocks = -(-P // 4) * -(-Q // 4)
     if not transformed and N * blocks < _FEWEST_BLOCKS:
         return False

@@ -20,7 +20,7 @@ class MaxPool(ValueOperation):
     def forward(ctx, x, geometry, shape):
         x, on_x = x.operand()
         y = layout.empty(shape, x.dtype)
-        argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
+        argmax = layout.empty(shape, np.uint8 if geometry.KH * geometry.KW <= 255 else np.int32)
         pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
