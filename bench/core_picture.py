@@ -24,10 +24,10 @@ MARKED = re.compile(r"(<!-- core:files -->\n).*?(<!-- /core -->)", re.DOTALL)
 FLOORS = {
     "inference": "a frozen network: kernels as steps of a program",
     "kernels": "what Python calls: check, plan, one loop over tasks",
-    "declarations": ".pxd files that kernels share, most of them the front of one C header",
+    "shared": "what kernels of several rooms read: fronts of C headers, loops",
     "base": "what everybody stands on",
 }
-WIDTH, MARGIN, GAP, LINE, PAD = 1280, 24, 18, 15, 10
+WIDTH, MARGIN, LINE, PAD = 1280, 24, 15, 10
 COLOURS = ("#1f6f8b", "#b5651d", "#4a7c2a", "#8e3b6e", "#5a5aa8", "#a33b3b", "#6b6b1e", "#2f7f6b", "#7a5230", "#44546a")
 
 
@@ -62,11 +62,11 @@ class Box:
 
 
 def floor_of(room):
-    return room if room in ("inference", "declarations", "base") else "kernels"
+    return room if room in ("inference", "shared", "base") else "kernels"
 
 
 def boxes():
-    """{name: Box}: rooms; the files of `inference`, `declarations` and `base` are boxes of their own."""
+    """{name: Box}: rooms; the files of `inference`, `shared` and `base` are boxes of their own."""
     found, uses, own = {}, sources.cimports(), {}
     for name in uses:
         room = sources.room(name)
@@ -78,13 +78,21 @@ def boxes():
         box.files.append(name.rsplit(".", 1)[-1] + (".pxd" if only_declared else ""))
         box.headers |= {use.removeprefix("src/") for use in uses[name] if use.endswith(".h")}
         box.reads |= {own[use] for use in uses[name] if use in own} - {box_name}
-    for box in found.values():
-        box.reads -= {name for name, other in found.items() if other.floor == "base"}
+    for name, box in found.items():
+        box.reads -= {other for other in found if found[other].floor == "base"}
+        if not (sources.CORE / f"{name}.pyx").exists():
+            # The declarations of who reads them: `tile` has its structs from `strip`, which compiles it.
+            box.reads -= {other for other in box.reads if name in found[other].reads}
     return found
 
 
 def reaches(found, start, goal):
-    return any(name == goal or reaches(found, name, goal) for name in found[start].reads)
+    seen, ahead = set(), [start]
+    while ahead:
+        name = ahead.pop()
+        ahead += found[name].reads - seen
+        seen |= found[name].reads
+    return goal in seen
 
 
 def arrows(found):
@@ -94,37 +102,62 @@ def arrows(found):
             and not any(other != read and reaches(found, other, read) for other in box.reads)]
 
 
+def columns_of(found, pairs, floor):
+    """Boxes one above the other where the same boxes read them and are read by them, at most three high."""
+    alike = {}
+    for name, box in sorted(found.items()):
+        if box.floor == floor:
+            ends = (frozenset(a for a, b in pairs if b == name), frozenset(b for a, b in pairs if a == name))
+            alone = len(box.files) > 1 or floor in ("shared", "base")
+            alike.setdefault((ends, name if alone else ""), []).append(name)
+    return [names[k:k + 3] for names in alike.values() for k in range(0, len(names), 3)]
+
+
 def place(found):
     """Give every box its place: floors from the top, boxes near what they read and who reads them."""
-    pairs, order = arrows(found), {floor: [] for floor in FLOORS}
-    for name, box in sorted(found.items()):
-        order[box.floor].append(name)
+    pairs = arrows(found)
+    columns = {floor: columns_of(found, pairs, floor) for floor in FLOORS}
     for _ in range(24):
-        for floor in ("base", "declarations", "kernels", "inference", "kernels"):
-            set_columns(found, order[floor])
-            near = {name: [found[b if a == name else a].x for a, b in pairs if name in (a, b)] for name in order[floor]}
-            order[floor].sort(key=lambda name, near=near: (
-                sum(near[name]) / len(near[name]) if near[name] else found[name].x, name))
-            set_columns(found, order[floor])
-    top = MARGIN
-    floors = {}
-    for floor, names in order.items():
-        height = max((found[name].height for name in names), default=0)
+        for floor in ("base", "shared", "kernels", "inference", "kernels"):
+            set_columns(found, columns[floor])
+            columns[floor].sort(key=lambda names: (middle(found, pairs, names[0]), names))
+            set_columns(found, columns[floor])
+    top, floors = MARGIN, {}
+    for floor, stacks in columns.items():
+        tall = 0
+        for names in stacks:
+            y = top + 28
+            for name in names:
+                found[name].y = y
+                y += found[name].height + PAD
+            tall = max(tall, y - top)
+        floors[floor] = (top, tall)
+        top += tall + (64 if floor != "shared" else 24)
+    return floors, top - 64 + MARGIN
+
+
+def middle(found, pairs, name):
+    """Mean place of the boxes of other floors that an arrow joins with this one; else just before one of its own."""
+    def joined(name, own_floor):
+        return [b if a == name else a for a, b in pairs
+                if name in (a, b) and (found[a].floor == found[b].floor) == own_floor]
+
+    others = joined(name, False)
+    beside = [end for end in joined(name, True) if joined(end, False) and (not others or (name, end) in pairs)]
+    if beside:
+        return middle(found, pairs, beside[0]) - 1
+    return sum(found[end].x for end in others) / len(others) if others else found[name].x
+
+
+def set_columns(found, columns):
+    """Centres of columns side by side, spread over the width."""
+    widths = [max(found[name].width for name in names) for names in columns]
+    space = (WIDTH - 2 * MARGIN - sum(widths)) / (len(columns) + 1)
+    x = MARGIN + space
+    for names, width in zip(columns, widths, strict=True):
         for name in names:
-            found[name].y = top + 26
-        floors[floor] = (top, height + 26 + PAD)
-        top += height + 26 + PAD + (64 if floor != "declarations" else 30)
-    return floors, top - 30 + MARGIN
-
-
-def set_columns(found, names):
-    """Centres of boxes side by side, spread over the width."""
-    total = sum(found[name].width for name in names)
-    space = (WIDTH - 2 * MARGIN - 2 * PAD - total) / (len(names) + 1) if names else 0
-    x = MARGIN + PAD + space
-    for name in names:
-        found[name].x = x + found[name].width / 2
-        x += found[name].width + space
+            found[name].x = x + width / 2
+        x += width + space
 
 
 def picture():
@@ -139,7 +172,9 @@ def picture():
         out.append(f'<rect x="{MARGIN}" y="{top}" width="{WIDTH - 2 * MARGIN}" height="{tall}" rx="8" fill="#f3f4f6"/>')
     colour = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted({read for _, read in arrows(found)}))}
     for reader, read in arrows(found):
-        out.append(arrow(found[reader], found[read], colour[read]))
+        # One arrow for boxes that stand one above the other.
+        if lowest(found, reader) == reader and lowest(found, read, -1) == read:
+            out.append(arrow(found[reader], found[read], colour[read]))
     for floor, (top, _) in floors.items():
         out.append(f'<text x="{MARGIN + PAD}" y="{top + 17}" font-size="12" fill="#444" stroke="#f3f4f6" '
                    f'stroke-width="5" paint-order="stroke"><tspan font-weight="bold">{floor}</tspan>: '
@@ -147,6 +182,13 @@ def picture():
     for name, box in sorted(found.items()):
         out += drawn(box, colour.get(name, "#444"))
     return "\n".join(out) + "\n</svg>\n"
+
+
+def lowest(found, name, way=1):
+    """The lowest (way -1: the highest) box of the column that a box stands in."""
+    here = found[name]
+    column = [other for other, box in found.items() if (box.x, box.floor) == (here.x, here.floor)]
+    return max(column, key=lambda other: way * found[other].y)
 
 
 def arrow(reader, read, colour):
@@ -164,8 +206,8 @@ def arrow(reader, read, colour):
         return path(f"M{x0:.0f},{y:.0f} L{x1 - side * 6:.0f},{y:.0f}", x1, y, colour, sideways=side)
     y0, y1 = reader.y + reader.height, read.y
     half = (y1 - y0) / 2
-    return path(f"M{reader.x:.0f},{y0} C{reader.x:.0f},{y0 + half:.0f} {read.x:.0f},{y1 - half:.0f} {read.x:.0f},{y1 - 6}",
-                read.x, y1, colour)
+    line = f"M{reader.x:.0f},{y0} C{reader.x:.0f},{y0 + half:.0f} {read.x:.0f},{y1 - half:.0f} {read.x:.0f},{y1 - 6}"
+    return path(line, read.x, y1, colour)
 
 
 def path(line, x, y, colour, sideways=0, upwards=False):

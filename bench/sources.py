@@ -10,14 +10,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BASE", "CORE", "Function", "cimports", "code", "commented", "files", "functions", "module", "room", "share",
-           "summary"]
+__all__ = [
+    "BASE", "CORE", "Function", "cimports", "code", "commented", "files", "functions", "is_called", "module", "room",
+    "share", "summary",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "tinydl/_core"
 
-# What every room stands on: the door to pointers, the pool of memory, threads, and what kernels do on the way.
-BASE = ("array", "memory", "operands", "parallel")
+# What every room stands on: the door to pointers, the pool of memory, threads, what kernels do on the way, vectors.
+BASE = ("array", "memory", "operands", "parallel", "rounding", "vector")
 
 CYTHON = re.compile(r'(?P<text>[rbfu]*"""(?s:.*?)"""|[rbfu]*"(?:\\.|[^"\\\n])*"|[rbfu]*\'(?:\\.|[^\'\\\n])*\')'
                     r"|(?P<comment>#[^\n]*)")
@@ -50,15 +52,20 @@ def module(path):
 
 
 def room(name):
-    """The room of a module: "headers", "base", a folder, "declarations" (a .pxd without a .pyx), or a file by itself."""
+    """The room of a module: "headers", "base", a folder, "shared" (nothing for Python), or a file by itself."""
     if name.endswith(".h"):
         return "headers"
     if name in BASE:
         return "base"
-    path = CORE / name.replace(".", "/")
     if "." in name:
         return name.split(".")[0]
-    return name if path.with_suffix(".pyx").exists() else "declarations"
+    return name if is_called(name) else "shared"
+
+
+def is_called(name):
+    """Whether a module has functions that Python calls."""
+    path = (CORE / name.replace(".", "/")).with_suffix(".pyx")
+    return path.exists() and any(f.kind != "cdef" and f.kind != "pointer" for f in functions(path))
 
 
 def summary(path):
@@ -185,12 +192,17 @@ EXTERN = re.compile(r'^[ \t]*cdef\s+extern\s+from\s+"(?P<header>src/\w+\.h)"', r
 INCLUDE = re.compile(r'^[ \t]*#\s*include\s+"(?:src/)?(?P<header>\w+\.h)"', re.MULTILINE)
 
 
-def cimports():
-    """{module: modules and headers that it reads}, a .pyx and its .pxd together, headers as "src/name.h"."""
+def cimports(parts=False):
+    """{module: modules and headers that it reads}, a .pyx and its .pxd together, headers as "src/name.h".
+
+    With `parts` a .pyx stands apart from its .pxd, as "name.pyx", and reads it.
+    """
     found = {}
     names = {module(path) for path in files(".pyx", ".pxd")}
     for path in files(".pyx", ".pxd", ".h"):
-        uses = found.setdefault(module(path), set())
+        name = module(path)
+        apart = parts and path.suffix == ".pyx" and path.with_suffix(".pxd").exists()
+        uses = found.setdefault(f"{name}.pyx" if apart else name, {name} if apart else set())
         text = path.read_text()
         if path.suffix == ".h":
             uses |= {f"src/{match['header']}" for match in INCLUDE.finditer(text)}

@@ -17,9 +17,9 @@ USES = sources.cimports()
 ALLOWED = {
     "headers": set(),
     "base": {"headers"},
-    "declarations": {"headers", "base"},
-    "inference": {"base", "declarations", "kernels"},
-    "kernels": {"base", "declarations"},
+    "shared": {"headers", "base"},
+    "kernels": {"base", "shared"},
+    "inference": {"base", "shared", "kernels"},
 }
 
 
@@ -28,18 +28,14 @@ def kind(name):
     return room if room in ALLOWED else "kernels"
 
 
-def declared_only(name):
-    return not (sources.CORE / name.replace(".", "/")).with_suffix(".pyx").exists()
-
-
 @pytest.mark.parametrize("name", USES)
 def test_rooms_read_downwards(name):
     for use in USES[name]:
         if sources.room(use) == sources.room(name):
             continue
         if kind(use) == "kernels" and kind(name) == "kernels":
-            # Shared declarations may stand in the room they are about.
-            assert declared_only(use), f"{name} reads {use}, a kernel of another room"
+            # Declarations and helpers may stand in the room they are about.
+            assert not sources.is_called(use), f"{name} reads {use}, a kernel of another room"
             continue
         if kind(use) == "headers" and kind(name) in ("kernels", "inference"):
             # A header that one file alone reads needs no front of its own.
@@ -50,12 +46,14 @@ def test_rooms_read_downwards(name):
 
 
 def test_nobody_reads_in_a_circle():
+    uses = sources.cimports(parts=True)
+
     def walk(name, path):
         assert name not in path, " -> ".join([*path[path.index(name):], name])
-        for use in USES.get(name, ()):
+        for use in uses.get(name, ()):
             walk(use, [*path, name])
 
-    for name in USES:
+    for name in uses:
         walk(name, [])
 
 

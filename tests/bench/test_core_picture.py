@@ -56,7 +56,7 @@ def tree(tmp_path, monkeypatch):
 def test_arrows_leave_out_what_goes_by_another_way(tree):
     found = core_picture.boxes()
     assert {name: box.floor for name, box in found.items()} == {
-        "array": "base", "tile": "declarations", "far": "declarations", "conv": "kernels", "inference.c": "inference"}
+        "array": "base", "tile": "shared", "far": "shared", "conv": "kernels", "inference.c": "inference"}
     assert core_picture.arrows(found) == [("conv", "far"), ("far", "tile"), ("inference.c", "conv")]
     assert found["tile"].headers == {"tile.h"}
 
