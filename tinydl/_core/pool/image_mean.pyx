@@ -1,8 +1,8 @@
 """The mean over all positions of an image, and its gradient.
 
 A table of spans would make one window of the image and sum it vector by vector, channels apart. Here an image is one
-long row of memory instead, summed into accumulators for a whole period of channels (src/channels.h): fast for 3 channels
-as well as for 64.
+long row of memory instead, summed into accumulators for a whole period of channels (src/channels.h): fast for 3
+channels as well as for 64.
 """
 
 from cython.parallel cimport prange
