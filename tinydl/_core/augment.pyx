@@ -19,6 +19,7 @@ from tinydl._core.array cimport (
     import_array,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -128,6 +129,7 @@ def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
 
     IndexError names the first row of `index` that is no image. Images may also be (M, C, L).
     """
+    check_team(n_threads)
     cdef int t = float_type(out, "out"), source_type
     cdef Job job
     cdef Py_ssize_t M, n, row

@@ -7,6 +7,7 @@ of the activation in src/activations.h says which.
 
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array
+from tinydl._core.parallel cimport check_team
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -83,6 +84,7 @@ def activation_forward(str name, x, y, double parameter, int n_threads):
 
     x : IN, any shape, dense.  y : OUT, as x.
     """
+    check_team(n_threads)
     unary(row_of(name).value, x, y, parameter, n_threads)
 
 
@@ -91,6 +93,7 @@ def activation_backward(str name, saved, dy, dx, double parameter, int n_threads
 
     saved, dy : IN.  dx : OUT, as saved.
     """
+    check_team(n_threads)
     binary(row_of(name).gradient, ("saved", "dy", "dx"), saved, dy, dx, parameter, n_threads)
 
 
@@ -99,6 +102,7 @@ def relu_forward(x, y, int n_threads):
 
     x : IN, any shape, dense.  y : OUT, as x.
     """
+    check_team(n_threads)
     unary(td_activations[RELU].value, x, y, 0, n_threads)
 
 
@@ -107,6 +111,7 @@ def relu_backward(y, dy, dx, int n_threads):
 
     y, dy : IN.  dx : OUT, as y.
     """
+    check_team(n_threads)
     binary(td_activations[RELU].gradient, ("y", "dy", "dx"), y, dy, dx, 0, n_threads)
 
 
@@ -115,4 +120,5 @@ def add(a, b, y, int n_threads):
 
     a, b : IN, in the same dense order.  y : OUT, as a.
     """
+    check_team(n_threads)
     binary(td_sum, ("a", "b", "y"), a, b, y, 0, n_threads)

@@ -6,6 +6,7 @@ a window row without dilation is one contiguous piece. The fast convolution neve
 
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, import_array, real
+from tinydl._core.parallel cimport check_team
 
 cdef extern from "src/vector.h" nogil:
     unsigned int td_flush_denormals() noexcept
@@ -95,6 +96,7 @@ def im2col(x, cols, geometry, int n_threads):
 
     x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.  geometry : of a convolution; O and G unused.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(x, "x")
     cdef Py_ssize_t n_cols = g.N * g.P * g.Q * g.KH * g.KW * g.C
@@ -151,6 +153,7 @@ def col2im(cols, dx, geometry, int n_threads):
 
     cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).  geometry : of a convolution; O and G unused.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(dx, "dx")
     cdef Py_ssize_t n_cols = g.N * g.P * g.Q * g.KH * g.KW * g.C

@@ -17,6 +17,7 @@ from tinydl._core.loss.rows cimport (
     shape_of,
     shift_rows,
 )
+from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -140,6 +141,7 @@ def softmax_forward(x, y, int n_threads=1):
 
     x : IN (N, C).  y : OUT (N, C).
     """
+    check_team(n_threads)
     run(SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
@@ -148,6 +150,7 @@ def softmax_backward(y, dy, dx, int n_threads=1):
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).
     """
+    check_team(n_threads)
     run(SOFTMAX_BACKWARD, ("y", y), dy, ("dx", dx), n_threads)
 
 
@@ -156,6 +159,7 @@ def log_softmax_forward(x, y, int n_threads=1):
 
     x : IN (N, C).  y : OUT (N, C).
     """
+    check_team(n_threads)
     run(LOG_SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
@@ -164,4 +168,5 @@ def log_softmax_backward(y, dy, dx, int n_threads=1):
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).
     """
+    check_team(n_threads)
     run(LOG_SOFTMAX_BACKWARD, ("y", y), dy, ("dx", dx), n_threads)
