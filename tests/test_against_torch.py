@@ -266,6 +266,7 @@ def test_layer_norm(args, shape, over):
         ("ELU", dict(alpha=0.4)),
         ("GELU", {}),
         ("Mish", {}),
+        ("Hardswish", {}),
         ("Softmax", dict(dim=1)),
         ("Softmax", dict(dim=-1)),
         ("Softmax", dict(dim=0)),

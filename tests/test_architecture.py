@@ -11,8 +11,8 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_version", "_core", "config", "random", "layout"}
-GRAPH = BASE | {"tensor", "graph", "function"}
+BASE = {"_version", "_core", "config", "random", "layout", "gradient"}
+GRAPH = BASE | {"deferred", "tensor", "graph", "function"}
 ALLOWED = {
     "_version": set(),
     "_files": set(),
@@ -20,9 +20,11 @@ ALLOWED = {
     "config": {"_core", "_version"},
     "random": set(),
     "layout": {"_core"},
+    "gradient": {"_core", "config", "layout"},
+    "deferred": {"_core", "config", "layout", "gradient"},
     "tensor": BASE,
     "graph": BASE | {"tensor"},
-    "function": BASE | {"tensor", "graph"},
+    "function": BASE | {"deferred", "tensor", "graph"},
     "ops": GRAPH,
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
@@ -33,7 +35,9 @@ ALLOWED = {
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
-    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "_files"}) - {"_core"},
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "flags", "_files"})
+    - {"_core"},
+    "flags": {"_version", "optim", "data"},
     "__main__": {"cli"},
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }
@@ -44,8 +48,9 @@ KERNEL_USERS = {
     "optim",
     "data/augment.py",
     "layout.py",
+    "gradient.py",
+    "deferred.py",
     "config.py",
-    "tensor.py",
     "inference/kernels.py",
     "inference/schedule.py",
     "testing",

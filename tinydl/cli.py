@@ -4,154 +4,19 @@ Exit codes: 0 done, 1 the run failed (the loss diverged, the disk is full), 2 so
 the user's attention (one line on standard error), 130 after Ctrl-C, 143 after SIGTERM.
 """
 
-import argparse
 import contextlib
 import math
 import os
 import signal
 import sys
 
+from tinydl.flags import DEFAULT_DATA, command_line_parser
+
 __all__ = ["main"]
-
-_DEFAULT_DATA = "digits"
-_TRAIN_TEXT = """\
-Train a small convolutional network and keep all about it in a run folder.
-
-Without arguments: scikit-learn's 1,797 handwritten digits, which need no
-download, and a small CNN; done in a few seconds.
-"""
-_TRAIN_EPILOG = """\
-examples:
-  tinydl train
-  tinydl train --data mnist --download
-  tinydl train --data cifar10 --data-dir ~/data --model vgg_small --epochs 30
-  tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
-  tinydl train --resume runs/mine
-
-The run folder gets config.json, history.csv, weights.safetensors,
-checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
-A new run never writes into a folder that is in use: without --out the folder is
-runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
-after the batch under way; --resume continues it and ends with the same bits as
-if it had never been interrupted.
-
-FILE.npz holds arrays x_train, y_train, x_test and y_test, or x and y (then a
-fifth of every class is held out for testing): images (N, H, W), (N, C, H, W) or
-(N, H, W, C) of uint8 or floats, labels integers from 0.
-"""
 
 
 class _UserError(Exception):
     """Something the user can put right; becomes one line and exit code 2."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-# --- flags ---------------------------------------------------------------------------------------------------------
-
-def _whole(low):
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value < 2**31:
-            raise argparse.ArgumentTypeError(f"{value} is not a whole number from {low} to {2**31 - 1}")
-        return value
-    return parse
-
-
-def _threads(text):
-    value = _whole(-1024)(text)
-    if value == 0 or value > 1024:
-        raise argparse.ArgumentTypeError(f"{value} threads; use 1 to 1024, or -1 for all")
-    return value
-
-
-def _rate(allow_zero):
-    def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not math.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
-            wanted = "a number from 0 on" if allow_zero else "a positive number"
-            raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
-        return value
-    return parse
-
-
-def _list(names, conjunction):
-    """'a, b or c'."""
-    *rest, last = names
-    return f"{', '.join(rest)} {conjunction} {last}"
-
-
-def _parser():
-    from tinydl import optim
-    from tinydl._version import __version__
-    from tinydl.data import registry
-
-    parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
-                     epilog="tinydl COMMAND --help tells more about a command.")
-    parser.add_argument("--version", action="version", version=f"tinydl {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=_Parser)
-
-    def command(name, run, brief, **kwargs):
-        kwargs.setdefault("description", brief)
-        sub = commands.add_parser(name, help=brief, **kwargs)
-        sub.set_defaults(run=run)
-        return sub
-
-    threads = argparse.ArgumentParser(add_help=False)
-    threads.add_argument("--threads", type=_threads, metavar="N",
-                         help="threads of the kernels; results do not depend on it (default: what the machine grants)")
-    folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument("--data-dir", metavar="DIR",
-                        help=f"where the files of {_list(registry.downloads(), 'and')} are looked for "
-                             "(default: $TINYDL_DATA, else ~/.cache/tinydl)")
-
-    train = command("train", _train, "train a network", description=_TRAIN_TEXT, epilog=_TRAIN_EPILOG,
-                    formatter_class=argparse.RawDescriptionHelpFormatter, parents=[threads, folder])
-    what = train.add_argument_group("what is learned")
-    what.add_argument("--data", metavar="NAME", help=_list(
-        [f"{name} (default)" if name == _DEFAULT_DATA else name for name in registry.choices()], "or"))
-    what.add_argument("--download", action="store_true",
-                      help="fetch the files of --data into --data-dir first, if they are not there")
-    what.add_argument("--model", metavar="NAME", help="the network (default: one that suits the data)")
-    how = train.add_argument_group("how (defaults suit the data; --seed 0)")
-    how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
-    how.add_argument("--batch-size", type=_whole(1), metavar="N", help="images per step")
-    how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
-    how.add_argument("--optimizer", metavar="NAME", help=_list(
-        [f"{name} ({choice.note})" if choice.note else name for name, choice in optim.BY_NAME.items()], "or"))
-    how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
-    how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
-    how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
-    how.add_argument("--seed", type=_whole(0), metavar="N", help="fixes weights, order and split")
-    where = train.add_argument_group("where")
-    where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
-    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings")
-
-    evaluate = command("eval", _eval, "test accuracy of a trained run", parents=[threads, folder])
-    evaluate.add_argument("folder", metavar="RUN", help="a run folder")
-
-    predict = command("predict", _predict, "classify images with a trained run", parents=[threads],
-                      epilog="Prints a line per image: its name, the class and the probability in %, separated by "
-                             "tabs. Images need the size the run was trained on.")
-    predict.add_argument("folder", metavar="RUN", help="a run folder")
-    predict.add_argument("images", metavar="IMAGES", nargs="+",
-                         help="pictures (.png, .jpg, ...), .npy or .npz arrays (its x or x_test), or IDX files")
-
-    summary = command("summary", _summary, "layers, shapes and parameters of a network")
-    summary.add_argument("model", metavar="MODEL", help="a network of tinydl.models, for example resnet20")
-    summary.add_argument("--input-shape", metavar="CxHxW", help="shape of one input (default: the network's usual one)")
-
-    command("info", _info, "version, instruction set, threads and limits found")
-    return parser
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -183,7 +48,7 @@ def _settings(args):
     from tinydl.data import BY_NAME
     from tinydl.train import run as runs
 
-    data = args.data or _DEFAULT_DATA
+    data = args.data or DEFAULT_DATA
     settings = {"data": data if data in BY_NAME else os.path.abspath(data),
                 "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
     for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
@@ -203,7 +68,7 @@ def _download(args):
     from tinydl.data.registry import default_data_dir, downloads
 
     if args.data not in downloads():
-        raise _UserError(f"--download fetches {', '.join(downloads())}, not {args.data or _DEFAULT_DATA}")
+        raise _UserError(f"--download fetches {', '.join(downloads())}, not {args.data or DEFAULT_DATA}")
     folder = args.data_dir or default_data_dir()
     live = sys.stderr.isatty()
 
@@ -341,60 +206,11 @@ def _eval(args):
     return 0
 
 
-def _read_images(path, shape):
-    """Images in a file as an array (N, C, H, W), their names, and whether their range is 0..255 whatever the run's."""
-    from tinydl.data.npz import as_images, read_arrays
-
-    if not os.path.isfile(path):
-        raise _UserError(f"{path}: no such file")
-    extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
-    if extension in (".npz", ".npy"):
-        arrays = read_arrays(path)
-        key = next((k for k in ("x", "x_test") if k in arrays), None)
-        if key is None:
-            raise _UserError(f"{path}: needs an array x; it holds {', '.join(sorted(arrays)) or 'nothing'}")
-        x = arrays[key]
-        # One image without the first axis, or images without the channel axis.
-        images = x[None] if x.shape == shape else x[None, None] if x.shape == shape[1:] else as_images(x, key)
-        picture = False
-    elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
-        from tinydl.data import read_idx
-
-        images, picture = as_images(read_idx(path), "an IDX file of images"), False
-    else:
-        images, picture = _read_picture(path, shape), True
-    if images.shape[1:] != shape:
-        raise _UserError(f"{path}: images of {'x'.join(map(str, images.shape[1:]))}, the run was trained on "
-                         f"{'x'.join(map(str, shape))}")
-    names = [path] if len(images) == 1 else [f"{path}[{i}]" for i in range(len(images))]
-    return images, names, picture
-
-
-def _read_picture(path, shape):
-    import numpy as np
-
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise _UserError(f"{path}: reading pictures needs Pillow: pip install 'tinydl-cnn[app]'") from None
-    if len(shape) != 3 or shape[0] not in (1, 3):
-        raise _UserError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
-    try:
-        with Image.open(path) as image:
-            if image.size != (shape[2], shape[1]):
-                raise _UserError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
-                                 f"{shape[2]}x{shape[1]}")
-            pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
-        raise _UserError(f"{path}: {reason}") from None
-    return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
-
-
 def _predict(args):
     import numpy as np
 
     from tinydl.data import ArrayDataset
+    from tinydl.data.pictures import read_images
     from tinydl.train import predict
     from tinydl.train.run import Run
 
@@ -405,7 +221,7 @@ def _predict(args):
         _note(note)
     s = run.settings
     # Everything is read before anything is printed: a bad file among many is an error at once.
-    files = [_read_images(path, tuple(s["image_shape"])) for path in args.images]
+    files = [read_images(path, tuple(s["image_shape"])) for path in args.images]
     for images, names, picture in files:
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise _UserError(f"{names[0]}: holds nan or infinity")
@@ -414,6 +230,10 @@ def _predict(args):
         scale = 1 / 255 if picture else s["scale"]
         if images.dtype.kind == "f" and s.get("images") == "uint8":
             scale = 1.0
+        usual, bright = float(np.mean(s["mean"])), float(images.mean()) / 255
+        if picture and 0 <= usual <= 1 and abs(1 - bright - usual) + 0.25 < abs(bright - usual):
+            _note(f"warning: {names[0]}: its mean brightness is {bright:.0%}, that of the training images {usual:.0%}: "
+                  "is it inverted?")
         data = ArrayDataset(images, mean=s["mean"], std=s["std"], scale=scale)
         logits = predict(net, data).astype(np.float64)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -469,7 +289,8 @@ def main(argv=None):
     int
         The exit code; see the module's docstring.
     """
-    parser = _parser()
+    parser = command_line_parser({"train": _train, "eval": _eval, "predict": _predict, "summary": _summary,
+                                  "info": _info})
     args = parser.parse_args(argv)
     if args.command is None:
         parser.print_help(sys.stderr)

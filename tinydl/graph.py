@@ -246,7 +246,7 @@ def _collect(value, found):
         _collect(tuple(value.values()), found)
     elif isinstance(value, (tuple, list)):
         for item in value:
-            if isinstance(item, (Tensor, tuple, list, dict)):
+            if type(item) is not int and isinstance(item, (Tensor, tuple, list, dict)):
                 _collect(item, found)
 
 

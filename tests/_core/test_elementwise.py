@@ -59,6 +59,7 @@ def test_literal_values(kernels, dtype):
         "tanh": [-0.964027580075817, -0.46211715726001, 0, 0.46211715726001, 0.964027580075817],
         "sigmoid": [0.119202922022118, 0.377540668798145, 0.5, 0.622459331201855, 0.880797077977882],
         "mish": [-0.252501482695709, -0.22074377465173, 0, 0.375245211304895, 1.94395895953399],
+        "hardswish": [-1 / 3, -1.25 / 6, 0, 1.75 / 6, 10 / 6],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -76,6 +77,7 @@ def test_literal_gradients(kernels, dtype):
         "tanh": [0.211952474559493, 5, -1.57289546593185],
         "sigmoid": [0.31498075621052, 1.25, -0.470007424403189],
         "mish": [-0.325065277261182, 3, -1.77284875071545],
+        "hardswish": [-0.5, 2.5, -8 / 6],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -191,6 +193,17 @@ def test_error_of_mish(dtype, least, gradient):
     assert np.abs(backward("mish", x, np.ones_like(x)) - exact).max() <= gradient
 
 
+@pytest.mark.parametrize(("dtype", "gradient"), [(np.float32, 2e-7), (np.float64, 2e-16)])
+def test_error_of_hardswish(dtype, gradient):
+    x = np.random.default_rng(5).uniform(-4, 4, 300_000).astype(dtype)
+    x[:7] = -3, 3, np.nextafter(dtype(-3), dtype(0)), np.nextafter(dtype(3), dtype(0)), -0.0, 1e37, -1e30
+    wide = x.astype(np.longdouble)
+    exact = np.where(x <= -3, 0, np.where(x >= 3, wide, wide * (wide + 3) / 6))
+    assert _ulps(forward("hardswish", x), exact).max() <= 2
+    exact = np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * wide + 3) / 6))
+    assert np.abs(backward("hardswish", x, np.ones_like(x)) - exact).max() <= gradient
+
+
 # --- 3 gradients -----------------------------------------------------------------------------------------------------
 
 @EACH
@@ -267,7 +280,7 @@ def test_special_values(kernels, dtype):
     expected = {"relu": [np.nan, np.inf, 0, 0, 1e4, 0], "leaky_relu": [np.nan, np.inf, -np.inf, 0, 1e4, -1e3],
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
                 "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
-                "mish": [np.nan, np.inf, 0, 0, 1e4, 0]}
+                "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
@@ -281,7 +294,7 @@ def test_gradients_at_special_values(kernels, dtype):
     dy = np.array([2, 2, 2, 2], dtype)
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
                 "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
-                "mish": [np.nan, 2, 0, 1.2]}
+                "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)

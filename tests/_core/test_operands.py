@@ -61,3 +61,12 @@ def test_copies_and_pickles_hold_the_same(value):
 def test_they_do_not_change(value, name):
     with pytest.raises(AttributeError):
         setattr(value, name, None)
+
+
+def test_maps_of_the_same_bits_are_equal():
+    one = Map(SCALE, SHIFT, CENTRE)
+    assert one == Map(SCALE.copy(), SHIFT.copy(), CENTRE.copy()) and Map(relu=True) == Map(relu=True)
+    assert one != Map(SCALE, SHIFT, SCALE) and one != one.with_relu() and one != Map() and one != 1
+    nan = np.float32([np.nan, 1])
+    assert Map(nan, SHIFT, CENTRE) == Map(nan.copy(), SHIFT, CENTRE)
+    assert one != Map(*(v.astype(np.float64) for v in (SCALE, SHIFT, CENTRE)))

@@ -32,7 +32,8 @@ LAYERS = [
     (nn.AvgPool2d(2), (6, 8, 8)), (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (4, 7, 7)),
     (nn.AvgPool1d(3), (5, 10)), (nn.AdaptiveAvgPool2d(1), (33, 8, 8)), (nn.AdaptiveAvgPool1d(1), (12, 9)),
     (nn.Flatten(), (3, 4, 5)), (nn.Flatten(2), (3, 4, 5)), (nn.Unflatten(1, (3, 4)), (12,)),
-    (nn.Dropout(0.5), (4, 5)), (nn.Identity(), (4,)),
+    (nn.Dropout(0.5), (4, 5)), (nn.Identity(), (4,)), (nn.Sigmoid(), (3, 4)), (nn.Tanh(), (5,)), (nn.GELU(), (5, 3, 3)),
+    (nn.ELU(0.7), (5,)), (nn.LeakyReLU(0.3), (5, 2, 4)),
     (nn.ResidualBlock(16), (16, 8, 8)), (nn.ResidualBlock(8, 16, 2), (8, 9, 9)),
     (nn.ResidualBlock(6, norm=False), (6, 5, 5)), (nn.BottleneckBlock(32, 8), (32, 8, 8)),
     (nn.BottleneckBlock(16, 8, 32, 2), (16, 8, 8)),
@@ -47,8 +48,7 @@ def test_layers(layer, shape, check):
 ORDINARY = [
     (nn.Linear(4, 6), (3, 4), "Linear"), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8), "AdaptiveAvgPool"),
     (nn.AdaptiveMaxPool2d(2), (5, 8, 8), "AdaptiveMaxPool"), (nn.Softmax(), (10,), "Softmax"),
-    (nn.LogSoftmax(), (10,), "LogSoftmax"), (nn.Sigmoid(), (3, 4), "Sigmoid"), (nn.Tanh(), (5,), "Tanh"),
-    (nn.GELU(), (5,), "GELU"), (nn.ELU(), (5,), "ELU"), (nn.LeakyReLU(), (5,), "LeakyReLU"),
+    (nn.LogSoftmax(), (10,), "LogSoftmax"),
     (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),
     (nn.BatchNorm2d(4, track_running_stats=False), (4, 5, 5), "reads the values of a tensor"),
     (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5), "Pad"),
@@ -78,7 +78,9 @@ def pieces():
         "nested": nn.Sequential(nn.Sequential(conv), nn.Sequential()),
         "flatten norm": nn.Sequential(conv, nn.Flatten(), nn.BatchNorm1d(144), nn.ReLU(), nn.Linear(144, 3)),
         "flatten twice": nn.Sequential(conv, nn.Flatten(), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(144, 3)),
-        "flatten last": nn.Sequential(conv, nn.Flatten()), "calls": nn.Sequential(conv, nn.Tanh(), conv, nn.Sigmoid()),
+        "flatten last": nn.Sequential(conv, nn.Flatten()),
+        "calls": nn.Sequential(conv, nn.Softmax(1), conv, nn.LogSoftmax(1)),
+        "activations": nn.Sequential(conv, nn.Tanh(), nn.ReLU(), conv, nn.Sigmoid(), nn.Flatten(), nn.GELU()),
         "two blocks": nn.Sequential(nn.ResidualBlock(4), nn.BottleneckBlock(4, 2), nn.AdaptiveAvgPool2d(1),
                                     nn.Flatten()),
         "softmax": nn.Sequential(nn.Flatten(), nn.Linear(144, 5), nn.Softmax()),
@@ -90,7 +92,7 @@ def pieces():
 @pytest.mark.parametrize("name", pieces())
 def test_layers_in_a_row(name, check):
     said = {"norm of the batch": ["BatchNorm2d (1) reads the values of a tensor and is called as it is"],
-            "calls": ["Tanh (1), Sigmoid (3) have no frozen form and are computed by the ordinary path"],
+            "calls": ["Softmax (1), LogSoftmax (3) have no frozen form and are computed by the ordinary path"],
             "softmax": ["Softmax (2) has no frozen form and is computed by the ordinary path"]}
     check(pieces()[name], (5, 4, 6, 6), (1, 4, 6, 6), (40, 4, 6, 6), said=said.get(name, []))
 
@@ -148,7 +150,7 @@ def test_winograd_that_cannot_be():
 # --- a snapshot ------------------------------------------------------------------------------------------------------
 
 def test_later_changes_do_not_matter(evaluated):
-    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2), nn.Tanh())
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2), nn.Softmax())
     x = RNG.standard_normal((4, 2, 4, 4)).astype(np.float32)
     state = model.state_dict()
     predictor = td.freeze(model)
@@ -193,7 +195,7 @@ def test_inputs_of_every_kind(evaluated, lived):
 def test_results_are_fresh():
     x = np.ones((2, 3), np.float32)
     for model in (nn.Identity(), nn.Flatten(), nn.Sequential(), nn.Linear(3, 3),
-                  nn.Sequential(nn.Linear(3, 3), nn.Tanh())):
+                  nn.Sequential(nn.Linear(3, 3), nn.Tanh()), nn.Sequential(nn.Linear(3, 3), nn.Softmax())):
         predictor = td.freeze(model)
         first = predictor(x)
         first[...] = 7
@@ -253,6 +255,91 @@ def test_two_threads_of_python(lived):
     for thread in threads:
         thread.join()
     assert not faults
+
+
+def test_the_first_calls_may_come_from_many_threads():
+    model = Keeping()
+    predictor, results = td.freeze(model), {}
+    xs = [RNG.standard_normal((n, 3)).astype(np.float32) for n in (1, 2, 5, 9)]
+    start = threading.Barrier(8)
+
+    def call(k):
+        start.wait()
+        results[k] = [predictor(x) for x in xs]
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with td.no_grad():
+        expected = [model.eval()(td.tensor(x)).numpy() for x in xs]
+    for k in range(8):
+        for y, right in zip(results[k], expected, strict=True):
+            assert_close(y, right, 1e-6)
+
+
+# --- modules of one's own --------------------------------------------------------------------------------------------
+
+class Keeping(nn.Module):
+    """Keeps what it saw last, as one does to look at it."""
+
+    def __init__(self):
+        self.fc, self.last, self.seen = nn.Linear(3, 4), None, []
+
+    def forward(self, x):
+        self.last, self.shape = self.fc(x), x.shape
+        return td.ops.relu(self.last) + 1
+
+
+def test_traces_leave_nothing_behind():
+    predictor = td.freeze(Keeping())
+    before = {name: value for name, value in vars(predictor._model).items()}
+    for n in (2, 1, 5):
+        predictor(np.ones((n, 3), np.float32))
+    assert vars(predictor._model) == before and predictor._model.last is None
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda predictor: pickle.loads(pickle.dumps(predictor))],
+                         ids=["deepcopy", "pickle"])
+def test_copies_of_predictors_of_ones_own_modules(duplicate):
+    predictor = td.freeze(Keeping())
+    x = RNG.standard_normal((5, 3)).astype(np.float32)
+    first = predictor(x)
+    assert np.array_equal(duplicate(predictor)(x), first) and np.array_equal(predictor(x), first)
+
+
+def test_what_has_no_form_is_said_once_at_the_line_that_called():
+    predictor = td.freeze(nn.Sequential(nn.Linear(3, 4), nn.Softmax(), nn.LayerNorm(4), nn.Softmax()))
+    with pytest.warns(RuntimeWarning, match=r"^freeze: Softmax \(1\), LayerNorm \(2\), Softmax \(3\) have no frozen "
+                                            "form and are computed by the ordinary path$") as caught:
+        for n in (1, 2, 1):
+            predictor(np.ones((n, 3), np.float32))
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_networks_in_functional_code_are_as_the_layers():
+    class Functional(nn.Module):
+        def __init__(self, net):
+            self.net = net
+
+        def forward(self, x):
+            conv, norm, _, pool, _, fc = self.net.children()
+            x = td.ops.conv2d(x, conv.weight, conv.bias, padding=1)
+            x = td.ops.batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, self.training)
+            return td.ops.linear(td.ops.max_pool2d(x.relu(), pool.kernel_size).flatten(1), fc.weight, fc.bias)
+
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                        nn.Linear(256, 5))
+    x = RNG.standard_normal((7, 3, 8, 8)).astype(np.float32)
+    assert np.array_equal(td.freeze(Functional(net))(x), td.freeze(net)(x))
+
+
+def test_a_fork_while_another_thread_plans_is_no_deadlock():
+    predictor = td.freeze(nn.Linear(3, 2))
+    predictor._lock[1].acquire()
+    predictor._lock = -1, predictor._lock[1]  # as a child finds it
+    assert predictor(np.ones((2, 3), np.float32)).shape == (2, 2)
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ LAYERS = [
     (lambda: nn.BottleneckBlock(8, 4, 16, 2, norm=False), (2, 8, 4, 4), (2, 16, 2, 2)),
     *[
         (lambda name=name: getattr(nn, name)(), (2, 3, 4), (2, 3, 4))
-        for name in ("ReLU", "Tanh", "Sigmoid", "LeakyReLU", "ELU", "GELU", "Mish", "Softmax", "LogSoftmax")
+        for name in (*nn.activation.LAYERS, "Softmax", "LogSoftmax")
     ],
 ]
 

@@ -16,6 +16,7 @@ FUNCTIONS = {
     "elu 2": (lambda x: td.ops.elu(x, 2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x) - 1))),
     "gelu": (td.ops.gelu, np.vectorize(lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2))))),
     "mish": (td.ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    "hardswish": (td.ops.hardswish, lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "relu": (td.ops.relu, lambda x: np.maximum(x, 0)),
 }
 

@@ -7,10 +7,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
 from tinydl._core.parallel cimport check_team
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 cdef extern from "src/dropout.h" nogil:
     enum:

@@ -8,10 +8,7 @@ of the activation in src/activations.h says which.
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array
 from tinydl._core.parallel cimport check_team
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
 

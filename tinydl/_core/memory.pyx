@@ -5,6 +5,8 @@ return to a free list when their last view dies, so a training step allocates no
 stays flat. All calls run under the GIL, which is the pool's lock.
 """
 
+from operator import index
+
 import numpy as np
 
 from libc.stdint cimport uintptr_t
@@ -247,7 +249,7 @@ def empty_ordered(shape, dtype, order):
     cdef unsigned int seen = 0
     row_major(ndim, axes)
     if order is not None:
-        order = tuple(order)
+        order = tuple([index(axis) for axis in order])
         for k in range(min(ndim, <int> len(order))):
             axes[k] = order[k]
             if 0 <= axes[k] < ndim:

@@ -10,13 +10,6 @@ from cython.parallel cimport parallel
 
 from tinydl._core.governor import Governor
 
-cdef extern from "src/openmp.h" nogil:
-    int td_has_openmp() noexcept
-    int td_thread_num() noexcept
-    int td_num_threads_in_team() noexcept
-    int td_pause() noexcept
-    int td_register_fork_handler(void (*child)() noexcept) noexcept
-
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
 
@@ -99,6 +92,6 @@ def after_fork():
     _paused = False
 
 
-def cpu_supports(str level):
+def cpu_supports(str level not None):
     """Whether this CPU and its operating system run the ISA level `level`."""
     return bool(td_cpu_supports(level.encode()))

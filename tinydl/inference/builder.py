@@ -83,9 +83,10 @@ class Builder:
         if node.output.dtype != _FLOAT or node.output.shape[:1] != (self.N,) or not all(node.output.shape[1:]):
             return False
         value = node.function.lower(node, self)
-        if value is not None:
-            self._values[id(node.output)] = value
-        return value is not None
+        if value is None or value.shape != node.output.shape[1:]:
+            return False
+        self._values[id(node.output)] = value
+        return True
 
     def constant(self, x):
         """The array of an argument that does not depend on the network's input; None where it does."""
@@ -131,7 +132,7 @@ class Builder:
         value, weights = self.value(x), self._weights(w, b)
         if value is None or weights is None or len(value.shape) != 1:
             return None
-        if not self._fills(value):
+        if value.size != self.sizes[value.store]:
             value = self.laid(value)
         O, K = w.shape
         return self._step(kernels.product(K, O, value), value, (O,), weights)
@@ -181,16 +182,20 @@ class Builder:
 
     def clamp(self, x):
         """max(x, 0)."""
+        maker = None if self.value(x) is None else self._joinable(x, "relu")
+        if maker is None:
+            return self.activation(x, "relu")
+        maker.relu, maker.turn = True, self._next()
+        return self.value(x)
+
+    def activation(self, x, name, parameter=0):
+        """The activation of a name, element by element; see `_core/reference/activations.py`."""
         value = self.value(x)
         if value is None:
             return None
-        maker = self._joinable(x, "relu")
-        if maker is not None:
-            maker.relu, maker.turn = True, self._next()
-            return value
         if not self._fills(value):
             value = self.laid(value)
-        return self._step(kernels.clamp(value.size), value, value.shape, dims=value.dims)
+        return self._step(kernels.activation(name, value.size, parameter), value, value.shape, dims=value.dims)
 
     def max_pool(self, x, geometry, shape):
         """The maximum of each window; `shape` is that of the result, with N."""
@@ -224,7 +229,7 @@ class Builder:
             return None
         if value.strides() is None:
             value = self.laid(value)
-        return value.seen_through(view, self.N, self._private(x, value))
+        return value.seen_through(view, max(self.N, 1), self._private(x, value))
 
     def pad(self, x, widths, fill, shape):
         """x with `fill` around it: pairs (before, after) by axis."""
@@ -277,7 +282,7 @@ class Builder:
     def _mapped(self, value, scale, shift):
         """scale*x + shift, or x itself where they are None."""
         C = value.shape[0] if value.shape else 1
-        weights = Weights(Tensor(np.ones(C, np.float32)), None)
+        weights = Weights(Tensor(np.ones((C, 1, 1), np.float32)), None)
         if scale is not None:
             weights.fold(scale, shift)
         return self._step(kernels.channelwise(C, value.size // C), value, value.shape, weights)

@@ -1,6 +1,7 @@
 """freeze: a trained model as one call of compiled code."""
 
 import copy
+import functools
 import os
 import threading
 import warnings
@@ -58,16 +59,17 @@ class Predictor:
             x = self._converted(x)
             if x.dtype != _FLOAT:
                 return self._whole(x)
-        plan = self._plans.get(x.shape)
-        if plan is None:
-            plan = self._planned(x)
-        try:
-            return plan(x)
-        except Differs:
-            self._say(f"{type(self._model).__name__} has operations whose shapes depend on values, and is computed by "
-                      "the ordinary path", 3)
-            self._plans[x.shape] = self._whole
-            return self._whole(x)
+        trusting = True
+        while trusting:
+            try:
+                return (self._plans.get(x.shape) or self._planned(x))(x)
+            except Differs:
+                self._plans.pop(x.shape, None)
+                trusting = self._reader.distrust(x.shape[1:])
+        self._say(f"{type(self._model).__name__} has an operation whose shape depends on values, and is computed by "
+                  "the ordinary path", 3)
+        self._plans[x.shape] = self._whole
+        return self._whole(x)
 
     def _converted(self, x):
         """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
@@ -98,37 +100,44 @@ class Predictor:
         if process != os.getpid():  # a fork may have copied a lock that a thread held
             self._lock = process, lock = os.getpid(), threading.Lock()
         with lock:
-            plan = self._plans.get(x.shape)
-            if plan is None:
-                plan = self._made(x)
+            if x.shape in self._plans:
+                return self._plans[x.shape]
+            try:
+                with config.conv_algorithm(self._algorithm):
+                    graph = self._reader.graph(x)
+            except Whole as found:
+                self._say(f"{type(self._model).__name__} {found} and is computed by the ordinary path")
+                plan = self._whole
+            except Exception as error:
+                return functools.partial(self._untraced, error)
+            else:
+                plan = cut(graph, graph.result, self._algorithm, self._packed)
+                self._tell(plan)
             for old in list(self._plans)[:1 - _KEPT]:
                 self._plans.pop(old, None)
             self._plans[x.shape] = plan
             return plan
 
-    def _made(self, x):
-        name = type(self._model).__name__
-        try:
-            with config.conv_algorithm(self._algorithm):
-                graph = self._reader.graph(x)
-                plan = cut(graph, graph.result, self._algorithm, self._packed)
-        except Whole as found:
-            self._say(f"{name} {found} and is computed by the ordinary path")
-            return self._whole
-        except Exception:  # the model says what is wrong with the input when it is called
-            return self._whole
+    def _untraced(self, error, x):
+        """The model says itself what is wrong with an input whose trace failed; or it can do with it after all."""
+        y = self._whole(x)
+        self._say(f"{type(self._model).__name__} could not be traced ({type(error).__name__}: {error}) and is computed "
+                  "by the ordinary path", 4)
+        return y
+
+    def _tell(self, plan):
+        """Say what the plan computes by the ordinary path, as far as it has not been said."""
         for path, (call, why) in self._reader.apart.items():
-            self._say(f"{call.__name__} ({path}) {why} and is called as it is")
-        unknown = dict.fromkeys(f"{node.name} ({node.path or name})" for node in plan.unknown
-                                if not isinstance(node.function, ModuleCall))
-        new = [each for each in unknown if each not in self._said]
+            self._say(f"{call.__name__} ({path}) {why} and is called as it is", 5)
+        names = [f"{node.name} ({node.path or type(self._model).__name__})" for node in plan.unknown
+                 if not isinstance(node.function, ModuleCall)]
+        new = [name for name in dict.fromkeys(names) if name not in self._said]
         if new:
             self._said.update(new)
             self._say(", ".join(new) + (" has no frozen form and is" if len(new) == 1 else " have no frozen form and "
-                                        "are") + " computed by the ordinary path")
-        return plan
+                                        "are") + " computed by the ordinary path", 5)
 
-    def _say(self, text, frames=5):
+    def _say(self, text, frames=4):
         """Warn once, at the line that is so many frames above this one: the call of the predictor."""
         if text not in self._said:
             self._said.add(text)

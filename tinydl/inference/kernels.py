@@ -9,7 +9,9 @@ import numpy as np
 from tinydl._core import inference
 from tinydl.ops.conv_algorithm import takes_winograd
 
-__all__ = ["Kernel", "average", "channelwise", "clamp", "convolution", "copy", "global_mean", "maximum", "product"]
+__all__ = [
+    "Kernel", "activation", "average", "channelwise", "convolution", "copy", "global_mean", "maximum", "product",
+]
 
 
 class Kernel(NamedTuple):
@@ -58,17 +60,18 @@ def channelwise(C, positions):
     """[relu](scale*x + shift + residual) on C channels: a depthwise convolution with windows of one entry."""
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
     return Kernel(lambda f, n, n_tasks, relu: inference.depthwise_step(f, geometry, relu), C * positions, "channelwise",
-                  lambda w, b: inference.depthwise_filters(w.reshape(C, 1, 1), b), "relu residual")
+                  inference.depthwise_filters, "relu residual")
 
 
 def product(K, O, value):
-    """The product with a matrix (O, K) of a value of K entries, in whatever order they lie."""
+    """The product with a matrix (O, K) of a value that fills its store of K entries, in whatever order."""
     def pack(w, b):
         rows = np.empty((K, O), np.float32)
         rows[value.offsets()] = w.T
         return inference.linear_filters(rows, b)
 
-    return Kernel(lambda f, n, n_tasks, relu: inference.linear_step(f, relu), K * O, value.dims, pack, "relu", True)
+    order = value.at, value.dims
+    return Kernel(lambda f, n, n_tasks, relu: inference.linear_step(f, relu), K * O, order, pack, "relu", True)
 
 
 def maximum(geometry):
@@ -87,9 +90,9 @@ def global_mean(C, positions):
     return Kernel(lambda f, n, n_tasks, relu: inference.global_avg_pool_step(C, positions), C * positions)
 
 
-def clamp(size):
-    """max(x, 0), element by element."""
-    return Kernel(lambda f, n, n_tasks, relu: inference.relu_step(size), size)
+def activation(name, size, parameter):
+    """The activation `name`, element by element."""
+    return Kernel(lambda f, n, n_tasks, relu: inference.activation_step(name, size, parameter), size)
 
 
 def copy(axes, n_in, x_at, n_out, y_at, fill):

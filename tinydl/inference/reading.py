@@ -34,13 +34,12 @@ class _Apart(Exception):
 
 
 class _State:
-    """What the modules of a model hold: attributes, and the values of arrays."""
+    """What the modules of a model hold: attributes, and (with `values`) the values of arrays."""
 
-    def __init__(self, model):
+    def __init__(self, model, values=True):
         self.modules = [(path, module, dict(vars(module))) for path, module in model.named_modules()]
-        self.arrays = [(path, array, array.copy()) for path, _, held in self.modules for value in held.values()
-                       for array in [value.data if isinstance(value, Tensor) else value]
-                       if isinstance(array, np.ndarray)]
+        self.arrays = [(path, array, array.copy()) for path, _, held in self.modules if values
+                       for array in map(_array_of, held.values()) if array is not None]
 
     def changed(self):
         """Path of a module that holds something else now, or None."""
@@ -64,8 +63,17 @@ class _State:
             array[...] = values
 
 
+def _array_of(value):
+    if isinstance(value, Tensor):
+        return None if isinstance(value, Watched) else value.data
+    return value if isinstance(value, np.ndarray) else None
+
+
 def _unchanged(one, other):
-    return one is other or (type(one) is type(other) and isinstance(one, (int, float, str, tuple)) and one == other)
+    # A tensor that a module keeps is no state as long as nobody reads it, which another trace would find out.
+    if one is other or isinstance(other, Watched):
+        return True
+    return type(one) is type(other) and isinstance(one, (int, float, str, tuple)) and one == other
 
 
 class Reader:
@@ -84,7 +92,8 @@ class Reader:
 
     def __init__(self, model):
         self.model, self.apart = model, {}
-        self._templates: dict = {}
+        self._templates: dict = {}  # by the shape of a sample; None where batch sizes have nothing in common
+        self._exact: set = set()
 
     def graph(self, x):
         """The graph of the model on inputs of the shape and type of `x`, with its `result`.
@@ -106,37 +115,46 @@ class Reader:
         Whole
             If there is none; it says why.
         """
-        while True:
-            try:
-                return self._graph(x)
-            except _Apart as found:
-                self._set_apart(found.path, found.why)
+        with self._undisturbed(values=False):
+            while True:
+                try:
+                    return self._graph(x)
+                except _Apart as found:
+                    self._set_apart(found.path, found.why)
+
+    def distrust(self, sample):
+        """Trace each batch size of this shape of sample from now on; returns False where that was done before.
+
+        For an operation that gave another shape than other batch sizes let expect.
+        """
+        new = sample not in self._exact
+        self._exact.add(sample)
+        return new
+
+    @contextlib.contextmanager
+    def _undisturbed(self, values):
+        """Traces are no calls: random numbers and what modules count or keep are as before them."""
+        drawn, state = random.state(), _State(self.model, values)
+        try:
+            yield
+        finally:
+            random.set_state(drawn)
+            state.restore()
 
     def _graph(self, x):
         sample = x.shape[1:]
         if sample not in self._templates:
             self._templates[sample] = self._learned(x, _FEW)
-        template = self._templates[sample]
+        template = None if sample in self._exact else self._templates[sample]
         if template is not None:
             with contextlib.suppress(Unlike):
                 return self._replay(template, x.shape)
         return self._replay(self._learned(x, ()), x.shape)
 
     def _learned(self, x, sizes):
-        """A template from traces at these batch sizes (None where they differ), or without any at that of x.
-
-        Traces are no calls: random numbers and what modules count or keep are as before them.
-        """
-        drawn, state = random.state(), _State(self.model)
-        try:
+        """A template from traces at these batch sizes (None where they differ), or without any at that of x."""
+        with self._undisturbed(values=True):
             return self._attempt(x, sizes)
-        except _Apart:
-            state.restore()
-            raise
-        finally:
-            random.set_state(drawn)
-            if self.apart:
-                state.restore()
 
     def _attempt(self, x, sizes):
         if sizes:
@@ -167,11 +185,9 @@ class Reader:
     def _trace(self, x):
         trace = Trace(x, self._calls())
         try:
-            trace.run(self.model)
+            return trace.run(self.model)
         finally:
-            trace.forget()
             self._held_to(trace)
-        return trace
 
     def _replay(self, template, shape):
         replay = Replay(template, shape, self._calls())
@@ -195,5 +211,6 @@ class Reader:
             path = path.rpartition(".")[0]
         if not path:
             raise Whole(why)
+        self.apart = {known: call for known, call in self.apart.items() if not known.startswith(path + ".")}
         self.apart[path] = ModuleCall(path, dict(self.model.named_modules())[path]), why
         self._templates.clear()

@@ -6,6 +6,8 @@ when somebody asks for their values. A `Trace` computes them, on few images. A `
 size without computing anything: it holds each operation and its arguments to what two traces said of them.
 """
 
+import weakref
+
 import numpy as np
 
 from tinydl import config
@@ -28,23 +30,29 @@ class Watched(Tensor):
         The tensor with the values; None in a replay.
     """
 
-    __slots__ = ("trace", "form", "computed")
+    __slots__ = ("origin", "form", "computed")
 
     def __init__(self, trace, shape, dtype, computed):
-        self.trace, self.form, self.computed = trace, (tuple(shape), dtype), computed
+        # The trace holds its tensors: with a hold on the trace these would live until Python looks for such circles.
+        self.origin, self.form, self.computed = weakref.ref(trace), (tuple(shape), dtype), computed
         self.grad, self.requires_grad, self.creator = None, False, None
 
     @property
     def raw(self):
-        self.trace.read()
+        self._read()
         if self.computed is None:
-            raise Unlike(self.trace.path)
+            raise Unlike
         return self.computed.raw
 
     @raw.setter
     def raw(self, values):
-        self.trace.read()
-        raise Unlike(self.trace.path)
+        self._read()
+        raise Unlike
+
+    def _read(self):
+        trace = self.origin()
+        if trace is not None:
+            trace.read()
 
     @property
     def shape(self):
@@ -114,15 +122,9 @@ class Trace(Graph):
             config.mode.recorder = before
         return self
 
-    def forget(self):
-        """Let go of the values, which would live until Python finds that trace and tensors hold each other."""
-        for x in (*self.inputs, *(node.output for node in self.nodes)):
-            if isinstance(x, Watched):
-                x.computed = None
-
     def name_of(self, x):
         """`Made` for a tensor of this trace, else None."""
-        if type(x) is not Watched or x.trace is not self:
+        if type(x) is not Watched or x.origin() is not self:
             return None
         maker = self.maker(x)
         return Made(None if maker is None else maker.number)
@@ -134,7 +136,7 @@ class Trace(Graph):
 
     def varying_in(self, args, kwargs):
         watched = [x for x in tensors_in((args, kwargs)) if type(x) is Watched]
-        varying = tuple([x for x in watched if x.trace is self])
+        varying = tuple([x for x in watched if x.origin() is self])
         if len(varying) < len(watched):
             self.read()  # a tensor of an earlier call, which the model has kept
         return varying
@@ -198,7 +200,7 @@ def _computed(arguments):
     """The arguments with the tensors that hold values."""
     if isinstance(arguments, Watched):
         if arguments.computed is None:
-            raise Unlike(arguments.trace.path)
+            raise Unlike
         return arguments.computed
     if type(arguments) in (tuple, list):
         return type(arguments)([_computed(argument) for argument in arguments])

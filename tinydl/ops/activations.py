@@ -9,18 +9,16 @@ from tinydl import layout
 from tinydl._core import elementwise
 from tinydl._core.parallel import get_num_threads
 from tinydl._core.reference.activations import ROWS, Row
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 _OF_ITS_OWN = {"relu"}
 
 
-class Activation(Function):
+class Activation(Operation):
     """y = f(x), element by element; dx = dy f'(x), from x or from y, whichever is cheaper."""
 
-    trusted = True
-    fresh_gradients = True
     row: Row
 
     @staticmethod
@@ -43,6 +41,10 @@ class Activation(Function):
     @staticmethod
     def describe(node):
         return Description(kind="diagonal")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.activation(node["x"], node.function.row.name, node["parameter"])
 
 
 def _described(row, text):

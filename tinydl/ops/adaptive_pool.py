@@ -5,21 +5,17 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation, ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
-from tinydl.ops.deferred import operand
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
 ]
 
 
-class AdaptiveAvgPool(Function):
+class AdaptiveAvgPool(Operation):
     """y = mean over each window; dx gets dy / (entries of the window) from every window it is in."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -39,11 +35,8 @@ class AdaptiveAvgPool(Function):
         return _described(node, "affine")
 
 
-class AdaptiveMaxPool(Function):
+class AdaptiveMaxPool(Operation):
     """y = max over each window; the first maximum gets the gradient."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -65,25 +58,21 @@ class AdaptiveMaxPool(Function):
         return _described(node, "selection")
 
 
-class GlobalAvgPool(Function):
+class GlobalAvgPool(ValueOperation):
     """y[n,c] = mean over all positions; dx = dy / (number of positions)."""
-
-    takes_deferred = True
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        x, on_x = operand(x)
+        x, on_x = x.operand()
         pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
         return y
 
     @staticmethod
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
-        pool.global_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
+        pool.global_avg_pool_backward(layout.channels_last(dy.array()), dx, get_num_threads())
         return dx
 
     @staticmethod

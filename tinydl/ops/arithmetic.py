@@ -6,7 +6,8 @@ An operand that was repeated gets the sum of the gradients of its copies.
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, result, unbroadcast
 from tinydl.tensor import Tensor
@@ -14,10 +15,8 @@ from tinydl.tensor import Tensor
 __all__ = ["div", "mul", "neg", "power", "sub"]
 
 
-class Sub(Function):
+class Sub(Operation):
     """z = x - y; dx = dz, dy = -dz."""
-
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -28,7 +27,7 @@ class Sub(Function):
     def backward(ctx, dz):
         x, y = ctx.saved_tensors
         need_x, need_y = ctx.needs_input_grad
-        return (unbroadcast(dz, x) if need_x else None,
+        return (Gradient(unbroadcast(dz, x), owned=False) if need_x else None,
                 unbroadcast(np.negative(dz, out=layout.empty_like(dz)), y) if need_y else None)
 
     @staticmethod
@@ -45,11 +44,8 @@ class Sub(Function):
         return None if constant is None else builder.affine(y, -1, constant)
 
 
-class Mul(Function):
+class Mul(Operation):
     """z = x y; dx = y dz, dy = x dz."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -76,11 +72,8 @@ class Mul(Function):
         return None
 
 
-class Div(Function):
+class Div(Operation):
     """z = x / y; dx = dz / y, dy = -z dz / y."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -109,11 +102,8 @@ class Div(Function):
             return builder.affine(node["x"], 1 / constant.astype(np.float64))
 
 
-class Neg(Function):
+class Neg(Operation):
     """y = -x; dx = -dy."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x):
@@ -132,11 +122,8 @@ class Neg(Function):
         return builder.affine(node["x"], -1)
 
 
-class Power(Function):
+class Power(Operation):
     """z = x^y; dx = y x^(y-1) dz (0 where y = 0), dy = x^y log(x) dz (0 where x = 0 and y >= 0)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):

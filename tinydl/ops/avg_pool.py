@@ -3,7 +3,7 @@
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.geometry import PoolGeometry
@@ -11,11 +11,8 @@ from tinydl.ops.geometry import PoolGeometry
 __all__ = ["avg_pool1d", "avg_pool2d"]
 
 
-class AvgPool(Function):
+class AvgPool(Operation):
     """y[n,c,p,q] = mean over the window of x; dx gets dy / (entries of the window) from every window it is in."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, geometry, shape, count_include_pad):

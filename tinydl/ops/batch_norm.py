@@ -4,19 +4,17 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import batchnorm, batchnorm_backward
-from tinydl._core.operands import Map, Moments, Pending
+from tinydl._core.operands import Map, Pending
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import ValueOperation
+from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input
-from tinydl.ops.conv import Conv
-from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of
-from tinydl.tensor import Parameter
 
 __all__ = ["BatchNorm", "batch_norm"]
 
 
-class BatchNorm(Function):
+class BatchNorm(ValueOperation):
     """y = gamma (x - mu) / sqrt(var + eps) + beta, per channel.
 
     In training mu and var are the mean and the biased variance of the channel over N (x of shape (N, C)), N x L
@@ -33,36 +31,43 @@ class BatchNorm(Function):
     Source: S. Ioffe and C. Szegedy, Batch normalization, ICML 2015.
     """
 
-    takes_deferred = True
-    takes_deferred_gradient = True
-    fresh_gradients = True
-    trusted = True
-
     @staticmethod
-    def forward(ctx, x, gamma, beta, on_x, mean, rstd, training, *, var, eps):
-        y = Affine(layout.channels_last(array_of(x)), on_x)
+    def forward(ctx, x, gamma, beta, running_mean, running_var, training, momentum, eps):
+        x = x.laid()
+        C = x.shape[1]
+        mean, var, rstd = np.empty((3, C))
+        if training:
+            _batch_statistics(x, running_mean, mean, var)
+            M = layout.size(x.shape) // C if C else 0
+            if running_mean is not None and M > 1:
+                _update_running(mean, var, M, momentum, running_mean, running_var)
+        else:
+            mean[...], var[...] = running_mean, running_var
         gamma = None if gamma is None else np.ascontiguousarray(gamma)
-        ctx.save_for_backward(y, gamma, mean, rstd, training)
-        return y
+        on_x = Map(*np.empty((3, C), x.dtype))
+        batchnorm.forward_map(mean, var, gamma, None if beta is None else np.ascontiguousarray(beta), eps, rstd, on_x)
+        ctx.save_for_backward(x, on_x, gamma, mean, rstd, training)
+        return x.mapped(on_x)
 
     @staticmethod
     def backward(ctx, dy):
-        y, gamma, mean, rstd, training = ctx.saved_tensors
-        x = y.x
-        M, C = x.size // x.shape[1], x.shape[1]
-        sums, mask = None, y.map
-        if isinstance(dy, DeferredGradient) and not dy.coefficients and dy.affine.x is x:
-            mask, sums, dz = dy.affine.map if dy.relu else mask, dy.sums, dy.dz
+        x, on_x, gamma, mean, rstd, training = ctx.saved_tensors
+        array, C = x.array(), x.shape[1]
+        waiting, sums = dy.pending, dy.sums if dy.summed is x else None
+        if waiting is not None and waiting.y is array and waiting.a is None:
+            dz, mask = waiting.dz, waiting.mask
         else:
-            dz = layout.channels_last(array_of(dy))
-        a, b, c = np.empty((3, C), x.dtype)
-        dx = DeferredGradient(dz, Affine(x, mask), mask.relu, None, (a, b, c))
+            dz, mask = layout.channels_last(dy.array()), on_x
+        pending = Pending(dz, array, mask, *np.empty((3, C), x.dtype))
         if sums is None:
             sums = np.empty((1, 2, C))
-            batchnorm_backward.backward_reduce(Pending(dz, x, mask), x, mask.centre, sums, None, get_num_threads())
+            batchnorm_backward.backward_reduce(Pending(dz, array, mask), array, on_x.centre, sums, None,
+                                               get_num_threads())
         dgamma, dbeta = (np.empty(C, x.dtype) if needed else None for needed in ctx.needs_input_grad[1:3])
-        batchnorm_backward.gradient_map(sums, M, mean, rstd, gamma, training, dgamma, dbeta, dx.pending)
-        return dx if ctx.needs_input_grad[0] else None, dgamma, dbeta, None, None, None, None
+        batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
+                                        pending)
+        dx = Gradient.waiting(pending) if ctx.needs_input_grad[0] else None
+        return dx, dgamma, dbeta, None, None, None, None, None
 
     @staticmethod
     def describe(node):
@@ -78,25 +83,17 @@ class BatchNorm(Function):
         if gamma is None or beta is None:
             return None
         with np.errstate(divide="ignore", invalid="ignore"):
-            scale = 1 / np.sqrt(node["var"].astype(np.float64) + node["eps"]) * gamma
-        return builder.channelwise(node["x"], scale, beta, node["mean"])
+            scale = 1 / np.sqrt(node["running_var"].astype(np.float64) + node["eps"]) * gamma
+        return builder.channelwise(node["x"], scale, beta, node["running_mean"])
 
 
-def _statistics(x, about, mean, var):
-    """Mean and biased variance of x's channels into `mean` and `var`; summed about `about`, which is near the mean."""
-    raw, creator = x.raw, x.creator
-    if creator is None or creator.function is not Conv:
-        batchnorm.statistics(layout.channels_last(array_of(raw)), about, mean, var, get_num_threads())
+def _batch_statistics(x, running_mean, mean, var):
+    """Mean and biased variance of x's channels into `mean` and `var`."""
+    if x.moments is not None:
+        batchnorm.finish_statistics(x.array(), x.moments, mean, var, get_num_threads())
         return
-    # The sums are defined by the convolution's tiles, so that they have the same bits whether it made them or not.
-    weight = creator.edges[1]
-    if isinstance(weight, Parameter):
-        weight.follower = about
-    y, moments = array_of(raw), raw.moments if isinstance(raw, ConvResult) else None
-    if moments is None or not np.array_equal(moments.about, about):
-        moments = Moments(about, np.empty((y.shape[0], 2, y.shape[1]), y.dtype))
-        creator.kernels.statistics(y, creator.geometry, moments, get_num_threads())
-    batchnorm.finish_statistics(y, moments, mean, var, get_num_threads())
+    about = np.zeros(mean.shape, x.dtype) if running_mean is None else np.ascontiguousarray(running_mean, x.dtype)
+    batchnorm.statistics(x.array(), about, mean, var, get_num_threads())
 
 
 def _update_running(mean, var, M, momentum, running_mean, running_var):
@@ -109,11 +106,6 @@ def _update_running(mean, var, M, momentum, running_mean, running_var):
     for kept, new in zip((running_mean, running_var), own, strict=True):
         if new is not kept:
             kept[...] = new
-
-
-def _vector(parameter):
-    """The values of gamma or beta as kernels read them."""
-    return None if parameter is None else np.ascontiguousarray(parameter.data)
 
 
 def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5):
@@ -152,20 +144,10 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     if (running_mean is None) != (running_var is None):
         given, absent = ("mean", "var") if running_var is None else ("var", "mean")
         raise ValueError(f"batch_norm got running_{given} and running_{absent}=None; pass both or neither")
-    if training:
-        if M == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
-                             "larger batch, drop the last short one (drop_last=True), or call eval()")
-        about = np.zeros(C, dtype) if running_mean is None else np.ascontiguousarray(running_mean, dtype)
-        mean, var = np.empty((2, C))
-        _statistics(x, about, mean, var)
-        if running_mean is not None and M > 1:
-            _update_running(mean, var, M, momentum, running_mean, running_var)
-    else:
-        if running_mean is None:
-            raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
-                             "track_running_stats=True")
-        mean, var = running_mean.astype(np.float64), running_var.astype(np.float64)
-    rstd, on_x = np.empty(C), Map(*np.empty((3, C), dtype))
-    batchnorm.forward_map(mean, var, _vector(weight), _vector(bias), eps, rstd, on_x)
-    return BatchNorm.apply(x, weight, bias, on_x, mean, rstd, training, var=var, eps=eps)
+    if training and M == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
+                         "larger batch, drop the last short one (drop_last=True), or call eval()")
+    if not training and running_mean is None:
+        raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
+                         "track_running_stats=True")
+    return BatchNorm.apply(x, weight, bias, running_mean, running_var, training, momentum, eps)

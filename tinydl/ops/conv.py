@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import config, layout
 from tinydl._core import depthwise
-from tinydl._core.operands import Map, Moments, Pending
+from tinydl._core.operands import Moments
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.deferred import ConvResult
+from tinydl.function import Operation, ValueOperation
+from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose, name_of
-from tinydl.ops.deferred import Affine, ConvResult, DeferredGradient, array_of, operand
 from tinydl.ops.geometry import ConvGeometry
-from tinydl.tensor import Parameter
 
 __all__ = ["Conv", "conv1d", "conv2d"]
 
 
-class Conv(Function):
+class Conv(ValueOperation):
     """y[n,o,p,q] = b[o] + sum over c,i,j of w[o,c,i,j] * x[n, c, p*SH - PH + i*DH, q*SW - PW + j*DW].
 
     Output size P = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1, Q likewise; x is zero outside the image. With G
@@ -34,45 +34,37 @@ class Conv(Function):
     learning, arXiv:1603.07285.
     """
 
-    takes_deferred = True
-    takes_deferred_gradient = True
-    fresh_gradients = True
-    adds_gradient = True
-    trusted = True
-
     @staticmethod
-    def forward(ctx, x, w, b, geometry, shape, origin):
-        source = x if isinstance(x, Affine) and x.is_plain else None
-        x, on_x = operand(x)
+    def forward(ctx, x, w, b, geometry, shape, about):
+        source = x
+        x, on_x = x.operand()
         w = laid_weight(w)
         y = layout.empty(shape, x.dtype)
         moments = None
-        if origin is not None:
+        if about is not None and config.mode.deferral:
             # A copy: the batch norm moves its running mean before the sums are read again.
-            moments = Moments(origin.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
+            moments = Moments(about.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, _uncentred(on_x), moments, get_num_threads())
+        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w, b, source)
+        ctx.save_for_backward(x, w, b, on_x, source)
         return ConvResult(y, moments)
 
     @staticmethod
-    def backward(ctx, dy):
-        x, w, b, source = ctx.saved_tensors
+    def backward(ctx, dy, residual):
+        x, w, b, on_x, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
-        pending = dy.pending if isinstance(dy, DeferredGradient) else None
-        dy = layout.channels_last(array_of(dy)) if pending is None else _uncentred_gradient(pending)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(b.shape, b.dtype) if needs_b else None
-        on_x = None if source is None else _uncentred(source.map)
-        residual = None if ctx.partial is None else layout.channels_last(ctx.partial)
         moments = None
-        if needs_x and source is not None and source.map.scale is not None:
-            moments = Moments(source.map.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
-        ctx.kernels.backward(x, dy, w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
+        if needs_x and on_x is not None and on_x.scale is not None:
+            # What the batch norm below will ask for, as long as no other operation read its result.
+            moments = Moments(on_x.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
+        residual = None if residual is None else layout.channels_last(residual.array())
+        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
         if moments is not None:
-            dx = DeferredGradient(dx, source, sums=moments.sums)
+            dx = Gradient(dx, sums=moments.sums, summed=source.x)
         return dx, dw, db, None, None, None
 
     @staticmethod
@@ -85,23 +77,8 @@ class Conv(Function):
         return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
 
 
-def _uncentred(m):
-    """The map without centre, which the kernels do not read yet."""
-    if m is None or m.scale is None:
-        return m
-    return Map(m.scale, m.shift - m.scale * m.centre, np.zeros_like(m.centre), m.relu)
-
-
-def _uncentred_gradient(p):
-    c = None if p.a is None else p.c - p.b * p.mask.centre
-    return Pending(p.dz, p.y, _uncentred(p.mask), p.a, p.b, c)
-
-
-class DepthwiseConv(Function):
+class DepthwiseConv(Operation):
     """`Conv` with one filter a channel: y[n,c,p,q] = b[c] + sum over i,j of w[c,0,i,j] * x[n,c,...]."""
-
-    fresh_gradients = True
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape):
@@ -140,7 +117,8 @@ def convolved(geometry, algorithm):
     return Description(geometry.macs, algorithm, "multilinear", geometry.reach, geometry.stride)
 
 
-def _conv(n, x, weight, bias, stride, padding, dilation, groups):
+def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
+    """`conv1d` or `conv2d`; for a batch norm that reads the result next, `about` is what it sums about."""
     x = as_input(x, weight.dtype)
     shape = x.shape
     need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
@@ -153,10 +131,7 @@ def _conv(n, x, weight, bias, stride, padding, dilation, groups):
     out = geometry.out_shape
     if groups > 1 and groups == shape[1] == out[1]:
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
-    follower = weight.follower if isinstance(weight, Parameter) else None
-    if follower is not None and follower.dtype != x.dtype:
-        follower = None
-    return Conv.apply(x, weight, bias, geometry, out, follower)
+    return Conv.apply(x, weight, bias, geometry, out, about)
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -175,9 +150,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     TypeError
         If x and weight differ in dtype.
     """
-    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
+    return convolve(2, x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """1-D convolution of x (N, C, L) with weight (O, C/groups, K). See `Conv`; arguments as `conv2d`."""
-    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
+    return convolve(1, x, weight, bias, stride, padding, dilation, groups)

@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import conv
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
@@ -13,15 +13,12 @@ from tinydl.ops.geometry import ConvGeometry
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
 
-class ConvTranspose(Function):
+class ConvTranspose(Operation):
     """y[n,c,h,w] = b[c] + sum of w[o,c,i,j] x[n,o,p,q] over all p*S-P+i*D = h, q*S-P+j*D = w.
 
     It is the gradient of a convolution that maps y's shape to x's, so dx is that convolution of dy and dw its weight
     gradient with the two arrays in exchanged roles; db = sum of dy over images and positions.
     """
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, geometry, shape):

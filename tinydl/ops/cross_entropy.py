@@ -7,7 +7,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import loss
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
 from tinydl.tensor import Tensor
@@ -15,11 +15,8 @@ from tinydl.tensor import Tensor
 __all__ = ["cross_entropy"]
 
 
-class CrossEntropy(Function):
+class CrossEntropy(Operation):
     """l_n = -v_y log softmax(x_n)_y; dx = v_y (softmax(x) - onehot(y)) dl, weighted by the reduction."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, logits, labels, weight, ignore_index, label_smoothing, reduction):

@@ -5,7 +5,8 @@ import numpy as np
 from tinydl import layout, random
 from tinydl._core import dropout as kernels
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["dropout"]
@@ -18,14 +19,11 @@ def _run(kernel, array, key, p):
     return out
 
 
-class Dropout(Function):
+class Dropout(Operation):
     """y = m x / (1 - p), m = 0 with probability p, else 1; dx = m dy / (1 - p).
 
     The mask is a function of (seed, number of the call, place in memory): nothing is stored, backward makes it again.
     """
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, key, p):
@@ -37,12 +35,13 @@ class Dropout(Function):
         key, p = ctx.saved_tensors
         return _run(kernels.dropout_backward, dy, key, p)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
-class Drop(Function):
+
+class Drop(Operation):
     """y = 0: dropout with p = 1."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x):
@@ -51,6 +50,10 @@ class Drop(Function):
     @staticmethod
     def backward(ctx, dy):
         return np.zeros_like(dy)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
 def dropout(x, p=0.5, training=True):

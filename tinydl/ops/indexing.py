@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
@@ -12,11 +12,8 @@ from tinydl.tensor import Tensor
 __all__ = ["concatenate", "index", "stack"]
 
 
-class Index(Function):
+class Index(Operation):
     """y = x[key]; dx is zero except at the entries taken, which add up when taken more than once."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, key, basic):
@@ -44,11 +41,8 @@ class Index(Function):
         return builder.viewed(node["x"], lambda x: x[node["key"]]) if node["basic"] else None
 
 
-class Concatenate(Function):
+class Concatenate(Operation):
     """y = the arrays one after the other along an axis; each gets its part of dy."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, *arrays, axis):

@@ -5,21 +5,18 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float
 
 __all__ = ["layer_norm"]
 
 
-class LayerNorm(Function):
+class LayerNorm(Operation):
     """y = w (x - mean) r + b over the last axes, r = 1 / sqrt(var + eps), var biased.
 
     With g = w dy and h = (x - mean) r: dx = r (g - mean(g) - h mean(g h)), dw = sum of dy h, db = sum of dy.
     """
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, n_axes, eps):

@@ -5,22 +5,19 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import gemm
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input
 
 __all__ = ["Linear", "linear"]
 
 
-class Linear(Function):
+class Linear(Operation):
     """y = x w' + b for x (..., K), w (O, K), b (O,) or None, y (..., O).
 
     dx = dy w, dw = dy' x, db = the sum of dy over all leading axes; dx is not computed where nobody wants it.
     float32 or float64.
     """
-
-    fresh_gradients = True
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, w, b):

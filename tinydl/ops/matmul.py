@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import gemm
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
 
@@ -30,11 +30,8 @@ def _product(a, b):
     return c
 
 
-class MatMul(Function):
+class MatMul(Operation):
     """c = a b; da = dc b', db = a' dc, summed over broadcast leading axes."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, a, b):

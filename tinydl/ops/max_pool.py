@@ -5,25 +5,20 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
-from tinydl.ops.deferred import operand
 from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
 
-class MaxPool(Function):
+class MaxPool(ValueOperation):
     """y[n,c,p,q] = max over the window of x[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; the winner gets the gradient."""
-
-    takes_deferred = True
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x, on_x = operand(x)
+        x, on_x = x.operand()
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
         pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
@@ -34,7 +29,7 @@ class MaxPool(Function):
     def backward(ctx, dy):
         argmax, shape, geometry = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
-        pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
+        pool.max_pool_backward(layout.channels_last(dy.array()), argmax, dx, geometry, get_num_threads())
         return dx
 
     @staticmethod

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, element_count, need_float
 
@@ -19,11 +19,8 @@ def _spread(gradient, reduced, shape, dtype):
     return out
 
 
-class Sum(Function):
+class Sum(Operation):
     """y = sum of x over the reduced axes; dx = dy for every summand."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims):
@@ -39,11 +36,8 @@ class Sum(Function):
         return Description(kind="affine", whole=node["reduced"])
 
 
-class Mean(Function):
+class Mean(Operation):
     """y = mean of x over the n reduced entries; dx = dy / n."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims):
@@ -68,11 +62,8 @@ class Mean(Function):
         return builder.global_mean(x, node.output.shape)
 
 
-class Var(Function):
+class Var(Operation):
     """y = sum (x - mean)^2 / (n - correction); dx = 2 (x - mean) dy / (n - correction)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims, correction):
@@ -97,11 +88,8 @@ class Var(Function):
         return Description(kind="", whole=node["reduced"])
 
 
-class _Extreme(Function):
+class _Extreme(Operation):
     """The first extreme entry of the reduced axes; it alone receives the gradient."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def _forward(ctx, x, reduced, keepdims, find):

@@ -3,8 +3,9 @@
 from tinydl.optim import adaptive
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
-from tinydl.optim.optimizer import BY_NAME, Optimizer
+from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.penalty import penalty
+from tinydl.optim.registry import BY_NAME
 from tinydl.optim.schedule import (
     CosineAnnealingLR,
     LinearLR,

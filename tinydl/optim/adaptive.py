@@ -2,7 +2,8 @@
 
 from tinydl._core import update
 from tinydl.optim._check import number
-from tinydl.optim.optimizer import Optimizer, register
+from tinydl.optim.optimizer import Optimizer
+from tinydl.optim.registry import register
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
 

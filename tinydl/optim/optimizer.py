@@ -1,54 +1,15 @@
 """Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tinydl import config, layout
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
-__all__ = ["BY_NAME", "Choice", "Optimizer", "register"]
+__all__ = ["Optimizer"]
 
 # Options of other libraries' state dicts that change the update rule and have no counterpart here.
 _FOREIGN = ("maximize", "amsgrad")
-
-
-class Choice(NamedTuple):
-    """An optimiser that can be chosen by its name: on the command line, in a run, in the scikit-learn classifier.
-
-    Attributes
-    ----------
-    kind : type
-        The class.
-    lr : float
-        Learning rate where none is given.
-    options : dict
-        Arguments in which the choice differs from the class's defaults.
-    note : str
-        What a user should know about them, or ''.
-    """
-
-    kind: type
-    lr: float
-    options: dict
-    note: str
-
-    def make(self, params, lr=None, **settings):
-        """The optimiser of `params` with a learning rate and other hyper-parameters."""
-        return self.kind(params, lr=self.lr if lr is None else lr, **{**self.options, **settings})
-
-
-BY_NAME: dict[str, Choice] = {}
-
-
-def register(name, note="", *, lr, **options):
-    """A decorator that puts an optimiser into `BY_NAME`; see `Choice` for the arguments."""
-    def enter(kind):
-        BY_NAME[name] = Choice(kind, lr, options, note)
-        return kind
-
-    return enter
 
 
 class Optimizer:

@@ -10,6 +10,7 @@ from tinydl._core import inference
 from tinydl._core.reference import conv as conv_reference
 from tinydl._core.reference import gemm as gemm_reference
 from tinydl._core.reference import pool as pool_reference
+from tinydl._core.reference.activations import ROWS
 from tinydl.testing.compare import assert_close
 from tinydl.testing.guards import exact_integers, laid_out
 from tinydl.testing.problems import CONVS, LINEARS, POOLS, select
@@ -128,9 +129,66 @@ def test_pooling_is_exact(problem):
 def test_global_mean_relu_transpose(C):
     x = exact_integers(RNG, (3, C, 4, 8), kind="activation")
     variants(lambda n_tasks, n: inference.global_avg_pool_step(C, 32), x, x.mean(axis=(2, 3)))
-    variants(lambda n_tasks, n: inference.relu_step(32 * C), x, relu(x))
+    variants(lambda n_tasks, n: inference.activation_step("relu", 32 * C, 0), x, relu(x))
     y = single(inference.transpose_step(C, 32), np.ascontiguousarray(x), x.shape, row_major=True)
     assert np.array_equal(y, x) and layout.is_channels_last(y)
+
+
+COPIES = {
+    "transpose": ((3, 4), lambda x: x.transpose(0, 2, 1)), "slice": ((6, 7), lambda x: x[:, 1:5:2, 2:]),
+    "reversed": ((4, 5), lambda x: x[:, ::-1, ::-2]), "one": ((3, 3), lambda x: x[:, 1, 2]),
+    "five axes": ((2, 3, 2, 3, 2), lambda x: x.transpose(0, 4, 2, 5, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies(name):
+    """Views of an image, copied into a dense one."""
+    shape, view = COPIES[name]
+    x = exact_integers(RNG, (3, *shape))
+    seen = view(x)
+    expected = np.ascontiguousarray(seen).reshape(3, -1)
+    strides = np.ascontiguousarray(seen).strides
+    axes = [(n, s // 4, t // 4) for n, s, t in zip(seen.shape[1:], seen.strides[1:], strides[1:], strict=True)]
+    at = (seen.__array_interface__["data"][0] - x.__array_interface__["data"][0]) // 4
+    step = inference.copy_step(axes, x[0].size, at, expected.shape[1], 0, None)
+    y = single(step, x.reshape(3, -1), expected.shape, n_threads=3)
+    assert np.array_equal(y, expected)
+
+
+def test_copies_into_parts_and_their_surroundings():
+    x = exact_integers(RNG, (2, 6))
+    into = inference.copy_step([(2, 3, 5), (3, 1, 1)], 6, 0, 14, 2, 7)
+    expected = np.full((2, 14), 7, np.float32)
+    expected[:, [2, 3, 4, 7, 8, 9]] = x
+    assert np.array_equal(single(into, x, (2, 14)), expected)
+    # Two steps that fill one value: the second leaves what the first has written.
+    at = ("input", 0, 6), ("output", 0, 12)
+    steps = [(inference.copy_step([(6, 1, 2)], 6, 0, 12, k, None), *at, None) for k in range(2)]
+    made = inference.Program([(2, steps)], False, 6, (2, 12), 0, 0, True)
+    assert np.array_equal(made.predict(x, 2), np.repeat(x, 2, axis=1))
+
+
+@pytest.mark.parametrize("bad", [
+    ([(0, 1, 1)], 6, 0, 6, 0), ([(7, 1, 1)], 6, 0, 9, 0), ([(6, 1, 1)], 6, 1, 9, 0), ([(6, 1, 1)], 6, -1, 9, 0),
+    ([(6, 1, 1)], 6, 0, 5, 0), ([(2, -1, 1)], 6, 0, 5, 0), ([(2, 1, 3)], 6, 0, 6, 3), ([(1, 1, 1)] * 7, 6, 0, 6, 0)],
+                         ids=str)
+def test_copies_beyond_their_values(bad):
+    with pytest.raises(ValueError, match="copy_step"):
+        inference.copy_step(*bad, None)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_activations(name):
+    x = laid_out(3 * RNG.standard_normal((3, 5, 4, 8)), "activation", np.float32)
+    expected = ROWS[name].value(x.astype(np.float64), *ROWS[name].arguments(0.3))
+    for chunk, n_threads in ((None, 1), (1, 3), (2, 2)):
+        y = single(inference.activation_step(name, 160, 0.3), x, x.shape, chunk, n_threads)
+        assert_close(y, expected, 1e-6)
+    with pytest.raises(ValueError, match="no activation 'none'"):
+        inference.activation_step("none", 160, 0)
+    with pytest.raises(ValueError, match="-1 elements"):
+        inference.activation_step(name, -1, 0)
 
 
 def test_nan_passes_every_clamp():
@@ -138,7 +196,8 @@ def test_nan_passes_every_clamp():
     w = laid_out(np.ones((16, 16, 3, 3)), "weight", np.float32)
     geo = conv_reference.geometry(x.shape, w.shape, 1, 1)
     d = laid_out(np.ones((16, 1, 3, 3)), "weight", np.float32)
-    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1), inference.relu_step(1024),
+    for step in (inference.conv_step(inference.conv_filters(w, None, 1), geo, True, 1),
+                 inference.activation_step("relu", 1024, 0),
                  inference.winograd_step(inference.winograd_filters(w, None), geo, True, 1),
                  inference.depthwise_step(inference.depthwise_filters(d, None), (*geo[:13], 16, *geo[14:]), True),
                  inference.max_pool_step((1, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8))):
@@ -209,7 +268,8 @@ def test_layouts_it_does_not_read():
 
 
 def single_program(x=("input", 0, 36), y=("output", 0, 36), addend=None, chunk=2, shape=(2, 4, 3, 3), private=72):
-    return inference.Program([(chunk, [(inference.relu_step(36), x, y, addend)])], False, 36, shape, 0, private, True)
+    step = inference.activation_step("relu", 36, 0)
+    return inference.Program([(chunk, [(step, x, y, addend)])], False, 36, shape, 0, private, True)
 
 
 @pytest.mark.parametrize("bad", [

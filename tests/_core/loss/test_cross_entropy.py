@@ -177,6 +177,14 @@ def test_refused_arrays(kernel, name):
             pytest.fail(f"{kernel} took {name}: {what}")
 
 
+@pytest.mark.parametrize("kernel", arguments(Case((4, 5), np.float32)))
+@pytest.mark.parametrize("n_threads", [0, -1, 1025, 2**31 - 1])
+def test_teams_that_cannot_be(kernel, n_threads):
+    values = arguments(Case((4, 5), np.float32))[kernel]
+    with pytest.raises(ValueError, match=f"n_threads must be between 1 and 1024, got {n_threads}"):
+        getattr(loss, kernel)(*values.values(), n_threads)
+
+
 def test_read_only_inputs_are_accepted():
     case = Case((30, 10), np.float32)
     for array in case.inputs():

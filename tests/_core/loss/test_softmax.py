@@ -127,6 +127,13 @@ def test_refused_arrays(kernel, which):
             pytest.fail(what)
 
 
+@pytest.mark.parametrize("kernel", ARRAYS)
+@pytest.mark.parametrize("n_threads", [0, -1, 1025, 2**31 - 1])
+def test_teams_that_cannot_be(kernel, n_threads):
+    with pytest.raises(ValueError, match=f"n_threads must be between 1 and 1024, got {n_threads}"):
+        getattr(loss, kernel)(*(np.ones((2, 3)) for _ in range(ARRAYS[kernel])), n_threads)
+
+
 def test_read_only_inputs_are_accepted():
     case = Case((30, 10), np.float32)
     case.x.flags.writeable = case.dy.flags.writeable = False

@@ -116,6 +116,13 @@ def test_refused_arrays(kernel):
             pytest.fail(what)
 
 
+@pytest.mark.parametrize("kernel", ["norms", "scale", "clip"])
+@pytest.mark.parametrize("n_threads", [0, -1, 1025, 2**31 - 1])
+def test_teams_that_cannot_be(kernel, n_threads):
+    with pytest.raises(ValueError, match=f"n_threads must be between 1 and 1024, got {n_threads}"):
+        getattr(update, kernel)([np.ones(3)], 2.0, n_threads)
+
+
 def test_norms_accept_read_only_gradients():
     g = np.full(4, 3.0)
     g.flags.writeable = False

@@ -213,6 +213,13 @@ def test_lists_of_other_lengths_are_refused():
         update.step(None, good[0], good[1], [])
 
 
+@pytest.mark.parametrize("n_threads", [0, -1, 1025, 2**31 - 1])
+def test_teams_that_cannot_be(n_threads):
+    case = lists(np.float32, Guards())
+    with pytest.raises(ValueError, match=f"n_threads must be between 1 and 1024, got {n_threads}"):
+        step(update, "adam", case, n_threads)
+
+
 def test_arrays_that_a_rule_does_not_use_are_left_alone():
     case = lists(np.float32, Guards())
     update.step(update.sgd(0.1, 0, 0, 0, False, False), case[0], case[1], [case[2]])

@@ -29,3 +29,12 @@ def test_every_parameter_meets_its_own_gradient():
     update.step(update.sgd(1.0, 0, 0, 0, False, False), params, grads, [None], 2)
     for k, p in enumerate(params):
         assert (p == -9.0 * k).all()
+
+
+@pytest.mark.parametrize("bad", [None, np.ones(3), {"w": np.ones(3)}, "ab", 3])
+def test_what_is_no_list(bad):
+    with pytest.raises(TypeError, match="grads: expected a list of arrays, got"):
+        update.norms(bad, 2)
+    if bad is not None:
+        with pytest.raises(TypeError, match="grads: expected a list of arrays, got"):
+            update.step(update.sgd(1.0, 0, 0, 0, False, False), [np.ones(3)] * 2, bad, [None])

@@ -247,10 +247,10 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     """Both gradients of a convolution in one pass over the images.
 
     x : IN (N, C, H, W) as `conv_forward` read it through `on_x`; None if dw and moments are.  dy : IN (N, O, P, Q), or
-    the `Pending` that gives it (its centre is not used yet and must be 0).  w : IN (O, C/G, KH, KW), None if dx is
-    None.  dx : OUT as x, the gradient at `on_x` of x, or None.  dw : OUT as w and db : OUT (O,), or None.
-    residual : IN as dx, added to it, or None.  moments : None, or for each image the sums of dx' and dx' * (x - about)
-    OUT, dx' being dx where on_x of x is above 0 (if its relu): what the batch norm before x needs.
+    the `Pending` that gives it.  w : IN (O, C/G, KH, KW), None if dx is None.  dx : OUT as x, the gradient at `on_x` of
+    x, or None.  dw : OUT as w and db : OUT (O,), or None.  residual : IN as dx, added to it, or None.  moments : None,
+    or for each image the sums of dx' and dx' * (x - about) OUT, dx' being dx where on_x of x is above 0 (if its relu):
+    what the batch norm before x needs.
     """
     check_team(n_threads)
     cdef BackwardCall call

@@ -195,10 +195,10 @@ cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_thre
 def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
     """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
 
-    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: its scale*x + shift, then ReLU (padding stays zero; its
-    centre is not used yet and must be 0).  w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.
-    y : OUT (N, O, P, Q) channels-last.  moments : None, or for each image the sums of (y - about) and (y - about)^2
-    OUT, which batch-norm statistics are combined from.
+    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: [relu](scale*(x - centre) + shift). Padding stays zero.
+    w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.  y : OUT (N, O, P, Q) channels-last.
+    moments : None, or for each image the sums of (y - about) and (y - about)^2 OUT, which batch-norm statistics are
+    combined from.
     """
     check_team(n_threads)
     convolve(x, w, bias, y, geometry, on_x, moments, n_threads)

@@ -12,6 +12,7 @@ from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_o
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
 from tinydl._core.parallel cimport check_team
+from tinydl._core.parallel cimport checked_team
 from tinydl._core.parts cimport combine
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
@@ -118,7 +119,7 @@ cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) n
 
 
 cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
-    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, size = p.N * p.O, k, task
+    cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, k, task
     cdef Py_ssize_t n_tasks = p.n_row_blocks * p.n_col_blocks * p.n_parts
     if whole < p.O:
         memset(p.tail, 0, p.K * lanes * sizeof(real))
@@ -131,7 +132,7 @@ cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
                        use_threads_if=n_tasks > 1 and p.N * p.K * p.O > SMALL):
         forward_task(p, task, y, <real *> p.slabs + threadid() * p.slab)
     if p.n_parts > 1:
-        combine(<const real *> p.parts, y, p.n_parts, size, size, n_threads)
+        combine(<const real *> p.parts, y, p.n_parts, p.N * p.O, p.N * p.O, n_threads)
 
 
 cdef int run(Product *p, int type_number, int n_threads) except -1:
@@ -164,7 +165,7 @@ def linear_forward(x, w, bias, y, int n_threads):
     p.w = weight_of(w, "w", t, p.O, p.K)
     p.bias = NULL if bias is None else data(bias, "bias", t, p.O)
     p.y = rows_of(y, "y", t, p.N, p.O, True)
-    run(&p, t, n_threads)
+    run(&p, t, checked_team(n_threads))
 
 
 def matmul(a, b, c, int n_threads):
@@ -178,4 +179,4 @@ def matmul(a, b, c, int n_threads):
     p.w = rows_of(b, "b", t, p.K, p.O)
     p.bias = NULL
     p.y = rows_of(c, "c", t, p.N, p.O, True)
-    run(&p, t, n_threads)
+    run(&p, t, checked_team(n_threads))

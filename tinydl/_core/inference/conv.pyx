@@ -1,11 +1,11 @@
 """Convolution as a step of a program: y = [relu](convolution of x + bias + addend) with filters packed once."""
 
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, import_array
+from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
 from tinydl._core.conv.filters cimport pack_forward, panel_width
 from tinydl._core.conv.forward cimport BandOperands, ForwardPlan, forward_band, plan_forward
 from tinydl._core.conv.geometry cimport Geometry, unpack, weight
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport TD_LANES_F
@@ -32,6 +32,7 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
     """Filters of `conv_step`: w IN (O, C/G, KH, KW) over (KH, KW, C/G, O), bias IN (O,) or None; float32."""
     cdef Geometry g
     memset(&g, 0, sizeof(g))
+    float_type(w, "w")  # an array, or it has no shape
     shape = tuple(w.shape)
     if len(shape) not in (3, 4) or n_groups < 1 or shape[0] % n_groups:
         raise ValueError(f"conv_filters: a weight of shape {shape} in {n_groups} groups")
@@ -67,6 +68,8 @@ def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_task
     step.channels = ceil_div(panels, max(1, min(panels, min_tasks))) * 2 * lanes
     step.n_parts = ceil_div(g.O // g.G, step.channels)
     plan_forward(&step.plan, <Py_ssize_t *> taps.address, False, sizeof(float), ceil_div(min_tasks, step.n_parts))
-    return make_step(conv_task, state, (filters, taps), 1,
-                     step.plan.n_row_bands * step.plan.n_col_bands * step.n_parts, g.C * g.H * g.W, g.O * g.P * g.Q,
-                     step.plan.slab, True)
+    cdef Step made = make_step(conv_task, state, (filters, taps), 1,
+                               step.plan.n_row_bands * step.plan.n_col_bands * step.n_parts, g.C * g.H * g.W,
+                               g.O * g.P * g.Q)
+    made.scratch, made.takes_residual = step.plan.slab, True
+    return made

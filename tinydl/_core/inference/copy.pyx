@@ -77,4 +77,4 @@ def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize
     c.n_in, c.n_out, c.x_at, c.y_at = n_in, n_out, x_at, y_at
     c.fills = fill is not None
     c.value = 0 if fill is None else fill
-    return make_step(copy_task, state, None, 1, 1, n_in, n_out, 0, False)
+    return make_step(copy_task, state, None, 1, 1, n_in, n_out)

@@ -1,10 +1,10 @@
 """Depthwise convolution as a step of a program: an image is a task."""
 
 from libc.string cimport memcpy
-from tinydl._core.array cimport NPY_FLOAT32, import_array
-from tinydl._core.depthwise cimport depthwise_geometry, forward_image
+from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
 from tinydl._core.conv.geometry cimport Geometry, weight
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
+from tinydl._core.depthwise cimport depthwise_geometry, forward_image
+from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 
 import_array()
@@ -34,7 +34,8 @@ cdef void depthwise_task(const void *state, Py_ssize_t task, Py_ssize_t n, const
 
 def depthwise_filters(w, bias):
     """Filters of `depthwise_step`: w IN (C, 1, *window) over (*window, 1, C), bias IN (C,) or None; float32."""
-    cdef Py_ssize_t size = w.size, C = w.shape[0]
+    float_type(w, "w")  # an array, or it has no shape
+    cdef Py_ssize_t size = w.size, C = w.shape[0] if w.ndim else 0
     # A copy, for a step is a snapshot; no packing, for the kernel reads filters as they lie.
     cdef Block weights = Block(max(1, size * sizeof(float)))
     memcpy(weights.address, weight(w, "w", NPY_FLOAT32, size), size * sizeof(float))
@@ -50,4 +51,6 @@ def depthwise_step(Filters filters not None, geometry, bint relu):
     cdef DepthwiseStep *s = <DepthwiseStep *> state.address
     s.g, s.w, s.relu = g, <float *> filters.weights.address, relu
     s.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    return make_step(depthwise_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q, 0, True)
+    cdef Step step = make_step(depthwise_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q)
+    step.takes_residual = True
+    return step

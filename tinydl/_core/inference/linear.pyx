@@ -8,10 +8,10 @@ time, has a loop of its own.
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, import_array
 from tinydl._core.gemm.matrix cimport SHARED, rows_of, shape_of
-from tinydl._core.rounding cimport ceil_div, round_up
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue
+from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport TD_LANES_F
 
@@ -118,4 +118,6 @@ def linear_step(Filters filters not None, bint relu):
     w.depth = ceil_div(w.K, ceil_div(w.K, <Py_ssize_t> DEPTH))
     s.copies = w.K > w.depth and w.K % SHARED == 0
     s.n_parts = ceil_div(ceil_div(w.O, 2 * <Py_ssize_t> TD_LANES_F), <Py_ssize_t> PANELS)
-    return make_step(linear_task, state, filters, ROWS, s.n_parts, w.K, w.O, ROWS * APART, False)
+    cdef Step step = make_step(linear_task, state, filters, ROWS, s.n_parts, w.K, w.O)
+    step.scratch = ROWS * APART
+    return step

@@ -26,10 +26,11 @@ cdef void window_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
 cdef Step window_step(const td_pool_loop *loop, object geometry, bint count_include_pad):
     cdef Block state = Block(sizeof(PoolCall))
     cdef PoolCall *k = <PoolCall *> state.address
-    read_geometry((1, *geometry[1:]), NPY_FLOAT32, k)
+    read_geometry((1, *tuple(geometry)[1:]), NPY_FLOAT32, k)
     cdef Block tables = forward_windows(k, count_include_pad)
-    k.loop = of_type(loop, NPY_FLOAT32)     # without codes: nobody asks who won
-    return make_step(window_task, state, tables, 1, k.n_tasks, k.n_src, k.n_dst, 0, False)
+    # k.pool.codes stays NULL: nobody asks who won.
+    k.loop = of_type(loop, NPY_FLOAT32)
+    return make_step(window_task, state, tables, 1, k.n_tasks, k.n_src, k.n_dst)
 
 
 def max_pool_step(geometry):
@@ -46,6 +47,7 @@ cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const flo
                      float *scratch) noexcept nogil:
     cdef td_images images = (<const td_images *> state)[0]
     images.src, images.dst, images.sums = x + task * images.C * images.size, y + task * images.C, scratch
+    # The first of the pair of loops is float's.
     td_image_mean[0](&images, 0)
 
 
@@ -57,4 +59,6 @@ def global_avg_pool_step(Py_ssize_t C, Py_ssize_t size):
     cdef td_images *images = <td_images *> state.address
     memset(images, 0, sizeof(td_images))
     images.C, images.size, images.L = C, size, td_period(C)
-    return make_step(image_task, state, None, 1, 1, C * size, C, images.L, False)
+    cdef Step step = make_step(image_task, state, None, 1, 1, C * size, C)
+    step.scratch = images.L
+    return step

@@ -25,5 +25,6 @@ cdef class Step:
 
 # bias: (O,) or None; kept with the channels of each group rounded up to whole vectors.
 cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n_groups, Py_ssize_t lanes, tuple shape)
+# A step without scratch that takes no residual: whoever makes another says so in its fields.
 cdef Step make_step(step_task run, Block state, object held, Py_ssize_t images, Py_ssize_t parts, Py_ssize_t n_in,
-                    Py_ssize_t n_out, Py_ssize_t scratch, bint takes_residual)
+                    Py_ssize_t n_out)

@@ -19,20 +19,13 @@ from tinydl._core.array cimport (
     NPY_FLOAT32, PyArray_Check, PyArray_DATA, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_NDIM, PyArray_STRIDES,
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
-from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
+from tinydl._core.parallel cimport checked_team, td_finish, td_next, td_thread_num
+from tinydl._core.rounding cimport ceil_div, round_up
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import empty
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
-
-cdef extern from "src/openmp.h" nogil:
-    int td_thread_num() noexcept
-    Py_ssize_t td_next(Py_ssize_t *counter) noexcept
-    void td_finish(Py_ssize_t *done, Py_ssize_t n, Py_ssize_t all) noexcept
 
 import_array()
 
@@ -84,10 +77,9 @@ cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n
 
 
 cdef Step make_step(step_task run, Block state, object held, Py_ssize_t images, Py_ssize_t parts, Py_ssize_t n_in,
-                    Py_ssize_t n_out, Py_ssize_t scratch, bint takes_residual):
+                    Py_ssize_t n_out):
     cdef Step s = Step.__new__(Step)
-    s.run, s.state, s.held, s.images, s.parts = run, state, held, images, parts
-    s.n_in, s.n_out, s.scratch, s.takes_residual = n_in, n_out, scratch, takes_residual
+    s.run, s.state, s.held, s.images, s.parts, s.n_in, s.n_out = run, state, held, images, parts, n_in, n_out
     return s
 
 
@@ -261,9 +253,9 @@ cdef class Program:
         y = empty(self.shape, FLOAT)
         if self.N == 0:
             return y
-        n_threads = n_threads if self.threaded else 1
-        if n_threads < 1:
-            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
+        n_threads = checked_team(n_threads)
+        if not self.threaded:
+            n_threads = 1
         call.entries, call.stages = <Entry *> self.entries.address, <Stage *> self.stages.address
         call.n_stages, call.N = self.n_stages, self.N
         call.private, call.per_thread = self.private, self.private + self.scratch + LINE

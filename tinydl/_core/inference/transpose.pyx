@@ -32,4 +32,4 @@ def transpose_step(Py_ssize_t rows, Py_ssize_t cols):
         raise ValueError(f"transpose_step: a matrix of {rows} x {cols}")
     cdef Block state = Block(2 * sizeof(Py_ssize_t))
     (<Py_ssize_t *> state.address)[0], (<Py_ssize_t *> state.address)[1] = rows, cols
-    return make_step(transpose_task, state, None, 1, 1, rows * cols, rows * cols, 0, False)
+    return make_step(transpose_task, state, None, 1, 1, rows * cols, rows * cols)

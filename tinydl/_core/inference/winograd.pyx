@@ -1,13 +1,13 @@
 """`conv` for 3x3 filters by F(4x4, 3x3): a step whose filters were transformed once."""
 
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, import_array
+from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
 from tinydl._core.conv.blocks cimport MIN_TILES, WinogradPlan, plan_blocks
 from tinydl._core.conv.geometry cimport Geometry, weight
 from tinydl._core.conv.winograd cimport (
     BlockOperands, block_scratch, run_block, transform_filters, winograd_geometry,
 )
-from tinydl._core.inference.program cimport Filters, make_filters, make_step
+from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport TD_LANES_F
@@ -35,6 +35,7 @@ cdef void winograd_task(const void *state, Py_ssize_t task, Py_ssize_t n, const 
 def winograd_filters(w, bias):
     """Filters of `winograd_step`: w IN (O, C, 3, 3) over (3, 3, C, O), bias IN (O,) or None."""
     cdef Py_ssize_t O, C, lanes = TD_LANES_F
+    float_type(w, "w")  # an array, or it has no shape
     if w.ndim != 4 or w.shape[2:] != (3, 3):
         raise ValueError(f"winograd_filters: a weight of shape {w.shape}")
     O, C = w.shape[:2]
@@ -63,5 +64,7 @@ def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_
     step.operands.u, step.operands.epilogue.relu = <float *> filters.weights.address, relu
     step.operands.epilogue.bias = NULL if filters.bias is None else filters.bias.address
     cdef Py_ssize_t bands = plan.n_bands if plan.images == 0 else 1
-    return make_step(winograd_task, state, filters, max(1, plan.images), step.n_parts * bands, g.C * g.H * g.W,
-                     g.O * g.P * g.Q, block_scratch(plan), True)
+    cdef Step made = make_step(winograd_task, state, filters, max(1, plan.images), step.n_parts * bands,
+                               g.C * g.H * g.W, g.O * g.P * g.Q)
+    made.scratch, made.takes_residual = block_scratch(plan), True
+    return made

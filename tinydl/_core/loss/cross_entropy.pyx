@@ -19,6 +19,7 @@ from tinydl._core.loss.rows cimport (
     shift_rows,
 )
 from tinydl._core.parallel cimport check_team
+from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -39,13 +40,14 @@ cdef inline double weight_of(const real *weight, int64_t label) noexcept nogil:
 
 cdef void smooth_rows(const real *shifted, const Targets *targets, const int64_t *labels, real *losses,
                       Py_ssize_t n_rows, Py_ssize_t n_classes) noexcept nogil:
-    # losses = sum over classes of target * shifted logit, target = (1-s) v [c == label] + s/C v.
+    # losses = sum over classes of target * shifted logit, target = (1-s) v [c == label] + s/C v: the part of the loss
+    # that is linear in the logits. The rest is the logarithm of the row's sum times the sum of the targets.
     cdef const real *weight = <const real *> targets.weight
     cdef const real *row
     cdef double smoothing = targets.smoothing, all_classes
     cdef Py_ssize_t n
     for n in range(n_rows):
-        if labels[n] == targets.ignore_index:
+        if labels[n] == targets.ignore_index:  # its label may be no class at all
             continue
         row = shifted + n * n_classes
         all_classes = row_sum(row, n_classes) if weight == NULL else row_dot(row, weight, n_classes)
@@ -76,19 +78,21 @@ cdef void forward_task(const real *x, const Targets *targets, real *losses, real
         losses[n] = 0 if label == ignored else row[label]
     if smoothing != 0:
         smooth_rows(p, targets, labels, losses, n_rows, n_classes)
-    for c in range(n_rows * n_classes):
+    for c in range(n_rows * n_classes):  # all rows in one loop: vectors are full even with ten classes
         p[c] = exponential(p[c])
     for n in range(n_rows):
         label = labels[n]
-        if n % LANES == 0:
+        if n % LANES == 0:  # the sums of the next eight rows are made side by side
             normalise_rows(p + n * n_classes, sums, min(<Py_ssize_t> LANES, n_rows - n), n_classes)
         if label == ignored:
             continue
+        # The largest shifted logit is 0, so the sum is at least 1 and its logarithm never negative or infinite.
         log_sum = logarithm(sums[n % LANES])
         v = weight_of(weight, label)
         if smoothing == 0:
             losses[n] = <real> (v * (log_sum - <double> losses[n]))
         else:
+            # Sum of the targets: what the shift and the sum's logarithm are multiplied by.
             smooth = <double> n_classes if weight == NULL else row_sum(weight, n_classes)
             loss = (1 - smoothing) * v + smoothing / <double> n_classes * smooth
             losses[n] = <real> (loss * log_sum - <double> losses[n])
@@ -143,6 +147,7 @@ cdef void backward_task(const real *p, const Targets *targets, const real *dloss
         v = weight_of(weight, label)
         hard = (1 - smoothing) * v
         target_sum = hard + soft * sum_v
+        # dx = g (p sum of targets - target); off the label the target is s/C v, the same for all where v is 1.
         slope = <real> (g * target_sum)
         offset = <real> (g * soft)
         if smoothing == 0:
@@ -200,6 +205,7 @@ def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, 
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes
+    checked_team(n_threads)
     n_rows, n_classes = shape_of(logits, "logits")
     cdef int t = float_type(logits, "logits")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)
@@ -224,6 +230,7 @@ def softmax_cross_entropy_backward(probabilities, labels, weight, int64_t ignore
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes, g_step = 0
+    checked_team(n_threads)
     n_rows, n_classes = shape_of(probabilities, "probabilities")
     cdef int t = float_type(probabilities, "probabilities")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)

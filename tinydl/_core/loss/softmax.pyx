@@ -18,6 +18,7 @@ from tinydl._core.loss.rows cimport (
     shift_rows,
 )
 from tinydl._core.parallel cimport check_team
+from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -35,6 +36,7 @@ cdef void softmax_rows(const real *x, real *y, Py_ssize_t n_rows, Py_ssize_t n_c
     cdef Py_ssize_t n = 0, c
     cdef double sums[LANES]
     shift_rows(x, y, n_rows, n_classes)
+    # One loop over all rows, not one a row: ten classes would leave most of a vector empty.
     for c in range(n_rows * n_classes):
         y[c] = exponential(y[c])
     while n < n_rows:
@@ -83,6 +85,7 @@ cdef void log_softmax_backward_rows(const real *y, const real *dy, real *dx, Py_
     cdef Py_ssize_t n, c
     cdef real total
     for n in range(n_rows):
+        # The probabilities are exp(y): the forward pass kept their logarithms, which do not underflow.
         total = <real> row_sum(dy + n * n_classes, n_classes)
         for c in range(n * n_classes, (n + 1) * n_classes):
             dx[c] = dy[c] - exponential(y[c]) * total
@@ -90,7 +93,7 @@ cdef void log_softmax_backward_rows(const real *y, const real *dy, real *dx, Py_
 
 cdef void rows_task(Operation operation, const real *x, const real *dy, real *out, Py_ssize_t n_rows,
                     Py_ssize_t n_classes) noexcept nogil:
-    cdef unsigned int saved = td_flush_denormals()
+    cdef unsigned int saved = td_flush_denormals()  # probabilities of hopeless classes are denormal
     if operation == SOFTMAX:
         softmax_rows(x, out, n_rows, n_classes)
     elif operation == LOG_SOFTMAX:
@@ -106,6 +109,7 @@ cdef void rows_task(Operation operation, const real *x, const real *dy, real *ou
 
 cdef void rows_all(Operation operation, const real *x, const real *dy, real *out, Py_ssize_t n_rows,
                    Py_ssize_t n_classes, int n_threads) noexcept nogil:
+    # The split follows from the shape alone, and no sum crosses a row: any number of threads gives the same bits.
     cdef Py_ssize_t step = rows_per_task(n_classes), t, first
     cdef Py_ssize_t n_tasks = (n_rows + step - 1) // step
     if n_rows <= step:  # not even a team of one: it costs as much as the work
@@ -120,6 +124,7 @@ cdef void rows_all(Operation operation, const real *x, const real *dy, real *out
 cdef int run(Operation operation, tuple x, object dy, tuple out, int n_threads) except -1:
     """Check the arrays and dispatch on their type; x and out are pairs (name, array), dy is None in forward passes."""
     cdef Py_ssize_t n_rows, n_classes
+    checked_team(n_threads)
     n_rows, n_classes = shape_of(x[1], x[0])
     cdef int t = float_type(x[1], x[0])
     cdef void *x_data = rows(x[1], x[0], t, n_rows, n_classes)

@@ -12,10 +12,7 @@ from tinydl._core.array cimport (
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
 from tinydl._core.parallel cimport check_team
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
 

@@ -6,9 +6,6 @@ from tinydl._core.array cimport NPY_FLOAT32
 from tinydl._core.operands cimport td_map
 
 cdef extern from "src/pool.h" nogil:
-    enum:
-        TD_LANES_F
-        TD_LANES_D
     ctypedef struct td_span:
         Py_ssize_t start, step, n, count
         int64_t code, code_step

@@ -13,18 +13,17 @@ from tinydl._core.array cimport (
     float_type, import_array,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.pool.loops cimport TD_LANES_D, TD_LANES_F, td_pool_run, td_span
+from tinydl._core.pool.loops cimport td_pool_run, td_span
 from tinydl._core.pool.spans cimport Axis, shares, taps_of_windows, tiled, windows_of_taps
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.vector cimport lanes_of_size, td_flush_denormals, td_restore_denormals
 
 import_array()
 
 cdef enum:
-    CHUNK = 16384       # elements, of input or output, that one task touches at least
-    LIMIT = 2147483647  # largest number of a geometry: sums of products of two of them fit 64 bits
+    # Elements, of input or output, that one task touches at least.
+    CHUNK = 16384
+    # Largest number of a geometry: sums of products of two of them fit 64 bits.
+    LIMIT = 2147483647
 
 
 # --- geometry and arrays ---------------------------------------------------------------------------------------------
@@ -37,7 +36,7 @@ cdef void begin(PoolCall *k, int dtype_num) noexcept:
 
 
 cdef void set_channels(PoolCall *k, Py_ssize_t N, Py_ssize_t C) noexcept:
-    cdef Py_ssize_t lanes = TD_LANES_F if k.dtype_num == NPY_FLOAT32 else TD_LANES_D
+    cdef Py_ssize_t lanes = lanes_of_size(k.itemsize)
     k.N, k.C, k.pool.C, k.padded = N, C, C, (C + lanes - 1) // lanes * lanes
 
 
@@ -58,7 +57,8 @@ cdef int read_geometry(object geometry, int dtype_num, PoolCall *k) except -1:
     set_channels(k, v[0], v[1])
     k.rows = Axis(size=v[2], n=v[12], window=v[4], stride=v[6], padding=v[8], dilation=v[10])
     k.cols = Axis(size=v[3], n=v[13], window=v[5], stride=v[7], padding=v[9], dilation=v[11])
-    k.pool.wide = v[4] * v[5] > 255     # uint8 codes keep 255 for a window that nobody won
+    # uint8 codes keep 255 for a window that nobody won.
+    k.pool.wide = v[4] * v[5] > 255
     return 0
 
 
@@ -72,6 +72,7 @@ cdef int read_adaptive(object x, str name_x, object y, str name_y, PoolCall *k) 
     cdef Py_ssize_t *x_dims = PyArray_DIMS(<PyArrayObject *> x)
     cdef Py_ssize_t *y_dims = PyArray_DIMS(<PyArrayObject *> y)
     set_channels(k, x_dims[0], x_dims[1])
+    # A signal is an image of one row.
     k.rows.size, k.rows.n = 1, 1
     if ndim == 4:
         k.rows.size, k.rows.n = x_dims[2], y_dims[2]
@@ -80,7 +81,8 @@ cdef int read_adaptive(object x, str name_x, object y, str name_y, PoolCall *k) 
         raise ValueError(f"{name_x}: cannot pool an empty image of shape {x.shape} to {y.shape}")
     if k.rows.size * k.cols.size > LIMIT:
         raise ValueError(f"{name_x}: an image of {k.rows.size} x {k.cols.size} positions is too large")
-    k.pool.wide = True      # a code is a position of the image
+    # A code is a position of the image, of which there may be more than 255.
+    k.pool.wide = True
     return 0
 
 
@@ -118,7 +120,8 @@ cdef void *winners(object a, str name, const PoolCall *k, bint writable=False) e
 # --- the tables of a call --------------------------------------------------------------------------------------------
 
 cdef inline int64_t row_code(const PoolCall *k) noexcept nogil:
-    # Codes number the positions of a window row by row, those of the image where windows are adaptive.
+    # Codes number the positions of a window row by row, those of the image where windows are adaptive. The code of a
+    # tap is then a sum of one number per axis, which is all that the spans hold.
     return k.cols.window if k.cols.window else k.cols.size
 
 
@@ -133,7 +136,8 @@ cdef Block forward_windows(PoolCall *k, bint include_pad):
     k.n_src, k.n_dst = k.N * k.C * k.rows.size * k.cols.size, k.N * k.C * k.rows.n * k.cols.n
     k.pool.row, k.pool.step = k.cols.size * k.C, k.cols.stride * k.C
     if k.n_dst == 0:
-        return None     # there are no tasks
+        # No tasks and no tables.
+        return None
     cdef Block block = Block((k.rows.n + k.cols.n) * sizeof(td_span))
     k.row_spans = <td_span *> block.address
     k.col_spans = k.row_spans + k.rows.n
@@ -155,7 +159,8 @@ cdef Block backward_windows(PoolCall *k, bint include_pad):
     k.n_src, k.n_dst = k.N * k.C * k.rows.n * k.cols.n, k.N * k.C * k.rows.size * k.cols.size
     k.pool.row = k.cols.n * k.C
     if k.n_dst == 0:
-        return None     # there are no tasks
+        # No tasks and no tables.
+        return None
     cdef Py_ssize_t m = max(k.rows.size, k.rows.n), n = max(k.cols.size, k.cols.n)
     # The tables serve twice: shares come from the spans of windows, which the spans of positions then replace.
     cdef Block block = Block((m + n) * (sizeof(td_span) + sizeof(double)))
@@ -230,14 +235,16 @@ cdef void backward_task(const PoolCall *k, Py_ssize_t task) noexcept nogil:
         n = row // H
         run.rows = &k.row_spans[row - n * H]
         run.dst = row * W * k.C
-        if run.rows.n == 0:     # between the windows: strides are larger than they are
+        # A row between the windows, where strides are larger than they are.
+        if run.rows.n == 0:
             memset(dst + run.dst * item, 0, W * k.C * item)
             continue
         top = n * P + run.rows.start
         if k.pool.tile and room(k, (top + 1) * Q * k.C, (row + 1) * W * k.C, end):
             run.src, run.count = top * Q * k.C, Q
             k.tiles(&k.pool, &run)
-            w = Q * k.pool.tile     # the rest of the row, narrower than a window, belongs to none
+            # The rest of the row, narrower than a window, belongs to none.
+            w = Q * k.pool.tile
             memset(dst + (run.dst + w * k.C) * item, 0, (W - w) * k.C * item)
             continue
         run.count = 1

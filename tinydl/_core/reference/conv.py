@@ -3,7 +3,6 @@
 One legend: N batch, C in-channels, O out-channels, (H, W) input, (P, Q) output, (KH, KW) window, stride, padding,
 dilation, G groups. geometry = (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q); 1-D is H = KH = SH = DH = P =
 1, PH = 0, and arrays may then be (N, C, L) and (O, C/G, K). Every sum is made in float64 and rounded once.
-The centre of a Map is not used yet and must be 0.
 """
 
 import numpy as np
@@ -44,7 +43,7 @@ def _mapped(x, on_x):
     """x, or what `on_x` makes of it, in float64; NaN passes its ReLU."""
     z = x.astype(np.float64)
     if on_x is not None and on_x.scale is not None:
-        z = _column(on_x.scale, x) * z + _column(on_x.shift, x)
+        z = _column(on_x.scale, x) * (z - _column(on_x.centre, x)) + _column(on_x.shift, x)
     return np.where(z < 0, 0.0, z) if on_x is not None and on_x.relu else z
 
 
@@ -64,7 +63,7 @@ def _gradient(dy):
         gradient = np.where(_mapped(y, Map(mask.scale, mask.shift, mask.centre)) <= 0, 0.0, gradient)
     if dy.a is None:
         return gradient
-    return _column(dy.a, y) * gradient + (_column(dy.b, y) * y + _column(dy.c, y))
+    return _column(dy.a, y) * gradient + (_column(dy.b, y) * (y - _column(mask.centre, y)) + _column(dy.c, y))
 
 
 def _tap(padded, i, j, geo):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-__all__ = ["Rule", "adagrad", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
+__all__ = ["adagrad", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
 
 
 class Rule:

@@ -2,9 +2,9 @@
    know the parameter p. elementwise.h includes this file for each element type T and once for the table of names;
    reference/activations.py holds a row of the same name: the same in NumPy, signature, text.
 
-   Rows are straight-line loop bodies, in which an `if` guards one assignment at most, so that they vectorise. Comparisons
-   are written so that NaN takes the branch that keeps it. A helper is asked only for arguments in its range, also where
-   its result is not used. */
+   Rows are straight-line loop bodies, in which an `if` guards one assignment, so that they vectorise. Comparisons are
+   written so that NaN takes the branch that keeps it. A helper is asked only for arguments in its range, also where its
+   result is not used. */
 
 ACTIVATION(relu, y = x < 0 ? 0 : x, dx = s <= 0 ? 0 : dy)
 
@@ -49,3 +49,12 @@ ACTIVATION(mish,
     const T n = e * (e + 2);
     const T w = 1 / (n + 2);
     dx = dy * (n * w + 4 * z * (e * w) * ((e + 1) * w)))
+
+ACTIVATION(hardswish,
+    y = x * (x + 3) / 6;
+    if (x >= 3) y = x;
+    if (x <= -3) y = 0,
+
+    dx = dy * ((2 * s + 3) / 6);
+    if (s >= 3) dx = dy;
+    if (s <= -3) dx = 0)

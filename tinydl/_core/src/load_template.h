@@ -11,14 +11,14 @@ TD_INLINE void NAME(zero)(T *dst, ptrdiff_t n) {
     if (n > 0) NAME(store_n)(dst, none, n);
 }
 
-/* dst = [relu](scale*src + shift) */
+/* dst = [relu](scale*(src - centre) + shift) */
 TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const td_map *m,
                                    const int relu) {
-    const T *scale = m->scale, *shift = m->shift;
+    const T *centre = m->centre, *scale = m->scale, *shift = m->shift;
     if (C == LANES) {
-        const VT a = NAME(load)(scale), b = NAME(load)(shift);
+        const VT o = NAME(load)(centre), s = NAME(load)(scale), t = NAME(load)(shift);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = NAME(mapped)(NAME(load)(src + i * step), a, b);
+            const VT x = NAME(load)(src + i * step), v = TD_MAPPED(x, o, s, t);
             NAME(store)(dst + i * LANES, relu ? NAME(clamp)(v) : v);
         }
         return;
@@ -26,12 +26,14 @@ TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff
     for (ptrdiff_t i = 0; i < n; i++, src += step, dst += C) {
         ptrdiff_t c = 0;
         for (; c + LANES <= C; c += LANES) {
-            const VT v = NAME(mapped)(NAME(load)(src + c), NAME(load)(scale + c), NAME(load)(shift + c));
+            const VT o = NAME(load)(centre + c), s = NAME(load)(scale + c), t = NAME(load)(shift + c);
+            const VT x = NAME(load)(src + c), v = TD_MAPPED(x, o, s, t);
             NAME(store)(dst + c, relu ? NAME(clamp)(v) : v);
         }
         if (c < C) {
             const ptrdiff_t k = C - c;
-            const VT v = NAME(mapped)(NAME(load_n)(src + c, k), NAME(load_n)(scale + c, k), NAME(load_n)(shift + c, k));
+            const VT o = NAME(load_n)(centre + c, k), s = NAME(load_n)(scale + c, k), t = NAME(load_n)(shift + c, k);
+            const VT x = NAME(load_n)(src + c, k), v = TD_MAPPED(x, o, s, t);
             NAME(store_n)(dst + c, relu ? NAME(clamp)(v) : v, k);
         }
     }
@@ -63,37 +65,42 @@ static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, pt
     }
 }
 
-/* The gradient with its scale: `relu` of the mask, `map` where there are a, b, c */
+/* a*dz' + b*(y - centre) + c of one vector, or (map 0) dz' */
+TD_INLINE VT NAME(gradient)(VT dz, VT y, VT centre, const VT mask[2], const VT abc[3], const int relu, const int map) {
+    const VT d = relu ? NAME(kept)(dz, TD_MAPPED(y, centre, mask[0], mask[1])) : dz;
+    return map ? abc[0] * d + (abc[1] * (y - centre) + abc[2]) : d;
+}
+
+/* The gradient with the scale of its mask: `relu` of the mask, `map` where there are a, b, c */
 TD_INLINE void NAME(load_gradient_body)(const td_pending *p, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
                                         const int relu, const int map) {
-    const T *dz = p->dz, *y = p->y, *scale = p->mask.scale, *shift = p->mask.shift, *a = p->a, *b = p->b, *c = p->c;
+    const T *dz = p->dz, *y = p->y, *centre = p->mask.centre, *a = p->a, *b = p->b, *c = p->c;
+    const T *scale = p->mask.scale, *shift = p->mask.shift;
+    VT mask[2] = {{0}}, abc[3] = {{0}};
     if (C == LANES) {
-        const VT s = NAME(load)(scale), t = NAME(load)(shift), zero = {0};
-        const VT va = map ? NAME(load)(a) : zero, vb = map ? NAME(load)(b) : zero, vc = map ? NAME(load)(c) : zero;
+        const VT o = NAME(load)(centre);
+        if (relu) mask[0] = NAME(load)(scale), mask[1] = NAME(load)(shift);
+        if (map) abc[0] = NAME(load)(a), abc[1] = NAME(load)(b), abc[2] = NAME(load)(c);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = NAME(load)(y + i * step);
-            VT d = NAME(load)(dz + i * step);
-            if (relu) d = NAME(kept)(d, NAME(mapped)(v, s, t));
-            NAME(store)(dst + i * LANES, map ? va * d + (vb * v + vc) : d);
+            const VT d = NAME(load)(dz + i * step), v = NAME(load)(y + i * step);
+            NAME(store)(dst + i * LANES, NAME(gradient)(d, v, o, mask, abc, relu, map));
         }
         return;
     }
     for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
         ptrdiff_t k = 0;
         for (; k + LANES <= C; k += LANES) {
-            const VT v = NAME(load)(y + k);
-            VT d = NAME(load)(dz + k);
-            if (relu) d = NAME(kept)(d, NAME(mapped)(v, NAME(load)(scale + k), NAME(load)(shift + k)));
-            if (map) d = NAME(load)(a + k) * d + (NAME(load)(b + k) * v + NAME(load)(c + k));
-            NAME(store)(dst + k, d);
+            if (relu) mask[0] = NAME(load)(scale + k), mask[1] = NAME(load)(shift + k);
+            if (map) abc[0] = NAME(load)(a + k), abc[1] = NAME(load)(b + k), abc[2] = NAME(load)(c + k);
+            NAME(store)(dst + k, NAME(gradient)(NAME(load)(dz + k), NAME(load)(y + k), NAME(load)(centre + k), mask, abc,
+                                                relu, map));
         }
         if (k < C) {
             const ptrdiff_t m = C - k;
-            const VT v = NAME(load_n)(y + k, m);
-            VT d = NAME(load_n)(dz + k, m);
-            if (relu) d = NAME(kept)(d, NAME(mapped)(v, NAME(load_n)(scale + k, m), NAME(load_n)(shift + k, m)));
-            if (map) d = NAME(load_n)(a + k, m) * d + (NAME(load_n)(b + k, m) * v + NAME(load_n)(c + k, m));
-            NAME(store_n)(dst + k, d, m);
+            if (relu) mask[0] = NAME(load_n)(scale + k, m), mask[1] = NAME(load_n)(shift + k, m);
+            if (map) abc[0] = NAME(load_n)(a + k, m), abc[1] = NAME(load_n)(b + k, m), abc[2] = NAME(load_n)(c + k, m);
+            NAME(store_n)(dst + k, NAME(gradient)(NAME(load_n)(dz + k, m), NAME(load_n)(y + k, m),
+                                                  NAME(load_n)(centre + k, m), mask, abc, relu, map), m);
         }
     }
 }

@@ -14,6 +14,10 @@ typedef struct {
     ptrdiff_t relu;
 } td_map;
 
+/* The value of a map before its ReLU, of elements or of vectors: forward passes and the masks of gradients all take this
+   one expression, which is contracted to one FMA where there is one, so that they see the same bits and the same sign. */
+#define TD_MAPPED(x, centre, scale, shift) ((scale) * ((x) - (centre)) + (shift))
+
 /* A gradient that waits for its map: a*dz' + b*(y - centre) + c, with dz' = dz where the mask's value is above 0 (if
    mask.relu), else dz. a NULL: dz' alone. */
 typedef struct {

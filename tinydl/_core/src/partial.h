@@ -19,10 +19,7 @@ TD_INLINE void td_store_d(double *p, td_vd x) { *(td_vd_u *)p = x; }
 TD_INLINE td_vf td_clamp_f(td_vf x) { return (td_vf)((td_vi32)x & ~(td_vi32)(x < 0)); }
 TD_INLINE td_vd td_clamp_d(td_vd x) { return (td_vd)((td_vi64)x & ~(td_vi64)(x < 0)); }
 
-/* The value of a map per channel before its ReLU, and dz where such a value is above 0 (or NaN): forward passes and masks
-   of gradients all take this one expression, so that they see the same sign. */
-TD_INLINE td_vf td_mapped_f(td_vf x, td_vf scale, td_vf shift) { return scale * x + shift; }
-TD_INLINE td_vd td_mapped_d(td_vd x, td_vd scale, td_vd shift) { return scale * x + shift; }
+/* dz where the value of its mask is above 0 (or NaN) */
 TD_INLINE td_vf td_kept_f(td_vf dz, td_vf value) { return (td_vf)((td_vi32)dz & ~(td_vi32)(value <= 0)); }
 TD_INLINE td_vd td_kept_d(td_vd dz, td_vd value) { return (td_vd)((td_vi64)dz & ~(td_vi64)(value <= 0)); }
 

@@ -18,8 +18,9 @@ TD_INLINE void NAME(add_moments)(const td_moments *m, VT (*acc)[2], const ptrdif
             q += c * c;
         }
     } else {
-        VT scale = {0}, shift = {0};
+        VT centre = {0}, scale = {0}, shift = {0};
         if (m->mask.relu) {
+            centre = NAME(load_n)((const T *)m->mask.centre + v * LANES, n);
             scale = NAME(load_n)((const T *)m->mask.scale + v * LANES, n);
             shift = NAME(load_n)((const T *)m->mask.shift + v * LANES, n);
         }
@@ -28,7 +29,7 @@ TD_INLINE void NAME(add_moments)(const td_moments *m, VT (*acc)[2], const ptrdif
                 const T *at = (const T *)m->saved_x + d[j] + g * ds + v * LANES;
                 const VT x = n == LANES ? NAME(load)(at) : NAME(load_n)(at, n);
                 VT dz = acc[j * G + g][v];
-                if (m->mask.relu) dz = NAME(kept)(dz, NAME(mapped)(x, scale, shift));
+                if (m->mask.relu) dz = NAME(kept)(dz, TD_MAPPED(x, centre, scale, shift));
                 s += dz;
                 q += dz * (x - about);
             }

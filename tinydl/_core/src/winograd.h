@@ -200,12 +200,12 @@ static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, floa
 }
 
 /* One pixel of td_wino_moments. */
-TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, td_vf scale, td_vf shift, int relu,
-                           ptrdiff_t n, td_vf sums[2]) {
+TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, const td_vf map[3], int relu, ptrdiff_t n,
+                           td_vf sums[2]) {
     td_vf v = n == TD_LANES_F ? td_load_f(y) : td_load_n_f(y, n);
     if (saved_x) {
         const td_vf x = n == TD_LANES_F ? td_load_f(saved_x) : td_load_n_f(saved_x, n);
-        if (relu) v = td_kept_f(v, td_mapped_f(x, scale, shift));
+        if (relu) v = td_kept_f(v, TD_MAPPED(x, map[0], map[1], map[2]));
         sums[0] += v;
         sums[1] += v * (x - about);
     } else {
@@ -223,18 +223,18 @@ static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block 
     const float *saved_x = m->saved_x ? (const float *)m->saved_x + at : NULL;
     const td_vf about = td_load_n_f(m->about, n);
     const int relu = m->mask.relu != 0;
-    td_vf s[4][2] = {{{0}}}, scale = {0}, shift = {0};
+    td_vf s[4][2] = {{{0}}}, map[3] = {{0}};
     if (saved_x && relu) {
-        scale = td_load_n_f(m->mask.scale, n);
-        shift = td_load_n_f(m->mask.shift, n);
+        map[0] = td_load_n_f(m->mask.centre, n);
+        map[1] = td_load_n_f(m->mask.scale, n);
+        map[2] = td_load_n_f(m->mask.shift, n);
     }
     y += at;
     for (ptrdiff_t i = 0; i < b->n_rows; i++) {
         const float *row = y + i * b->row, *saved_row = saved_x ? saved_x + i * b->row : NULL;
         TD_UNROLL for (int j = 0; j < 4; j++) {
             if (j < b->n_cols)
-                td_wino_add(row + j * b->col, saved_row ? saved_row + j * b->col : NULL, about, scale, shift, relu, n,
-                            s[j]);
+                td_wino_add(row + j * b->col, saved_row ? saved_row + j * b->col : NULL, about, map, relu, n, s[j]);
         }
     }
     float *sum = m->out, *square = sum + m->stride;

@@ -7,12 +7,14 @@ from tinydl._core.array cimport NPY_FLOAT32, real
 from tinydl._core.exp cimport bits_of, number_of
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
+from tinydl._core.parallel cimport checked_team
 from tinydl._core.update.segments cimport CHUNK, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 cdef enum:
     LANES = 8  # partial sums inside a chunk, combined in order
 
+# What one task does; a norm's argument is its order, that of the others a factor or a limit.
 cdef enum Operation:
     NORM
     SCALE
@@ -53,7 +55,7 @@ cdef double power_sum(const real *g, Py_ssize_t n, double p) noexcept nogil:
         for b in range(n // LANES):
             for k in range(LANES):
                 lane[k] += pow(fabs(<double> g[b * LANES + k]), p)
-    for i in range(n - n % LANES, n):
+    for i in range(n - n % LANES, n):  # what does not fill the lanes goes to the first
         lane[0] += pow(fabs(<double> g[i]), p)
     total = 0
     for k in range(LANES):
@@ -103,15 +105,17 @@ cdef void gradient_task(Operation operation, double argument, const Segment *seg
 
 
 cdef int run(Operation operation, double argument, Segments segments, double *partial, int n_threads) except -1:
+    checked_team(n_threads)
     cdef const Segment *first = segments.first
     cdef Py_ssize_t n = segments.n, n_tasks = segments.n_tasks, t
-    cdef bint threads = segments.n_elements > CHUNK
+    cdef bint threads = segments.n_elements > CHUNK  # one chunk is done before a second thread has woken up
     with nogil:
         for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=threads):
             gradient_task(operation, argument, first, n, t, partial)
     return 0
 
 
+# Gradients of either type and any dense order, as each is read in the order of its memory.
 cdef Segments segments_of_grads(object grads, bint written):
     return segments_of(("grads",), (grads,), (written,))
 
@@ -136,12 +140,14 @@ def norms(grads, double p, int n_threads=1):
     run(NORM, p, segments, partial, n_threads)
     for t in range(segments.n_tasks):
         if p == INFINITY:
+            # NaN compares false with everything: it is taken as soon as it comes, and never left again.
             if partial[t] > total or partial[t] != partial[t]:
                 total = partial[t]
         else:
             total += partial[t]
     if p == INFINITY or p == 1:
         return total
+    # sqrt is rounded correctly, pow need not be.
     return sqrt(total) if p == 2 else pow(total, 1 / p)
 
 

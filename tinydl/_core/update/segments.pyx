@@ -23,6 +23,7 @@ cdef class Segments:
     """Pointers to the arrays of every parameter. Whoever makes it keeps the arrays alive."""
 
     def __cinit__(self, Py_ssize_t n):
+        # A block of the pool, as every step makes a list anew.
         self.block = Block(<size_t> max(n, 1) * sizeof(Segment))
         self.first = <Segment *> self.block.address
         self.n = n
@@ -52,12 +53,16 @@ cdef Segments segments_of(tuple names, tuple lists, tuple written):
 
     names, written : for each list what messages call it, and whether kernels write to it.
     """
-    cdef Py_ssize_t n = len(lists[0]), k, size
+    cdef Py_ssize_t n = len(lists[0]) if isinstance(lists[0], (list, tuple)) else 0, k, size
     cdef int which, t
     cdef Segments made = Segments(n)
     cdef Segment *segment
-    for which in range(1, len(lists)):
-        if lists[which] is not None and len(lists[which]) != n:
+    for which in range(len(lists)):
+        if lists[which] is None and which:
+            continue
+        if not isinstance(lists[which], (list, tuple)):
+            raise TypeError(f"{names[which]}: expected a list of arrays, got {type(lists[which]).__name__}")
+        if len(lists[which]) != n:
             raise ValueError(f"{names[which]}: {len(lists[which])} arrays for {n} {names[0]}")
     for k in range(n):
         leader = lists[0][k]
@@ -70,11 +75,11 @@ cdef Segments segments_of(tuple names, tuple lists, tuple written):
         # Only the first need be dense: the others have its strides.
         segment.array[0] = data(leader, names[0], t, size, written[0])
         for which in range(1, MAX_ARRAYS):
-            segment.array[which] = NULL
+            segment.array[which] = NULL  # what a rule does not keep
             if which >= len(lists) or lists[which] is None:
                 continue
             array = lists[which][k]
             segment.array[which] = PyArray_DATA(as_array(array, names[which], t, size, written[which]))
-            if size:
+            if size:  # strides of an empty array mean nothing
                 same_order(<PyArrayObject *> array, leader, names[which], k)
     return made
