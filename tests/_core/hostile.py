@@ -50,8 +50,12 @@ def load():
                    if not name.startswith("_") and type(value).__name__ == "method_descriptor"}
         if any(methods.values()):
             record_methods(found.modules()[module], cls, [name for name, taken in methods.items() if taken])
-    for entry in functions:
-        setattr(found.modules()[entry.module], entry.name, recorder(f"{entry.module}.{entry.name}", entry.function))
+    recorders = {id(entry.function): recorder(f"{entry.module}.{entry.name}", entry.function) for entry in functions}
+    # A room offers the functions of its files under its own name too.
+    for module in [module for name, module in sys.modules.items() if name.startswith("tinydl._core")]:
+        for name, value in list(vars(module).items()):
+            if id(value) in recorders:
+                setattr(module, name, recorders[id(value)])
     del sys.modules["tinydl"]
     importlib.import_module("tinydl")._core = core
     return functions, classes
@@ -66,7 +70,7 @@ def recorder(name, function):
             kept = RECORDED.setdefault(name, {})
             kinds = (*map(kind, args), *map(kind, kwargs.values()))
             if len(kept) < CALLS_EACH and kinds not in kept:
-                kept[kinds] = (function, keep(args), keep(kwargs))
+                kept[kinds] = (function, *rebuilt((args, kwargs), lambda array: array.copy(order="K")))
         return function(*args, **kwargs)
     return call
 
@@ -89,15 +93,24 @@ def kind(value):
     return (type(value), str(value.dtype)) if isinstance(value, np.ndarray) else type(value)
 
 
-def keep(value):
-    """A copy of arguments that later calls do not change; objects of the core stay themselves."""
-    if isinstance(value, np.ndarray):
-        return value.copy(order="K")
-    if isinstance(value, dict):
-        return {name: keep(v) for name, v in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(map(keep, value))
-    return value
+def rebuilt(value, copied, made=None):
+    """`value` with copies of its arrays, those inside tuples and operands too; what was one array stays one."""
+    made = {} if made is None else made
+    if id(value) in made:
+        return made[id(value)][1]
+    new = value
+    if type(value) is np.ndarray:
+        new = copied(value)
+    elif type(value) in (tuple, list):
+        new = type(value)(rebuilt(v, copied, made) for v in value)
+    elif type(value) is dict:
+        new = {name: rebuilt(v, copied, made) for name, v in value.items()}
+    elif type(value).__module__ == "tinydl._core.operands":
+        with contextlib.suppress(Exception):  # one that was made without __init__
+            make, args = value.__reduce__()[:2]
+            new = make(*rebuilt(args, copied, made))
+    made[id(value)] = (value, new)  # the old one lives on, or another could have its id
+    return new
 
 
 recording = True
@@ -199,13 +212,10 @@ def guards_hold():
     return all((block[:GUARD] == 0xA5).all() and (block[GUARD + n:] == 0xA5).all() for block, n in BLOCKS)
 
 
-def fresh(value):
-    if (type(value) is np.ndarray and value.size and fills_a_block(value) and value.flags.aligned
-            and value.flags.writeable and not value.dtype.hasobject):
-        return guarded(value)
-    if type(value) in (tuple, list):
-        return type(value)(map(fresh, value))
-    return value
+def fresh(array):
+    """A guarded copy where an array is a block that can be written, else the array itself."""
+    plain = array.size and array.flags.aligned and array.flags.writeable and not array.dtype.hasobject
+    return guarded(array) if plain and fills_a_block(array) else array
 
 
 def odd_objects(classes):
@@ -378,7 +388,7 @@ def main():
             continue
         say(k, what)
         BLOCKS.clear()
-        args, kwargs = tuple(map(fresh, args)), {key: fresh(value) for key, value in kwargs.items()}
+        args, kwargs = rebuilt((args, kwargs), fresh)
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
             function(*args, **kwargs)

@@ -11,6 +11,7 @@ from tinydl._core.array cimport (
     float_type, import_array,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -132,6 +133,7 @@ def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
 
     IndexError names the first row of `index` that is no image. Images may also be (M, C, L).
     """
+    check_team(n_threads)
     cdef int t = float_type(out, "out"), source_type
     cdef GatherCall job
     cdef Py_ssize_t M, n, row

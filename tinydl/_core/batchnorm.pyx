@@ -15,6 +15,7 @@ from tinydl._core.channels cimport TD_MOST, affine, fold, repeat
 from tinydl._core.channels cimport moments as sum_moments
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, Moments, read_map, td_map
+from tinydl._core.parallel cimport check_team
 from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map
 
 from tinydl._core.memory import scratch
@@ -147,6 +148,7 @@ def statistics(x, about, mean, var, int n_threads):
 
     x : IN (N, C, *spatial).  about : IN (C,).  mean, var : OUT (C,) float64.
     """
+    check_team(n_threads)
     run_statistics(x, about, None, mean, var, n_threads)
 
 
@@ -156,6 +158,7 @@ def finish_statistics(x, Moments moments not None, mean, var, int n_threads):
     x : IN (N, C, *spatial), read only where the sums lost digits.  moments : IN, of any number of groups.
     mean, var : OUT (C,) float64.
     """
+    check_team(n_threads)
     run_statistics(x, moments.about, moments.sums, mean, var, n_threads)
 
 
@@ -260,6 +263,7 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
     x : IN (N, C, *spatial).  on_x : IN, with scale.  residual : IN as x, or None.  on_residual : IN without relu, or
     None.  y : OUT as x; may be x or residual.
     """
+    check_team(n_threads)
     cdef AffineCall call
     cdef RowPlan *p = &call.p
     cdef int t = plan_rows(x, "x", p)

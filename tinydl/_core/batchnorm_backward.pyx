@@ -10,6 +10,7 @@ from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, f
 from tinydl._core.channels cimport fold, gradient, gradient_sums
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Pending, read_gradient, td_pending
+from tinydl._core.parallel cimport check_team
 from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map, repeated
 
 from tinydl._core.memory import scratch
@@ -65,6 +66,7 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     behind a residual sum.  x : IN as dy.  about : IN (C,).  sums : OUT (1, 2, C) float64.
     masked : OUT as x, dz', or None; may be dz.
     """
+    check_team(n_threads)
     cdef ReduceCall call
     cdef RowPlan *p = &call.p
     cdef int t = plan_rows(x, "x", p)
@@ -195,6 +197,7 @@ def backward_apply(Pending dy not None, dx, int n_threads):
 
     dy : IN, its arrays (N, C, *spatial) and (C,).  dx : OUT as dy.dz; may be dy.dz or dy.y.
     """
+    check_team(n_threads)
     cdef ApplyCall call
     cdef RowPlan *p = &call.p
     cdef int t = plan_rows(dy.dz, "dz", p)

@@ -11,6 +11,7 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.conv.geometry cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -99,6 +100,7 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
 
     x : IN (N, C, H, W), w : IN (C, 1, KH, KW) over (KH, KW, 1, C), bias : IN (C,) or None, y : OUT (N, C, P, Q).
     """
+    check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
     n_threads = checked_team(n_threads)
@@ -148,6 +150,7 @@ cdef void backward_input_all(const Call *a, real *dx, int n_threads) noexcept no
 
 def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
     """dx (N, C, H, W) OUT from dy IN (N, C, P, Q) and w IN (C, 1, KH, KW)."""
+    check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
     n_threads = checked_team(n_threads)
@@ -215,6 +218,7 @@ def depthwise_backward_weight(x, dy, dw, db, geometry, int n_threads):
 
     x : IN (N, C, H, W), dy : IN (N, C, P, Q).
     """
+    check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
     n_threads = checked_team(n_threads)

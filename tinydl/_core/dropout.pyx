@@ -6,6 +6,7 @@ Nothing is stored for the backward pass, which makes the same words again, and a
 from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
+from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 cdef extern from "src/dropout.h" nogil:
@@ -68,6 +69,7 @@ def dropout_forward(x, uint64_t key0, uint64_t key1, double p, y, int n_threads)
 
     x : IN.  y : OUT, as x.
     """
+    check_team(n_threads)
     dropout(x, "x", key0, key1, p, y, "y", n_threads)
 
 
@@ -76,4 +78,5 @@ def dropout_backward(dy, uint64_t key0, uint64_t key1, double p, dx, int n_threa
 
     dy : IN.  dx : OUT, as dy.
     """
+    check_team(n_threads)
     dropout(dy, "dy", key0, key1, p, dx, "dx", n_threads)

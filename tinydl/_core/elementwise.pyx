@@ -7,6 +7,7 @@ of the activation in src/activations.h says which.
 
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array
+from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -80,6 +81,7 @@ def activation_forward(str name, x, y, double parameter, int n_threads):
 
     x : IN, any shape, dense.  y : OUT, as x.
     """
+    check_team(n_threads)
     unary(row_of(name).value, x, y, parameter, n_threads)
 
 
@@ -88,6 +90,7 @@ def activation_backward(str name, saved, dy, dx, double parameter, int n_threads
 
     saved, dy : IN.  dx : OUT, as saved.
     """
+    check_team(n_threads)
     binary(row_of(name).gradient, ("saved", "dy", "dx"), saved, dy, dx, parameter, n_threads)
 
 
@@ -96,6 +99,7 @@ def relu_forward(x, y, int n_threads):
 
     x : IN, any shape, dense.  y : OUT, as x.
     """
+    check_team(n_threads)
     unary(td_activations[RELU].value, x, y, 0, n_threads)
 
 
@@ -104,6 +108,7 @@ def relu_backward(y, dy, dx, int n_threads):
 
     y, dy : IN.  dx : OUT, as y.
     """
+    check_team(n_threads)
     binary(td_activations[RELU].gradient, ("y", "dy", "dx"), y, dy, dx, 0, n_threads)
 
 
@@ -112,4 +117,5 @@ def add(a, b, y, int n_threads):
 
     a, b : IN, in the same dense order.  y : OUT, as a.
     """
+    check_team(n_threads)
     binary(td_sum, ("a", "b", "y"), a, b, y, 0, n_threads)

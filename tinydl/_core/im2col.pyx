@@ -8,6 +8,7 @@ it, KH*KW/(SH*SW) times. The direct convolution reads the same pieces where they
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, import_array, real
 from tinydl._core.conv.geometry cimport Geometry, unpack
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -108,6 +109,7 @@ def im2col(x, cols, geometry, int n_threads):
     x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.
     geometry : of a convolution; its O and G do not count.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(x, "x")
     cdef void *x_data = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
@@ -163,6 +165,7 @@ def col2im(cols, dx, geometry, int n_threads):
     cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).
     geometry : of a convolution; its O and G do not count.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(dx, "dx")
     cdef void *cols_data = matrix(cols, t, &g, False)

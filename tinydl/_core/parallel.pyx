@@ -41,7 +41,7 @@ def has_openmp():
 def set_num_threads(int n):
     """Set the team size of later kernels."""
     global _n_threads, _team, _window_end
-    n = checked_team(n)
+    check_team(n)
     _n_threads = _team = n if td_has_openmp() else 1
     _governor.want(_team)
     _window_end = _governor.due()
@@ -69,11 +69,12 @@ def team():
 
 def team_size(int n):
     """Number of threads a region that asks for `n` really gets."""
-    cdef int n_threads = checked_team(n), obtained = 1
+    check_team(n)
+    cdef int obtained = 1
     cdef int *out = &obtained
     if _forked_from_c:
         return 1
-    with nogil, parallel(num_threads=n_threads):
+    with nogil, parallel(num_threads=n):
         if td_thread_num() == 0:
             out[0] = td_num_threads_in_team()
     return obtained

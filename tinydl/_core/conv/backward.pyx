@@ -21,6 +21,7 @@ from tinydl._core.operands cimport (
     Map, Moments, gradient_type, read_gradient, read_map, read_moments, td_epilogue, td_epilogue_from_channel,
     td_epilogue_from_pixel, td_map, td_pending,
 )
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strips, td_pixel_range, td_rectangle
@@ -251,6 +252,7 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     or for each image the sums of dx' and dx' * (x - about) OUT, dx' being dx where on_x of x is above 0 (if its relu):
     what the batch norm before x needs.
     """
+    check_team(n_threads)
     cdef BackwardCall call
     cdef BackwardPlan *plan = &call.plan
     cdef Geometry *g = &plan.g

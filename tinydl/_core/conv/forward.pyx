@@ -18,6 +18,7 @@ from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport (
     Map, Moments, read_map, read_moments, td_at, td_epilogue_from_channel, td_epilogue_from_pixel,
 )
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine_images
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strips, strips_sums
@@ -199,9 +200,11 @@ def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threa
     moments : None, or for each image the sums of (y - about) and (y - about)^2 OUT, which batch-norm statistics are
     combined from.
     """
+    check_team(n_threads)
     convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
 
 
 def conv_statistics(y, geometry, Moments moments not None, int n_threads):
     """The moments that `conv_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
+    check_team(n_threads)
     convolve(None, None, None, y, geometry, None, moments, n_threads)

@@ -16,6 +16,7 @@ from tinydl._core.conv.transforms cimport td_block, td_wino_filter, td_wino_mome
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
 from tinydl._core.operands cimport Map, Moments, read_map, read_moments, td_epilogue_from_channel
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine_images
 from tinydl._core.rounding cimport round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
@@ -212,9 +213,11 @@ cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_thre
 
 def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
     """`conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
+    check_team(n_threads)
     convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
 
 
 def winograd_statistics(y, geometry, Moments moments not None, int n_threads):
     """The moments that `winograd_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
+    check_team(n_threads)
     convolve(None, None, None, y, geometry, None, moments, n_threads)

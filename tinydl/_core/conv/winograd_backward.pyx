@@ -19,6 +19,7 @@ from tinydl._core.conv.winograd cimport (
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, Moments, read_gradient, read_map, read_moments, td_epilogue
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine, combine_images
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
@@ -173,6 +174,7 @@ def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moment
 
     db needs dw.
     """
+    check_team(n_threads)
     cdef WinogradBackward call
     memset(&call, 0, sizeof(call))
     cdef Geometry g = winograd_geometry(geometry)

@@ -13,6 +13,7 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
 from tinydl._core.operands cimport td_epilogue
+from tinydl._core.parallel cimport check_team
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
@@ -86,6 +87,7 @@ cdef void backward_input_all(const Product *p, real *dx, int n_threads) noexcept
 
 def linear_backward_input(dy, w, dx, int n_threads):
     """dx (N, K) OUT = dy w: dy IN (N, O), w IN (O, K) over (K, O)."""
+    check_team(n_threads)
     cdef Product p
     cdef int t = float_type(dy, "dy")
     n_threads = checked_team(n_threads)

@@ -9,6 +9,7 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
 from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
@@ -80,6 +81,7 @@ def linear_backward_weight(x, dy, dw, db, int n_threads):
 
     x : IN (N, K).  dy : IN (N, O).
     """
+    check_team(n_threads)
     cdef Product p
     cdef int t = float_type(dy, "dy")
     n_threads = checked_team(n_threads)

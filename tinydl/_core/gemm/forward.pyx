@@ -11,6 +11,7 @@ from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, rea
 from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.parts cimport combine
 from tinydl._core.rounding cimport ceil_div, round_up
@@ -155,6 +156,7 @@ cdef int run(Product *p, int type_number, int n_threads) except -1:
 
 def linear_forward(x, w, bias, y, int n_threads):
     """y (N, O) OUT = x w' + bias: x IN (N, K), w IN (O, K) over (K, O), bias IN (O,) or None."""
+    check_team(n_threads)
     cdef Product p
     cdef int t = float_type(x, "x")
     p.N, p.K = shape_of(x, "x")
@@ -168,6 +170,7 @@ def linear_forward(x, w, bias, y, int n_threads):
 
 def matmul(a, b, c, int n_threads):
     """c (M, N) OUT = a b: a IN (M, K), b IN (K, N), all row-major."""
+    check_team(n_threads)
     cdef Product p
     cdef int t = float_type(a, "a")
     p.N, p.K = shape_of(a, "a")

@@ -20,6 +20,7 @@ from tinydl._core.array cimport (
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team, td_finish, td_next, td_thread_num
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -245,6 +246,7 @@ cdef class Program:
 
     def predict(self, x, int n_threads):
         """What the steps make of x (N, ...), a fresh array; None if x is not float32, aligned and laid out as said."""
+        check_team(n_threads)
         cdef Prediction call
         if not lies(x, self.N * self.n_in, self.row_major):
             return None

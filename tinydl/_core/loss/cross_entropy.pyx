@@ -18,6 +18,7 @@ from tinydl._core.loss.rows cimport (
     shape_of,
     shift_rows,
 )
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -202,6 +203,7 @@ def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, 
     A NaN or +inf in a row makes its loss and probabilities NaN; -inf is a class of probability 0. ValueError names
     the first row whose label is neither a class nor ignore_index.
     """
+    check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes
     checked_team(n_threads)
     n_rows, n_classes = shape_of(logits, "logits")
@@ -226,6 +228,7 @@ def softmax_cross_entropy_backward(probabilities, labels, weight, int64_t ignore
     probabilities : IN (N, C), from the forward pass.  labels, weight, ignore_index, label_smoothing : as there.
     dlosses : IN (N,), or a number that stands for all rows.  dlogits : OUT (N, C); 0 in ignored rows.
     """
+    check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes, g_step = 0
     checked_team(n_threads)
     n_rows, n_classes = shape_of(probabilities, "probabilities")

@@ -17,6 +17,7 @@ from tinydl._core.loss.rows cimport (
     shape_of,
     shift_rows,
 )
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -145,6 +146,7 @@ def softmax_forward(x, y, int n_threads=1):
 
     x : IN (N, C).  y : OUT (N, C).
     """
+    check_team(n_threads)
     run(SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
@@ -153,6 +155,7 @@ def softmax_backward(y, dy, dx, int n_threads=1):
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).
     """
+    check_team(n_threads)
     run(SOFTMAX_BACKWARD, ("y", y), dy, ("dx", dx), n_threads)
 
 
@@ -161,6 +164,7 @@ def log_softmax_forward(x, y, int n_threads=1):
 
     x : IN (N, C).  y : OUT (N, C).
     """
+    check_team(n_threads)
     run(LOG_SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
@@ -169,4 +173,5 @@ def log_softmax_backward(y, dy, dx, int n_threads=1):
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).
     """
+    check_team(n_threads)
     run(LOG_SOFTMAX_BACKWARD, ("y", y), dy, ("dx", dx), n_threads)

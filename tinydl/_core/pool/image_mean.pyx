@@ -11,6 +11,7 @@ from tinydl._core.array cimport (
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
+from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -37,6 +38,7 @@ def global_avg_pool_forward(x, y, Map on_x, int n_threads):
 
     x : IN (N, C, *spatial).  y : OUT (N, C), or (N, C, 1, ...).  on_x : a `Map` over C channels, or None.
     """
+    check_team(n_threads)
     cdef int dtype_num = float_type(x, "x")
     if PyArray_NDIM(<PyArrayObject *> x) < 2:
         raise ValueError(f"x: expected (N, C, *spatial), got shape {x.shape}")
@@ -62,6 +64,7 @@ def global_avg_pool_backward(dy, dx, int n_threads):
 
     dy : IN (N, C), or (N, C, 1, ...).  dx : OUT (N, C, *spatial).
     """
+    check_team(n_threads)
     cdef int dtype_num = float_type(dy, "dy")
     float_type(dx, "dx")
     if PyArray_NDIM(<PyArrayObject *> dx) < 2:

@@ -7,6 +7,7 @@ which of its windows it won. So a gradient is written once by its owner, and no 
 from tinydl._core.array cimport float_type, import_array
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
+from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport of_type, td_max_gather, td_max_row, td_max_tiles
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
@@ -49,6 +50,7 @@ def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads):
     x : IN (N, C, H, W).  y : OUT (N, C, P, Q).  argmax : OUT (N, C, P, Q), uint8 if KH KW <= 255, else int32.
     on_x : a `Map` over C channels, or None.
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(x, "x"), &k)
     forward(x, y, argmax, on_x, &k, n_threads)
@@ -59,6 +61,7 @@ def max_pool_backward(dy, argmax, dx, geometry, int n_threads):
 
     dy, argmax : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(dy, "dy"), &k)
     backward(dy, argmax, dx, &k, n_threads)
@@ -72,6 +75,7 @@ def adaptive_max_pool_forward(x, y, argmax, int n_threads):
 
     x : IN (N, C, H, W) or (N, C, L).  y : OUT (N, C, P, Q) or (N, C, Q).  argmax : OUT int32, as y.
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(x, "x", y, "y", &k)
     forward(x, y, argmax, None, &k, n_threads)
@@ -82,6 +86,7 @@ def adaptive_max_pool_backward(dy, argmax, dx, int n_threads):
 
     dy, argmax (int32) : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(dx, "dx", dy, "dy", &k)
     backward(dy, argmax, dx, &k, n_threads)

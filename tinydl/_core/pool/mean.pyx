@@ -6,6 +6,7 @@ of each axis instead: divisions then are one per window and axis, not one per el
 
 from tinydl._core.array cimport float_type, import_array
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport of_type, td_mean_gather, td_mean_row, td_mean_tiles
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
@@ -43,6 +44,7 @@ def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads):
 
     x : IN (N, C, H, W).  y : OUT (N, C, P, Q).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(x, "x"), &k)
     forward(x, y, count_include_pad, &k, n_threads)
@@ -53,6 +55,7 @@ def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads):
 
     dy : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(dy, "dy"), &k)
     backward(dy, dx, count_include_pad, &k, n_threads)
@@ -63,6 +66,7 @@ def adaptive_avg_pool_forward(x, y, int n_threads):
 
     x : IN (N, C, H, W) or (N, C, L).  y : OUT (N, C, P, Q) or (N, C, Q).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(x, "x", y, "y", &k)
     forward(x, y, False, &k, n_threads)
@@ -73,6 +77,7 @@ def adaptive_avg_pool_backward(dy, dx, int n_threads):
 
     dy : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).
     """
+    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(dx, "dx", dy, "dy", &k)
     backward(dy, dx, False, &k, n_threads)

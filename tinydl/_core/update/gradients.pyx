@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t
 from tinydl._core.array cimport NPY_FLOAT32, real
 from tinydl._core.exp cimport bits_of, number_of
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport checked_team
 from tinydl._core.update.segments cimport CHUNK, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -128,6 +129,7 @@ def norms(grads, double p, int n_threads=1):
 
     Summed in float64: float32 squares cannot overflow. Chunks are combined in index order.
     """
+    check_team(n_threads)
     if not p > 0:
         raise ValueError(f"p: the order of a norm must be positive, got {p}")
     cdef Segments segments = segments_of_grads(grads, False)
@@ -154,6 +156,7 @@ def scale(grads, double factor, int n_threads=1):
 
     grads : list of IN/OUT arrays, each dense.
     """
+    check_team(n_threads)
     run(SCALE, factor, segments_of_grads(grads, True), NULL, n_threads)
 
 
@@ -162,6 +165,7 @@ def clip(grads, double value, int n_threads=1):
 
     grads : list of IN/OUT arrays, each dense.
     """
+    check_team(n_threads)
     if not value >= 0:
         raise ValueError(f"value: the clipping limit must not be negative, got {value}")
     run(CLIP, value, segments_of_grads(grads, True), NULL, n_threads)
