@@ -12,7 +12,6 @@ from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, im
 from tinydl._core.conv.geometry cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -103,7 +102,6 @@ def depthwise_forward(x, w, bias, y, geometry, int n_threads):
     check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
-    n_threads = checked_team(n_threads)
     cdef int t = float_type(x, "x")
     a.x = channels_last(x, "x", t, a.g.N * a.g.C * a.g.H * a.g.W)
     a.w = weight(w, "w", t, a.g.KH * a.g.KW * a.g.C)
@@ -153,7 +151,6 @@ def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
     check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
-    n_threads = checked_team(n_threads)
     cdef int t = float_type(dy, "dy")
     a.dy = channels_last(dy, "dy", t, a.g.N * a.g.C * a.g.P * a.g.Q)
     a.w = weight(w, "w", t, a.g.KH * a.g.KW * a.g.C)
@@ -221,7 +218,6 @@ def depthwise_backward_weight(x, dy, dw, db, geometry, int n_threads):
     check_team(n_threads)
     cdef Call a
     a.g = depthwise_geometry(geometry)
-    n_threads = checked_team(n_threads)
     cdef int t = float_type(dy, "dy")
     a.x = channels_last(x, "x", t, a.g.N * a.g.C * a.g.H * a.g.W)
     a.dy = channels_last(dy, "dy", t, a.g.N * a.g.C * a.g.P * a.g.Q)

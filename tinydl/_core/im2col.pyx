@@ -9,7 +9,6 @@ from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, import_array, real
 from tinydl._core.conv.geometry cimport Geometry, unpack
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -114,7 +113,6 @@ def im2col(x, cols, geometry, int n_threads):
     cdef int t = float_type(x, "x")
     cdef void *x_data = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
     cdef void *cols_data = matrix(cols, t, &g, True)
-    n_threads = checked_team(n_threads)
     # Of no elements there may still be many empty rows.
     if cols.size == 0:
         return
@@ -170,7 +168,6 @@ def col2im(cols, dx, geometry, int n_threads):
     cdef int t = float_type(dx, "dx")
     cdef void *cols_data = matrix(cols, t, &g, False)
     cdef void *dx_data = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
-    n_threads = checked_team(n_threads)
     if dx.size == 0:
         return
     if t == NPY_FLOAT32:

@@ -9,7 +9,6 @@ import time
 from cython.parallel cimport prange
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 
 cdef extern from "src/peak.h" nogil:
     double td_fma_rounds(Py_ssize_t n, float *sink) noexcept
@@ -35,7 +34,6 @@ def fma_peak(double seconds, int n_threads):
     The largest, not the mean: whatever else runs on the machine only ever lowers a reading.
     """
     check_team(n_threads)
-    n_threads = checked_team(n_threads)
     cdef Block sinks = Block(n_threads * APART * sizeof(float))
     cdef double best = 0, work, start, begin = time.perf_counter()
     while True:

@@ -8,7 +8,6 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array, real
 from tinydl._core.gemm.matrix cimport SMALL, rows_of, shape_of, weight_of
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
@@ -90,7 +89,6 @@ def linear_backward_input(dy, w, dx, int n_threads):
     check_team(n_threads)
     cdef Product p
     cdef int t = float_type(dy, "dy")
-    n_threads = checked_team(n_threads)
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, width = 2 * lanes_of_size(itemsize)
     p.N, p.O = shape_of(dy, "dy")
     p.K = shape_of(w, "w")[1]

@@ -10,7 +10,6 @@ from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, rea
 from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -84,7 +83,6 @@ def linear_backward_weight(x, dy, dw, db, int n_threads):
     check_team(n_threads)
     cdef Product p
     cdef int t = float_type(dy, "dy")
-    n_threads = checked_team(n_threads)
     p.N, p.O = shape_of(dy, "dy")
     p.K = 0 if dw is None else shape_of(x, "x")[1]
     p.x = NULL if dw is None else rows_of(x, "x", t, p.N, p.K)

@@ -12,7 +12,6 @@ from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_o
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.parts cimport combine
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
@@ -165,7 +164,7 @@ def linear_forward(x, w, bias, y, int n_threads):
     p.w = weight_of(w, "w", t, p.O, p.K)
     p.bias = NULL if bias is None else data(bias, "bias", t, p.O)
     p.y = rows_of(y, "y", t, p.N, p.O, True)
-    run(&p, t, checked_team(n_threads))
+    run(&p, t, n_threads)
 
 
 def matmul(a, b, c, int n_threads):
@@ -179,4 +178,4 @@ def matmul(a, b, c, int n_threads):
     p.w = rows_of(b, "b", t, p.K, p.O)
     p.bias = NULL
     p.y = rows_of(c, "c", t, p.N, p.O, True)
-    run(&p, t, checked_team(n_threads))
+    run(&p, t, n_threads)

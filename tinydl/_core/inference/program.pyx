@@ -21,7 +21,7 @@ from tinydl._core.array cimport (
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team, td_finish, td_next, td_thread_num
+from tinydl._core.parallel cimport check_team, td_finish, td_next, td_thread_num
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -253,7 +253,6 @@ cdef class Program:
         y = empty(self.shape, FLOAT)
         if self.N == 0:
             return y
-        n_threads = checked_team(n_threads)
         if not self.threaded:
             n_threads = 1
         call.entries, call.stages = <Entry *> self.entries.address, <Stage *> self.stages.address

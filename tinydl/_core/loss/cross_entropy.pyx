@@ -19,7 +19,6 @@ from tinydl._core.loss.rows cimport (
     shift_rows,
 )
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -205,7 +204,6 @@ def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, 
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes
-    checked_team(n_threads)
     n_rows, n_classes = shape_of(logits, "logits")
     cdef int t = float_type(logits, "logits")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)
@@ -230,7 +228,6 @@ def softmax_cross_entropy_backward(probabilities, labels, weight, int64_t ignore
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes, g_step = 0
-    checked_team(n_threads)
     n_rows, n_classes = shape_of(probabilities, "probabilities")
     cdef int t = float_type(probabilities, "probabilities")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)

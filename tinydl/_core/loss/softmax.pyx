@@ -18,7 +18,6 @@ from tinydl._core.loss.rows cimport (
     shift_rows,
 )
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -124,7 +123,7 @@ cdef void rows_all(Operation operation, const real *x, const real *dy, real *out
 cdef int run(Operation operation, tuple x, object dy, tuple out, int n_threads) except -1:
     """Check the arrays and dispatch on their type; x and out are pairs (name, array), dy is None in forward passes."""
     cdef Py_ssize_t n_rows, n_classes
-    checked_team(n_threads)
+    check_team(n_threads)
     n_rows, n_classes = shape_of(x[1], x[0])
     cdef int t = float_type(x[1], x[0])
     cdef void *x_data = rows(x[1], x[0], t, n_rows, n_classes)

@@ -7,7 +7,6 @@ from tinydl._core.array cimport NPY_FLOAT32, real
 from tinydl._core.exp cimport bits_of, number_of
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.update.segments cimport CHUNK, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -105,7 +104,7 @@ cdef void gradient_task(Operation operation, double argument, const Segment *seg
 
 
 cdef int run(Operation operation, double argument, Segments segments, double *partial, int n_threads) except -1:
-    checked_team(n_threads)
+    check_team(n_threads)
     cdef const Segment *first = segments.first
     cdef Py_ssize_t n = segments.n, n_tasks = segments.n_tasks, t
     cdef bint threads = segments.n_elements > CHUNK  # one chunk is done before a second thread has woken up

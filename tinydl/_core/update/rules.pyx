@@ -10,7 +10,6 @@ from libc.math cimport pow, sqrt
 from tinydl._core.array cimport NPY_FLOAT32, real
 from tinydl._core.math cimport root
 from tinydl._core.parallel cimport check_team
-from tinydl._core.parallel cimport checked_team
 from tinydl._core.update.segments cimport CHUNK, MAX_ARRAYS, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -195,7 +194,6 @@ def step(Rule rule not None, params, grads, slots, int n_threads=1):
     All arrays of one parameter share its dtype, shape and dense memory order; float32 and float64 may mix in a list.
     """
     check_team(n_threads)
-    checked_team(n_threads)
     if len(slots) != len(rule.uses):
         raise ValueError(f"slots: the rule takes {len(rule.uses)} lists, got {len(slots)}")
     for k, used in enumerate(rule.uses):
