@@ -241,7 +241,7 @@ def listing():
         if path.suffix == ".pyx":
             paths[sources.module(path)] = path  # which says more than its .pxd
     floors = [*FLOORS, "headers"]
-    for name, path in sorted(paths.items(), key=lambda item: (
+    for _, path in sorted(paths.items(), key=lambda item: (
             floors.index(floor_of(sources.room(item[0])) if not item[0].endswith(".h") else "headers"), item[0])):
         shown = path.relative_to(sources.CORE).as_posix()
         rows.append(f"| [`{shown}`](../tinydl/_core/{shown}) | {sources.summary(path)} |")

@@ -228,10 +228,12 @@ class ValueOperation(Operation):
 
     @classmethod
     def result(cls, result, args, values):
+        """The value of what forward returned."""
         return result if isinstance(result, Value) else Dense(result)
 
     @classmethod
     def propagate(cls, ctx, dy, residual):
+        """The gradients of the arguments, as backward gives them."""
         gradients = cls.backward(ctx, dy, residual) if cls.adds_residual else cls.backward(ctx, dy)
         return gradients if isinstance(gradients, tuple) else (gradients,)
 

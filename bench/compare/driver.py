@@ -55,7 +55,7 @@ def environment(n_threads):
 
 
 class Worker:
-    """One peer in a process of its own, `pinned` to as many CPUs as it has threads, with further environment variables."""
+    """One peer in a process of its own, pinned to as many CPUs as it has threads unless told otherwise."""
 
     def __init__(self, name, python, n_threads, pinned=True, **variables):
         script, variant, _ = PEERS[name]

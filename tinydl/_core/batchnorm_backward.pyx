@@ -12,12 +12,9 @@ from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map, repeated
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
 
 import_array()
 

@@ -15,12 +15,12 @@ _WINDOW = 0.05      # seconds of a measurement: several time slices of the syste
 _LONGEST = 1.0      # a longer window holds a pause of the program, and says nothing of the machine
 _BUSY = 0.7         # a team that gets this share of its CPU time is left alone
 _DELAYED = 0.05     # so much waiting for a core, per second, says that the cores are in demand; idle threads have none
-_GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, which others' kernels suffer less from
+_GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, of which others suffer less
 _FIRST_HOLD, _LONGEST_HOLD = 0.25, 4.0  # seconds between trials: longer each time the answer stays
 
 
 def run_delay():
-    """Seconds that the threads of this process were ready to run and had no core; None where the system does not say."""
+    """Seconds that threads of this process were ready to run without a core; None where the system does not say."""
     total = 0
     try:
         for task in os.listdir("/proc/self/task"):

@@ -36,7 +36,7 @@ cdef class Map:
         return Map(self.scale, self.shift, self.centre, True)
 
     def __eq__(self, other):
-        """Whether the vectors have the same bits and both end in ReLU or not; what compares two recorded passes asks."""
+        """Whether all vectors have the same bits and both end in ReLU or none; two recorded passes are so compared."""
         if not isinstance(other, Map):
             return NotImplemented
         cdef Map m = <Map> other

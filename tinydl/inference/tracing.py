@@ -42,7 +42,7 @@ class Watched(Tensor):
         self._read()
         if self.computed is None:
             raise Unlike
-        return self.computed.raw
+        return self.computed.data  # an array: who reads it may keep it
 
     @raw.setter
     def raw(self, values):

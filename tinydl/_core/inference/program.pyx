@@ -20,7 +20,6 @@ from tinydl._core.array cimport (
     PyArray_TYPE, PyArrayObject, data, import_array,
 )
 from tinydl._core.memory cimport Block
-from tinydl._core.parallel cimport check_team
 from tinydl._core.parallel cimport check_team, td_finish, td_next, td_thread_num
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals

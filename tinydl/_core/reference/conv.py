@@ -108,7 +108,7 @@ def conv_statistics(y, geometry, moments, n_threads):
 
     y : IN (N, O, P, Q).  moments : Moments OUT.
     """
-    n, o, p, q = geometry[0], geometry[4], *geometry[14:]
+    n, o, p, q = (geometry[k] for k in (0, 4, 14, 15))
     off = (y.astype(np.float64) - _column(moments.about, y)).reshape(n, o, p * q)
     moments.sums[:, 0] = off.sum(2)
     moments.sums[:, 1] = (off * off).sum(2)
