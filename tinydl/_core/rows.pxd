@@ -81,6 +81,7 @@ cdef inline void combine(const real *sums, Py_ssize_t n_groups, Py_ssize_t strid
 
 cdef inline void *partial_sums(object sums, int t, Py_ssize_t *G, Py_ssize_t *C) except? NULL:
     """Pointer to two sums a channel of each of G groups, (G, 2, C)."""
+    float_type(sums, "sums")
     if sums.ndim != 3 or sums.shape[1] != 2 or not sums.flags.c_contiguous:
         raise ValueError(f"sums: expected a C-ordered array (G, 2, C), got shape {sums.shape}")
     G[0], C[0] = sums.shape[0], sums.shape[2]

@@ -201,6 +201,8 @@ def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threa
     combined from.
     """
     check_team(n_threads)
+    if x is None:  # which means to convolve that only the moments of y are wanted
+        raise TypeError("x: expected a NumPy array, got NoneType")
     convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
 
 

@@ -194,6 +194,9 @@ def step(Rule rule not None, params, grads, slots, int n_threads=1):
     All arrays of one parameter share its dtype, shape and dense memory order; float32 and float64 may mix in a list.
     """
     check_team(n_threads)
+    for name, given in (("params", params), ("grads", grads), ("slots", slots)):
+        if not isinstance(given, (list, tuple)):
+            raise TypeError(f"{name}: expected a list of arrays, got {type(given).__name__}")
     if len(slots) != len(rule.uses):
         raise ValueError(f"slots: the rule takes {len(rule.uses)} lists, got {len(slots)}")
     for k, used in enumerate(rule.uses):
