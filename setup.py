@@ -1,31 +1,48 @@
 """The extension table: which Cython modules there are, at which ISA levels they are compiled, with which flags.
 
-Kernels are compiled once per ISA level into a sub-package of its own (`tinydl/_core/v2`, `v3`, `v4`), from one C file
-each; `tinydl/_core/isa.py` picks the sub-package at import. Environment: TINYDL_NO_OPENMP=1 builds without threads,
+Every .pyx below `tinydl/_core` is a module. Kernels are compiled once per ISA level, from one C file each, into the
+folder of the level, which repeats the rooms of the source (`tinydl/_core/v3/gemm/forward.so`); `tinydl/_core/isa.py`
+puts the folder of one level on the path at import. Environment: TINYDL_NO_OPENMP=1 builds without threads,
 TINYDL_DEBUG=1 with assertions and without optimisation, TINYDL_LEVELS=v3,v4 only some levels.
+
+What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key is
+another one: a second `pip install`, which has an environment of its own, compiles nothing.
 """
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import Cython
 import numpy
 from Cython.Build import cythonize
+from Cython.Build.Dependencies import create_dependency_tree
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 CORE = Path("tinydl/_core")
+MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = ["augment", "im2col", "loss", "memory", "operands", "parallel", "program"]
-KERNELS = sorted(p.stem for p in CORE.glob("*.pyx") if p.stem not in COMMON)
+COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/program", "inference/transpose",
+          "loss/cross_entropy", "loss/softmax", "memory", "operands", "parallel", "update/segments"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 COMMON_ARGS = [] if sys.platform == "win32" else ["-O2", "-ftree-vectorize"]
 LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
+# Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
+DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
+              "embedsignature": True, "auto_pickle": False}
+KEYS = Path("build", "keys")
 
+
+# --- flags ---------------------------------------------------------------------------------------------------------
 
 def flags():
     """Compiler and linker flags; never -ffast-math, which switches the whole process to flush-to-zero."""
@@ -57,7 +74,97 @@ def openmp_flags():
     return [], []
 
 
+# --- what is kept --------------------------------------------------------------------------------------------------
+# Times of files would not do as keys: pip's environment is new each time, and so are Cython's and NumPy's files in it.
+
+def key_of(files, *facts):
+    """One word for the contents of `files` and for `facts`."""
+    whole = hashlib.sha256(repr(facts).encode())
+    for file in sorted(map(str, files)):
+        whole.update(file.encode() + b"\0" + Path(file).read_bytes())
+    return whole.hexdigest()
+
+
+def is_kept(made, name, key):
+    """Whether the file `made` was made from what `key` says."""
+    stamp = KEYS / name
+    return made.exists() and stamp.exists() and stamp.read_text() == key
+
+
+def keep(name, key):
+    KEYS.mkdir(parents=True, exist_ok=True)
+    (KEYS / name).write_text(key)
+
+
+def c_files():
+    """One C file a module, beside its source."""
+    table = [Extension(dotted(module), [str(CORE / f"{module}.pyx")]) for module in MODULES]
+    tree, keys = create_dependency_tree(quiet=True), {}
+    for module in MODULES:
+        made = CORE / f"{module}.c"
+        read = {os.path.relpath(file) for file in tree.all_dependencies(str(CORE / f"{module}.pyx"))}
+        # Cython's own .pxd files go by its version.
+        keys[module] = key_of([file for file in read if file.startswith(f"{CORE}{os.sep}") and not file.endswith(".h")],
+                              Cython.__version__, DIRECTIVES)
+        # cythonize goes by the time of a file: now, or never.
+        if is_kept(made, dotted(module) + ".c", keys[module]):
+            os.utime(made)
+        else:
+            made.unlink(missing_ok=True)
+    workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
+    cythonize(table, compiler_directives=DIRECTIVES, nthreads=workers, quiet=True)
+    for module, key in keys.items():
+        keep(dotted(module) + ".c", key)
+
+
+def headers_of(file):
+    """The headers of src that a C file or a header includes, and those that these include."""
+    found = {CORE / name for name in re.findall(r'#include "(src/\w+\.h)"', Path(file).read_text())}
+    return found.union(*map(headers_of, found))
+
+
+class Build(build_ext):
+    """Compile what has another key than last time, and remove what no source makes any more."""
+
+    def run(self):
+        wanted = {*COMMON, *(f"{level}/{module}" for level in LEVELS for module in MODULES if module not in COMMON)}
+        suffix = EXTENSION_SUFFIXES[0]
+        # What is left of a module that moved would hide the new one: its folder may come first on the path.
+        for root in (CORE, Path(self.build_lib, CORE)):
+            for file in root.rglob("*" + suffix):
+                if file.relative_to(root).as_posix().removesuffix(suffix) not in wanted:
+                    file.unlink()
+        super().run()
+
+    def build_extension(self, extension):
+        made = Path(self.get_ext_fullpath(extension.name))
+        tools = [getattr(self.compiler, tool, None) for tool in ("compiler_so", "linker_so")]
+        key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tools[0]), sys.version,
+                     numpy.__version__, extension.extra_compile_args, extension.extra_link_args,
+                     extension.define_macros)
+        if is_kept(made, extension.name, key):
+            return
+        made.unlink(missing_ok=True)
+        super().build_extension(extension)
+        keep(extension.name, key)
+
+
+def compiler_version(command):
+    try:
+        return subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
+    except (OSError, TypeError):
+        return None
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+def dotted(module):
+    return f"tinydl._core.{module.replace('/', '.')}"
+
+
 def extensions():
+    if unknown := COMMON - set(MODULES):
+        raise FileNotFoundError(f"COMMON names modules without a source: {', '.join(sorted(unknown))}")
     compile_args, link_args = flags()
     omp_compile, omp_link = openmp_flags()
     options = {
@@ -66,32 +173,28 @@ def extensions():
         "extra_link_args": link_args + omp_link,
     }
     compile_args = compile_args + omp_compile
-    directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-                  "initializedcheck": False, "binding": False, "embedsignature": True}
-    table = [Extension(f"tinydl._core.{name}", [str(CORE / f"{name}.pyx")]) for name in COMMON + KERNELS]
-    workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
-    table = cythonize(table, compiler_directives=directives, nthreads=workers, quiet=True)
-    headers = [str(p) for p in sorted(CORE.glob("src/*.h"))]
+    levels = os.environ.get("TINYDL_LEVELS", ",".join(LEVELS)).split(",")
+    if not set(levels) <= set(LEVELS):
+        raise ValueError(f"TINYDL_LEVELS={','.join(levels)}: this architecture has {', '.join(LEVELS)}")
+    c_files()
     built = []
-    for name, extension in zip(COMMON + KERNELS, table, strict=True):
-        if name in COMMON:
-            extension.extra_compile_args = compile_args + COMMON_ARGS
-            vars(extension).update(options)
-            built.append(extension)
+    for module in MODULES:
+        c_file = str(CORE / f"{module}.c")
+        if module in COMMON:
+            built.append(Extension(dotted(module), [c_file], extra_compile_args=compile_args + COMMON_ARGS, **options))
+            built[-1].c_file = c_file
             continue
-        for level, level_args in LEVELS.items():
-            if level not in os.environ.get("TINYDL_LEVELS", ",".join(LEVELS)).split(","):
-                continue
+        for level in levels:
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
-            shim = Path("build", "levels", level, f"{name}.c")
-            shim.parent.mkdir(parents=True, exist_ok=True)
-            text = f'#include "tinydl/_core/{name}.c"\n'
-            if not shim.exists() or shim.read_text() != text:
-                shim.write_text(text)
-            built.append(Extension(
-                f"tinydl._core.{level}.{name}", [str(shim)], extra_compile_args=compile_args + level_args,
-                depends=[*extension.depends, str(CORE / f"{name}.c"), *headers], **options))
+            shim = Path("build", "levels", level, f"{module}.c")
+            for folder in (shim.parent, (CORE / level / module).parent):
+                folder.mkdir(parents=True, exist_ok=True)
+            shim.write_text(f'#include "{c_file}"\n')
+            built.append(Extension(dotted(f"{level}/{module}"), [str(shim)],
+                                   extra_compile_args=compile_args + LEVELS[level], **options))
+            built[-1].c_file = c_file
     return built
 
 
-setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count() or 1}})
+setup(ext_modules=extensions(), cmdclass={"build_ext": Build},
+      options={"build_ext": {"parallel": os.cpu_count() or 1}})

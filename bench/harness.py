@@ -51,9 +51,9 @@ def machine():
 
 def peak_flops(n_threads, seconds=0.02):
     """FLOP/s of multiply-adds on registers, all threads together."""
-    from tinydl._core import gemm
+    from tinydl._core import peak
 
-    return gemm.fma_peak(seconds, n_threads)
+    return peak.fma_peak(seconds, n_threads)
 
 
 def bandwidth(n_threads, megabytes=64, rounds=5):

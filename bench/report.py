@@ -1,7 +1,8 @@
-"""Tables and charts from result files; `python bench/report.py` writes the tables into the READMEs.
+"""Tables and charts from result files; `python bench/report.py` writes the tables into the documents.
 
-A README holds pairs of lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->``; what stands between them is replaced by
-the table NAME of bench/results/reference.json. ``--check`` changes nothing and fails when a file would change.
+A document holds pairs of lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->``; what stands between them is replaced by
+the table NAME of bench/results/reference.json. Each table stands in one document. ``--check`` changes nothing and fails
+when a file would change.
 """
 
 import argparse
@@ -109,8 +110,23 @@ def budget_table(rows):
     return table(["pass", "calls", "MB", "GFLOP", "ms", "of the step", "of the limit"], cells)
 
 
+def contention_table(rows):
+    """A line per net and load: milliseconds of every system."""
+    systems = list(dict.fromkeys(row["system"] for row in rows if row["load"] != "a training"))
+    found = {(row["net"], row["load"], row["system"]): row["ms"] for row in rows}
+    nets = dict.fromkeys((row["net"], row["batch"]) for row in rows)
+    loads = list(dict.fromkeys(row["load"] for row in rows if row["load"] != "a training"))
+    cells = [[f"{net} ({batch})", load, *(milliseconds(found[net, load, system]) for system in systems)]
+             for net, batch in nets for load in loads]
+    pairs = list(dict.fromkeys(row["system"] for row in rows if row["load"] == "a training"))
+    both = [[f"{net} ({batch})", *(milliseconds(found[net, "a training", pair]) for pair in pairs)]
+            for net, batch in nets if pairs]
+    first = table(["net (batch)", "busy a core", *systems], cells)
+    return first + ("\n\n" + table(["net (batch)", *pairs], both) if both else "")
+
+
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,
-          "scaling": scaling_table, "budget": budget_table}
+          "scaling": scaling_table, "budget": budget_table, "contention": contention_table}
 
 
 def caption(part):

@@ -15,10 +15,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from bench import report
 from bench.compare.driver import PEERS, environment, pick_cpus
 from bench.harness import ROOT, machine, save_part, say
-from bench.networks import memory, train
+from bench.networks import contention, memory, train
 from bench.networks.table import NETWORKS
 
-PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget")
+PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget", "contention")
 DEEP = ("vgg_small", "resnet20")  # what scaling and budget look at
 RESULTS = Path(__file__).resolve().parent / "results"
 BASELINE = RESULTS / "baseline.json"
@@ -176,6 +176,9 @@ def main():
         elif part == "budget":
             nets = [net for net in args.nets if net in DEEP] or args.nets
             rows = apart(args, "bench/networks/budget.py", 1, TINYDL_BENCH_NETS=nets)
+        elif part == "contention":
+            rows = contention.beside_busy_processes(args.nets, args.peers, args.peer_python, args.rounds, args.seconds)
+            rows += contention.two_trainings(args.nets, args.peer_python, args.rounds, args.seconds)
         else:
             nets = [net for net in args.nets if net in DEEP] or args.nets
             rows = train.scaling(nets, args.peer_python, args.threads, args.rounds, args.seconds)

@@ -28,7 +28,7 @@ def main(short=False, out="."):
     epochs = 3 if short else 15
     for epoch in range(epochs):
         total = 0.0
-        for x, y in batches:
+        for x, y in batches:  # in a new order every epoch
             optimizer.zero_grad()
             loss = loss_fn(net(x), y)
             loss.backward()

@@ -172,6 +172,20 @@ def test_pool2d_rectangular(args):
         compare_layer(getattr(td.nn, name)(**args), getattr(torch.nn, name)(**args), (2, 3, 8, 7), distinct=True)
 
 
+@pytest.mark.parametrize("name", ["MaxPool2d", "AvgPool2d"])
+@pytest.mark.parametrize("args", [(2,), (2, 1), (3, 2), (3, 3), (4, 2, 1), (5, 4, 2)], ids=str)
+def test_rounded_up_windows_over_small_images(name, args):
+    for h, w in ((1, 1), (1, 2), (2, 3), (3, 3)):
+        try:
+            theirs = getattr(torch.nn, name)(*args, ceil_mode=True)
+            theirs(torch.zeros(1, 1, h, w))
+        except RuntimeError:  # an output without positions
+            with pytest.raises(ValueError, match="does not fit the input"):
+                getattr(td.nn, name)(*args, ceil_mode=True)(np.zeros((1, 1, h, w)))
+        else:
+            compare_layer(getattr(td.nn, name)(*args, ceil_mode=True), theirs, (2, 3, h, w), distinct=True)
+
+
 def test_max_pool_ties_go_to_the_first_maximum():
     for shape in ((2, 3, 6, 6), (1, 1, 4, 8)):
         x = np.random.default_rng(0).integers(0, 2, shape).astype(np.float64)
@@ -251,6 +265,8 @@ def test_layer_norm(args, shape, over):
         ("ELU", {}),
         ("ELU", dict(alpha=0.4)),
         ("GELU", {}),
+        ("Mish", {}),
+        ("Hardswish", {}),
         ("Softmax", dict(dim=1)),
         ("Softmax", dict(dim=-1)),
         ("Softmax", dict(dim=0)),

@@ -11,8 +11,8 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_check", "_version", "_core", "config", "random", "layout"}
-GRAPH = BASE | {"tensor", "function"}
+BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient"}
+GRAPH = BASE | {"deferred", "tensor", "graph", "function"}
 ALLOWED = {
     "_check": set(),
     "_version": set(),
@@ -22,8 +22,11 @@ ALLOWED = {
     "config": {"_core", "_version"},
     "random": set(),
     "layout": {"_core"},
+    "gradient": {"_core", "config", "layout"},
+    "deferred": {"_core", "config", "layout", "gradient"},
     "tensor": BASE,
-    "function": BASE | {"tensor"},
+    "graph": BASE | {"tensor"},
+    "function": BASE | {"deferred", "tensor", "graph"},
     "ops": GRAPH,
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
@@ -34,7 +37,9 @@ ALLOWED = {
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
-    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "_files"}) - {"_core"},
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "flags", "_files"})
+    - {"_core"},
+    "flags": {"_version", "optim", "data"},
     "__main__": {"cli"},
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }
@@ -44,12 +49,12 @@ KERNEL_USERS = {
     "ops",
     "optim",
     "data/augment.py",
-    "data/batches.py",
     "layout.py",
+    "gradient.py",
+    "deferred.py",
     "config.py",
-    "tensor.py",
-    "random.py",
-    "inference/lowering.py",
+    "inference/kernels.py",
+    "inference/schedule.py",
     "testing",
     "_core",
 }
@@ -100,6 +105,12 @@ def test_optional_packages_are_imported_inside_functions(path):
             assert package in sys.stdlib_module_names, f"imports {name}"
 
 
+@pytest.mark.parametrize("user", sorted(KERNEL_USERS))
+def test_who_is_listed_as_a_user_of_the_kernels_is_one(user):
+    files = [p for p in sources() if p.relative_to(ROOT).as_posix() == user or room(p) == user]
+    assert any(name.startswith("tinydl._core") for p in files for name, _ in imports(ast.parse(p.read_text())))
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_operations_touch_the_kernels(path):
     relative = path.relative_to(ROOT).as_posix()
@@ -108,6 +119,41 @@ def test_only_operations_touch_the_kernels(path):
     for name, _ in imports(ast.parse(path.read_text())):
         assert not name.startswith("tinydl._core"), f"imports {name}"
 
+
+# --- tests mirror files ----------------------------------------------------------------------------------------------
+
+TESTS = pathlib.Path(__file__).parent
+SOURCE = TESTS.parent / "tinydl"
+# Files that say nothing of their own, and twins, which are what the tests of their kernels compare with.
+WITHOUT_TESTS = ("__init__", "__main__", "_version")
+
+
+# Files that another file tests: steps run in a program only, passes of Linear beside each other.
+TESTED_IN = {
+    **{f"_core/gemm/{name}.pyx": "_core/test_gemm.py" for name in ("forward", "backward_input", "backward_weight")},
+    **{f"_core/inference/{name}.pyx": "_core/inference/test_program.py"
+       for name in ("conv", "copy", "depthwise", "elementwise", "linear", "pool", "transpose", "winograd")},
+    "_core/strip.pyx": "_core/conv/test_forward.py",
+    "ops/relu.py": "ops/test_activations.py",
+}
+
+
+@pytest.mark.skipif(not SOURCE.exists(), reason="the source is not part of this tree")
+def test_every_file_has_a_test_file_of_its_name():
+    missing = [name for name in TESTED_IN.values() if not (TESTS / name).exists()]
+    for path in sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("*.pyx")]):
+        relative = path.relative_to(SOURCE)
+        if path.stem in WITHOUT_TESTS or "__pycache__" in path.parts or relative.parts[:2] == ("_core", "reference"):
+            continue
+        if relative.as_posix() in TESTED_IN:
+            continue
+        mirror = TESTS / relative.parent / f"test_{path.stem.lstrip('_')}.py"
+        if not mirror.exists():
+            missing.append(f"{relative.as_posix()}: no {mirror.relative_to(TESTS.parent).as_posix()}")
+    assert not missing, "\n".join(missing)
+
+
+# --- what an import loads --------------------------------------------------------------------------------------------
 
 def run(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=False)

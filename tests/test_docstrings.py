@@ -47,7 +47,7 @@ def inherited(node, classes):
 
 def is_function(node):
     names = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
-    return names <= {"forward", "backward"} and all(
+    return names <= {"forward", "backward", "describe", "lower"} and all(
         any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in inner.decorator_list)
         for inner in node.body
         if isinstance(inner, ast.FunctionDef)

@@ -89,3 +89,17 @@ def test_threads_share_the_process_but_not_a_stream():
         assert random.state() == (5, 0)
     assert seen == [((6, 0), 0)]
     assert random.state() == (6, 1)
+
+
+def test_numpys_global_state_is_left_alone():
+    before = np.random.get_state()  # noqa: NPY002 - it is the one that must not change
+    random.manual_seed(0)
+    random.generator(0).normal(size=10)
+    after = np.random.get_state()  # noqa: NPY002
+    assert np.array_equal(before[1], after[1]) and before[2:] == after[2:]
+
+
+def test_any_other_integer_is_a_seed():
+    for seed in (0, 2**100, np.int64(9)):
+        random.manual_seed(seed)
+        assert random.state() == (int(seed), 0)

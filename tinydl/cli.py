@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 the run failed (the loss diverged, the disk is full), 2 so
 the user's attention (one line on standard error), 130 after Ctrl-C, 143 after SIGTERM.
 """
 
-import argparse
 import contextlib
 import math
 import os
@@ -12,136 +11,13 @@ import signal
 import sys
 import warnings
 
+from tinydl.flags import DEFAULT_DATA, command_line_parser
+
 __all__ = ["main"]
-
-_TRAIN_TEXT = """\
-Train a small convolutional network and keep all about it in a run folder.
-
-Without arguments: scikit-learn's 1,797 handwritten digits, which need no
-download, and a small CNN; done in a few seconds.
-"""
-_TRAIN_EPILOG = """\
-examples:
-  tinydl train
-  tinydl train --data mnist --download
-  tinydl train --data cifar10 --data-dir ~/data --model vgg_small --epochs 30
-  tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
-  tinydl train --resume runs/mine
-
-The run folder gets config.json, history.csv, weights.safetensors,
-checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
-A new run never writes into a folder that is in use: without --out the folder is
-runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
-after the batch under way; --resume continues it and ends with the same bits as
-if it had never been interrupted.
-
-FILE.npz holds arrays x_train, y_train, x_test and y_test, or x and y (then a
-fifth of every class is held out for testing): images (N, H, W), (N, C, H, W) or
-(N, H, W, C) of uint8 or floats, labels integers from 0.
-"""
 
 
 class _UserError(Exception):
     """Something the user can put right; becomes one line and exit code 2."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-# --- flags ---------------------------------------------------------------------------------------------------------
-
-def _whole(low):
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value < 2**31:
-            raise argparse.ArgumentTypeError(f"{value} is not a whole number from {low} to {2**31 - 1}")
-        return value
-    return parse
-
-
-def _threads(text):
-    value = _whole(-1024)(text)
-    if value == 0 or value > 1024:
-        raise argparse.ArgumentTypeError(f"{value} threads; use 1 to 1024, or -1 for all")
-    return value
-
-
-def _rate(allow_zero):
-    def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not math.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
-            wanted = "a number from 0 on" if allow_zero else "a positive number"
-            raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
-        return value
-    return parse
-
-
-def _parser():
-    from tinydl._version import __version__
-
-    parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
-                     epilog="tinydl COMMAND --help tells more about a command.")
-    parser.add_argument("--version", action="version", version=f"tinydl {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=_Parser)
-
-    def command(name, run, brief, **kwargs):
-        kwargs.setdefault("description", brief)
-        sub = commands.add_parser(name, help=brief, **kwargs)
-        sub.set_defaults(run=run)
-        return sub
-
-    threads = argparse.ArgumentParser(add_help=False)
-    threads.add_argument("--threads", type=_threads, metavar="N",
-                         help="threads of the kernels; results do not depend on it (default: what the machine grants)")
-    folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument("--data-dir", metavar="DIR",
-                        help="where the files of mnist, fashion-mnist and cifar10 are looked for "
-                             "(default: $TINYDL_DATA, else ~/.cache/tinydl)")
-
-    train = command("train", _train, "train a network", description=_TRAIN_TEXT, epilog=_TRAIN_EPILOG,
-                    formatter_class=argparse.RawDescriptionHelpFormatter, parents=[threads, folder])
-    what = train.add_argument_group("what is learned")
-    what.add_argument("--data", metavar="NAME", help="digits (default), mnist, fashion-mnist, cifar10 or FILE.npz")
-    what.add_argument("--download", action="store_true",
-                      help="fetch the files of --data into --data-dir first, if they are not there")
-    what.add_argument("--model", metavar="NAME", help="the network (default: one that suits the data)")
-    how = train.add_argument_group("how (defaults suit the data; --seed 0)")
-    how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
-    how.add_argument("--batch-size", type=_whole(1), metavar="N", help="images per step")
-    how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
-    how.add_argument("--optimizer", metavar="NAME", help="sgd (Nesterov momentum 0.9), adam, adamw or rmsprop")
-    how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
-    how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
-    how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
-    how.add_argument("--seed", type=_whole(0), metavar="N", help="fixes weights, order and split")
-    where = train.add_argument_group("where")
-    where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
-    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings")
-
-    evaluate = command("eval", _eval, "test accuracy of a trained run", parents=[threads, folder])
-    evaluate.add_argument("folder", metavar="RUN", help="a run folder")
-
-    predict = command("predict", _predict, "classify images with a trained run", parents=[threads],
-                      epilog="Prints a line per image: its name, the class and the probability in %, separated by "
-                             "tabs. Images need the size the run was trained on.")
-    predict.add_argument("folder", metavar="RUN", help="a run folder")
-    predict.add_argument("images", metavar="IMAGES", nargs="+",
-                         help="pictures (.png, .jpg, ...), .npy or .npz arrays (its x or x_test), or IDX files")
-
-    summary = command("summary", _summary, "layers, shapes and parameters of a network")
-    summary.add_argument("model", metavar="MODEL", help="a network of tinydl.models, for example resnet20")
-    summary.add_argument("--input-shape", metavar="CxHxW", help="shape of one input (default: the network's usual one)")
-
-    command("info", _info, "version, instruction set, threads and limits found")
-    return parser
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -173,20 +49,19 @@ def _pick(value, names, what):
 
 def _settings(args):
     """Settings of a new run from flags and the data set's recipe, without the data's own facts."""
+    from tinydl import optim
+    from tinydl.data import BY_NAME
     from tinydl.train import run as runs
 
-    data = args.data or "digits"
-    if data.lower().endswith(".npz"):
-        data = os.path.abspath(data)
-    else:
-        _pick(data, (*runs.DATA_NAMES, "FILE.npz"), "data")
-    settings = {"data": data, "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
+    data = args.data or DEFAULT_DATA
+    settings = {"data": data if data in BY_NAME else os.path.abspath(data),
+                "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
     for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
         if getattr(args, key) is not None:
             settings[key] = getattr(args, key)
-    _pick(settings["optimizer"], tuple(runs.OPTIMIZERS), "optimizer")
+    _pick(settings["optimizer"], optim.BY_NAME, "optimizer")
     _pick(settings["schedule"], runs.SCHEDULES, "schedule")
-    settings["lr"] = runs.OPTIMIZERS[settings["optimizer"]][1] if args.lr is None else args.lr
+    settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr if args.lr is None else args.lr
     settings["drop_last"], settings["seed"] = args.drop_last, args.seed or 0
     runs.find_model(settings["model"])
     return settings
@@ -194,11 +69,11 @@ def _settings(args):
 
 def _download(args):
     from tinydl.data import DataError
-    from tinydl.data.download import SOURCES, download
-    from tinydl.train.run import default_data_dir
+    from tinydl.data.download import download
+    from tinydl.data.registry import default_data_dir, downloads
 
-    if args.data not in SOURCES:
-        raise _UserError(f"--download fetches {', '.join(SOURCES)}, not {args.data or 'digits'}")
+    if args.data not in downloads():
+        raise _UserError(f"--download fetches {', '.join(downloads())}, not {args.data or DEFAULT_DATA}")
     folder = args.data_dir or default_data_dir()
     live = sys.stderr.isatty()
 
@@ -216,6 +91,7 @@ def _download(args):
 
 
 def _train(args):
+    from tinydl.data import load
     from tinydl.train import run as runs
 
     if args.resume is None:
@@ -223,7 +99,7 @@ def _train(args):
         _set_threads(args)
         if args.download:
             _download(args)
-        train, test = runs.load_data(settings["data"], settings["data_dir"], settings["seed"])
+        train, test = load(settings["data"], settings["data_dir"], settings["seed"])
         settings.update(runs.Run.describe(train, test))
         net = runs.build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
         run = runs.Run.create(settings, args.out)
@@ -359,11 +235,6 @@ def _eval(args):
     return 0
 
 
-def _inverted(mean, trained):
-    """Whether images of a mean brightness are likely to be the negatives of those that a run was trained on."""
-    return abs(mean - trained) > abs(1 - mean - trained) + 0.25
-
-
 def _predict(args):
     import numpy as np
 
@@ -388,11 +259,11 @@ def _predict(args):
         scale = 1 / 255 if picture else s["scale"]
         if images.dtype.kind == "f" and s.get("images") == "uint8":
             scale = 1.0
+        usual, bright = float(np.mean(s["mean"])), float(images.mean()) / 255
+        if picture and 0 <= usual <= 1 and abs(1 - bright - usual) + 0.25 < abs(bright - usual):
+            _note(f"warning: {names[0]}: its mean brightness is {bright:.0%}, that of the training images {usual:.0%}: "
+                  "is it inverted?")
         data = ArrayDataset(images, mean=s["mean"], std=s["std"], scale=scale)
-        mean, trained = float(images.mean(dtype=np.float64)) * scale, sum(s["mean"]) / len(s["mean"])
-        if 0 < trained < 1 and 0 <= mean <= 1 and _inverted(mean, trained):
-            _note(f"warning: {names[0]}: mean brightness {mean:.2f}, that of the training images is {trained:.2f}; "
-                  "if these are dark on light and those light on dark, or the other way round, invert them first")
         logits = predict(net, data).astype(np.float64)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -406,6 +277,7 @@ def _summary(args):
     import inspect
 
     from tinydl import models
+    from tinydl.inspect import summary
     from tinydl.train.run import find_model
 
     shape = None
@@ -420,20 +292,7 @@ def _summary(args):
     known = inspect.signature(factory).parameters
     fitting = {"in_channels": shape[0], "input_shape": shape} if shape else {}
     net = factory(**{name: value for name, value in fitting.items() if name in known})
-    shape = shape or getattr(models, "INPUT_SHAPES", {}).get(args.model)
-    try:
-        from tinydl.inspect import summary
-    except ImportError:
-        summary = None
-    if summary is not None and shape is not None:
-        result = summary(net, shape)
-        if result is not None:
-            _say(str(result))
-        return 0
-    width = max(len(name) for name, _ in net.named_parameters())
-    for name, parameter in net.named_parameters():
-        _say(f"{name:<{width}}  {'x'.join(map(str, parameter.shape)):>16}  {parameter.size:>12,}")
-    _say(f"{args.model}: {sum(p.size for p in net.parameters()):,} parameters")
+    _say(str(summary(net, shape or models.INPUT_SHAPES[args.model])))
     return 0
 
 
@@ -459,7 +318,8 @@ def main(argv=None):
     int
         The exit code; see the module's docstring.
     """
-    parser = _parser()
+    parser = command_line_parser({"train": _train, "eval": _eval, "predict": _predict, "summary": _summary,
+                                  "info": _info})
     args = parser.parse_args(argv)
     if args.command is None:
         parser.print_help(sys.stderr)

@@ -103,6 +103,8 @@ get_num_threads = parallel.get_num_threads
 class _Mode(threading.local):
     grad = True
     algorithm = "auto"
+    deferral = True  # whether operations may leave work to their readers, see tinydl.deferred
+    recorder = None  # the Graph that notes operations, see tinydl.graph
 
 
 mode = _Mode()

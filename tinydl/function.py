@@ -6,11 +6,15 @@ import itertools
 import numpy as np
 
 from tinydl import config
+from tinydl.deferred import Dense, Given, Value
+from tinydl.gradient import Gradient
+from tinydl.graph import Description
 from tinydl.tensor import Tensor, from_result
 
-__all__ = ["Context", "Function"]
+__all__ = ["Context", "Function", "Operation", "ValueOperation"]
 
-_numbers = itertools.count()
+# Of nodes, downwards: a node has a lower place than those it reads.
+_places = itertools.count(0, -1)
 
 
 class Context:
@@ -28,14 +32,13 @@ class Context:
     edges = ()
     needs_input_grad = ()
     retained = None
-    partial = None
-    owns_gradient = False  # whether nobody else holds the gradient that backward gets
     saved_tensors = ()
     output = None  # (shape, dtype) of the result
+    _arrived = None  # during a walk, the Gradient that readers of the result have sent so far
 
     def __init__(self, function):
         self.function = function
-        self.number = next(_numbers)
+        self.place = next(_places)
 
     @property
     def name(self):
@@ -46,18 +49,8 @@ class Context:
         """Keep arrays (or anything else) for the backward pass, which finds them in `saved_tensors`."""
         self.saved_tensors = arrays
 
-    def backward(self, dy):
-        """One gradient (or None) per argument of forward, checked."""
-        if not self.function.takes_deferred_gradient:
-            dy = self.materialise(dy)
-        gradients = self.function.backward(self, dy)
-        if not isinstance(gradients, tuple):
-            gradients = (gradients,)
-        if self.function.trusted:
-            return gradients
-        return self._checked(gradients)
-
-    def _checked(self, gradients):
+    def checked(self, gradients):
+        """What a user's backward returned: one gradient (or None) per argument of forward, of its shape and type."""
         if len(gradients) != len(self.edges):
             raise RuntimeError(f"{self.name}.backward returned {len(gradients)} gradients for {len(self.edges)} "
                                "arguments of forward; return one per argument, None where there is none")
@@ -71,13 +64,8 @@ class Context:
             if dx.shape != shape:
                 raise RuntimeError(f"{self.name}.backward returned a gradient of shape {dx.shape} for argument {k} of "
                                    f"shape {shape}")
-            checked.append(dx if dx.dtype == dtype else dx.astype(dtype))
-        return tuple(checked)
-
-    @staticmethod
-    def materialise(gradient):
-        """A gradient as an array: computes it where it was deferred."""
-        return gradient if isinstance(gradient, np.ndarray) else gradient.materialise()
+            checked.append(Gradient(dx if dx.dtype == dtype else dx.astype(dtype), owned=False))
+        return checked
 
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
@@ -88,15 +76,12 @@ class Context:
 class _Released:
     """Stands where the Function of a used node stood."""
 
-    takes_deferred_gradient = True
-    adds_gradient = False
-    trusted = True
-    fresh_gradients = False
+    adds_residual = False
 
     def __init__(self, name):
         self.__name__ = name
 
-    def backward(self, ctx, dy):
+    def propagate(self, ctx, dy, residual):
         raise RuntimeError(f"backward() ran through {self.__name__} before and released what it had saved; "
                            "call backward(retain_graph=True) the first time")
 
@@ -129,15 +114,8 @@ class Function:
     one gradient per argument of forward (None for those without), or a single one when there is one argument.
     """
 
-    # For the library's own operations. `takes_deferred`: forward reads deferred inputs itself; likewise backward's
-    # upstream gradient. `fresh_gradients`: no gradient that backward returns aliases dy, a saved array or another
-    # gradient. `trusted`: shapes and dtypes of gradients are right by construction and are not checked.
-    # `adds_gradient`: backward adds ctx.partial, what other readers of its first argument sent back, to that gradient.
-    takes_deferred = False
-    takes_deferred_gradient = False
-    adds_gradient = False
-    fresh_gradients = False
-    trusted = False
+    n_values = 0           # how many arguments, the first ones, reach forward as values
+    adds_residual = False  # whether backward adds a residual to the gradient of its first argument
 
     @staticmethod
     def forward(ctx, *args, **kwargs):
@@ -148,6 +126,18 @@ class Function:
     def backward(ctx, dy):
         """Compute the gradients of the arguments from the gradient `dy` of the result."""
         raise NotImplementedError
+
+    @staticmethod
+    def describe(node):
+        """What there is to know of a recorded call (`tinydl.graph.Node`), as a `tinydl.graph.Description`."""
+        return Description()
+
+    @staticmethod
+    def lower(node, builder):
+        """How a frozen network computes a recorded call: what a method of `builder` returns, or None where none does.
+
+        See `tinydl.inference.builder.Builder`.
+        """
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -162,26 +152,99 @@ class Function:
         -------
         Tensor
         """
-        recording = config.mode.grad
+        mode = config.mode
+        if mode.recorder is not None:
+            return mode.recorder.apply(cls, args, kwargs)
+        recording, n_values = mode.grad, cls.n_values
         values, edges = [], []
-        for arg in args:
+        for k, arg in enumerate(args):
             edge = None
             if isinstance(arg, Tensor):
                 if recording and arg.requires_grad:
                     edge = arg if arg.creator is None else arg.creator
-                arg = arg.raw if cls.takes_deferred else arg.data
+                arg = arg.raw
+            if isinstance(arg, Value):
+                arg.lent = True
+                if k >= n_values:
+                    arg = arg.array()
+            elif k < n_values:
+                arg = Given(arg)
             values.append(arg)
             edges.append(edge)
-        needs = tuple([edge is not None for edge in edges])
         ctx = Context(cls)
-        ctx.needs_input_grad = needs
-        result = cls.forward(ctx, *values, **kwargs)
-        if not cls.trusted and not isinstance(result, np.ndarray):
-            if isinstance(result, Tensor):
-                raise TypeError(f"{cls.__name__}.forward must return a NumPy array, not a Tensor")
-            result = np.asarray(result)
+        ctx.needs_input_grad = needs = tuple([edge is not None for edge in edges])
+        result = cls.result(cls.forward(ctx, *values, **kwargs), args, values)
         if True not in needs or result.dtype.kind != "f":
             return from_result(result, None)
         ctx.edges = tuple(edges)
         ctx.output = (result.shape, result.dtype)
         return from_result(result, ctx)
+
+    @classmethod
+    def result(cls, result, args, values):
+        """What the tensor of forward's result holds: an array, checked, since a user's operation may keep it."""
+        if not isinstance(result, np.ndarray):
+            if isinstance(result, Tensor):
+                raise TypeError(f"{cls.__name__}.forward must return a NumPy array, not a Tensor")
+            result = np.asarray(result)
+        return _view(result, args) if _may_share(result, values) else result
+
+    @classmethod
+    def propagate(cls, ctx, dy, residual):
+        """Gradients of the arguments from the `Gradient` of the result: arrays of their own, or Gradients, or None."""
+        gradients = cls.backward(ctx, dy.array())
+        return ctx.checked(gradients if isinstance(gradients, tuple) else (gradients,))
+
+
+class Operation(Function):
+    """An operation of the library: its arrays need no check, and nobody keeps what it returns.
+
+    backward returns arrays that nobody else holds, and ``Gradient(dx, owned=False)`` for any other.
+    """
+
+    @classmethod
+    def result(cls, result, args, values):
+        return _view(result, args) if _may_share(result, values) else Dense(result)
+
+    @classmethod
+    def propagate(cls, ctx, dy, residual):
+        gradients = cls.backward(ctx, dy.array())
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+
+class ValueOperation(Operation):
+    """An operation whose first `n_values` arguments are what others left to it, each a `tinydl.deferred.Value`.
+
+    forward returns a Value (or an array); backward gets and returns Gradients. One with an argument `residual` gets
+    what other readers of the first argument sent back, or None, and adds it to its own gradient of that argument.
+    """
+
+    n_values = 1
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        code = cls.backward.__code__
+        cls.adds_residual = "residual" in code.co_varnames[:code.co_argcount]
+
+    @classmethod
+    def result(cls, result, args, values):
+        """The value of what forward returned."""
+        return result if isinstance(result, Value) else Dense(result)
+
+    @classmethod
+    def propagate(cls, ctx, dy, residual):
+        """The gradients of the arguments, as backward gives them."""
+        gradients = cls.backward(ctx, dy, residual) if cls.adds_residual else cls.backward(ctx, dy)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+
+def _may_share(result, values):
+    """Whether a result may share its memory with an argument."""
+    return isinstance(result.base, np.ndarray) or any([result is value for value in values])
+
+
+def _view(result, args):
+    """What the tensor of a view holds: as exposed as what it may be a view of, and lent as it is."""
+    if any(isinstance(arg, Tensor) and isinstance(arg.raw, np.ndarray) for arg in args):
+        return result
+    return Dense(result, lent=True)

@@ -11,7 +11,10 @@ import numpy as np
 
 from tinydl._core import memory
 
-__all__ = ["channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "zeros", "zeros_like"]
+__all__ = [
+    "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through", "size", "zeros",
+    "zeros_like",
+]
 
 
 def empty(shape, dtype=np.float32):
@@ -68,3 +71,24 @@ def parameter_like(values, dtype=None):
 def size(shape):
     """Number of elements of `shape`."""
     return math.prod(shape)
+
+
+def seen_through(view, shape, strides):
+    """What a view makes of an array that need not exist.
+
+    Parameters
+    ----------
+    view : callable
+        Takes an array and returns a view of it: a transpose, a basic index.
+    shape, strides : tuple of int
+        Of the array; strides count elements.
+
+    Returns
+    -------
+    (int, tuple, tuple)
+        The element at which the view begins, its shape and its strides.
+    """
+    array = np.lib.stride_tricks.as_strided(np.empty(1, np.int8), shape, strides)
+    seen = view(array)
+    begin = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
+    return begin, seen.shape, seen.strides

@@ -15,6 +15,7 @@
 import math
 
 from tinydl import nn
+from tinydl.nn.batchnorm import normalised
 from tinydl.ops.checks import as_input
 
 __all__ = [
@@ -146,15 +147,10 @@ class _ResNet(nn.Module):
 
     def forward(self, x):
         """Images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.relu(self.bn1(self.conv1(as_input(x, self.conv1.weight.dtype))))
+        x = self.relu(normalised(self.conv1, self.bn1, as_input(x, self.conv1.weight.dtype)))
         for k in range(1, self.n_stages + 1):
             x = getattr(self, f"layer{k}")(x)
         return self.fc(self.flatten(self.avgpool(x)))
-
-    def in_order(self):
-        """Pairs (name, module) in the order in which `forward` applies them; `tinydl.freeze` reads it."""
-        stages = [f"layer{k}" for k in range(1, self.n_stages + 1)]
-        return [(name, getattr(self, name)) for name in ("conv1", "bn1", "relu", *stages, "avgpool", "flatten", "fc")]
 
 
 class ResNet20(_ResNet):

@@ -1,12 +1,12 @@
 """Tensor: an array, its gradient and the operation that made it; `backward` walks the graph."""
 
-import operator
+import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinydl import layout
-from tinydl._core import elementwise, parallel
+from tinydl.gradient import Gradient
 
 __all__ = ["Parameter", "Tensor", "tensor"]
 
@@ -36,11 +36,13 @@ class Tensor:
     Notes
     -----
     A tensor may be *deferred*: batch norm and ReLU leave their map to the operation that reads them next. `data`
-    computes it on first access, so nobody sees the difference.
+    computes it on first access, so nobody sees the difference. Writing into `data` changes what later operations read,
+    never what earlier ones have read: `data` of a result that an operation relies on is a copy.
     """
 
-    # `raw`: the array, or the deferred form, which fused operations read.
+    # `raw`: the array, where others may hold it, or else a `tinydl.deferred.Value`, which operations read.
     __slots__ = ("raw", "grad", "requires_grad", "creator", "__weakref__")
+    _arrived = None  # of a node, the gradients that its readers have sent so far
     __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
     __hash__ = object.__hash__
 
@@ -57,7 +59,9 @@ class Tensor:
 
     def _get_data(self):
         raw = self.raw
-        return raw if isinstance(raw, np.ndarray) else raw.materialise()
+        if not isinstance(raw, np.ndarray):
+            raw = self.raw = raw.given_out(self.creator)
+        return raw
 
     def _set_data(self, values):
         values = _as_data(values)
@@ -96,7 +100,11 @@ class Tensor:
         """The value of a one-element tensor as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() needs a tensor with one element, got shape {self.shape}")
-        return self.data.item()
+        return self._array().item()
+
+    def _array(self):
+        """The values for a reader that neither keeps nor changes them."""
+        return self.raw if isinstance(self.raw, np.ndarray) else self.raw.array()
 
     def detach(self):
         """A tensor with the same values that is no part of the graph."""
@@ -119,7 +127,7 @@ class Tensor:
         return bool(self.item())
 
     def __repr__(self):
-        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        body = np.array2string(self._array(), separator=", ", prefix="tensor(")
         origin = ""
         if self.creator is not None:
             origin = f", creator={self.creator.name}"
@@ -218,23 +226,29 @@ class Tensor:
                 raise ValueError(f"the upstream gradient has shape {given.shape}, the tensor {self.shape}")
             grad = given.astype(self.dtype)  # a copy: the caller's array is never handed on
         if self.creator is None:
-            self._accumulate(grad, fresh=True)
+            self._accumulate(grad, owned=True)
         else:
-            _walk(self.creator, grad, retain_graph)
+            _walk(self.creator, Gradient(grad), retain_graph)
 
-    def _accumulate(self, grad, fresh):
-        """Add `grad` to `self.grad`; `fresh` says that nobody else holds the array."""
-        data = self.data
+    def _accumulate(self, grad, owned):
+        """Add the array `grad` to `self.grad`; `owned` says that nobody else holds it."""
         if self.grad is not None:
             if self.grad.flags.writeable:
                 self.grad += grad
             else:
                 self.grad = self.grad + grad
-        elif fresh and grad.strides == data.strides and grad.dtype == data.dtype:
+            return
+        data = self._array()
+        if owned and grad.strides == data.strides and grad.dtype == data.dtype:
             self.grad = grad
         else:
             self.grad = layout.empty_like(data)
             self.grad[...] = grad
+
+    def __getstate__(self):
+        # For copy and pickle: a copy may be written to, so what it shares is no value of the library's own any more.
+        return None, {"raw": self.data, "grad": self.grad, "requires_grad": self.requires_grad,
+                      "creator": self.creator}
 
 
 class Parameter(Tensor):
@@ -248,14 +262,11 @@ class Parameter(Tensor):
         False freezes the parameter.
     """
 
-    # `follower`: running mean of the batch norm that read the last result of the convolution with this weight. The
-    # convolution then sums the statistics about it while it has the results in registers.
-    __slots__ = ("follower",)
+    __slots__ = ()
 
     def __init__(self, data, requires_grad=True):
         values = _as_data(data.data if isinstance(data, Tensor) else data)
         super().__init__(layout.parameter_like(values), requires_grad)
-        self.follower = None
 
     def _set_data(self, values):
         # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
@@ -317,65 +328,51 @@ def _as_data(values):
     return values
 
 
-def from_result(result, creator):
-    """The tensor of an operation's result (an array or a deferred form)."""
+def from_result(raw, creator):
+    """The tensor of an operation's result, an array or a value."""
     out = Tensor.__new__(Tensor)
-    out.raw = result
+    out.raw = raw
     out.grad = None
     out.creator = creator
     out.requires_grad = creator is not None
     return out
 
 
-_number = operator.attrgetter("number")
-
-
-def _reachable(root):
-    """Every node that `root` depends on, `root` included, latest first: a topological order."""
-    seen = {root}
-    stack = [root]
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and not isinstance(edge, Tensor) and edge not in seen:
-                seen.add(edge)
-                stack.append(edge)
-    # A node is always made after the nodes it reads, so its number is larger than theirs.
-    return sorted(seen, key=_number, reverse=True)
-
-
-def _sum(x, x_is_own, y, y_is_own):
-    """x + y, into one of them where nobody else holds it."""
-    if x.strides != y.strides or x.dtype != y.dtype or not (x.flags.c_contiguous or layout.is_channels_last(x)):
-        return np.asarray(np.add(x, y))
-    out = x if x_is_own and x.flags.writeable else y if y_is_own and y.flags.writeable else layout.empty_like(x)
-    elementwise.add(x, y, out, parallel.get_num_threads())
-    return out
-
-
-def _walk(root, grad, retain_graph):
-    grads = {root: (grad, True)}
-    for node in _reachable(root):
-        dy, fresh = grads.pop(node, (None, False))
-        if dy is None:
-            continue
-        if node.retained is not None:
-            dy = node.materialise(dy)
-            node.retained._accumulate(dy, fresh=False)
-        if node.function.adds_gradient and node.edges[0] in grads:
-            node.partial = node.materialise(grads.pop(node.edges[0])[0])
-        node.owns_gradient = fresh
-        gradients = node.backward(dy)
-        node.partial = None  # a later walk through a kept graph may have none
-        edges, fresh = node.edges, node.function.fresh_gradients
-        if not retain_graph:
-            node.release()
-        for edge, dx in zip(edges, gradients, strict=True):
-            if edge is None or dx is None:
-                continue
-            if isinstance(edge, Tensor):
-                edge._accumulate(node.materialise(dx), fresh)
-            elif edge in grads:
-                total, own = grads[edge]
-                grads[edge] = (_sum(node.materialise(total), own, node.materialise(dx), fresh), True)
-            else:
-                grads[edge] = (dx, fresh)
+def _walk(root, gradient, retain_graph):
+    """Send gradients from `root` to the leaves; a node passes on when all that read its result have sent theirs."""
+    root._arrived = gradient
+    # A node is made after the nodes it reads and has a lower place: nothing can arrive at the lowest one waiting.
+    waiting = [(root.place, root)]
+    try:
+        while waiting:
+            node = heapq.heappop(waiting)[1]
+            gradient, node._arrived = node._arrived, None
+            if node.retained is not None:
+                node.retained._accumulate(gradient.array(), owned=False)
+            edges, first, residual = node.edges, None, None
+            if node.function.adds_residual and edges[0] is not None:
+                first, residual = edges[0], edges[0]._arrived
+            gradients = node.function.propagate(node, gradient, residual)
+            if not retain_graph:
+                node.release()
+            for edge, dx in zip(edges, gradients, strict=True):
+                if edge is None or dx is None:
+                    continue
+                if isinstance(edge, Tensor):
+                    if isinstance(dx, Gradient):
+                        edge._accumulate(dx.array(), dx.owned)
+                    else:
+                        edge._accumulate(np.asarray(dx), owned=True)
+                    continue
+                if not isinstance(dx, Gradient):
+                    dx = Gradient(np.asarray(dx))
+                if edge._arrived is None:
+                    heapq.heappush(waiting, (edge.place, edge))
+                elif residual is not None and edge is first:
+                    residual = None  # is in dx
+                else:
+                    dx = edge._arrived.plus(dx)
+                edge._arrived = dx
+    finally:
+        for _, node in waiting:  # none, unless a backward failed
+            node._arrived = None

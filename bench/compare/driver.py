@@ -55,17 +55,18 @@ def environment(n_threads):
 
 
 class Worker:
-    """One peer in a process of its own."""
+    """One peer in a process of its own, pinned to as many CPUs as it has threads unless told otherwise."""
 
-    def __init__(self, name, python, n_threads):
+    def __init__(self, name, python, n_threads, pinned=True, **variables):
         script, variant, _ = PEERS[name]
-        cpus = ",".join(map(str, pick_cpus(n_threads)))
+        cpus = ",".join(map(str, pick_cpus(n_threads))) if pinned else ""
         self.name, self.n_threads = name, n_threads
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         try:
             self.process = subprocess.Popen(
                 [python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment(n_threads))
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                env={**environment(n_threads), **variables})
         except OSError as error:
             self.log.close()
             raise PeerError(f"{python} does not start: {error}") from None

@@ -60,9 +60,9 @@ def _cases_of(problem, group, kernels):
     small = (2, *geometry[1:])
 
     def check_forward(n_threads):
-        conv.conv_forward(x, weight, None, y, geometry, n_threads)
+        conv.conv_forward(x, weight, None, y, geometry, None, None, n_threads)
         want = np.empty_like(y[ends])
-        reference.conv_forward(x[ends], weight, None, want, small, 1)
+        reference.conv_forward(x[ends], weight, None, want, small, None, None, 1)
         close(y[ends], want, f"{name} forward")
 
     def check_input(n_threads):
@@ -74,16 +74,16 @@ def _cases_of(problem, group, kernels):
     def check_weight(n_threads):
         sparse = layout.zeros_like(dy)  # gradients of the two images only: all of the batch is summed, zeros too
         sparse[ends] = dy[ends]
-        conv.conv_backward_weight(x, sparse, dw, db, False, geometry, n_threads)
+        conv.conv_backward_weight(x, sparse, dw, db, geometry, None, n_threads)
         want, want_b = np.empty(weight.shape, np.float32), np.empty(o, np.float32)
-        reference.conv_backward_weight(x[ends], dy[ends], want, want_b, False, small, 1)
+        reference.conv_backward_weight(x[ends], dy[ends], want, want_b, small, None, 1)
         close(dw, want, f"{name} backward_weight")
         close(db, want_b, f"{name} bias gradient")
 
     calls = {
-        "forward": (lambda t: conv.conv_forward(x, weight, None, y, geometry, t), check_forward),
+        "forward": (lambda t: conv.conv_forward(x, weight, None, y, geometry, None, None, t), check_forward),
         "backward_input": (lambda t: conv.conv_backward_input(dy, weight, dx, geometry, t), check_input),
-        "backward_weight": (lambda t: conv.conv_backward_weight(x, dy, dw, None, False, geometry, t), check_weight),
+        "backward_weight": (lambda t: conv.conv_backward_weight(x, dy, dw, None, geometry, None, t), check_weight),
     }
     nbytes = 4.0 * (x.size + dy.size + weight.size)
     for kernel in kernels:

@@ -29,7 +29,7 @@ def cases(only=""):
         calls = {
             "linear_forward": [x, w, b, np.empty((n, o), np.float32)],
             "linear_backward_input": [dy, w, np.empty((n, k), np.float32)],
-            "linear_backward_weight": [x, dy, layout.zeros_like(w), np.zeros(o, np.float32), False],
+            "linear_backward_weight": [x, dy, layout.zeros_like(w), np.zeros(o, np.float32)],
         }
         for kernel, args in calls.items():
             if only in f"{group} {problem.name} {kernel}":

@@ -11,14 +11,14 @@ __all__ = ["cases"]
 
 def cases(only=""):
     """Cases one after the other; the arrays of one problem are freed before the next is made."""
-    from tinydl import _core
     from tinydl.testing.problems import BATCHNORMS, POOLS, select
 
     jobs = [(_elementwise, p, "elementwise") for p in select(BATCHNORMS, "bench")[:1]]
-    jobs += [(_batchnorm, p, "batchnorm") for p in select(BATCHNORMS, "bench")]
+    for p in select(BATCHNORMS, "bench"):
+        jobs += [(_batchnorm, p, "batchnorm"), (_batchnorm_backward, p, "batchnorm_backward")]
     jobs += [(_pool, p, "pool") for p in select(POOLS, "bench")]
     for make, problem, family in jobs:
-        kernels, twins = getattr(_core, family), importlib.import_module(f"tinydl._core.reference.{family}")
+        kernels, twins = (importlib.import_module(f"tinydl._core.{room}{family}") for room in ("", "reference."))
         for kernel, args, outputs, nbytes, note in make(problem):
             if only in f"{family} {problem.name}{note} {kernel}":
                 run = getattr(kernels, kernel)
@@ -47,35 +47,49 @@ def _elementwise(problem):
 
 
 def _batchnorm(problem):
-    x, dz, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
+    from tinydl._core.operands import Map
+
+    x, residual, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
     y = np.empty_like(x)
-    rows = np.random.default_rng(2).standard_normal((5, c)).astype(np.float32)
-    scale, shift, p, q, r = rows
-    zero, one, two = np.zeros((3, c), np.float32)
-    yield "statistics", [x, zero, one, two], [2, 3], x.size, ""
-    yield "affine_forward", [x, scale, shift, None, None, None, True, y], [7], 2 * x.size, ""
-    yield "affine_forward", [x, scale, shift, dz, None, None, True, y], [7], 3 * x.size, " + residual"
-    yield "backward_reduce", [dz, x, zero.copy(), scale, shift, True, one, two], [6, 7], 2 * x.size, ""
-    yield "backward_apply", [dz, x, scale, shift, True, p, q, r, y], [8], 3 * x.size, ""
+    on_x = Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), relu=True)
+    yield "statistics", [x, np.zeros(c, np.float32), np.zeros(c), np.zeros(c)], [2, 3], x.size, ""
+    yield "affine_forward", [x, on_x, None, None, y], [4], 2 * x.size, ""
+    yield "affine_forward", [x, on_x, residual, None, y], [4], 3 * x.size, " + residual"
+
+
+def _batchnorm_backward(problem):
+    from tinydl._core.operands import Map, Pending
+
+    x, dz, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
+    rows = np.random.default_rng(2).standard_normal((6, c)).astype(np.float32)
+    mask = Map(*rows[:3], relu=True)
+    yield "backward_reduce", [Pending(dz, x, mask), x, rows[2], np.zeros((1, 2, c)), None], [3], 2 * x.size, ""
+    yield "backward_apply", [Pending(dz, x, mask, *rows[3:]), np.empty_like(x)], [1], 3 * x.size, ""
 
 
 def _pool(problem):
     from tinydl import layout
+    from tinydl._core import operands
 
     x, dy, c = _random(problem.x_shape, 0), _random(problem.y_shape, 1), problem.C
     y, dx, argmax = layout.empty_like(dy), layout.empty_like(x), layout.zeros(problem.y_shape, np.uint8)
-    scale, shift = np.random.default_rng(2).standard_normal((2, c)).astype(np.float32)
+    on_x = operands.Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), True)
     traffic = x.size + 1.25 * dy.size
-    yield "max_pool_forward", [x, None, None, False, y, argmax, problem.geometry], [4, 5], traffic, ""
-    yield "max_pool_forward", [x, scale, shift, True, y, argmax, problem.geometry], [4], traffic, " of relu of affine"
+    yield "max_pool_forward", [x, y, argmax, problem.geometry, None], [1, 2], traffic, ""
+    yield "max_pool_forward", [x, y, argmax, problem.geometry, on_x], [1], traffic, " of relu of affine"
     yield "max_pool_backward", [dy, argmax, dx, problem.geometry], [2], traffic, ""
+
+
+def _step(kernels, name, options, arrays, n_threads):
+    kernels.step(getattr(kernels, name)(*options), *arrays[:2], arrays[2:], n_threads)
 
 
 def _updates(only):
     """Optimiser steps over the parameters of mnist_cnn (they fit into a large cache)."""
     from bench.networks import walk
     from bench.networks.table import NETWORKS
-    from tinydl import _core, layout
+    from tinydl import layout
+    from tinydl._core import update
     from tinydl._core.reference import update as reference
 
     kernels = [("sgd", 3, (1e-3, 0.9, 0.0, 0.0, False, False), 5),
@@ -89,16 +103,15 @@ def _updates(only):
         m *= 0.01
         v[...] = v * v * 1e-4
     for kernel, arrays, options, streams in kernels:
-        run, twin = getattr(_core.update, kernel), getattr(reference, kernel)
-
-        def check(n_threads, run=run, twin=twin, arrays=arrays, options=options, kernel=kernel):
+        def check(n_threads, arrays=arrays, options=options, kernel=kernel):
             mine, theirs = ([[a.copy(order="K") for a in group] for group in lists[:arrays]] for _ in range(2))
-            run(*mine, *options, n_threads)
-            twin(*theirs, *options, 1)
+            _step(update, kernel, options, mine, n_threads)
+            _step(reference, kernel, options, theirs, 1)
             for got, want in zip(mine, theirs, strict=True):
                 for a, b in zip(got, want, strict=True):
                     if not np.abs(a - b).max() <= 1e-5 * max(1.0, np.abs(b).max()):
                         raise AssertionError(f"{kernel}: differs from the reference")
 
         yield Case("mnist_cnn", "update", kernel, 0.0, 4.0 * net.params * streams,
-                   lambda t, run=run, arrays=arrays, options=options: run(*lists[:arrays], *options, t), check)
+                   lambda t, kernel=kernel, arrays=arrays, options=options: _step(update, kernel, options,
+                                                                                 lists[:arrays], t), check)

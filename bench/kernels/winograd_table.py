@@ -17,7 +17,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from tinydl import layout
-from tinydl._core import conv, gemm, isa, winograd
+from tinydl._core import conv, isa, peak
 
 # Batch, input channels, height = width, output channels.
 SHAPES = [
@@ -40,12 +40,12 @@ def passes(N, C, H, O):
     y, dx, dw = layout.empty_like(dy), layout.empty_like(x), layout.empty_like(w)
 
     def each(forward, backward):
-        return (lambda n: forward(x, w, None, y, geo, n),
-                lambda n: backward(None, dy, w, dx, None, None, False, geo, n),
-                lambda n: backward(x, dy, None, None, dw, None, False, geo, n))
+        return (lambda n: forward(x, w, None, y, geo, None, None, n),
+                lambda n: backward(None, dy, w, dx, None, None, geo, None, None, None, n),
+                lambda n: backward(x, dy, None, None, dw, None, geo, None, None, None, n))
 
     both = zip(each(conv.conv_forward, conv.conv_backward),
-               each(winograd.winograd_forward, winograd.winograd_backward), strict=True)
+               each(conv.winograd_forward, conv.winograd_backward), strict=True)
     return dict(zip(("forward", "backward-input", "backward-weight"), both, strict=True))
 
 
@@ -61,9 +61,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     threads = [int(n) for n in options.threads.split(",")]
-    peaks = {n: gemm.fma_peak(0.5, n) for n in threads}
-    peak = ", ".join(f"{p / 1e9:.0f} GFLOP/s on {n}" for n, p in peaks.items())
-    print(f"Level {isa.level}; FMA peak {peak}.\n")
+    peaks = {n: peak.fma_peak(0.5, n) for n in threads}
+    limits = ", ".join(f"{p / 1e9:.0f} GFLOP/s on {n}" for n, p in peaks.items())
+    print(f"Level {isa.level}; FMA peak {limits}.\n")
     print("| N, C, H = W, O | pass | " + " | ".join(f"direct, % of peak, {n} | Winograd, % of peak, {n} | ratio, {n}"
                                                      for n in threads) + " |")
     print("|---|---|" + "--:|" * 3 * len(threads))

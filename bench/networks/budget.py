@@ -3,12 +3,13 @@
 Run by `python bench/run.py budget` in a process of its own; rows of JSON on stdout.
 """
 
+import importlib
 import json
 import os
 import statistics
 import sys
 import time
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -17,13 +18,14 @@ from bench.compare.protocol import answer, answers, arguments
 from bench.harness import bandwidth, peak_flops, say
 from bench.networks.table import NETWORKS
 
-MODULES = ("batchnorm", "elementwise", "gemm", "loss", "pool", "update")
+MODULES = ("batchnorm", "batchnorm_backward", "elementwise", "gemm", "loss", "pool", "update")
 STEPS = 15
 
 
 def arrays_in(values):
-    """The arrays among arguments, in tuples too, each once."""
+    """The arrays among arguments, in tuples and operands too, each once."""
     import numpy as np
+    from tinydl._core.operands import Map, Moments, Pending
 
     found = {}
     for value in values:
@@ -31,6 +33,8 @@ def arrays_in(values):
             found[value.ctypes.data] = value
         elif isinstance(value, (tuple, list)):
             found.update(arrays_in(value))
+        elif isinstance(value, (Map, Moments, Pending)):
+            found.update(arrays_in(value.__reduce__()[1]))
     return found
 
 
@@ -53,6 +57,7 @@ class Watch:
         self.detailed = True    # looking at the arguments takes time that would count as Python's
 
     def timed(self, call, kernel, describe):
+        @wraps(call)
         def run(*args, **kwargs):
             start = time.perf_counter()
             result = call(*args, **kwargs)
@@ -67,7 +72,6 @@ class Watch:
     def install(self):
         import numpy as np
 
-        from tinydl import _core
         from tinydl.ops import conv_algorithm
 
         def shape(args):
@@ -84,7 +88,7 @@ class Watch:
             return conv_work(algorithm, args[4], 1)
 
         def backward(args, algorithm):
-            return conv_work(algorithm, args[7], sum(gradient is not None for gradient in args[3:5]))
+            return conv_work(algorithm, args[6], sum(gradient is not None for gradient in args[3:5]))
 
         for name in ("DIRECT", "WINOGRAD"):
             kernels = getattr(conv_algorithm, name)
@@ -92,9 +96,10 @@ class Watch:
                 key: self.timed(getattr(kernels, key), f"{kernels.name} {key}", partial(work, algorithm=kernels.name))
                 for key, work in (("forward", forward), ("backward", backward))}))
         for name in MODULES:
-            module = getattr(_core, name)
+            module = importlib.import_module(f"tinydl._core.{name}")
             for key, call in list(vars(module).items()):
-                if callable(call) and key != "scratch" and not key.startswith("_") and not isinstance(call, type):
+                # What does not take n_threads is no kernel; compiled functions carry their signature in the docstring.
+                if callable(call) and "n_threads" in (call.__doc__ or "") and not isinstance(call, type):
                     setattr(module, key, self.timed(call, key, product if key.startswith("linear") else shape))
 
 

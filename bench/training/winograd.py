@@ -37,9 +37,9 @@ def train(data, model, epochs, batch_size, algorithm, seed, folder):
         def on_batch_end(self, trainer, logs):
             self.all.append(logs["loss"])
 
-    dataset, test = runs.load_data(data, folder)
+    dataset, test = td.data.load(data, folder)
     settings = {**runs.recipe(data), "model": model, "epochs": epochs, "batch_size": batch_size,
-                "lr": runs.OPTIMIZERS["sgd"][1]}
+                "lr": td.optim.BY_NAME["sgd"].lr}
     with td.conv_algorithm(algorithm):
         net = runs.build_net(model, dataset.image_shape, dataset.n_classes, seed)
         optimizer, scheduler = runs.build_optimizer(settings, net, -(-len(dataset) // batch_size))

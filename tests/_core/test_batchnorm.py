@@ -1,9 +1,8 @@
-"""Batch-norm kernels: the seven groups of kernel tests."""
-
-import math
+"""Batch-norm kernels, forward: the seven groups of kernel tests."""
 
 import numpy as np
 import pytest
+from tinydl._core.operands import Map, Moments
 
 from tinydl import layout
 from tinydl._core import batchnorm
@@ -14,10 +13,8 @@ from tinydl.testing.problems import BATCHNORMS, select
 
 BOTH = pytest.mark.parametrize("kernels", [batchnorm, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-PROBLEMS = select(BATCHNORMS, "small")
-EACH = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
-RELU = pytest.mark.parametrize("relu", [False, True], ids=["plain", "relu"])
-PER_CHANNEL = ("origin", "mean", "scale", "shift", "residual_scale", "residual_shift", "a", "b", "c")
+EACH = pytest.mark.parametrize("problem", select(BATCHNORMS, "small"), ids=lambda p: p.name)
+PER_CHANNEL = ("about", "centre", "scale", "shift", "residual_centre", "residual_scale", "residual_shift")
 
 
 class Case:
@@ -31,13 +28,13 @@ class Case:
                 return exact_integers(rng, shape, dtype, "activation", 3)
             return laid_out(rng.standard_normal(shape), "activation", dtype)
 
-        self.x, self.dz, self.residual = (make(shape) for _ in range(3))
+        self.x, self.residual = make(shape), make(shape)
         for name in PER_CHANNEL:
             setattr(self, name, make(shape[1:2]))
 
     def _run(self, call, *outputs):
         guards = Guards()
-        arrays = [guards.empty(shape, self.dtype, "activation") for shape in outputs]
+        arrays = [guards.empty(shape, dtype, "activation") for shape, dtype in outputs]
         inputs = [v for v in vars(self).values() if isinstance(v, np.ndarray)]
         before = [a.copy() for a in inputs]
         call(*arrays)
@@ -47,31 +44,39 @@ class Case:
         return arrays
 
     def statistics(self, kernels=batchnorm, n_threads=1):
-        return self._run(lambda m, v: kernels.statistics(self.x, self.origin, m, v, n_threads), *[self.shape[1:2]] * 2)
+        return self._run(lambda m, v: kernels.statistics(self.x, self.about, m, v, n_threads),
+                         *[(self.shape[1:2], np.float64)] * 2)
 
-    def affine(self, kernels=batchnorm, relu=False, with_residual="", n_threads=1):
-        extra = [self.residual if with_residual else None, self.residual_scale if "scale" in with_residual else None,
-                 self.residual_shift if "shift" in with_residual else None]
-        return self._run(lambda y: kernels.affine_forward(self.x, self.scale, self.shift, *extra, relu, y, n_threads),
-                         self.shape)[0]
-
-    def reduce(self, kernels=batchnorm, relu=False, n_threads=1):
-        return self._run(lambda s1, s2: kernels.backward_reduce(self.dz, self.x, self.mean, self.scale, self.shift,
-                                                                relu, s1, s2, n_threads), *[self.shape[1:2]] * 2)
-
-    def apply(self, kernels=batchnorm, relu=False, n_threads=1):
-        return self._run(lambda dx: kernels.backward_apply(self.dz, self.x, self.scale, self.shift, relu, self.a,
-                                                           self.b, self.c, dx, n_threads), self.shape)[0]
+    def affine(self, kernels=batchnorm, relu=False, extra="", n_threads=1):
+        on_x = Map(self.scale, self.shift, self.centre, relu)
+        on_residual = Map(self.residual_scale, self.residual_shift, self.residual_centre) if extra == "map" else None
+        residual = self.residual if extra else None
+        return self._run(lambda y: kernels.affine_forward(self.x, on_x, residual, on_residual, y, n_threads),
+                         (self.shape, self.dtype))[0]
 
     def everything(self, kernels=batchnorm, n_threads=1):
-        results = {"mean": None, "var": None}
-        results["mean"], results["var"] = self.statistics(kernels, n_threads)
+        results = dict(zip(("mean", "var"), self.statistics(kernels, n_threads), strict=True))
         for relu in (False, True):
-            results[f"s1 {relu}"], results[f"s2 {relu}"] = self.reduce(kernels, relu, n_threads)
-            results[f"dx {relu}"] = self.apply(kernels, relu, n_threads)
-            for extra in ("", "residual", "residual scale", "residual shift", "residual scale shift"):
+            for extra in ("", "residual", "map"):
                 results[f"y {relu} {extra}"] = self.affine(kernels, relu, extra, n_threads)
         return results
+
+
+def row(*values, dtype=np.float32):
+    return np.array(values, dtype)
+
+
+def exact_statistics(x):
+    """Mean and variance per channel, in more digits than any x has."""
+    wide = x.astype(np.longdouble)
+    axes = (0, *range(2, x.ndim))
+    return wide.mean(axes), wide.var(axes)
+
+
+def taken(x, about, n_threads=1):
+    mean, var = np.full((2, x.shape[1]), np.nan)
+    batchnorm.statistics(x, about, mean, var, n_threads)
+    return mean, var
 
 
 # --- 1 literal numbers -----------------------------------------------------------------------------------------------
@@ -80,73 +85,64 @@ class Case:
 @DTYPES
 def test_literal_statistics(kernels, dtype):
     x = laid_out([[[1, 2], [10, 10]], [[3, 6], [10, 10]]], "activation", dtype)  # (N, C, L) = (2, 2, 2)
-    mean, var = np.empty(2, dtype), np.empty(2, dtype)
-    kernels.statistics(x, np.array([1, 9], dtype), mean, var, 1)
-    assert mean.tolist() == [3, 10] and var.tolist() == [3.5, 0]
+    for about in ([1, 9], [0, 0], [-1000, 10]):
+        mean, var = np.empty(2), np.empty(2)
+        kernels.statistics(x, row(*about, dtype=dtype), mean, var, 1)
+        assert mean.tolist() == [3, 10] and var.tolist() == [3.5, 0]
 
 
 @BOTH
 @DTYPES
 def test_literal_statistics_from_sums(kernels, dtype):
-    # Two groups; channel 0 holds 1, 2 and 3, 6 with origin 1; channel 1 holds 10 four times with origin 9.
+    # Two groups about 1 and 9; channel 0 holds 1, 2 and 3, 6, channel 1 holds 10 four times.
+    x = laid_out([[[1, 2], [10, 10]], [[3, 6], [10, 10]]], "activation", dtype)
     sums = np.array([[[1, 2], [1, 2]], [[7, 2], [29, 2]]], dtype)
-    mean, var = np.empty(2, dtype), np.empty(2, dtype)
-    kernels.finish_statistics(sums, 4, np.array([1, 9], dtype), mean, var)
+    mean, var = np.empty(2), np.empty(2)
+    kernels.finish_statistics(x, Moments(row(1, 9, dtype=dtype), sums), mean, var, 1)
     assert mean.tolist() == [3, 10] and var.tolist() == [3.5, 0]
 
 
 @BOTH
 @DTYPES
-def test_literal_maps(kernels, dtype):
-    def row(*values):
-        return np.array(values, dtype)
+def test_literal_affine_maps(kernels, dtype):
+    def vector(*values):
+        return row(*values, dtype=dtype)
 
-    x, residual, y = row(1, 2).reshape(2, 1), row(5, -50).reshape(2, 1), np.empty((2, 1), dtype)
-    kernels.affine_forward(x, row(2), row(-3), None, None, None, True, y, 1)
+    x, residual, y = vector(1, 2).reshape(2, 1), vector(5, -50).reshape(2, 1), np.empty((2, 1), dtype)
+    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), True), None, None, y, 1)
     assert y.ravel().tolist() == [0, 1]
-    kernels.affine_forward(x, row(2), row(-3), residual, None, None, False, y, 1)
+    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1)), residual, None, y, 1)
     assert y.ravel().tolist() == [4, -49]
-    kernels.affine_forward(x, row(2), row(-3), residual, row(10), row(1), True, y, 1)
+    on_residual = Map(vector(10), vector(11), vector(1))
+    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), True), residual, on_residual, y, 1)
     assert y.ravel().tolist() == [50, 0]
 
 
 @BOTH
 @DTYPES
-def test_literal_gradient(kernels, dtype):
-    def row(*values):
-        return np.array(values, dtype)
+def test_literal_forward_map(kernels, dtype):
+    on_x, rstd = Map(*np.empty((3, 2), dtype)), np.empty(2)
+    weight, bias = row(4, 2, dtype=dtype), row(1, -1, dtype=dtype)
+    kernels.forward_map(row(3, 1, dtype="d"), row(3, 0, dtype="d"), weight, bias, 1.0, rstd, on_x)
+    assert [v.tolist() for v in (rstd, on_x.scale, on_x.centre, on_x.shift)] == [[0.5, 1], [2, 2], [3, 1], [1, -1]]
+    kernels.forward_map(row(3, 1, dtype="d"), row(3, 0, dtype="d"), None, None, 1.0, rstd, on_x)
+    assert [v.tolist() for v in (on_x.scale, on_x.centre, on_x.shift)] == [[0.5, 1], [3, 1], [0, 0]]
 
-    x, dz = row(1, 2, 4).reshape(3, 1), row(7, 5, -1).reshape(3, 1)
-    s1, s2, dx = row(0), row(0), np.empty((3, 1), dtype)
-    kernels.backward_reduce(dz, x, row(2), row(1), row(-1), True, s1, s2, 1)  # the mask is x > 1
-    assert (s1[0], s2[0]) == (4, -2)
-    kernels.backward_reduce(dz, x, row(2), row(1), row(-1), False, s1, s2, 1)
-    assert (s1[0], s2[0]) == (11, -9)
-    kernels.backward_apply(dz, x, row(1), row(-1), True, row(2), row(10), row(100), dx, 1)
-    assert dx.ravel().tolist() == [110, 130, 138]
+
+@BOTH
+def test_what_the_centre_loses_of_the_mean_is_in_the_shift(kernels):
+    """float32 holds 16777216 and 16777218, but not what lies between."""
+    on_x, rstd = Map(*np.empty((3, 1), np.float32)), np.empty(1)
+    kernels.forward_map(np.array([16777216.75]), np.array([0.25]), None, row(7), 0.0, rstd, on_x)
+    assert [v.tolist() for v in (rstd, on_x.scale, on_x.centre, on_x.shift)] == [[2], [2], [16777216], [5.5]]
 
 
 @BOTH
 @DTYPES
-def test_literal_coefficients(kernels, dtype):
-    def row(*values):
-        return np.array(values, dtype)
-
-    rstd, scale, shift = (np.empty(2, dtype) for _ in range(3))
-    kernels.forward_map(row(3, 1), row(3, 0), row(4, 2), row(1, -1), 1.0, rstd, scale, shift)
-    assert (rstd.tolist(), scale.tolist(), shift.tolist()) == ([0.5, 1], [2, 2], [-5, -3])
-    kernels.forward_map(row(3, 1), row(3, 0), None, None, 1.0, rstd, scale, shift)
-    assert (scale.tolist(), shift.tolist()) == ([0.5, 1], [-1.5, -1])
-    mean, var = row(8, 0), row(4, 2)
-    kernels.update_running(row(4, 8), row(6, 0), 4, 0.5, mean, var)
+def test_literal_running_statistics(kernels, dtype):
+    mean, var = row(8, 0, dtype=dtype), row(4, 2, dtype=dtype)
+    kernels.update_running(row(4, 8, dtype="d"), row(6, 0, dtype="d"), 4, 0.5, mean, var)
     assert (mean.tolist(), var.tolist()) == ([6, 4], [6, 1])
-    # One channel, two groups: s1 = 6, s2 = 8; a = 2 * 0.5, b = -1 * 0.25 * 8 / 4, c = -1 * 6 / 4 + 0.5 * 3.
-    sums = np.array([[[2], [3]], [[4], [5]]], dtype)
-    dweight, dbias, a, b, c = (np.empty(1, dtype) for _ in range(5))
-    kernels.gradient_map(sums, 4, row(3), row(0.5), row(2), True, dweight, dbias, a, b, c)
-    assert [v[0] for v in (dweight, dbias, a, b, c)] == [4, 6, 1, -0.5, 0]
-    kernels.gradient_map(sums, 4, row(3), row(0.5), None, False, None, None, a, b, c)
-    assert [v[0] for v in (a, b, c)] == [0.5, 0, 0]
 
 
 # --- 2 the reference -------------------------------------------------------------------------------------------------
@@ -166,18 +162,17 @@ def test_equal_to_reference(problem, dtype):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_coefficients_equal_to_reference(channels, dtype, weighted):
     rng, results = np.random.default_rng(9), []
-    mean, weight, bias, start = rng.standard_normal((4, channels)).astype(dtype)
-    var, rstd = rng.uniform(0.1, 4, (2, channels)).astype(dtype)
-    sums = rng.standard_normal((5, 2, channels)).astype(dtype)
+    mean, var = rng.standard_normal(channels), rng.uniform(0.1, 4, channels)
+    weight, bias, start = rng.standard_normal((3, channels)).astype(dtype)
     weight, bias = (weight, bias) if weighted else (None, None)
     for kernels in (batchnorm, reference):
-        out = np.empty((8, channels), dtype)
-        running = [start.copy(), var.copy()]
-        kernels.forward_map(mean, var, weight, bias, 1e-5, *out[:3])
+        on_x, rstd = Map(*np.empty((3, channels), dtype)), np.empty(channels)
+        running = [start.copy(), np.abs(start)]
+        kernels.forward_map(mean, var, weight, bias, 1e-5, rstd, on_x)
         kernels.update_running(mean, var, 7, 0.1, *running)
-        kernels.gradient_map(sums, 7, mean, rstd, weight, True, *out[3:])
-        results.append(np.stack([*out, *running]))
-    assert_close(results[0], results[1], 1e-6 if dtype == np.float32 else 1e-14, "coefficients")
+        results.append([rstd, on_x.scale, on_x.shift, on_x.centre, *running])
+    for got, expected in zip(*results, strict=True):
+        assert_close(got, expected, 1e-7 if got.dtype == np.float32 else 1e-14, "coefficients")
 
 
 @EACH
@@ -190,19 +185,23 @@ def test_exact_on_integers(problem, dtype):
             assert_same(got[name] + 0, value + 0, name)  # + 0: -0 and 0 are the same number
 
 
+def sums_of_images(x, about):
+    """What a convolution leaves: for each image the sums of x - about and its square, in the type of x."""
+    n, c = x.shape[:2]
+    off = (x - about.reshape(1, -1, *[1] * (x.ndim - 2))).reshape(n, c, -1)
+    return np.stack([off.sum(2), (off**2).sum(2)], axis=1).astype(x.dtype)
+
+
 @EACH
 @DTYPES
 def test_statistics_from_sums_of_images(problem, dtype):
     case = Case(problem.shape, dtype, exact=True)
     if not case.x.size:
         return
-    n, c = problem.shape[:2]
-    images = (case.x - case.origin.reshape(1, -1, *[1] * (case.x.ndim - 2))).reshape(n, c, -1)
-    sums = np.stack([images.sum(2), (images**2).sum(2)], axis=1).astype(dtype)
-    mean, var = np.empty(c, dtype), np.empty(c, dtype)
-    batchnorm.finish_statistics(sums, case.x.size // c, case.origin, mean, var)
-    assert_close(mean, case.x.mean(axis=(0, *range(2, case.x.ndim)), dtype=np.float64), 1e-6, "mean")
-    assert_close(var, case.x.var(axis=(0, *range(2, case.x.ndim)), dtype=np.float64), 1e-6, "var")
+    mean, var = np.empty((2, problem.shape[1]))
+    batchnorm.finish_statistics(case.x, Moments(case.about, sums_of_images(case.x, case.about)), mean, var, 1)
+    for got, expected in zip((mean, var), exact_statistics(case.x), strict=True):
+        assert_close(got, expected.astype(float), 1e-6)
 
 
 @pytest.mark.parametrize("channels", range(1, 70))
@@ -213,82 +212,107 @@ def test_every_number_of_channels(channels):
         assert_close(got[name], value, 1e-6, name)
 
 
-@pytest.mark.parametrize("ratio", [0, 10, 100, 1000])
-@pytest.mark.parametrize("offset", [0, 1])
-def test_variance_of_shifted_data(ratio, offset):
-    """One pass about an origin near the mean loses nothing, however large mean / std is."""
-    x = laid_out(np.random.default_rng(1).standard_normal((32, 4, 32, 32)) + ratio, "activation", np.float32)
-    origin = np.full(4, ratio + offset, np.float32)
-    mean, var = np.empty(4, np.float32), np.empty(4, np.float32)
-    batchnorm.statistics(x, origin, mean, var, 1)
-    np.testing.assert_allclose(var, x.var(axis=(0, 2, 3), dtype=np.float64), rtol=6e-7)
-    np.testing.assert_allclose(mean, x.mean(axis=(0, 2, 3), dtype=np.float64), rtol=2e-7, atol=2e-7)
-
-
 @DTYPES
 def test_output_may_be_an_input(dtype):
     case = Case((3, 10, 9, 9), dtype)
     for relu in (False, True):
+        on_x = Map(case.scale, case.shift, case.centre, relu)
         y = case.x.copy(order="K")
-        batchnorm.affine_forward(y, case.scale, case.shift, None, None, None, relu, y, 1)
+        batchnorm.affine_forward(y, on_x, None, None, y, 1)
         assert_same(y, case.affine(relu=relu))
         y = case.residual.copy(order="K")
-        batchnorm.affine_forward(case.x, case.scale, case.shift, y, None, None, relu, y, 1)
-        assert_same(y, case.affine(relu=relu, with_residual="residual"))
-        for name in ("dz", "x"):
-            arrays = {"dz": case.dz, "x": case.x}
-            arrays[name] = dx = arrays[name].copy(order="K")
-            batchnorm.backward_apply(arrays["dz"], arrays["x"], case.scale, case.shift, relu, case.a, case.b, case.c,
-                                     dx, 1)
-            assert_same(dx, case.apply(relu=relu))
+        batchnorm.affine_forward(case.x, on_x, y, None, y, 1)
+        assert_same(y, case.affine(relu=relu, extra="residual"))
 
 
-def test_mask_of_backward_is_the_sign_of_forward():
-    """Also where scale x + shift is a rounding error away from zero."""
-    rng = np.random.default_rng(2)
-    x = laid_out(rng.standard_normal((64, 32, 8, 8)), "activation", np.float32)
-    scale = rng.uniform(0.5, 2, 32).astype(np.float32)
-    shift = -(scale * x[0, :, 0, 0])  # some products nearly cancel
-    y, dx = np.empty_like(x), np.empty_like(x)
-    batchnorm.affine_forward(x, scale, shift, None, None, None, True, y, 1)
-    one, zero = np.ones(32, np.float32), np.zeros(32, np.float32)
-    batchnorm.backward_apply(np.ones_like(x), x, scale, shift, True, one, zero, zero, dx, 1)
-    assert_same(dx > 0, y > 0)
-    s1, s2 = np.empty(32, np.float32), np.empty(32, np.float32)
-    batchnorm.backward_reduce(np.ones_like(x), x, zero, scale, shift, True, s1, s2, 1)
-    assert_same(s1, (y > 0).sum(axis=(0, 2, 3)).astype(np.float32))
+# --- 3 statistics of any mean ----------------------------------------------------------------------------------------
+
+RATIOS = [0, 0.5, 1, 2, 3, 10, 293, 1e3, 3e3, 1e4, 1e5, 1e6]  # mean / std
 
 
-# --- 3 gradients -----------------------------------------------------------------------------------------------------
+@DTYPES
+@pytest.mark.parametrize("offset", [0, 1, -2, 2.1, 50, None], ids=lambda o: f"about{o}")
+@pytest.mark.parametrize("shape", [(4000, 3), (7, 5, 300), (16, 4, 20, 20), (2, 3)])
+def test_statistics_of_any_mean(shape, offset, dtype):
+    """`about` is that many standard deviations from the mean, or 0."""
+    scales = np.random.default_rng(2).uniform(0.1, 10, (shape[1], *[1] * (len(shape) - 2)))
+    normal = np.random.default_rng(1).standard_normal(shape)
+    limit = 1e-6 if dtype == np.float32 else 1e-14
+    for ratio in RATIOS:
+        x = laid_out((normal + ratio) * scales, "activation", dtype)
+        mean, var = exact_statistics(x)
+        about = np.zeros_like(mean) if offset is None else mean + offset * np.sqrt(var)
+        got_mean, got_var = taken(x, about.astype(dtype))
+        assert (np.abs(got_mean - mean) <= limit * np.sqrt(var) + 4e-16 * np.abs(mean)).all(), ratio
+        assert (np.abs(got_var - var) <= 10 * limit * var).all(), ratio
 
-@RELU
-@pytest.mark.parametrize("shape", [(7, 3), (4, 5, 6), (3, 4, 5, 6), (2, 18, 3, 3)])
-def test_gradient_of_batch_norm_by_finite_differences(shape, relu):
-    """The whole layer, y = [relu](gamma (x - mean) / sqrt(var + eps) + beta), for x, gamma and beta."""
-    rng, c, eps = np.random.default_rng(3), shape[1], 1e-5
-    x, dy, u = (laid_out(rng.standard_normal(shape), "activation") for _ in range(3))
-    gamma, beta, u_gamma, u_beta = (rng.standard_normal(c) for _ in range(4))
-    rows = math.prod(shape) // c
 
-    def forward(x, gamma, beta):
-        mean, var, y = np.empty(c), np.empty(c), np.empty_like(x)
-        batchnorm.statistics(x, np.zeros(c), mean, var, 1)
-        scale = gamma / np.sqrt(var + eps)
-        shift = beta - scale * mean
-        batchnorm.affine_forward(x, scale, shift, None, None, None, relu, y, 1)
-        return y, mean, 1 / np.sqrt(var + eps), scale, shift
+@pytest.mark.parametrize(("dtype", "values"), [
+    (np.float32, 1e5 + 10 * np.random.default_rng(0).standard_normal(5000)),        # a barometer in pascal
+    (np.float32, 2.0**24 - np.random.default_rng(0).integers(1, 100, 5000)),        # counts of 24 bits
+    (np.float32, 2.0**24 - np.random.default_rng(0).integers(0, 2, 5000)),          # that differ by one
+    (np.float32, np.random.default_rng(0).integers(0, 2**24, 5000)),
+    (np.float32, np.where(np.arange(5000) == 77, 1e4, 1e4 + 2.0**-10)),             # but one are equal
+    (np.float64, 1e8 + np.random.default_rng(0).standard_normal(5000)),
+    (np.float64, 1e15 + np.random.default_rng(0).integers(0, 9, 5000)),
+    (np.float32, 1e-12 * (1e4 + np.random.default_rng(0).standard_normal(5000))),
+    (np.float32, 1e15 * (1e3 + np.random.default_rng(0).standard_normal(5000))),
+], ids=["barometer", "counts", "adjacent", "any_count", "one_off", "double", "double_counts", "tiny", "huge"])
+@pytest.mark.parametrize("from_sums", [False, True])
+def test_statistics_of_raw_data(values, dtype, from_sums):
+    x = np.ascontiguousarray(values.astype(dtype).reshape(50, 1, 100))
+    mean, var = exact_statistics(x)
+    for about in (0, 1, values[0], -3e4):
+        about = row(about, dtype=dtype)
+        if from_sums:
+            got_mean, got_var = np.empty((2, 1))
+            batchnorm.finish_statistics(x, Moments(about, sums_of_images(x, about)), got_mean, got_var, 1)
+        else:
+            got_mean, got_var = taken(x, about)
+        assert abs(got_mean - mean) <= 1e-6 * np.sqrt(var) + 4e-16 * abs(mean)
+        assert abs(got_var / var - 1) <= 1e-5
 
-    _, mean, r, scale, shift = forward(x, gamma, beta)
-    s1, s2, dx = np.empty(c), np.empty(c), np.empty_like(x)
-    batchnorm.backward_reduce(dy, x, mean, scale, shift, relu, s1, s2, 1)
-    b = -gamma * r**3 * s2 / rows
-    batchnorm.backward_apply(dy, x, scale, shift, relu, scale, b, -scale * s1 / rows - b * mean, dx, 1)
-    analytic = (dx * u).sum() + (r * s2 * u_gamma).sum() + (s1 * u_beta).sum()
 
-    step = 1e-6
-    plus, minus = (forward(x + h * u, gamma + h * u_gamma, beta + h * u_beta)[0] for h in (step, -step))
-    numeric = ((plus - minus) * dy).sum() / (2 * step)
-    assert abs(analytic - numeric) <= 1e-7 * np.abs(dy * u).sum()
+@DTYPES
+def test_constant_channels_have_no_variance(dtype):
+    x = np.full((1000, 3), 1e4 + 0.1, dtype)
+    x[:, 1], x[:, 2] = -7.7, 3e-30
+    for about in (np.zeros(3), x[0] + 1, x[0] * (1 + 1e-6), np.full(3, 1e9)):
+        mean, var = taken(x, about.astype(dtype))
+        assert mean.tolist() == x[0].tolist() and var.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 1e30, -3e38])
+def test_an_about_that_is_no_number_does_not_poison_the_batch(poison):
+    """A running mean stays NaN for ever once a batch held one."""
+    x = laid_out(np.random.default_rng(5).standard_normal((9, 3, 8, 8)) + [[[0]], [[50]], [[3e4]]], "activation", "f")
+    about = np.full(3, poison, np.float32)
+    mean, var = exact_statistics(x)
+    got_mean, got_var = np.empty((2, 3))
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = sums_of_images(x, about)
+    batchnorm.finish_statistics(x, Moments(about, sums), got_mean, got_var, 1)
+    for m, v in (taken(x, about), (got_mean, got_var)):
+        assert (np.abs(m - mean) <= 1e-6 * np.sqrt(var)).all() and (np.abs(v / var - 1) <= 1e-5).all()
+
+
+def test_only_channels_that_lost_their_digits_change():
+    rng = np.random.default_rng(6)
+    near = rng.standard_normal((20, 4, 15, 15))
+    far = near.copy()
+    far[:, 1] += 300
+    near, far = (laid_out(x, "activation", np.float32) for x in (near, far))
+    for got, alone in zip(taken(far, np.zeros(4, np.float32)), taken(near, np.zeros(4, np.float32)), strict=True):
+        assert_same(np.delete(got, 1), np.delete(alone, 1))
+    np.testing.assert_allclose(taken(far, np.zeros(4, np.float32))[1][1], far[:, 1].astype(float).var(), rtol=1e-6)
+
+
+def test_channels_summed_again_forget_who_summed_them_first():
+    """Sums of images or of groups: both tell the mean to within a rounding, and the retake about it is the same."""
+    x = laid_out(np.random.default_rng(7).integers(-9, 10, (20, 3, 15, 15)) + 1000, "activation", np.float32)
+    about, got = np.zeros(3, np.float32), np.empty((2, 3))
+    batchnorm.finish_statistics(x, Moments(about, sums_of_images(x, about)), *got, 1)
+    assert_same(got, np.stack(taken(x, about)))
 
 
 # --- 4 threads -------------------------------------------------------------------------------------------------------
@@ -297,6 +321,7 @@ def test_gradient_of_batch_norm_by_finite_differences(shape, relu):
 @DTYPES
 def test_same_bits_for_any_number_of_threads(problem, dtype):
     case = Case(problem.shape, dtype)
+    case.about[::2] += 100  # the sums of every other channel are made again
     first = case.everything()
     for n_threads in (1, 2, 3, 7):
         for name, value in case.everything(n_threads=n_threads).items():
@@ -305,75 +330,85 @@ def test_same_bits_for_any_number_of_threads(problem, dtype):
 
 # --- 5 arguments -----------------------------------------------------------------------------------------------------
 
-def arguments(case):
-    """kernel -> its named arguments in order, with the names of the outputs."""
-    row, full = np.zeros(case.shape[1], case.dtype), np.zeros_like(case.x)
+def calls():
+    """kernel -> (its arrays by name, the names of the outputs, a call that takes the arrays)."""
+    case = Case((3, 4, 5, 6), np.float32)
+    zero, wide = np.zeros(4, np.float32), np.zeros(4)
     return {
-        "statistics": ({"x": case.x, "origin": case.origin, "mean": row, "var": row.copy()}, ("mean", "var")),
-        "finish_statistics": ({"sums": np.ones((4, 2, case.shape[1]), case.dtype), "rows": 9, "origin": case.origin,
-                               "mean": row, "var": row.copy()}, ("mean", "var")),
-        "forward_map": ({"mean": case.mean, "var": row + 1, "weight": case.scale, "bias": case.shift, "eps": 1e-5,
-                         "rstd": row, "scale": row.copy(), "shift": row.copy()}, ("rstd", "scale", "shift")),
-        "update_running": ({"mean": case.mean, "var": row + 1, "rows": 9, "momentum": 0.1, "running_mean": row,
-                            "running_var": row.copy()}, ("running_mean", "running_var")),
-        "gradient_map": ({"sums": np.ones((4, 2, case.shape[1]), case.dtype), "rows": 9, "mean": case.mean,
-                          "rstd": row + 1, "weight": case.scale, "training": True, "dweight": row,
-                          "dbias": row.copy(), "a": row.copy(), "b": row.copy(), "c": row.copy()},
-                         ("dweight", "dbias", "a", "b", "c")),
-        "affine_forward": ({"x": case.x, "scale": case.scale, "shift": case.shift, "residual": case.residual,
-                            "residual_scale": case.residual_scale, "residual_shift": case.residual_shift, "relu": True,
-                            "y": full}, ("y",)),
-        "backward_reduce": ({"dz": case.dz, "x": case.x, "mean": case.mean, "scale": case.scale, "shift": case.shift,
-                             "relu": True, "s1": row, "s2": row.copy()}, ("s1", "s2")),
-        "backward_apply": ({"dz": case.dz, "x": case.x, "scale": case.scale, "shift": case.shift, "relu": True,
-                            "a": case.a, "b": case.b, "c": case.c, "dx": full}, ("dx",)),
+        "statistics": ({"x": case.x, "about": case.about, "mean": wide, "var": wide.copy()}, ("mean", "var"),
+                       lambda v: batchnorm.statistics(v["x"], v["about"], v["mean"], v["var"], 1)),
+        "finish_statistics": (
+            {"x": case.x, "sums": np.ones((4, 2, 4), np.float32), "about": case.about, "mean": wide,
+             "var": wide.copy()}, ("mean", "var"),
+            lambda v: batchnorm.finish_statistics(v["x"], Moments(v["about"], v["sums"]), v["mean"], v["var"], 1)),
+        "forward_map": (
+            {"mean": wide, "var": wide + 1, "weight": case.scale, "bias": case.shift, "rstd": wide.copy(),
+             "scale": zero, "shift": zero.copy(), "centre": zero.copy()}, ("rstd", "scale", "shift", "centre"),
+            lambda v: batchnorm.forward_map(v["mean"], v["var"], v["weight"], v["bias"], 1e-5, v["rstd"],
+                                            Map(v["scale"], v["shift"], v["centre"]))),
+        "update_running": (
+            {"mean": wide, "var": wide + 1, "running_mean": zero, "running_var": zero.copy()},
+            ("running_mean", "running_var"),
+            lambda v: batchnorm.update_running(v["mean"], v["var"], 9, 0.1, v["running_mean"], v["running_var"])),
+        "affine_forward": (
+            {"x": case.x, "scale": case.scale, "shift": case.shift, "centre": case.centre, "residual": case.residual,
+             "y": np.zeros_like(case.x)}, ("y",),
+            lambda v: batchnorm.affine_forward(v["x"], Map(v["scale"], v["shift"], v["centre"], True), v["residual"],
+                                               None, v["y"], 1)),
+        "affine_forward residual": (
+            {"scale": case.residual_scale, "shift": case.residual_shift, "centre": case.residual_centre}, (),
+            lambda v: batchnorm.affine_forward(case.x, Map(case.scale, case.shift, case.centre), case.residual,
+                                               Map(v["scale"], v["shift"], v["centre"]), np.zeros_like(case.x), 1)),
     }
 
 
-PER_CHANNEL_KERNELS = ("finish_statistics", "forward_map", "update_running", "gradient_map")  # no threads
+# These say what type and shape the others have: their flaw may be noticed at a neighbour.
+LEADERS = {("statistics", "x"), ("finish_statistics", "x"), ("finish_statistics", "sums"), ("forward_map", "scale"),
+           ("update_running", "running_mean"), ("affine_forward", "x")}
+ANY_NUMBER = {("statistics", "x"), ("finish_statistics", "sums")}  # of images or groups is right
 
 
-def call(kernel, values):
-    getattr(batchnorm, kernel)(*values.values(), *([] if kernel in PER_CHANNEL_KERNELS else [1]))
-
-
-PAIRS = [(kernel, name) for kernel, (values, _) in arguments(Case((3, 4, 5, 6), np.float32)).items()
-         for name, value in values.items() if isinstance(value, np.ndarray)]
-
-
-@pytest.mark.parametrize(("kernel", "name"), PAIRS)
+@pytest.mark.parametrize(("kernel", "name"), [(k, name) for k, (arrays, _, _) in calls().items() for name in arrays])
 def test_refused_arrays(kernel, name):
-    values, outputs = arguments(Case((3, 4, 5, 6), np.float32))[kernel]
-    for what, (array, error) in flawed(values[name]).items():
-        any_number = (("statistics", "x"), ("finish_statistics", "sums"), ("gradient_map", "sums"))
-        if (kernel, name) in any_number and what in ("none of the elements", "one more"):
-            continue  # any number of images or groups is right
-        # x and sums say what type and shape the others have: their flaw may be noticed at a neighbour.
-        leads = name in ("x", "sums") or (kernel, name) in (("forward_map", "mean"), ("update_running", "mean"))
-        with pytest.raises((ValueError, TypeError) if leads else error, match=None if leads else f"^{name}: "):
-            call(kernel, {**values, name: array})
-    if values[name].ndim == 4:
+    arrays, outputs, call = calls()[kernel]
+    for what, (array, error) in flawed(arrays[name]).items():
+        if (kernel, name) in ANY_NUMBER | {("finish_statistics", "x")} and what in ("none of the elements", "one more"):
+            continue
+        leads = (kernel, name) in LEADERS
+        expected = (ValueError, TypeError, AttributeError) if leads else error
+        with pytest.raises(expected, match=None if leads else f"^{name}: "):
+            call({**arrays, name: array})
+    if arrays[name].ndim == 4:
         with pytest.raises(ValueError, match=f"{name}: expected a channels-last array"):
-            call(kernel, {**values, name: np.ascontiguousarray(values[name])})
-    frozen = values[name].copy(order="K")
+            call({**arrays, name: np.ascontiguousarray(arrays[name])})
+    frozen = arrays[name].copy(order="K")
     frozen.flags.writeable = False
     if name in outputs:
         with pytest.raises(ValueError, match=f"{name}: the output array is read-only"):
-            call(kernel, {**values, name: frozen})
+            call({**arrays, name: frozen})
     else:
-        call(kernel, {**values, name: frozen})
+        call({**arrays, name: frozen})
 
 
 def test_refused_shapes():
-    row = np.zeros(3, np.float32)
+    x, wide, c3 = np.zeros((2, 3), np.float32), np.zeros(3), np.zeros(3, np.float32)
     with pytest.raises(ValueError, match=r"x: expected \(N, C, \*spatial\), got shape \(3,\)"):
-        batchnorm.statistics(row, row, row, row, 1)
-    for shape in ((2, 3), (2, 3, 3), (2, 2, 3, 1)):
+        batchnorm.statistics(c3, c3, wide, wide, 1)
+    for shape in ((2, 3), (2, 3, 3), (2, 2, 3, 1), (2, 2, 4)):
         with pytest.raises(ValueError, match="sums"):
-            batchnorm.finish_statistics(np.zeros(shape, np.float32), 4, row, row, row)
-    with pytest.raises(ValueError, match="need a residual"):
-        batchnorm.affine_forward(np.zeros((2, 3), np.float32), row, row, None, row, None, True,
-                                 np.zeros((2, 3), np.float32), 1)
+            batchnorm.finish_statistics(x, Moments(c3, np.zeros(shape, np.float32)), wide, wide, 1)
+    on_x = Map(c3, c3, c3)
+    with pytest.raises(ValueError, match="needs a residual"):
+        batchnorm.affine_forward(x, on_x, None, on_x, x.copy(), 1)
+    with pytest.raises(ValueError, match="no relu"):
+        batchnorm.affine_forward(x, on_x, x, Map(relu=True), x.copy(), 1)
+    with pytest.raises(ValueError, match="scale and shift"):
+        batchnorm.affine_forward(x, Map(relu=True), None, None, x.copy(), 1)
+    for call in (lambda: batchnorm.affine_forward(x, None, None, None, x.copy(), 1),
+                 lambda: batchnorm.forward_map(wide, wide, None, None, 0.0, wide, None),
+                 lambda: batchnorm.finish_statistics(x, None, wide, wide, 1)):
+        with pytest.raises(TypeError):
+            call()
 
 
 # --- 6 NaN, inf, nothing ---------------------------------------------------------------------------------------------
@@ -391,24 +426,10 @@ def test_special_values_stay_in_their_channel(kernels, special):
 
 
 @BOTH
-def test_nan_passes_relu_and_its_mask(kernels):
+def test_nan_passes_relu(kernels):
     case = Case((2, 3, 4, 4), np.float32)
     case.x[0, 1, 2, 3] = np.nan
     assert np.argwhere(np.isnan(case.affine(kernels, relu=True))).tolist() == [[0, 1, 2, 3]]
-    assert np.argwhere(np.isnan(case.apply(kernels, relu=True))).tolist() == [[0, 1, 2, 3]]
-    s1, s2 = case.reduce(kernels, relu=True)
-    assert not np.isnan(s1).any()  # NaN counts as positive: its dz is in the sum
-    assert np.isnan(s2).tolist() == [False, True, False]
-
-
-@BOTH
-def test_nan_under_a_closed_mask_is_cut(kernels):
-    case = Case((2, 3, 4, 4), np.float32)
-    case.scale[...], case.shift[...] = 0, -1
-    case.dz[...] = np.nan
-    s1, s2 = case.reduce(kernels, relu=True)
-    assert s1.tolist() == s2.tolist() == [0, 0, 0]
-    assert not np.isnan(case.apply(kernels, relu=True)).any()
 
 
 @BOTH
@@ -417,43 +438,7 @@ def test_no_values(kernels, shape):
     case = Case(shape, np.float32)
     mean, var = case.statistics(kernels)
     assert np.isnan(mean).all() and np.isnan(var).all()
-    s1, s2 = case.reduce(kernels)
-    assert not s1.any() and not s2.any()
-    assert case.affine(kernels).shape == case.apply(kernels).shape == shape
-
-
-def test_variance_is_never_negative():
-    x = np.full((1000, 3), 1e4 + 0.1, np.float32)
-    mean, var = np.empty(3, np.float32), np.empty(3, np.float32)
-    batchnorm.statistics(x, np.zeros(3, np.float32), mean, var, 1)
-    assert (var >= 0).all()
-    batchnorm.statistics(x, x[0].copy(), mean, var, 1)
-    assert mean.tolist() == x[0].tolist() and var.tolist() == [0, 0, 0]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("in_place", [False, True])
-def test_reduce_behind_a_residual_masks_by_the_sign_of_z(dtype, in_place):
-    rng = np.random.default_rng(0)
-    shape = (5, 7, 6, 3)
-    dz, x, z = (laid_out(rng.integers(-3, 4, shape), "activation", dtype) for _ in range(3))
-    z[0, 0, 0, 0] = np.nan
-    mean, one, zero = np.full(7, 2, dtype), np.ones(7, dtype), np.zeros(7, dtype)
-    expected = np.where(z <= 0, 0, dz)
-    for n_threads in (1, 2, 3):
-        masked = dz.copy(order="K")
-        source = masked if in_place else dz
-        s1, s2 = np.empty(7, dtype), np.empty(7, dtype)
-        batchnorm.backward_reduce(source, x, mean, one, zero, False, s1, s2, n_threads, z, masked)
-        assert_same(masked, expected)
-        assert_same(s1, expected.sum((0, 2, 3)))
-        assert_same(s2, (expected * (x - 2)).sum((0, 2, 3)))
-
-
-def test_reduce_refuses_half_a_residual():
-    x, v = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
-    with pytest.raises(ValueError, match="together"):
-        batchnorm.backward_reduce(x, x, v, v, v, False, v, v.copy(), 1, x)
+    assert case.affine(kernels).shape == shape
 
 
 @pytest.mark.parametrize("channels", [16, 12])
@@ -462,19 +447,21 @@ def test_maps_larger_than_the_caches_exact(channels):
     rng = np.random.default_rng(31)
     shape = (2, channels, 640, 640)
     x, residual = (exact_integers(rng, shape, np.float32, "activation", 3) for _ in range(2))
-    scale, shift, r_scale, r_shift = (exact_integers(rng, (channels,), np.float32, "row", 3) for _ in range(4))
+    on_x, on_residual = (Map(*(exact_integers(rng, (channels,), np.float32, "row", 3) for _ in range(3)))
+                         for _ in range(2))
     y = layout.empty(shape)
     assert y.nbytes > 24 << 20 and y.ctypes.data % 64 == 0
 
-    def column(v):
-        return v[None, :, None, None]
+    def applied(m, v):
+        scale, shift, centre = (a[None, :, None, None] for a in (m.scale, m.shift, m.centre))
+        return scale * (v - centre) + shift
 
-    plain = column(scale) * x + column(shift)
+    plain = applied(on_x, x)
     for n_threads in (1, 2):
-        batchnorm.affine_forward(x, scale, shift, None, None, None, True, y, n_threads)
+        batchnorm.affine_forward(x, on_x.with_relu(), None, None, y, n_threads)
         np.testing.assert_array_equal(y, np.maximum(plain, 0))
-        batchnorm.affine_forward(x, scale, shift, residual, r_scale, r_shift, False, y, n_threads)
-        np.testing.assert_array_equal(y, plain + column(r_scale) * residual + column(r_shift))
+        batchnorm.affine_forward(x, on_x, residual, on_residual, y, n_threads)
+        np.testing.assert_array_equal(y, plain + applied(on_residual, residual))
         y[...] = x
-        batchnorm.affine_forward(y, scale, shift, None, None, None, False, y, n_threads)
+        batchnorm.affine_forward(y, on_x, None, None, y, n_threads)
         np.testing.assert_array_equal(y, plain)

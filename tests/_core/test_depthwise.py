@@ -35,14 +35,14 @@ class Case:
         self.dy = make((*shape[:2], *self.geo[-len(window):]), "activation")
         self.b, self.b_old, self.w_old = make((c,)), make((c,)), make(self.w.shape, "weight")
 
-    def run(self, kernels, n_threads=1, bias=True, accumulate=False):
+    def run(self, kernels, n_threads=1, bias=True):
         guards, inputs = Guards(), (self.x, self.w, self.dy, self.b)
         before = [a.copy() for a in inputs]
         y, dx = (guards.empty(a.shape, self.dtype, "activation") for a in (self.dy, self.x))
         dw, db = guards.copy(self.w_old, "weight"), guards.copy(self.b_old)
         kernels.depthwise_forward(self.x, self.w, self.b if bias else None, y, self.geo, n_threads)
         kernels.depthwise_backward_input(self.dy, self.w, dx, self.geo, n_threads)
-        kernels.depthwise_backward_weight(self.x, self.dy, dw, db if bias else None, accumulate, self.geo, n_threads)
+        kernels.depthwise_backward_weight(self.x, self.dy, dw, db if bias else None, self.geo, n_threads)
         guards.check()
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, inputs, strict=True))
         return {"y": y, "dx": dx, "dw": dw, "db": db}
@@ -65,7 +65,7 @@ def test_literal_numbers():
     depthwise.depthwise_backward_input(dy, w, dx, geo, 1)
     assert dx.tolist() == [[[1, 12, 20], [-3, -1, 4]]]
     db = np.empty(2)
-    depthwise.depthwise_backward_weight(x, dy, dw, db, False, geo, 1)
+    depthwise.depthwise_backward_weight(x, dy, dw, db, geo, 1)
     assert dw.tolist() == [[[5, 8]], [[32, 39]]] and db.tolist() == [3, 7]
 
 
@@ -73,8 +73,8 @@ def test_literal_numbers():
 @DTYPES
 def test_exact(problem, dtype):
     case = Case(problem, dtype)
-    for options in ({}, {"bias": False, "accumulate": True}, {"accumulate": True}):
-        assert_same(case.run(depthwise, **options), case.run(reference, **options))
+    for bias in (True, False):
+        assert_same(case.run(depthwise, bias=bias), case.run(reference, bias=bias))
 
 
 @DTYPES
@@ -123,8 +123,7 @@ def call(kernel, case, **replaced):
            "dx": case.x.copy(order="K"), "dw": case.w_old, "db": case.b_old, **replaced}
     names = {"forward": ("x", "w", "b", "y"), "backward_input": ("dy", "w", "dx"),
              "backward_weight": ("x", "dy", "dw", "db")}[kernel]
-    rest = (False,) if kernel == "backward_weight" else ()
-    getattr(depthwise, f"depthwise_{kernel}")(*(own[name] for name in names), *rest, own["geo"], 1)
+    getattr(depthwise, f"depthwise_{kernel}")(*(own[name] for name in names), own["geo"], 1)
     return own
 
 

@@ -1,4 +1,4 @@
-"""Activations, addition and dropout: the seven groups of kernel tests."""
+"""Activations and addition: the seven groups of kernel tests."""
 
 import math
 
@@ -7,36 +7,42 @@ import pytest
 
 from tinydl._core import elementwise
 from tinydl._core.reference import elementwise as reference
+from tinydl._core.reference.activations import ROWS
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import Guards, flawed, laid_out
 
 BOTH = pytest.mark.parametrize("kernels", [elementwise, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-# name -> (parameters after the arrays, whether backward reads y rather than x)
-ACTIVATIONS = {"relu": ((), True), "leaky_relu": ((0.1,), False), "elu": ((1.5,), False), "gelu": ((), False),
-               "tanh": ((), True), "sigmoid": ((), True)}
-EACH = pytest.mark.parametrize("name", ACTIVATIONS)
+PARAMETERS = {"leaky_relu": 0.1, "elu": 1.5}
+FROM_Y = {"relu", "tanh", "sigmoid"}    # backward reads y rather than x
+EACH = pytest.mark.parametrize("name", elementwise.ACTIVATIONS)
 # Around the vector widths, the chunks of 16384 elements and their ends.
 SIZES = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 1000, 16383, 16384, 16385, 50001]
 
 
 def forward(name, x, n_threads=1, kernels=elementwise):
     y = np.full_like(x, np.nan)
-    getattr(kernels, f"{name}_forward")(x, y, *ACTIVATIONS[name][0], n_threads)
+    kernels.activation_forward(name, x, y, PARAMETERS.get(name, 0), n_threads)
     return y
 
 
 def backward(name, x, dy, n_threads=1, kernels=elementwise):
-    parameters, from_y = ACTIVATIONS[name]
     dx = np.full_like(x, np.nan)
-    source = forward(name, x, 1, reference) if from_y else x
-    getattr(kernels, f"{name}_backward")(source, dy, dx, *parameters, n_threads)
+    saved = forward(name, x, 1, reference) if name in FROM_Y else x
+    kernels.activation_backward(name, saved, dy, dx, PARAMETERS.get(name, 0), n_threads)
     return dx
 
 
 def normal(size, dtype, seed=0):
     return np.random.default_rng(seed).standard_normal(size).astype(dtype)
+
+
+def test_the_two_halves_of_a_row():
+    """src/activations.h and reference/activations.py name the same activations, in the same order."""
+    assert tuple(ROWS) == elementwise.ACTIVATIONS
+    assert {name for name, row in ROWS.items() if row.saves == "y"} == FROM_Y
+    assert {name for name, row in ROWS.items() if row.parameter} == set(PARAMETERS)
 
 
 # --- 1 literal numbers -----------------------------------------------------------------------------------------------
@@ -52,6 +58,8 @@ def test_literal_values(kernels, dtype):
         "gelu": [-0.0455002638963584, -0.154268769362993, 0, 0.345731230637007, 1.95449973610364],
         "tanh": [-0.964027580075817, -0.46211715726001, 0, 0.46211715726001, 0.964027580075817],
         "sigmoid": [0.119202922022118, 0.377540668798145, 0.5, 0.622459331201855, 0.880797077977882],
+        "mish": [-0.252501482695709, -0.22074377465173, 0, 0.375245211304895, 1.94395895953399],
+        "hardswish": [-1 / 3, -1.25 / 6, 0, 1.75 / 6, 10 / 6],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -68,6 +76,8 @@ def test_literal_gradients(kernels, dtype):
         "gelu": [-0.255695403234591, 2.5, -1.73499024931233],
         "tanh": [0.211952474559493, 5, -1.57289546593185],
         "sigmoid": [0.31498075621052, 1.25, -0.470007424403189],
+        "mish": [-0.325065277261182, 3, -1.77284875071545],
+        "hardswish": [-0.5, 2.5, -8 / 6],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -81,14 +91,14 @@ def test_literal_sum(kernels, dtype):
     assert y.tolist() == [11, 0, -2.5]
 
 
-def test_philox_known_answers():
-    """The published test vectors of Philox4x32-10 (Random123, kat_vectors)."""
-    words = reference._philox((0, 0, 0, 0), (0, 0))
-    assert [int(w) for w in words] == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
-    words = reference._philox((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2)
-    assert [int(w) for w in words] == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
-    words = reference._philox((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0))
-    assert [int(w) for w in words] == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
+@BOTH
+def test_relu_has_entries_of_its_own(kernels):
+    x = np.array([-1, 0, 2, np.nan], np.float32)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    kernels.relu_forward(x, y, 1)
+    assert_same(y, np.array([0, 0, 2, np.nan], np.float32))
+    kernels.relu_backward(y, np.array([3, 4, 5, 6], np.float32), dx, 1)
+    assert dx.tolist() == [0, 0, 5, 6]
 
 
 # --- 2 the reference -------------------------------------------------------------------------------------------------
@@ -117,24 +127,23 @@ def test_any_dense_order(name, shape):
     x = laid_out(normal(shape, np.float32), "activation")
     y = np.empty_like(x)
     assert y.strides == x.strides
-    getattr(elementwise, f"{name}_forward")(x, y, *ACTIVATIONS[name][0], 1)
+    elementwise.activation_forward(name, x, y, PARAMETERS.get(name, 0), 1)
     assert_same(y, forward(name, np.ascontiguousarray(x)))
 
 
 @EACH
 @DTYPES
 def test_output_may_be_an_input(name, dtype):
-    x, dy = normal(20000, dtype), normal(20000, dtype, 1)
-    parameters, from_y = ACTIVATIONS[name]
+    x, dy, parameter = normal(20000, dtype), normal(20000, dtype, 1), PARAMETERS.get(name, 0)
     y = x.copy()
-    getattr(elementwise, f"{name}_forward")(y, y, *parameters, 1)
+    elementwise.activation_forward(name, y, y, parameter, 1)
     assert_same(y, forward(name, x))
-    source = reference_output = forward(name, x, 1, reference) if from_y else x
+    saved = forward(name, x, 1, reference) if name in FROM_Y else x
+    dx = np.empty_like(x)
+    elementwise.activation_backward(name, saved, dy, dx, parameter, 1)
     for take in (0, 1):
-        arrays = [reference_output.copy(), dy.copy()]
-        getattr(elementwise, f"{name}_backward")(*arrays, arrays[take], *parameters, 1)
-        dx = np.empty_like(x)
-        getattr(elementwise, f"{name}_backward")(source, dy, dx, *parameters, 1)
+        arrays = [saved.copy(), dy.copy()]
+        elementwise.activation_backward(name, *arrays, arrays[take], parameter, 1)
         assert_same(arrays[take], dx)
 
 
@@ -146,7 +155,7 @@ def _ulps(actual, exact):
 @DTYPES
 @pytest.mark.parametrize(("name", "ulps"), [("tanh", 3), ("sigmoid", 4)])
 def test_error_in_ulps(name, ulps, dtype):
-    """What src/activation.h promises, against long double."""
+    """What src/special.h promises, against long double."""
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.standard_normal(100_000) * 1e-2,
                         np.exp(rng.uniform(-40, 3, 100_000)) * rng.choice([-1, 1], 100_000)]).astype(dtype)
@@ -160,7 +169,7 @@ def test_error_of_elu(dtype):
     rng = np.random.default_rng(3)
     x = -np.exp(rng.uniform(-30, 3.4, 300_000)).astype(dtype)
     y = np.empty_like(x)
-    elementwise.elu_forward(x, y, 1.0, 1)
+    elementwise.activation_forward("elu", x, y, 1, 1)
     assert _ulps(y, np.expm1(x.astype(np.longdouble))).max() <= 2.5
 
 
@@ -170,6 +179,29 @@ def test_error_of_gelu(dtype, bound):
     exact = np.array([v * 0.5 * math.erfc(-v / math.sqrt(2)) for v in x.astype(np.float64)])
     error = np.abs(forward("gelu", x) - exact) / np.maximum(np.abs(x), 1)
     assert error.max() <= bound
+
+
+@pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
+def test_error_of_mish(dtype, least, gradient):
+    rng = np.random.default_rng(4)
+    x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
+                        rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+    wide = x.astype(np.longdouble)
+    t = np.tanh(np.log1p(np.exp(wide)))
+    assert _ulps(forward("mish", x), wide * t).max() <= 5
+    exact = t + wide * (1 - t * t) / (1 + np.exp(-wide))
+    assert np.abs(backward("mish", x, np.ones_like(x)) - exact).max() <= gradient
+
+
+@pytest.mark.parametrize(("dtype", "gradient"), [(np.float32, 2e-7), (np.float64, 2e-16)])
+def test_error_of_hardswish(dtype, gradient):
+    x = np.random.default_rng(5).uniform(-4, 4, 300_000).astype(dtype)
+    x[:7] = -3, 3, np.nextafter(dtype(-3), dtype(0)), np.nextafter(dtype(3), dtype(0)), -0.0, 1e37, -1e30
+    wide = x.astype(np.longdouble)
+    exact = np.where(x <= -3, 0, np.where(x >= 3, wide, wide * (wide + 3) / 6))
+    assert _ulps(forward("hardswish", x), exact).max() <= 2
+    exact = np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * wide + 3) / 6))
+    assert np.abs(backward("hardswish", x, np.ones_like(x)) - exact).max() <= gradient
 
 
 # --- 3 gradients -----------------------------------------------------------------------------------------------------
@@ -196,32 +228,22 @@ def test_same_bits_for_any_number_of_threads(name, dtype):
         assert_same(backward(name, x, dy, n_threads), first[1])
 
 
-@DTYPES
-def test_same_mask_for_any_number_of_threads(dtype):
-    x = normal(70_001, dtype)
-    first = drop(x, 0.3, n_threads=1)
-    for n_threads in (1, 2, 3, 7):
-        assert_same(drop(x, 0.3, n_threads=n_threads), first)
-
-
 # --- 5 arguments -----------------------------------------------------------------------------------------------------
 
+# kernel -> (names of its arrays, arguments before them, arguments after them)
+KERNELS = {"add": (("a", "b", "y"), (), ()), "relu_forward": (("x", "y"), (), ()),
+           "relu_backward": (("y", "dy", "dx"), (), ()), "activation_forward": (("x", "y"), ("tanh",), (0,)),
+           "activation_backward": (("saved", "dy", "dx"), ("tanh",), (0,))}
+
+
 def _call(kernel, arrays):
-    name = kernel.rsplit("_", 1)[0]
-    extra = (1, 2, 0.5) if name == "dropout" else ACTIVATIONS.get(name, ((),))[0]
-    if name == "dropout":
-        getattr(elementwise, kernel)(arrays[0], *extra, arrays[1], 1)
-    else:
-        getattr(elementwise, kernel)(*arrays, *extra, 1)
+    _, before, after = KERNELS[kernel]
+    getattr(elementwise, kernel)(*before, *arrays, *after, 1)
 
 
-KERNELS = [("add", ("a", "b", "y")), ("dropout_forward", ("x", "y")), ("dropout_backward", ("dy", "dx"))]
-for _name, (_, _from_y) in ACTIVATIONS.items():
-    KERNELS += [(f"{_name}_forward", ("x", "y")), (f"{_name}_backward", ("y" if _from_y else "x", "dy", "dx"))]
-
-
-@pytest.mark.parametrize(("kernel", "names"), KERNELS, ids=[k for k, _ in KERNELS])
-def test_refused_arrays(kernel, names):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_refused_arrays(kernel):
+    names = KERNELS[kernel][0]
     good = [normal((4, 6), np.float32, i) for i in range(len(names))]
     for i, name in enumerate(names):
         for what, (array, error) in flawed(good[i]).items():
@@ -241,10 +263,12 @@ def test_refused_arrays(kernel, names):
             _call(kernel, arrays)
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, np.inf])
-def test_dropout_refuses_what_is_no_probability(p):
-    with pytest.raises(ValueError, match="probability"):
-        drop(np.ones(3, np.float32), p)
+def test_an_unknown_activation_names_the_known():
+    x = np.ones(3)
+    with pytest.raises(ValueError, match="no activation 'swish'; known: relu, leaky_relu"):
+        elementwise.activation_forward("swish", x, x, 0, 1)
+    with pytest.raises(ValueError, match="no activation 'swish'"):
+        elementwise.activation_backward("swish", x, x, x, 0, 1)
 
 
 # --- 6 NaN, inf, denormals -------------------------------------------------------------------------------------------
@@ -255,7 +279,9 @@ def test_special_values(kernels, dtype):
     x = np.array([np.nan, np.inf, -np.inf, -0.0, 1e4, -1e4], dtype)
     expected = {"relu": [np.nan, np.inf, 0, 0, 1e4, 0], "leaky_relu": [np.nan, np.inf, -np.inf, 0, 1e4, -1e3],
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
-                "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0]}
+                "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
+                "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0]}
+    assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
     assert np.signbit(forward("tanh", x, kernels=kernels)[3])
@@ -267,7 +293,9 @@ def test_gradients_at_special_values(kernels, dtype):
     x = np.array([np.nan, np.inf, -np.inf, 0], dtype)
     dy = np.array([2, 2, 2, 2], dtype)
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
-                "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5]}
+                "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
+                "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1]}
+    assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)
 
@@ -280,7 +308,7 @@ def test_nan_of_the_upstream_gradient_passes_where_the_derivative_is_not_cut(nam
 def test_tanh_saturates_to_a_gradient_of_exactly_zero():
     y = forward("tanh", np.array([20, -20, 9.5], np.float32))
     dx = np.empty_like(y)
-    elementwise.tanh_backward(y, np.ones_like(y), dx, 1)
+    elementwise.activation_backward("tanh", y, np.ones_like(y), dx, 0, 1)
     assert y.tolist() == [1, -1, 1] and dx.tolist() == [0, 0, 0]
 
 
@@ -298,61 +326,12 @@ def test_denormals_are_flushed_inside_only():
 @DTYPES
 @pytest.mark.parametrize("size", [1, 5, 17, 16385])
 def test_nothing_else_is_written(name, dtype, size):
-    guards, (parameters, _) = Guards(), ACTIVATIONS[name]
+    guards, parameter = Guards(), PARAMETERS.get(name, 0)
     x, dy = normal(size, dtype), normal(size, dtype, 1)
     kept = x.copy(), dy.copy()
     y, dx = guards.empty((size,), dtype), guards.empty((size,), dtype)
-    getattr(elementwise, f"{name}_forward")(x, y, *parameters, 2)
-    getattr(elementwise, f"{name}_backward")(x, dy, dx, *parameters, 2)
+    elementwise.activation_forward(name, x, y, parameter, 2)
+    elementwise.activation_backward(name, x, dy, dx, parameter, 2)
     guards.check()
     assert_same(x, kept[0])
     assert_same(dy, kept[1])
-
-
-# --- dropout ---------------------------------------------------------------------------------------------------------
-
-def drop(x, p, key0=11, key1=22, n_threads=1, kernels=elementwise, way="forward"):
-    y = np.full_like(x, np.nan)
-    getattr(kernels, f"dropout_{way}")(x, key0, key1, p, y, n_threads)
-    return y
-
-
-@DTYPES
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 1000, 16384 + 300])
-@pytest.mark.parametrize("keys", [(0, 0), (1, 2), (2**64 - 1, 2**63 + 5)])
-def test_dropout_equal_to_reference(dtype, size, keys):
-    x = normal(size, dtype)
-    for way in ("forward", "backward"):
-        assert_same(drop(x, 0.4, *keys, 2, way=way), drop(x, 0.4, *keys, kernels=reference, way=way))
-
-
-@BOTH
-def test_dropout_keeps_all_or_none(kernels):
-    x = np.array([1, np.nan, -3], np.float32)
-    assert_same(drop(x, 0, kernels=kernels), x)
-    assert drop(x, 1, kernels=kernels).tolist() == [0, 0, 0]
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
-def test_dropout_drops_the_right_share(p):
-    n = 400_000
-    y = drop(np.ones(n), p)
-    assert set(np.unique(y)) == {0.0, 1 / (1 - p)}
-    assert abs((y == 0).mean() - p) < 4 * math.sqrt(p * (1 - p) / n)
-
-
-def test_masks_of_different_keys_are_unrelated():
-    n = 100_000
-    keys = [(1, 1), (2, 1), (1, 2), (1 + 2**32, 1), (1, 2**32)]
-    masks = [drop(np.ones(n), 0.5, key0, key1) > 0 for key0, key1 in keys]
-    for i, a in enumerate(masks):
-        for b in masks[:i]:
-            assert abs((a == b).mean() - 0.5) < 4 * math.sqrt(0.25 / n)
-
-
-def test_dropout_in_any_dense_order_goes_by_memory():
-    x = laid_out(normal((2, 3, 4, 5), np.float32), "activation")
-    y = drop(x, 0.5)
-    flat = drop(np.ascontiguousarray(x.transpose(0, 2, 3, 1)), 0.5)
-    assert_same(y.transpose(0, 2, 3, 1), flat)
-    assert_same(drop(x, 0.5, kernels=reference), y)

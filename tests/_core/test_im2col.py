@@ -77,7 +77,7 @@ def test_the_product_with_the_weights_is_the_convolution(problem):
     case = Case(problem, np.float64)
     w = exact_integers(np.random.default_rng(1), problem.w_shape, np.float64, "weight")
     y = Guards().empty(problem.y_shape, np.float64, "activation")
-    reference_conv.conv_forward(case.x, w, None, y, problem.geometry, 1)
+    reference_conv.conv_forward(case.x, w, None, y, problem.geometry, None, None, 1)
     matrix = np.moveaxis(w.reshape(problem.O, problem.C, problem.KH, problem.KW), (2, 3, 1, 0), (0, 1, 2, 3))
     product = case.run(kernels)[0] @ matrix.reshape(-1, problem.O)
     assert np.array_equal(product.reshape(problem.N, problem.P, problem.Q, problem.O),

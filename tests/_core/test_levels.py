@@ -31,9 +31,9 @@ for dtype in (np.float32, np.float64):
             g = Guards()
             y, dx = g.empty(dy.shape, dtype, "activation"), g.empty(x.shape, dtype, "activation")
             dw, db = g.empty(w.shape, dtype, "weight"), g.empty(b.shape, dtype)
-            kernels.conv_forward(x, w, b, y, geo, 2)
+            kernels.conv_forward(x, w, b, y, geo, None, None, 2)
             kernels.conv_backward_input(dy, w, dx, geo, 2)
-            kernels.conv_backward_weight(x, dy, dw, db, False, geo, 2)
+            kernels.conv_backward_weight(x, dy, dw, db, geo, None, 2)
             g.check()
             results.append((y, dx, dw, db))
         assert all(np.array_equal(p, q) for p, q in zip(*results)), ("conv", c, o)
@@ -49,7 +49,7 @@ for dtype in (np.float32, np.float64):
             y, dx, dw, db = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(b)
             kernels.linear_forward(x, w, b, y, 2)
             kernels.linear_backward_input(dy, w, dx, 2)
-            kernels.linear_backward_weight(x, dy, dw, db, False, 2)
+            kernels.linear_backward_weight(x, dy, dw, db, 2)
             results.append((y, dx, dw, db))
         assert all(np.array_equal(p, q) for p, q in zip(*results)), ("gemm", n)
     tolerance = 1e-6 if dtype == np.float32 else 1e-14
@@ -67,8 +67,8 @@ for dtype in (np.float32, np.float64):
     for kernels in (update, r_update):
         r = np.random.default_rng(1)
         a = [[r.standard_normal(s).astype(dtype) ** 2 for s in ((5, 7), (33,), (20000,))] for _ in range(4)]
-        kernels.adam(*a, 0.01, 0.9, 0.999, 1e-8, 0.01, False, 2)
-        kernels.sgd(a[0], a[1], a[2], 0.01, 0.9, 0, 0.01, True, False)
+        kernels.step(kernels.adam(0.01, 0.9, 0.999, 1e-8, 0.01, False, 2), a[0], a[1], a[2:])
+        kernels.step(kernels.sgd(0.01, 0.9, 0, 0.01, True, False), a[0], a[1], a[2:3])
         results.append([*sum(a, []), np.array([kernels.norms(a[1], p) for p in (1, 2, 3, math.inf)])])
     for p, q in zip(*results):
         np.testing.assert_allclose(p, q, rtol=10 * tolerance, atol=tolerance)

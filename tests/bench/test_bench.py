@@ -121,6 +121,12 @@ def test_parts_are_kept_apart(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["r.json"]
 
 
+def test_no_table_stands_in_two_documents():
+    names = [match[2] for path in report.FILES for match in report.MARKED.finditer(path.read_text())]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(report.TABLES)
+
+
 def test_kept_tables_are_up_to_date():
     if not report.REFERENCE.exists():
         pytest.skip("no reference results are kept yet")

@@ -1,6 +1,8 @@
 import os
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -11,3 +13,20 @@ def shared_data():
     if not (folder / "mnist").is_dir() or not (folder / "cifar10").is_dir():
         pytest.skip(f"no folder with mnist/ and cifar10/ at {folder}; set TINYDL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def idx_set():
+    """A function that writes a data set of 28x28 pictures in four IDX files."""
+    return _write_idx_set
+
+
+def _write_idx_set(folder, n_train=20, n_test=10, suffix="", pack=lambda b: b, labels=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for part, n in (("train", n_train), ("t10k", n_test)):
+        x = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        y = (np.arange(n) % 10).astype(np.uint8) if labels is None else labels(n)
+        for name, array in ((f"{part}-images-idx3-ubyte", x), (f"{part}-labels-idx1-ubyte", y)):
+            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (folder / (name + suffix)).write_bytes(pack(head + array.tobytes()))

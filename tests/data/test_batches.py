@@ -83,16 +83,32 @@ def test_order_is_pinned():
     assert epoch_order(10, 0, 0).tolist() == [3, 7, 6, 4, 0, 9, 2, 1, 8, 5]
 
 
+def test_start_continues_an_epoch():
+    data = dataset()
+    whole = [y.tolist() for _, y in Batches(data, 3, shuffle=True, seed=1, epoch=4)]
+    part = Batches(data, 3, shuffle=True, seed=1, epoch=4, start=2)
+    assert len(part) == 2
+    assert part.total == 4
+    assert [y.tolist() for _, y in part] == whole[2:]
+    assert list(Batches(data, 3, start=4)) == []
+
+
 def test_every_iteration_is_the_next_epoch():
+    data = dataset(30)
+    batches = Batches(data, 7, shuffle=True, seed=1, epoch=3, start=2)
+    images = [np.concatenate([x for x, _ in batches]) for _ in range(3)]
+    for k, (image, start) in enumerate(zip(images, (14, 0, 0), strict=True)):
+        assert np.array_equal(image, data.normalised()[epoch_order(30, 1, 3 + k)[start:]])
+    assert batches.epoch == 6
+    next(iter(batches))  # an iteration that is left early was one
+    batches.epoch = 3
+    assert np.array_equal(np.concatenate([x for x, _ in batches])[14:], images[0])
+
+
+def test_iterations_side_by_side_keep_apart():
     x = np.arange(20, dtype=np.float32)[:, None]
-    batches = Batches((x, np.zeros(20, int)), 6, shuffle=True, seed=3, epoch=1)
-    for epoch in (1, 2, 3):
-        seen = np.concatenate([a[:, 0] for a, _ in batches])
-        assert np.array_equal(seen, epoch_order(20, 3, epoch))
-    batches.epoch = 1
-    assert np.array_equal(np.concatenate([a[:, 0] for a, _ in batches]), epoch_order(20, 3, 1))
-    # Two iterations side by side keep apart, and the epoch is that of the call of iter, not of the first batch.
-    first, second = iter(batches), iter(batches)
+    batches = Batches((x, np.zeros(20, int)), 6, shuffle=True, seed=3, epoch=2)
+    first, second = iter(batches), iter(batches)  # the epoch is that of the call of iter, not of the first batch
     got = [np.concatenate([next(it)[0][:, 0] for _ in range(4)]) for it in (second, first)]
     assert np.array_equal(got[0], epoch_order(20, 3, 3)) and np.array_equal(got[1], epoch_order(20, 3, 2))
 
@@ -105,32 +121,30 @@ def test_every_iteration_is_augmented_anew():
     assert np.array_equal(next(iter(again))[0], second)
 
 
-def test_start_continues_an_epoch():
-    data = dataset()
-    whole = [y.tolist() for _, y in Batches(data, 3, shuffle=True, seed=1, epoch=4)]
-    part = Batches(data, 3, shuffle=True, seed=1, epoch=4, start=2)
-    assert len(part) == 2
-    assert part.total == 4
-    assert [y.tolist() for _, y in part] == whole[2:]
-    assert list(Batches(data, 3, start=4)) == []
-    assert len(part) == 4  # the next epoch is whole
-    assert len(list(part)) == 4
+@pytest.mark.parametrize("value", [-1, 1.5, np.nan, True, "1"])
+@pytest.mark.parametrize("name", ["n", "seed", "epoch"])
+def test_bad_orders(name, value):
+    with pytest.raises((ValueError, TypeError), match=rf"epoch_order: {name} must be .*{value}"):
+        epoch_order(**{"n": 5, "seed": 0, "epoch": 0, name: value})
+
+
+def test_without_shuffling_every_iteration_is_the_same():
+    batches = Batches(dataset(), 4)
+    first, second = ([x for x, _ in batches] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", ["seed", "epoch", "start"])
+@pytest.mark.parametrize("value", [-1, 1.5, True, None, "0"])
+def test_bad_seed_epoch_and_start(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be an integer, 0 or more, got {value!r}"):
+        Batches(dataset(), 4, **{name: value})
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None])
 def test_bad_batch_size(size):
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):
         Batches(dataset(), size)
-
-
-@pytest.mark.parametrize("value", [-1, 1.5, np.nan, True, "1"])
-@pytest.mark.parametrize("name", ["seed", "epoch", "start"])
-def test_bad_positions(name, value):
-    with pytest.raises((ValueError, TypeError), match=rf"{name} must be .*{value}"):
-        Batches(dataset(), 2, **{name: value})
-    if name != "start":
-        with pytest.raises((ValueError, TypeError), match=rf"{name} must be .*{value}"):
-            epoch_order(5, **{"seed": 0, "epoch": 0, name: value})
 
 
 def test_batches_are_fresh_arrays():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl.data import ArrayDataset, DataError, stratified_split
 
 
@@ -58,6 +59,9 @@ def test_strided_and_reversed_images():
     ([0, 1, 2], "6 images but 3 labels"),
     ([True] * 6, "must be integers.*bool"),
     (np.eye(10, dtype=int)[:6], r"one-hot rows into numbers with labels.argmax"),
+    (np.full((6, 4, 5), 10), r"label 10 of image 0 at \(0, 0\) is not in 0\.\.9"),
+    (np.array([0, 1, 2**64 - 100, 0, 0, 0], np.uint64), "label 18446744073709551516 of image 2"),
+    (3, r"one class number per image, shape \(6,\), got shape \(\)"),
     (["a"] * 6, "must be integers"),
     ([0.5] * 5, "6 images but 5 targets"),
 ])
@@ -101,6 +105,20 @@ def test_masks():
         ArrayDataset(images(3), mask, class_names="abcd")
 
 
+@pytest.mark.parametrize(("shape", "label_shape"), [((2, 1, 4, 4), (2, 4, 4)), ((2, 3, 8, 8), (2, 4, 4)),
+                                                    ((2, 3, 9), (2, 9)), ((2, 3, 9), (2, 3, 3))])
+def test_one_label_for_each_position(shape, label_shape):
+    labels = np.arange(np.prod(label_shape)).reshape(label_shape) % 3
+    data = ArrayDataset(np.zeros(shape), labels)
+    assert data.n_classes == 3
+    assert np.array_equal(data.labels, labels)
+    assert np.array_equal(data.subset([1]).labels, labels[1:])
+    (x, y), = td.data.Batches(data, 2)
+    assert x.shape == shape and np.array_equal(y, labels)
+    ten = ArrayDataset(np.zeros((10, *shape[1:])), np.zeros((10, *label_shape[1:]), int))
+    assert [len(part) for part in ten.split(0.2)] == [8, 2]
+
+
 def test_labels_without_a_class():
     mask = np.array([[[0, 255], [2, 1]]])
     data = ArrayDataset(images(1, h=2, w=2), mask, ignore_index=255)
@@ -122,6 +140,7 @@ def test_numbers_that_are_no_classes_are_named(labels):
 def test_many_classes_are_no_fault():
     labels = np.arange(20_000)
     assert ArrayDataset(np.zeros((20_000, 1)), labels).n_classes == 20_000
+    assert ArrayDataset(images(3), [0, 1, 5000]).n_classes == 5001
     assert ArrayDataset(np.zeros((3, 1)), labels[-3:], class_names=labels).n_classes == 20_000
 
 

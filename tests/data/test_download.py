@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from tinydl.data import DataError, download
-from tinydl.data.download import SOURCES, fetch
-
-download_set = download.download
+from tinydl.data import DataError
+from tinydl.data.download import download as download_set
+from tinydl.data.download import fetch
+from tinydl.data.registry import downloads
 
 
 @pytest.fixture
@@ -113,20 +113,23 @@ def test_a_mirror_of_mnist(server, tmp_path, shared_data, monkeypatch, by_enviro
     if by_environment:
         monkeypatch.setenv("TINYDL_MIRROR", url)
     target = download_set("mnist", tmp_path / "data", base_url=None if by_environment else f"{url}/mnist")
-    assert sorted(asked) == sorted(f"/mnist/{name}" for name in SOURCES["mnist"][2])
+    assert sorted(asked) == sorted(f"/mnist/{file.name}" for file in downloads()["mnist"].files)
     assert target == str(tmp_path / "data" / "mnist")
     assert len(load_mnist(tmp_path / "data")[0]) == 60000
 
 
-def test_gzipped_anew_is_accepted_by_its_contents_alone(server, tmp_path, monkeypatch):
+def test_gzipped_anew_is_accepted_by_its_contents_alone(server, tmp_path):
     url, folder, _ = server
     content = b"contents" * 100
-    monkeypatch.setitem(download._CONTENTS, md5(b"published file"), md5(content))
+    known = {"md5": md5(b"published file"), "contents_md5": md5(content)}
     (folder / "a.gz").write_bytes(gzip.compress(content, 1))
-    fetch(f"{url}/a.gz", tmp_path / "a.gz", md5(b"published file"))
+    fetch(f"{url}/a.gz", tmp_path / "a.gz", **known)
     (folder / "b.gz").write_bytes(gzip.compress(content + b"x"))
     with pytest.raises(DataError, match="another md5"):
-        fetch(f"{url}/b.gz", tmp_path / "b.gz", md5(b"published file"))
+        fetch(f"{url}/b.gz", tmp_path / "b.gz", **known)
     (folder / "c.gz").write_bytes(b"not gzipped")
     with pytest.raises(DataError, match="another md5"):
-        fetch(f"{url}/c.gz", tmp_path / "c.gz", md5(b"published file"))
+        fetch(f"{url}/c.gz", tmp_path / "c.gz", **known)
+    (folder / "d.gz").write_bytes(gzip.compress(content, 1))
+    with pytest.raises(DataError, match="another md5"):  # where the contents' md5 is not known
+        fetch(f"{url}/d.gz", tmp_path / "d.gz", known["md5"])

@@ -4,8 +4,8 @@ import struct
 import numpy as np
 import pytest
 
-from tinydl.data import DataError, load_fashion_mnist, load_mnist, read_idx
-from tinydl.data.idx import FASHION_NAMES
+from tinydl.data import DataError, read_idx
+from tinydl.data.idx import load_images
 
 CODES = {np.uint8: 8, np.int8: 9, np.int16: 11, np.int32: 12, np.float32: 13, np.float64: 14}
 
@@ -14,16 +14,6 @@ def idx_bytes(array):
     code = CODES[array.dtype.type]
     head = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return head + array.astype(array.dtype.newbyteorder(">")).tobytes()
-
-
-def write_set(folder, n_train=20, n_test=10, suffix="", pack=lambda b: b, labels=None):
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    for part, n in (("train", n_train), ("t10k", n_test)):
-        x = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        y = (np.arange(n) % 10).astype(np.uint8) if labels is None else labels(n)
-        (folder / f"{part}-images-idx3-ubyte{suffix}").write_bytes(pack(idx_bytes(x)))
-        (folder / f"{part}-labels-idx1-ubyte{suffix}").write_bytes(pack(idx_bytes(y)))
 
 
 @pytest.mark.parametrize("dtype", list(CODES))
@@ -91,63 +81,53 @@ def test_every_header_byte_flipped_is_an_error_or_another_array(tmp_path):
             assert got.shape != array.shape or got.dtype != array.dtype
 
 
+# --- data sets in four files ---------------------------------------------------------------------------------------
+
+def load(folder):
+    return load_images(folder, ("inner", "inner/raw"), "Shapes", class_names="0123456789", mean=0.25, std=0.5)
+
+
 @pytest.mark.parametrize(("sub", "suffix", "pack"), [
-    ("", "", lambda b: b), ("", ".gz", gzip.compress), ("mnist", ".gz", gzip.compress), ("MNIST/raw", "", lambda b: b),
+    ("", "", lambda b: b), ("", ".gz", gzip.compress), ("inner", ".gz", gzip.compress), ("inner/raw", "", lambda b: b),
 ])
-def test_load_mnist_searches_the_usual_places(tmp_path, sub, suffix, pack):
-    write_set(tmp_path / sub, suffix=suffix, pack=pack)
-    train, test = load_mnist(tmp_path)
+def test_the_usual_places_are_searched(tmp_path, idx_set, sub, suffix, pack):
+    idx_set(tmp_path / sub, suffix=suffix, pack=pack)
+    train, test = load(tmp_path)
+    assert (train.name, test.name) == ("shapes train", "shapes test")
     assert (len(train), len(test)) == (20, 10)
     assert train.image_shape == (1, 28, 28)
     assert train.images.dtype == np.uint8
     assert train.class_names == tuple("0123456789")
+    assert (train.mean.tolist(), train.std.tolist()) == ([0.25], [0.5])
     assert train.labels.tolist() == [i % 10 for i in range(20)]
 
 
-def test_load_fashion_mnist_has_its_own_names_and_folder(tmp_path):
-    write_set(tmp_path / "fashion-mnist")
-    train, _ = load_fashion_mnist(tmp_path)
-    assert train.class_names == FASHION_NAMES
-    with pytest.raises(DataError, match="no MNIST here"):
-        load_mnist(tmp_path)
-
-
-def test_missing_folder_and_files(tmp_path):
+def test_missing_folder_and_files(tmp_path, idx_set):
     with pytest.raises(DataError, match="no such folder"):
-        load_mnist(tmp_path / "none")
+        load(tmp_path / "none")
     with pytest.raises(DataError, match="--download"):
-        load_mnist(tmp_path)
-    write_set(tmp_path)
+        load(tmp_path)
+    idx_set(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="incomplete, missing t10k-labels-idx1-ubyte"):
-        load_mnist(tmp_path)
+        load(tmp_path)
 
 
-def test_labels_out_of_range_name_file_row_and_value(tmp_path):
-    write_set(tmp_path, labels=lambda n: np.array([3] * (n - 1) + [10], np.uint8))
+def test_labels_out_of_range_name_file_row_and_value(tmp_path, idx_set):
+    idx_set(tmp_path, labels=lambda n: np.array([3] * (n - 1) + [10], np.uint8))
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: label 10 of image 19 is not in 0\.\.9"):
-        load_mnist(tmp_path)
+        load(tmp_path)
 
 
-def test_files_that_do_not_fit_together(tmp_path):
-    write_set(tmp_path)
+def test_files_that_do_not_fit_together(tmp_path, idx_set):
+    idx_set(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(19, np.uint8)))
     with pytest.raises(DataError, match="20 images but 19 labels"):
-        load_mnist(tmp_path)
+        load(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros((20, 28, 28), np.uint8)))
     with pytest.raises(DataError, match=r"labels are uint8 of shape \(N,\)"):
-        load_mnist(tmp_path)
-    write_set(tmp_path)
+        load(tmp_path)
+    idx_set(tmp_path)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((20, 32, 32), np.uint8)))
     with pytest.raises(DataError, match=r"\(N, 28, 28\), this file holds uint8 of shape \(20, 32, 32\)"):
-        load_mnist(tmp_path)
-
-
-def test_real_mnist(shared_data):
-    train, test = load_mnist(shared_data)
-    assert (len(train), len(test)) == (60000, 10000)
-    assert np.bincount(train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
-    measured = train.with_statistics()
-    assert measured.mean[0] == pytest.approx(train.mean[0], abs=1e-4)
-    assert measured.std[0] == pytest.approx(train.std[0], abs=1e-4)
+        load(tmp_path)

@@ -111,6 +111,18 @@ def test_huge_shape_is_refused_before_memory_is_taken(tmp_path):
         load_npz(path)
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("text", [
+    "{'descr': '<f8', 'shape': '''", "{'descr': (", "", "3", "{'descr': '<f8", "\t {", "{'a': 1, \\", "\0"])
+def test_headers_that_end_early(tmp_path, version, text):
+    header = text.encode() + b"\n"
+    size = struct.pack("<H" if version == 1 else "<I", len(header))
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY" + bytes([version, 0]) + size + header + bytes(8))
+    with pytest.raises(DataError, match="is not a NumPy array"):
+        read_arrays(path)
+
+
 def test_truncated_at_many_lengths(tmp_path):
     path = save(tmp_path / "a.npz", x=np.zeros((4, 2, 2)), y=np.zeros(4, int))
     whole = path.read_bytes()

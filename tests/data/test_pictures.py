@@ -1,95 +1,121 @@
+"""Images to be classified, from arrays, IDX files and pictures."""
+
 import numpy as np
 import pytest
 
 from tinydl.data import DataError
-from tinydl.data.pictures import read_images, read_picture
+from tinydl.data.pictures import read_images
 
 image = pytest.importorskip("PIL.Image")
-
-GREY = (np.arange(12, dtype=np.uint8) * 20).reshape(3, 4)
-COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)
-
-
-def save(path, array, mode=None):
-    picture = image.fromarray(array)
-    (picture if mode is None else picture.convert(mode)).save(path)
-    return str(path)
+SHAPE = (1, 2, 3)
+GREY = np.array([[0, 60, 255], [10, 20, 30]], np.uint8)
 
 
-def test_eight_bits(tmp_path):
-    path = save(tmp_path / "a.png", GREY)
-    assert np.array_equal(read_picture(path, (1, 3, 4)), GREY[None, None])
-    assert np.array_equal(read_picture(path, (3, 3, 4)), np.stack([GREY] * 3)[None])
-    path = save(tmp_path / "b.png", COLOUR)
-    assert np.array_equal(read_picture(path, (3, 3, 4)), COLOUR.transpose(2, 0, 1)[None])
+def read(path, shape=SHAPE):
+    images, names, picture = read_images(str(path), shape)
+    assert images.shape[1:] == shape and len(names) == len(images)
+    return images, names, picture
 
 
-@pytest.mark.parametrize("extension", ["png", "tif"])
-def test_sixteen_bits_are_scaled(tmp_path, extension):
-    # 257 v is the value of 16 bits that is as bright as v is of 8; Pillow alone makes all of them 255.
-    path = save(tmp_path / f"a.{extension}", GREY.astype(np.uint16) * 257)
-    assert np.array_equal(read_picture(path, (1, 3, 4))[0, 0], GREY)
-    path = save(tmp_path / f"b.{extension}", np.array([[0, 127, 128, 129], [65535, 65407, 65406, 300]], np.uint16))
-    assert read_picture(path, (1, 2, 4))[0, 0].tolist() == [[0, 0, 0, 1], [255, 255, 254, 1]]
+def test_a_grey_and_a_colour_picture(tmp_path):
+    image.fromarray(GREY).save(tmp_path / "a.png")
+    images, names, picture = read(tmp_path / "a.png")
+    assert images.tolist() == [[GREY.tolist()]] and names == [str(tmp_path / "a.png")] and picture
+    assert read(tmp_path / "a.png", (3, 2, 3))[0].tolist() == [[GREY.tolist()] * 3]
+    colour = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    image.fromarray(colour).save(tmp_path / "b.png")
+    assert read(tmp_path / "b.png", (3, 2, 3))[0][0].tolist() == colour.transpose(2, 0, 1).tolist()
 
 
-@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_16_bits_are_scaled(tmp_path):
+    image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "a.png")
+    images, _, picture = read(tmp_path / "a.png")
+    assert images.tolist() == [[GREY.tolist()]] and images.dtype == np.uint8 and picture
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
 def test_what_is_transparent_is_white(tmp_path, mode):
-    # Black ink on transparent ground, of which some is half covered.
-    alpha = np.array([[0, 255, 0, 128]], np.uint8)
-    ink = np.zeros((1, 4, 2 if mode == "LA" else 4), np.uint8)
-    ink[..., -1] = alpha
-    path = save(tmp_path / "a.png", ink)
-    assert read_picture(path, (1, 1, 4))[0, 0].tolist() == [[255, 0, 255, 127]]
-    assert read_picture(path, (3, 1, 4))[0, :, 0, 0].tolist() == [255] * 3
+    # Black ink; the ground is black too, but cannot be seen.
+    ink = image.new("LA", (3, 2), (0, 0))
+    ink.putpixel((1, 0), (0, 255))
+    if mode == "P":
+        palette = image.new("P", (3, 2), 0)
+        palette.putpalette([0, 0, 0, 0, 0, 0])
+        palette.putpixel((1, 0), 1)
+        palette.save(tmp_path / "a.png", transparency=0)
+    else:
+        ink.convert(mode).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png")[0].tolist() == [[[[255, 0, 255], [255, 255, 255]]]]
 
 
-def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
-    picture = image.fromarray(np.array([[0, 1]], np.uint8), mode="P")
-    picture.putpalette([0, 0, 0, 10, 20, 30])
-    picture.save(tmp_path / "a.png", transparency=0)
-    assert read_picture(str(tmp_path / "a.png"), (3, 1, 2))[0, :, 0].tolist() == [[255, 10], [255, 20], [255, 30]]
+def test_half_transparent_ink_is_grey(tmp_path):
+    image.new("RGBA", (3, 2), (0, 0, 0, 128)).save(tmp_path / "a.png")
+    assert abs(read(tmp_path / "a.png")[0].astype(int) - 127).max() <= 1
 
 
-@pytest.mark.parametrize("values", [np.array([[0.5, 1.0]], np.float32), np.array([[0, 70000]], np.int32),
-                                    np.array([[-1, 3]], np.int32)])
-def test_other_ranges_are_refused(tmp_path, values):
-    with pytest.raises(DataError, match=r"a\.tif: values from .* a picture has 8 or 16 bits; save such images as .npy"):
-        read_picture(save(tmp_path / "a.tif", values), (1, 1, 2))
+def test_arrays_of_one_and_of_many(tmp_path):
+    np.save(tmp_path / "a.npy", GREY)
+    np.save(tmp_path / "b.npy", GREY[None])
+    np.savez(tmp_path / "c.npz", x_test=np.stack([GREY, GREY]))
+    for name in ("a.npy", "b.npy"):
+        images, names, picture = read(tmp_path / name)
+        assert images.tolist() == [[GREY.tolist()]] and names == [str(tmp_path / name)] and not picture
+    images, names, _ = read(tmp_path / "c.npz")
+    assert len(images) == 2 and names == [f"{tmp_path / 'c.npz'}[{k}]" for k in range(2)]
 
 
-@pytest.mark.parametrize(("shape", "message"), [
-    ((1, 4, 3), "a.png: 4x3 pixels, the run was trained on images of 3x4"),
-    ((2, 3, 4), "a picture has 1 or 3 channels"),
-    ((1, 12), "a picture has 1 or 3 channels"),
+def test_an_idx_file(tmp_path):
+    (tmp_path / "a-idx3-ubyte").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]) + GREY.tobytes())
+    images, _, picture = read(tmp_path / "a-idx3-ubyte")
+    assert images.tolist() == [[GREY.tolist()]] and not picture
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda path: None, "no such file"),
+    (lambda path: path.write_text("hello"), "not a picture that can be read"),
+    (lambda path: image.fromarray(GREY.T).save(path), "2x3 pixels, the run was trained on images of 3x2"),
+    (lambda path: image.fromarray(GREY.astype(np.float32)).save(path, "TIFF"), "no known range; save them as .npy"),
+    (lambda path: image.fromarray(np.full((2, 3), 70000, np.int32)).save(path, "TIFF"),
+     "its pixels run from 70000 to 70000, not from 0 to 65,535; save them as .npy"),
+    (lambda path: image.fromarray(np.full((2, 3), -1, np.int32)).save(path, "TIFF"), "its pixels run from -1 to -1"),
 ])
-def test_shapes_that_do_not_fit(tmp_path, shape, message):
-    with pytest.raises(DataError, match=message):
-        read_picture(save(tmp_path / "a.png", GREY), shape)
+def test_pictures_that_cannot_be(tmp_path, make, message):
+    path = tmp_path / "a.png"
+    make(path)
+    with pytest.raises(DataError, match=message) as raised:
+        read(path)
+    assert str(raised.value).startswith(str(path))
 
 
-@pytest.mark.parametrize("damage", [lambda c: c[:20], lambda c: c[:len(c) // 2], lambda c: b"hello", lambda c: b"",
-                                    lambda c: c[:30] + b"\xff" * 8 + c[38:]])
-def test_damaged_pictures(tmp_path, damage):
-    path = save(tmp_path / "a.png", COLOUR)
-    (tmp_path / "a.png").write_bytes(damage((tmp_path / "a.png").read_bytes()))
-    with pytest.raises(DataError, match=r"a\.png: "):
-        read_picture(path, (3, 3, 4))
+def test_a_picture_for_a_net_of_signals(tmp_path):
+    image.fromarray(GREY).save(tmp_path / "a.png")
+    for shape in ((2, 2, 3), (1, 6)):
+        with pytest.raises(DataError, match=r"a picture has 1 or 3 channels, the run was trained on inputs of shape"):
+            read(tmp_path / "a.png", shape)
 
 
-def test_files_of_each_kind(tmp_path):
-    np.save(tmp_path / "one.npy", GREY)
-    np.save(tmp_path / "two.npy", np.stack([GREY, GREY]))
-    np.savez(tmp_path / "x.npz", x_test=np.stack([GREY, GREY])[:, None])
-    (tmp_path / "a-idx3-ubyte").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 4]) + GREY.tobytes())
-    save(tmp_path / "a.png", GREY)
-    for name, n in (("one.npy", 1), ("two.npy", 2), ("x.npz", 2), ("a-idx3-ubyte", 1), ("a.png", 1)):
-        path = str(tmp_path / name)
-        images, names, picture = read_images(path, (1, 3, 4))
-        assert np.array_equal(images, np.stack([GREY[None]] * n))
-        assert names == ([path] if n == 1 else [f"{path}[0]", f"{path}[1]"])
-        assert picture == (name == "a.png")
-    with pytest.raises(DataError, match=r"one\.npy: images of 4, the run was trained on 1x4x4"):
-        read_images(str(tmp_path / "one.npy"), (1, 4, 4))
-    with pytest.raises(DataError, match="no such file"):
-        read_images(str(tmp_path / "none.png"), (1, 3, 4))
+def test_arrays_that_cannot_be(tmp_path):
+    np.savez(tmp_path / "a.npz", z=GREY)
+    np.save(tmp_path / "b.npy", GREY.T)
+    with pytest.raises(DataError, match="needs an array x; it holds z"):
+        read(tmp_path / "a.npz")
+    with pytest.raises(DataError, match="images of .*, the run was trained on 1x2x3"):
+        read(tmp_path / "b.npy")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+def test_damaged_pictures_are_read_or_refused_by_name(tmp_path):
+    path = tmp_path / "a.tif"
+    image.fromarray(GREY).save(path)
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        for value in (2, 5, 255):  # 5 is the type of a fraction, which no picture's width may have
+            damaged = bytearray(whole)
+            damaged[place] = value
+            path.write_bytes(damaged)
+            try:
+                read(path)
+            except DataError as error:
+                assert str(error).startswith(f"{path}: ")
+                refused += 1
+    assert refused > 50

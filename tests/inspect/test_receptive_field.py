@@ -90,3 +90,20 @@ def test_without_spatial_axes():
 def test_extent_compares_with_numbers_and_tuples():
     assert Extent((5, 5)) == 5 == Extent((5,)) and Extent((5, 5)) == (5, 5)
     assert Extent((5, 3)) != 5 and len({Extent((1,)), Extent((1,))}) == 1
+
+
+class Of(nn.Module):
+    def __init__(self, f):
+        self.f, self.conv = f, nn.Conv2d(1, 1, 3)
+
+    def forward(self, x):
+        return self.f(self.conv, x)
+
+
+@pytest.mark.parametrize(("f", "expected"), [
+    (lambda conv, x: conv(conv(x)[:, :, ::2, ::3]), (7, 9)), (lambda conv, x: conv(conv(x))[:, :, 1:, 2:], 5),
+    (lambda conv, x: ops.softmax(conv(x), 2), (20, 3)), (lambda conv, x: ops.softmax(conv(x), 1), 3),
+    (lambda conv, x: ops.concatenate([conv(x), x[:, :, 1:-1, 1:-1]], 1), 3),
+    (lambda conv, x: ops.softmax(conv(x).flatten(2), 2), 20)])
+def test_functional_code(f, expected):
+    assert receptive_field(Of(f), (1, 20, 20)) == expected

@@ -135,3 +135,15 @@ def test_class_numbers_are_targets_of_binary_outputs():
 def test_settings_that_cannot_be(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: nn.CrossEntropyLoss(reduction="avg"), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "between 0 and 1"),
+    (lambda: nn.CrossEntropyLoss()(np.ones((2, 3)), np.array([0, 3])), ValueError, "row 1 holds 3"),
+    (lambda: nn.HuberLoss(delta=0), ValueError, "delta must be"),
+    (lambda: nn.MSELoss()(np.ones((2, 1)), np.ones(2)), ValueError, "reshape the target"),
+])
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

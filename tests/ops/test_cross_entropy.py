@@ -58,6 +58,11 @@ def test_bad_labels(loss):
         loss(z, np.array([0, 1, 3, 2]))
     with pytest.raises(ValueError, match="row 0 holds -1"):
         loss(z, np.array([-1, 1, 3, 2]))
+    # As int64 they would be -100, which is ignored, and -1.
+    for label in (2**64 - 100, 2**64 - 1):
+        with pytest.raises(ValueError, match=f"row 1 holds {label}, expected a class from 0 to 2"):
+            loss(z, np.array([0, label, 1, 2], np.uint64))
+    assert loss(z, np.array([0, 1, 1, 2], np.uint64)).item() == loss(z, np.array([0, 1, 1, 2])).item()
     with pytest.raises(TypeError, match=r"integer labels, got float64; convert with labels.astype\('int64'\)"):
         loss(z, np.zeros(4))
     with pytest.raises(TypeError, match="integer labels, got bool"):

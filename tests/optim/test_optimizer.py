@@ -9,13 +9,14 @@ import pytest
 
 import tinydl as td
 from tinydl import layout
-from tinydl.optim import SGD, Adam, AdamW, RMSprop
+from tinydl.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 MAKERS = {
     "sgd": lambda params: SGD(params, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda params: Adam(params, lr=0.1, weight_decay=0.01),
     "adamw": lambda params: AdamW(params, lr=0.1),
     "rmsprop": lambda params: RMSprop(params, lr=0.1, momentum=0.9, centered=True),
+    "adagrad": lambda params: Adagrad(params, lr=0.1, lr_decay=0.01, initial_accumulator_value=0.1),
 }
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -107,6 +108,7 @@ BAD = [math.nan, math.inf, -1.0]
     *[(Adam, name) for name in ("lr", "eps", "weight_decay")],
     *[(AdamW, name) for name in ("lr", "eps", "weight_decay")],
     *[(RMSprop, name) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")],
+    *[(Adagrad, name) for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")],
 ])
 @pytest.mark.parametrize("value", BAD)
 def test_bad_hyper_parameters(kind, name, value):

@@ -53,6 +53,17 @@ def test_labels_that_are_no_class_numbers():
         confusion_matrix([0.5, 1], [0, 1])
 
 
+def test_right_answers_of_maps():
+    # The first sample is right at 3 of 4 positions, the second at all.
+    maps = np.zeros((2, 3, 2, 2))
+    maps[:, 1] = 1.0
+    labels = np.ones((2, 2, 2), int)
+    labels[0, 0, 1] = 2
+    assert right_answers(maps, labels) == (7, 8)
+    for outputs in (np.zeros(3), np.zeros((3, 1)), np.zeros((3, 2, 4))):
+        assert right_answers(outputs, np.zeros(3, int)) is None
+
+
 def test_accuracy_of_masks():
     scores = np.zeros((1, 3, 2, 2))
     scores[0, 2, 0] = 1

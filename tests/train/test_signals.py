@@ -22,13 +22,14 @@ def kill(number):
     os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_a_signal_is_noted_and_acted_upon_later(number, error):
+@pytest.mark.parametrize(("number", "error", "message"), [
+    (signal.SIGINT, KeyboardInterrupt, "training interrupted after batch 3"), (signal.SIGTERM, SystemExit, "143")])
+def test_a_signal_is_noted_and_acted_upon_later(number, error, message):
     with SignalWatch() as watch:
         kill(number)
         assert watch.received == number
-    with pytest.raises(error):
-        watch.raise_received("here")
+    with pytest.raises(error, match=message):
+        watch.raise_received("after batch 3")
 
 
 def test_nothing_received():

@@ -117,6 +117,36 @@ def test_one_step_is_gradient_descent_on_the_mean_loss():
     assert "accuracy" not in history
 
 
+def test_a_label_for_each_position():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 1, 6, 6)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    net = td.nn.Conv2d(1, 2, 1)
+    net.weight.data[:, 0, 0, 0], net.bias.data[...] = (-1.0, 1.0), 0.0
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.01))
+    history = trainer.fit((x, y), (x, 1 - y), epochs=1, batch_size=20, progress=False)
+    assert history["accuracy"] == [1.0] and history["val_accuracy"] == [0.0]
+
+
+@pytest.mark.parametrize("columns", [(), (1,)])
+def test_outputs_that_are_no_scores_have_no_accuracy(columns):
+    x, y = np.linspace(-1, 1, 30, dtype=np.float32)[:, None], np.arange(30) % 2
+
+    class Net(td.nn.Module):
+        def __init__(self):
+            self.linear = td.nn.Linear(1, 1)
+
+        def forward(self, x):
+            return self.linear(x).reshape((-1, *columns))
+
+    net = Net()
+    loss = td.nn.BCEWithLogitsLoss()
+    trainer = Trainer(net, td.optim.SGD(net.parameters()),
+                      loss=lambda out, y: loss(out, y.reshape(out.shape).astype(np.float32)))
+    history = trainer.fit((x, y), (x, y), epochs=1, batch_size=10, progress=False)
+    assert "accuracy" not in history and "val_accuracy" not in history and np.isfinite(history["val_loss"]).all()
+
+
 def test_the_last_short_batch_counts_by_its_size():
     x, y = np.arange(5, dtype=np.float32).reshape(5, 1), np.zeros((5, 1), np.float32)
     net = td.nn.Linear(1, 1, bias=False)

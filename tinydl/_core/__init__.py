@@ -1,18 +1,15 @@
 """The arithmetic: Cython kernels, compiled once per ISA level, and their NumPy twins in `reference`.
 
-`from tinydl._core import conv` gives the kernels of the level in use (`tinydl._core.isa.level`). What has
-little to gain from a level (`augment`, `im2col`, `loss`, `memory`, `operands`, `parallel`,
-`program`) is compiled once.
+`from tinydl._core import conv` gives the kernels of the level in use (`tinydl._core.isa.level`): the level's folder is
+on the path of this package, and on that of each room below it. What has little to gain from a level is compiled once
+and lies beside its source; setup.py lists it.
 """
 
-import importlib
+from tinydl._core.waiting import short_spins
 
-from tinydl._core import augment, im2col, loss, memory, operands, parallel, program
-from tinydl._core.isa import level
+with short_spins():  # the first compiled module loads the OpenMP runtime
+    from tinydl._core.isa import level, search_path
 
-_KERNELS = ("batchnorm", "conv", "depthwise", "elementwise", "gemm", "pool", "update", "winograd")
+__path__ = search_path(__name__)
 
-for _name in _KERNELS:
-    globals()[_name] = importlib.import_module(f"tinydl._core.{level}.{_name}")
-
-__all__ = ["augment", "im2col", "loss", "memory", "operands", "parallel", "program", *_KERNELS]
+__all__ = ["level"]

@@ -14,6 +14,8 @@ cdef extern from "numpy/arrayobject.h":
     int PyArray_ITEMSIZE(PyArrayObject *) noexcept nogil
     bint PyArray_ISBEHAVED_RO(PyArrayObject *) noexcept nogil
     bint PyArray_ISWRITEABLE(PyArrayObject *) noexcept nogil
+    bint PyArray_EquivTypenums(int, int) noexcept
+    object PyArray_TypeObjectFromType(int)
     enum:
         NPY_BOOL
         NPY_INT8
@@ -22,6 +24,9 @@ cdef extern from "numpy/arrayobject.h":
         NPY_INT64
         NPY_FLOAT32
         NPY_FLOAT64
+
+cdef enum:
+    MAX_AXES = 32   # a bit each; NumPy's own limit was 32 before it became 64
 
 ctypedef fused real:
     float
@@ -33,11 +38,18 @@ cdef inline PyArrayObject *as_array(object a, str name, int type_number, Py_ssiz
     if not PyArray_Check(a):
         raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
     cdef PyArrayObject *array = <PyArrayObject *> a
-    if PyArray_TYPE(array) != type_number or not PyArray_ISBEHAVED_RO(array):
-        raise TypeError(f"{name}: expected an aligned array of NumPy type {type_number}, got {a.dtype.str}"
+    cdef int given = PyArray_TYPE(array)
+    # C has two names for the integer of 64 bits: np.int64 and np.longlong differ in number alone.
+    if given != type_number and not PyArray_EquivTypenums(given, type_number):
+        raise TypeError(f"{name}: expected {PyArray_TypeObjectFromType(type_number).__name__}, got {a.dtype}")
+    if not PyArray_ISBEHAVED_RO(array):
+        raise TypeError(f"{name}: expected an aligned array in native byte order, got {a.dtype.str}"
                         f"{'' if a.flags.aligned else ' (misaligned)'}")
     if writable and not PyArray_ISWRITEABLE(array):
         raise ValueError(f"{name}: the output array is read-only")
+    if PyArray_NDIM(array) > MAX_AXES:
+        raise ValueError(f"{name}: an array of {PyArray_NDIM(array)} axes, at most {MAX_AXES} are taken")
+    # NumPy keeps the product of the lengths below 2**63, so this one cannot wrap around.
     cdef Py_ssize_t n = 1
     cdef int axis
     for axis in range(PyArray_NDIM(array)):
@@ -58,20 +70,20 @@ cdef inline void *data(object a, str name, int type_number, Py_ssize_t size, bin
     cdef Py_ssize_t *dims = PyArray_DIMS(array)
     cdef Py_ssize_t *strides = PyArray_STRIDES(array)
     cdef Py_ssize_t expected = PyArray_ITEMSIZE(array)
-    cdef unsigned int seen = 0
+    cdef unsigned long long seen = 0
     if size == 0:
         return PyArray_DATA(array)
     for other in range(ndim):
         if dims[other] == 1:
-            seen |= 1u << other
+            seen |= 1ull << other
     # Peel axes from the fastest: each must start where the block of the faster ones ends.
-    while seen != (1u << ndim) - 1:
+    while seen != (1ull << ndim) - 1:
         for axis in range(ndim):
             if not (seen >> axis) & 1 and strides[axis] == expected:
                 break
         else:
             raise ValueError(f"{name}: expected a dense array, got shape {a.shape} with strides {a.strides}")
-        seen |= 1u << axis
+        seen |= 1ull << axis
         expected *= dims[axis]
     return PyArray_DATA(array)
 

@@ -1,34 +1,28 @@
 """The batch gather: chosen images, converted, normalised per channel, shifted and mirrored, in one pass.
 
-uint8 images stay uint8 in memory; a batch is read once and written once, channels-last.
+uint8 images stay uint8 in memory; a batch is read once and written once, channels-last. An image is a task: it has one
+owner, and nothing of it depends on another.
 """
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from tinydl._core.array cimport (
-    NPY_FLOAT32,
-    NPY_INT32,
-    NPY_INT64,
-    NPY_UINT8,
-    PyArray_Check,
-    PyArray_TYPE,
-    PyArrayObject,
-    channels_last,
-    data,
-    float_type,
-    import_array,
+    NPY_FLOAT32, NPY_INT32, NPY_INT64, NPY_UINT8, PyArray_Check, PyArray_TYPE, PyArrayObject, channels_last, data,
+    float_type, import_array,
 )
 from tinydl._core.memory cimport Block
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.parallel cimport check_team
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
 
 cdef enum:
-    WORTH_THREADS = 16384  # elements below which a second thread costs more than it gains
-    PIECE = 4096           # elements, about, of the repeated scale and shift: they stay in L1
+    # Elements below which a second thread costs more than it gains.
+    WORTH_THREADS = 16384
+    # Elements, about, of the repeated scale and shift: they stay in L1.
+    PIECE = 4096
+
+# What images are stored as, and what batches are made of. Images are uint8 or of the batch's type: four pairs of six.
 
 ctypedef fused raw:
     uint8_t
@@ -39,16 +33,16 @@ ctypedef fused wide:
     float
     double
 
-cdef struct Job:
+cdef struct GatherCall:
     Py_ssize_t N, C, H, W
-    Py_ssize_t piece  # elements of the repeated scale and shift: whole rows
-    const int64_t *index
-    const int32_t *offsets
-    const uint8_t *flip
+    Py_ssize_t piece        # elements of the repeated scale and shift: whole rows
+    const int64_t *index    # which image
+    const int32_t *offsets  # how far it is moved, (dy, dx); NULL: not at all
+    const uint8_t *flip     # whether it is mirrored afterwards; NULL: never
 
 
 cdef void gather_task(const raw *images, wide *out, const wide *scale, const wide *shift, Py_ssize_t n,
-                      const Job *job) noexcept nogil:
+                      const GatherCall *job) noexcept nogil:
     # scale and shift are repeated along some rows (W*C values each), so that an unmirrored row, and several rows of an
     # image that is not shifted either, are one loop over memory.
     cdef unsigned int saved = td_flush_denormals()
@@ -59,6 +53,7 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
     cdef wide *target = out + n * H * row
     if job.offsets != NULL:
         dy, dx = job.offsets[2 * n], job.offsets[2 * n + 1]
+    # An image that stays where it is: its rows follow one another, so a piece may be many of them.
     if dy == 0 and dx == 0 and not mirrored:
         for h in range((H * row + job.piece - 1) // job.piece):
             w = h * job.piece
@@ -66,9 +61,12 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
                 target[w + c] = scale[c] * <wide> image[w + c] + shift[c]
         td_restore_denormals(saved)
         return
-    left = min(max(-dx, 0), W)              # columns of the shifted image before the first and
-    right = max(min(W - dx, W), left)       # after the last one that the image has
+    # Columns left <= w < right of the moved image are the image's own. What lies beyond is black, 0, and is normalised
+    # as everything else, which leaves shift. Each loop below knows its side of the border and asks nothing per element.
+    left = min(max(-dx, 0), W)
+    right = max(min(W - dx, W), left)
     for h in range(H):
+        # A row from above or below the image.
         if h + dy < 0 or h + dy >= H:
             for c in range(row):
                 target[c] = shift[c]
@@ -81,6 +79,8 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
             for c in range(right * C, row):
                 target[c] = shift[c]
         elif C == 1:
+            # Mirrored, the columns are read from the right. With one channel that is a loop over the row, backwards,
+            # which compilers turn into loads and one permutation.
             source = image + (h + dy) * W + dx + W - 1
             for w in range(W - right):
                 target[w] = shift[w]
@@ -89,6 +89,7 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
             for w in range(W - left, W):
                 target[w] = shift[w]
         else:
+            # Channels of a pixel keep their order, so each pixel is a short loop of its own.
             source = image + ((h + dy) * W + dx + W - 1) * C
             for w in range(W):
                 if W - right <= w < W - left:
@@ -101,12 +102,16 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
     td_restore_denormals(saved)
 
 
-cdef void gather_all(const raw *images, wide *out, const wide *scale, const wide *shift, const Job *job, bint threads,
+cdef void gather_all(const raw *images, wide *out, const wide *rows, const GatherCall *job,
                      int n_threads) noexcept nogil:
     cdef Py_ssize_t n
+    cdef bint threads = job.N * job.C * job.H * job.W > WORTH_THREADS
     for n in prange(job.N, num_threads=n_threads, schedule="static", use_threads_if=threads):
-        gather_task(images, out, scale, shift, n, job)
+        gather_task(images, out, rows, rows + job.piece, n, job)
 
+
+# The kernel's time is that of memory, but a loop over three channels at a time would take longer. Scale and shift are
+# therefore written out once per call for a whole piece of an image.
 
 cdef void repeat(const wide *values, wide *out, Py_ssize_t n, Py_ssize_t times) noexcept nogil:
     cdef Py_ssize_t i
@@ -114,7 +119,7 @@ cdef void repeat(const wide *values, wide *out, Py_ssize_t n, Py_ssize_t times) 
         out[i] = values[i % n]
 
 
-cdef void prepare(const wide *scale, const wide *shift, wide *rows, const Job *job) noexcept nogil:
+cdef void prepare(const wide *scale, const wide *shift, wide *rows, const GatherCall *job) noexcept nogil:
     repeat(scale, rows, job.C, job.piece // job.C)
     repeat(shift, rows + job.piece, job.C, job.piece // job.C)
 
@@ -128,14 +133,16 @@ def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
 
     IndexError names the first row of `index` that is no image. Images may also be (M, C, L).
     """
+    check_team(n_threads)
     cdef int t = float_type(out, "out"), source_type
-    cdef Job job
+    cdef GatherCall job
     cdef Py_ssize_t M, n, row
     if not PyArray_Check(images):
         raise TypeError(f"images: expected a NumPy array, got {type(images).__name__}")
     source_type = PyArray_TYPE(<PyArrayObject *> images)
     if source_type != NPY_UINT8 and source_type != t:
         raise TypeError(f"images: expected uint8 or the type of out ({out.dtype}), got {images.dtype.str}")
+    # Shapes are compared here, memory below: all pointers come from checks of the number of elements and their order.
     if images.ndim not in (3, 4) or out.ndim != images.ndim or out.shape[1:] != images.shape[1:]:
         raise ValueError(f"out: expected shape (N, {', '.join(map(str, images.shape[1:]))}) for images of shape "
                          f"{images.shape}, got {out.shape}")
@@ -153,27 +160,26 @@ def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
         if offsets.shape != (job.N, 2):
             raise ValueError(f"offsets: expected shape ({job.N}, 2), got {offsets.shape}")
     job.flip = NULL if flip is None else <uint8_t *> data(flip, "flip", NPY_UINT8, job.N)
+    # Errors come before any thread starts: a task raises nothing, and a wrong row would be read from anywhere.
     for n in range(job.N):
         if job.index[n] < 0 or job.index[n] >= M:
             raise IndexError(f"index: row {n} holds {job.index[n]}, expected 0 to {M - 1}")
     if job.N * job.H * row == 0:
         return
+    # Whole rows, so that a row of the image and one of the piece begin with the same channel.
     job.piece = row * min(max(PIECE // row, <Py_ssize_t> 1), job.H)
+    # One block holds scale along a piece, then shift.
     cdef Block block = Block(<size_t> job.piece * 2 * (4 if t == NPY_FLOAT32 else 8))
     cdef void *rows = block.address
-    cdef bint threads = job.N * job.H * row > WORTH_THREADS
     if t == NPY_FLOAT32:
         prepare(<float *> pscale, <float *> pshift, <float *> rows, &job)
         if source_type == NPY_UINT8:
-            gather_all(<uint8_t *> px, <float *> py, <float *> rows, <float *> rows + job.piece, &job, threads,
-                       n_threads)
+            gather_all(<uint8_t *> px, <float *> py, <float *> rows, &job, n_threads)
         else:
-            gather_all(<float *> px, <float *> py, <float *> rows, <float *> rows + job.piece, &job, threads, n_threads)
+            gather_all(<float *> px, <float *> py, <float *> rows, &job, n_threads)
     else:
         prepare(<double *> pscale, <double *> pshift, <double *> rows, &job)
         if source_type == NPY_UINT8:
-            gather_all(<uint8_t *> px, <double *> py, <double *> rows, <double *> rows + job.piece, &job, threads,
-                       n_threads)
+            gather_all(<uint8_t *> px, <double *> py, <double *> rows, &job, n_threads)
         else:
-            gather_all(<double *> px, <double *> py, <double *> rows, <double *> rows + job.piece, &job, threads,
-                       n_threads)
+            gather_all(<double *> px, <double *> py, <double *> rows, &job, n_threads)

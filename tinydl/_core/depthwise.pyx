@@ -9,39 +9,56 @@ Geometry as in `conv`: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q) 
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
-from tinydl._core.images cimport Geometry, unpack, weight
+from tinydl._core.conv.geometry cimport Geometry, unpack, weight
 from tinydl._core.memory cimport Block
-from tinydl._core.program cimport Filters, make_filters, make_step
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.parallel cimport check_team
+from tinydl._core.rounding cimport ceil_div
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
 
 cdef enum:
-    MAX_GROUPS = 16     # groups of images whose filter gradients are summed apart and added in index order
+    MAX_PARTS = 16      # parts of the batch whose filter gradients are summed apart and added in index order
+
+cdef struct Call:
+    Geometry g
+    const void *x       # (N, H, W, C)
+    const void *w       # (KH, KW, C)
+    const void *bias    # (C), or NULL
+    const void *dy      # (N, P, Q, C)
+    void *y             # (N, P, Q, C)
+    void *dx            # (N, H, W, C)
+    void *dw            # (KH, KW, C), or NULL
+    void *db            # (C), or NULL
+    Py_ssize_t n_parts, images  # of the batch for dw; images of a part
+    void *parts         # scratch (n_parts, KH*KW + 1, C): dw and db of a part
 
 
-cdef Geometry depthwise(geometry) except *:
+cdef Geometry depthwise_geometry(object geometry) except *:
     cdef Geometry g = unpack(geometry)
     if g.G != g.C or g.O != g.C:
         raise ValueError(f"geometry {geometry} is no depthwise convolution: groups, C and O must be equal")
     return g
 
 
+# Taps that fall outside the image are left out by the range of columns, not by a test in the loop over them.
+
 cdef inline Py_ssize_t first_column(const Geometry *g, Py_ssize_t kw) noexcept nogil:
-    # Smallest q whose input column q*SW - PW + kw*DW is inside the image.
+    """Smallest q whose input column q*SW - PW + kw*DW is inside the image."""
     cdef Py_ssize_t start = g.PW - kw * g.DW
-    return 0 if start <= 0 else (start + g.SW - 1) // g.SW
+    return 0 if start <= 0 else ceil_div(start, g.SW)
 
 
 cdef inline Py_ssize_t end_column(const Geometry *g, Py_ssize_t kw) noexcept nogil:
+    """One more than the largest such q."""
     cdef Py_ssize_t room = g.W - 1 + g.PW - kw * g.DW
     return 0 if room < 0 else min(g.Q, room // g.SW + 1)
 
 
+# --- forward -------------------------------------------------------------------------------------------------------
+
 cdef void forward_image(const Geometry *g, const real *x, const real *w, const real *bias, real *y) noexcept nogil:
+    """y (P, Q, C) of one image x (H, W, C)."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t p, q, kh, kw, h, c, C = g.C
     cdef const real *xs
@@ -69,7 +86,37 @@ cdef void forward_image(const Geometry *g, const real *x, const real *w, const r
     td_restore_denormals(saved)
 
 
+cdef void forward_all(const Call *a, real *y, int n_threads) noexcept nogil:
+    cdef const Geometry *g = &a.g
+    cdef Py_ssize_t n
+    for n in prange(g.N, num_threads=n_threads, schedule="static", use_threads_if=g.N > 1):
+        forward_image(g, <const real *> a.x + n * g.H * g.W * g.C, <const real *> a.w, <const real *> a.bias,
+                      y + n * g.P * g.Q * g.C)
+
+
+def depthwise_forward(x, w, bias, y, geometry, int n_threads):
+    """y[n,c,p,q] = bias[c] + sum over kh,kw of x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[c,0,kh,kw].
+
+    x : IN (N, C, H, W), w : IN (C, 1, KH, KW) over (KH, KW, 1, C), bias : IN (C,) or None, y : OUT (N, C, P, Q).
+    """
+    check_team(n_threads)
+    cdef Call a
+    a.g = depthwise_geometry(geometry)
+    cdef int t = float_type(x, "x")
+    a.x = channels_last(x, "x", t, a.g.N * a.g.C * a.g.H * a.g.W)
+    a.w = weight(w, "w", t, a.g.KH * a.g.KW * a.g.C)
+    a.bias = NULL if bias is None else data(bias, "bias", t, a.g.C)
+    a.y = channels_last(y, "y", t, a.g.N * a.g.C * a.g.P * a.g.Q, True)
+    if t == NPY_FLOAT32:
+        forward_all(&a, <float *> a.y, n_threads)
+    else:
+        forward_all(&a, <double *> a.y, n_threads)
+
+
+# --- backward ------------------------------------------------------------------------------------------------------
+
 cdef void backward_input_image(const Geometry *g, const real *dy, const real *w, real *dx) noexcept nogil:
+    """dx (H, W, C) of one image from dy (P, Q, C): each product goes back to the pixel it came from."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t p, q, kh, kw, h, c, C = g.C
     cdef const real *dys
@@ -91,19 +138,43 @@ cdef void backward_input_image(const Geometry *g, const real *dy, const real *w,
     td_restore_denormals(saved)
 
 
-cdef void backward_weight_images(const Geometry *g, const real *x, const real *dy, Py_ssize_t n_images, real *dw,
-                                 real *db) noexcept nogil:
+cdef void backward_input_all(const Call *a, real *dx, int n_threads) noexcept nogil:
+    cdef const Geometry *g = &a.g
+    cdef Py_ssize_t n
+    for n in prange(g.N, num_threads=n_threads, schedule="static", use_threads_if=g.N > 1):
+        backward_input_image(g, <const real *> a.dy + n * g.P * g.Q * g.C, <const real *> a.w,
+                             dx + n * g.H * g.W * g.C)
+
+
+def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
+    """dx (N, C, H, W) OUT from dy IN (N, C, P, Q) and w IN (C, 1, KH, KW)."""
+    check_team(n_threads)
+    cdef Call a
+    a.g = depthwise_geometry(geometry)
+    cdef int t = float_type(dy, "dy")
+    a.dy = channels_last(dy, "dy", t, a.g.N * a.g.C * a.g.P * a.g.Q)
+    a.w = weight(w, "w", t, a.g.KH * a.g.KW * a.g.C)
+    a.dx = channels_last(dx, "dx", t, a.g.N * a.g.C * a.g.H * a.g.W, True)
+    if t == NPY_FLOAT32:
+        backward_input_all(&a, <float *> a.dx, n_threads)
+    else:
+        backward_input_all(&a, <double *> a.dx, n_threads)
+
+
+cdef void backward_weight_part(const Call *a, Py_ssize_t part, real *dw) noexcept nogil:
+    """dw (KH, KW, C), and db (C) behind it, of the images of one part of the batch."""
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t n, p, q, kh, kw, h, c, C = g.C
+    cdef const Geometry *g = &a.g
+    cdef Py_ssize_t n, p, q, kh, kw, h, c, C = g.C, first = part * a.images
     cdef const real *xs
     cdef const real *dys
     cdef real *dws
-    memset(dw, 0, g.KH * g.KW * C * sizeof(real))
-    memset(db, 0, C * sizeof(real))
-    for n in range(n_images):
+    cdef real *db = dw + g.KH * g.KW * C
+    memset(dw, 0, (g.KH * g.KW + 1) * C * sizeof(real))
+    for n in range(first, min(g.N, first + a.images)):
         for p in range(g.P):
             for q in range(g.Q):
-                dys = dy + ((n * g.P + p) * g.Q + q) * C
+                dys = <const real *> a.dy + ((n * g.P + p) * g.Q + q) * C
                 for c in range(C):
                     db[c] = db[c] + dys[c]
             for kh in range(g.KH):
@@ -113,133 +184,50 @@ cdef void backward_weight_images(const Geometry *g, const real *x, const real *d
                 for kw in range(g.KW):
                     dws = dw + (kh * g.KW + kw) * C
                     for q in range(first_column(g, kw), end_column(g, kw)):
-                        xs = x + ((n * g.H + h) * g.W + q * g.SW - g.PW + kw * g.DW) * C
-                        dys = dy + ((n * g.P + p) * g.Q + q) * C
+                        xs = <const real *> a.x + ((n * g.H + h) * g.W + q * g.SW - g.PW + kw * g.DW) * C
+                        dys = <const real *> a.dy + ((n * g.P + p) * g.Q + q) * C
                         for c in range(C):
                             dws[c] = dws[c] + xs[c] * dys[c]
     td_restore_denormals(saved)
 
 
-cdef void forward_all(const Geometry *g, const real *x, const real *w, const real *bias, real *y,
-                      int n_threads) noexcept nogil:
-    cdef Py_ssize_t n
-    for n in prange(g.N, num_threads=n_threads, schedule="static", use_threads_if=g.N > 1):
-        forward_image(g, x + n * g.H * g.W * g.C, w, bias, y + n * g.P * g.Q * g.C)
+cdef void add_parts(const Call *a, const real *parts, real *out, Py_ssize_t n) noexcept nogil:
+    """The first n elements of each part, added in index order; zeros where there is no image."""
+    cdef Py_ssize_t part, i, stride = (a.g.KH * a.g.KW + 1) * a.g.C
+    memset(out, 0, n * sizeof(real))
+    for part in range(a.n_parts):
+        for i in range(n):
+            out[i] = out[i] + parts[part * stride + i]
 
 
-cdef void backward_input_all(const Geometry *g, const real *dy, const real *w, real *dx, int n_threads) noexcept nogil:
-    cdef Py_ssize_t n
-    for n in prange(g.N, num_threads=n_threads, schedule="static", use_threads_if=g.N > 1):
-        backward_input_image(g, dy + n * g.P * g.Q * g.C, w, dx + n * g.H * g.W * g.C)
+cdef void backward_weight_all(const Call *a, real *parts, int n_threads) noexcept nogil:
+    cdef Py_ssize_t part, n_w = a.g.KH * a.g.KW * a.g.C
+    for part in prange(a.n_parts, num_threads=n_threads, schedule="static", use_threads_if=a.n_parts > 1):
+        backward_weight_part(a, part, parts + part * (n_w + a.g.C))
+    if a.dw != NULL:
+        add_parts(a, parts, <real *> a.dw, n_w)
+    if a.db != NULL:
+        add_parts(a, parts + n_w, <real *> a.db, a.g.C)
 
 
-cdef void backward_weight_all(const Geometry *g, const real *x, const real *dy, real *dw, real *db, bint accumulate,
-                              real *parts, Py_ssize_t n_groups, Py_ssize_t images, int n_threads) noexcept nogil:
-    cdef Py_ssize_t t, i, n_w = g.KH * g.KW * g.C, stride = n_w + g.C
-    for t in prange(n_groups, num_threads=n_threads, schedule="static", use_threads_if=n_groups > 1):
-        backward_weight_images(g, x + t * images * g.H * g.W * g.C, dy + t * images * g.P * g.Q * g.C,
-                               min(images, g.N - t * images), parts + t * stride, parts + t * stride + n_w)
-    if not accumulate:
-        if dw != NULL:
-            memset(dw, 0, n_w * sizeof(real))
-        if db != NULL:
-            memset(db, 0, g.C * sizeof(real))
-    for t in range(n_groups):
-        if dw != NULL:
-            for i in range(n_w):
-                dw[i] = dw[i] + parts[t * stride + i]
-        if db != NULL:
-            for i in range(g.C):
-                db[i] = db[i] + parts[t * stride + n_w + i]
+def depthwise_backward_weight(x, dy, dw, db, geometry, int n_threads):
+    """dw (C, 1, KH, KW) OUT = the sum over images and pixels of dy * x; db (C,) OUT = that of dy; either may be None.
 
-
-def depthwise_forward(x, w, bias, y, geometry, int n_threads):
-    """y[n,c,p,q] = bias[c] + sum over kh,kw of x[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[c,0,kh,kw].
-
-    x : IN (N, C, H, W), w : IN (C, 1, KH, KW) over (KH, KW, 1, C), bias : IN (C,) or None, y : OUT (N, C, P, Q).
+    x : IN (N, C, H, W), dy : IN (N, C, P, Q).
     """
-    cdef Geometry g = depthwise(geometry)
-    cdef int t = float_type(x, "x")
-    cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
-    cdef void *pb = NULL if bias is None else data(bias, "bias", t, g.C)
-    cdef void *py = channels_last(y, "y", t, g.N * g.C * g.P * g.Q, True)
-    if t == NPY_FLOAT32:
-        forward_all(&g, <float *> px, <float *> pw, <float *> pb, <float *> py, n_threads)
-    else:
-        forward_all(&g, <double *> px, <double *> pw, <double *> pb, <double *> py, n_threads)
-
-
-def depthwise_backward_input(dy, w, dx, geometry, int n_threads):
-    """dx (N, C, H, W) OUT from dy IN (N, C, P, Q) and w IN (C, 1, KH, KW)."""
-    cdef Geometry g = depthwise(geometry)
+    check_team(n_threads)
+    cdef Call a
+    a.g = depthwise_geometry(geometry)
     cdef int t = float_type(dy, "dy")
-    cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
-    cdef void *pw = weight(w, "w", t, g.KH * g.KW * g.C)
-    cdef void *pdx = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
+    a.x = channels_last(x, "x", t, a.g.N * a.g.C * a.g.H * a.g.W)
+    a.dy = channels_last(dy, "dy", t, a.g.N * a.g.C * a.g.P * a.g.Q)
+    a.dw = NULL if dw is None else weight(dw, "dw", t, a.g.KH * a.g.KW * a.g.C, True)
+    a.db = NULL if db is None else data(db, "db", t, a.g.C, True)
+    a.images = ceil_div(a.g.N, MAX_PARTS)
+    a.n_parts = ceil_div(a.g.N, a.images) if a.g.N else 0
+    cdef Block scratch = Block((a.n_parts * (a.g.KH * a.g.KW + 1) * a.g.C + 1) * (4 if t == NPY_FLOAT32 else 8))
+    a.parts = scratch.address
     if t == NPY_FLOAT32:
-        backward_input_all(&g, <float *> pdy, <float *> pw, <float *> pdx, n_threads)
+        backward_weight_all(&a, <float *> a.parts, n_threads)
     else:
-        backward_input_all(&g, <double *> pdy, <double *> pw, <double *> pdx, n_threads)
-
-
-def depthwise_backward_weight(x, dy, dw, db, bint accumulate, geometry, int n_threads):
-    """dw (C, 1, KH, KW) OUT (+)= the sum over images and pixels of dy * x; db (C,) OUT (+)= that of dy; or None."""
-    cdef Geometry g = depthwise(geometry)
-    cdef int t = float_type(dy, "dy")
-    cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pdy = channels_last(dy, "dy", t, g.N * g.C * g.P * g.Q)
-    cdef void *pdw = NULL if dw is None else weight(dw, "dw", t, g.KH * g.KW * g.C, True)
-    cdef void *pdb = NULL if db is None else data(db, "db", t, g.C, True)
-    cdef Py_ssize_t images = (g.N + MAX_GROUPS - 1) // MAX_GROUPS
-    cdef Py_ssize_t n_groups = (g.N + images - 1) // images if g.N else 0
-    cdef Block scratch = Block((n_groups * (g.KH * g.KW + 1) * g.C + 1) * (4 if t == NPY_FLOAT32 else 8))
-    if t == NPY_FLOAT32:
-        backward_weight_all(&g, <float *> px, <float *> pdy, <float *> pdw, <float *> pdb, accumulate,
-                            <float *> scratch.address, n_groups, images, n_threads)
-    else:
-        backward_weight_all(&g, <double *> px, <double *> pdy, <double *> pdw, <double *> pdb, accumulate,
-                            <double *> scratch.address, n_groups, images, n_threads)
-
-
-# --- forward as a step of a program --------------------------------------------------------------------------------
-
-cdef struct Frozen:
-    Geometry g
-    const float *w
-    const float *bias
-    bint clamp
-
-
-cdef void frozen_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *addend,
-                      float *scratch) noexcept nogil:
-    cdef const Frozen *f = <const Frozen *> state
-    cdef Py_ssize_t i, size = f.g.P * f.g.Q * f.g.C
-    y += task * size
-    forward_image(&f.g, x + task * f.g.H * f.g.W * f.g.C, f.w, f.bias, y)
-    if addend != NULL:
-        for i in range(size):
-            y[i] = y[i] + addend[task * size + i]
-    if f.clamp:
-        for i in range(size):
-            y[i] = 0 if y[i] < 0 else y[i]
-
-
-def depthwise_filters(w, bias):
-    """Filters of `depthwise_step`: w IN (C, 1, *window) over (*window, 1, C), bias IN (C,) or None; float32."""
-    cdef Py_ssize_t size = w.size, C = w.shape[0]
-    cdef Block weights = Block(max(1, size * sizeof(float)))
-    memcpy(weights.address, weight(w, "w", NPY_FLOAT32, size), size * sizeof(float))
-    return make_filters(weights, bias, C, 1, 1, ("depthwise", C, size))
-
-
-def depthwise_step(Filters filters not None, geometry, bint relu):
-    """A `Step`: y = [relu](depthwise convolution of x + bias + addend), for images of `geometry`."""
-    cdef Geometry g = depthwise(geometry)
-    if filters.shape != ("depthwise", g.C, g.C * g.KH * g.KW):
-        raise ValueError(f"depthwise_step: filters of shape {filters.shape} for geometry {geometry}")
-    cdef Block state = Block(sizeof(Frozen))
-    cdef Frozen *f = <Frozen *> state.address
-    f.g, f.w, f.clamp = g, <float *> filters.weights.address, relu
-    f.bias = NULL if filters.bias is None else <float *> filters.bias.address
-    return make_step(frozen_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q, 0, True)
+        backward_weight_all(&a, <double *> a.parts, n_threads)

@@ -1,39 +1,49 @@
-"""im2col and col2im: a convolution's windows as the rows of a matrix, and back.
+"""The matrix of a convolution's windows, for `unfold`, `fold` and the convolution that multiplies it: im2col, col2im.
 
-Row (n,p,q) of `cols` holds the window of one output in the order (kh, kw, c), which is how channels-last memory lies:
-a window row without dilation is one contiguous piece. The fast convolution never writes this matrix.
+Row (n,p,q) of `cols` holds the window of one output in the order (kh, kw, c), which is how channels-last memory lies: a
+row of a window without dilation is one contiguous piece. The matrix repeats each pixel once for every window that sees
+it, KH*KW/(SH*SW) times. The direct convolution reads the same pieces where they lie and never writes it.
 """
 
 from cython.parallel cimport prange
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, import_array, real
-
-cdef extern from "src/vector.h" nogil:
-    unsigned int td_flush_denormals() noexcept
-    void td_restore_denormals(unsigned int) noexcept
+from tinydl._core.conv.geometry cimport Geometry, unpack
+from tinydl._core.parallel cimport check_team
+from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 import_array()
 
 cdef enum:
-    WORTH_THREADS = 16384  # elements below which a second thread costs more than it gains
-
-cdef struct Geometry:
-    Py_ssize_t N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q
+    WORTH_THREADS = 16384   # elements below which a second thread costs more than it gains
 
 
-cdef Geometry unpack(geometry) except *:
-    cdef Geometry g
-    n, c, h, w, _, kh, kw, sh, sw, ph, pw, dh, dw, _, p, q = geometry
-    # In Python's integers: no overflow, whatever the caller sends.
-    if min(n, c, h, w, ph, pw, p, q) < 0 or min(kh, kw, sh, sw, dh, dw) < 1:
-        raise ValueError(f"geometry: negative sizes, or a window, stride or dilation below 1, in {tuple(geometry)}")
-    if p != (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1 or q != (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1:
-        raise ValueError(f"geometry: an input of {h}x{w} does not give {p}x{q} outputs in {tuple(geometry)}")
-    if max(n, 1) * max(c, 1) * max(h + 2 * ph, p * kh, 1) * max(w + 2 * pw, q * kw, 1) >= 1 << 62:
-        raise ValueError(f"geometry: too large: {tuple(geometry)}")
-    g.N, g.C, g.H, g.W, g.KH, g.KW, g.SH, g.SW = n, c, h, w, kh, kw, sh, sw
-    g.PH, g.PW, g.DH, g.DW, g.P, g.Q = ph, pw, dh, dw, p, q
-    return g
+cdef void *matrix(object cols, int type_number, const Geometry *g, bint writable) except? NULL:
+    """Pointer to `cols` (N*P*Q, KH*KW*C), row-major."""
+    cdef Py_ssize_t rows = g.N * g.P * g.Q, width = g.KH * g.KW * g.C
+    # Each factor is small enough, their product in floating point cannot wrap around.
+    if <double> rows * width > <double> (<Py_ssize_t> 1 << 58):
+        raise ValueError(f"cols: a matrix of {rows} x {width} does not fit the address space")
+    cdef void *pointer = channels_last(cols, "cols", type_number, rows * width, writable)
+    if cols.shape != (rows, width):
+        raise ValueError(f"cols: expected shape ({rows}, {width}), got {cols.shape}")
+    return pointer
 
+
+cdef inline bint is_worth_threads(const Geometry *g) noexcept nogil:
+    return g.N * g.P * g.Q * g.KH * g.KW * g.C > WORTH_THREADS
+
+
+# The part of a window row that is inside the image, for windows without dilation: taps low .. high - 1.
+
+cdef inline Py_ssize_t low_tap(const Geometry *g, Py_ssize_t w) noexcept nogil:
+    return min(max(-w, 0), g.KW)
+
+
+cdef inline Py_ssize_t high_tap(const Geometry *g, Py_ssize_t w) noexcept nogil:
+    return max(min(g.W - w, g.KW), low_tap(g, w))
+
+
+# Pieces are short, a few channels often: a call of memcpy would cost more than the loop.
 
 cdef inline void copy(const real *x, real *y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
@@ -53,8 +63,10 @@ cdef inline void add(const real *x, real *y, Py_ssize_t n) noexcept nogil:
         y[i] = y[i] + x[i]
 
 
+# --- im2col --------------------------------------------------------------------------------------------------------
+
 cdef void window_row(const real *image, real *out, Py_ssize_t h, const Geometry *g) noexcept nogil:
-    """Row h of an image, seen by one kh of all Q windows of an output row; `out` steps by a whole window."""
+    """Row h of an image as one kh of all Q windows of an output row sees it; `out` steps by a whole window."""
     cdef Py_ssize_t q, j, w, low, high, run = g.KW * g.C, step = g.KH * run
     cdef const real *row = image + h * g.W * g.C
     for q in range(g.Q):
@@ -62,8 +74,7 @@ cdef void window_row(const real *image, real *out, Py_ssize_t h, const Geometry 
         if h < 0 or h >= g.H:
             zero(out, run)
         elif g.DW == 1:
-            low = min(max(-w, 0), g.KW)
-            high = max(min(g.W - w, g.KW), low)
+            low, high = low_tap(g, w), high_tap(g, w)
             zero(out, low * g.C)
             copy(row + (w + low) * g.C, out + low * g.C, (high - low) * g.C)
             zero(out + high * g.C, (g.KW - high) * g.C)
@@ -77,6 +88,7 @@ cdef void window_row(const real *image, real *out, Py_ssize_t h, const Geometry 
 
 
 cdef void im2col_task(const real *x, real *cols, Py_ssize_t task, const Geometry *g) noexcept nogil:
+    """The Q rows of `cols` of one row of outputs."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t n = task // g.P, p = task % g.P, i, run = g.KW * g.C
     for i in range(g.KH):
@@ -84,43 +96,43 @@ cdef void im2col_task(const real *x, real *cols, Py_ssize_t task, const Geometry
     td_restore_denormals(saved)
 
 
-cdef void im2col_all(const real *x, real *cols, const Geometry *g, bint threads, int n_threads) noexcept nogil:
-    cdef Py_ssize_t n_tasks = g.N * g.P, t
-    for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=threads):
-        im2col_task(x, cols, t, g)
+cdef void im2col_all(const real *x, real *cols, const Geometry *g, int n_threads) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in prange(g.N * g.P, num_threads=n_threads, schedule="static", use_threads_if=is_worth_threads(g)):
+        im2col_task(x, cols, task, g)
 
 
 def im2col(x, cols, geometry, int n_threads):
     """cols[(n,p,q), (i,j,c)] = x[n, c, p*SH-PH+i*DH, q*SW-PW+j*DW], 0 outside the image.
 
-    x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.  geometry : of a convolution; O and G unused.
+    x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.
+    geometry : of a convolution; its O and G do not count.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(x, "x")
-    cdef Py_ssize_t n_cols = g.N * g.P * g.Q * g.KH * g.KW * g.C
-    cdef void *px = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *pc = matrix(cols, "cols", t, g, True)
+    cdef void *x_data = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
+    cdef void *cols_data = matrix(cols, t, &g, True)
+    # Of no elements there may still be many empty rows.
+    if cols.size == 0:
+        return
     if t == NPY_FLOAT32:
-        im2col_all(<float *> px, <float *> pc, &g, n_cols > WORTH_THREADS, n_threads)
+        im2col_all(<const float *> x_data, <float *> cols_data, &g, n_threads)
     else:
-        im2col_all(<double *> px, <double *> pc, &g, n_cols > WORTH_THREADS, n_threads)
+        im2col_all(<const double *> x_data, <double *> cols_data, &g, n_threads)
 
 
-cdef void *matrix(object cols, str name, int t, Geometry g, bint writable) except? NULL:
-    cdef void *pointer = channels_last(cols, name, t, g.N * g.P * g.Q * g.KH * g.KW * g.C, writable)
-    if cols.shape != (g.N * g.P * g.Q, g.KH * g.KW * g.C):
-        raise ValueError(f"{name}: expected shape ({g.N * g.P * g.Q}, {g.KH * g.KW * g.C}), got {cols.shape}")
-    return pointer
-
+# --- col2im --------------------------------------------------------------------------------------------------------
 
 cdef void col2im_task(const real *cols, real *dx, Py_ssize_t task, const Geometry *g) noexcept nogil:
-    # One row of one image gathers from the windows that saw it, in the order (kh, q, kw): one owner, a fixed order.
+    """One row of one image gathers from the windows that saw it, in the order (kh, q, kw): one owner, a fixed order."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t n = task // g.H, h = task % g.H, i, j, p, q, w, low, high, run = g.KW * g.C
     cdef real *row = dx + task * g.W * g.C
     cdef const real *window
     zero(row, g.W * g.C)
     for i in range(g.KH):
+        # The row of outputs whose windows see row h as their row i, if the stride does not step over it.
         p = h + g.PH - i * g.DH
         if p < 0 or p % g.SH != 0 or p // g.SH >= g.P:
             continue
@@ -129,8 +141,7 @@ cdef void col2im_task(const real *cols, real *dx, Py_ssize_t task, const Geometr
         for q in range(g.Q):
             w = q * g.SW - g.PW
             if g.DW == 1:
-                low = min(max(-w, 0), g.KW)
-                high = max(min(g.W - w, g.KW), low)
+                low, high = low_tap(g, w), high_tap(g, w)
                 add(window + low * g.C, row + (w + low) * g.C, (high - low) * g.C)
             else:
                 for j in range(g.KW):
@@ -140,23 +151,26 @@ cdef void col2im_task(const real *cols, real *dx, Py_ssize_t task, const Geometr
     td_restore_denormals(saved)
 
 
-cdef void col2im_all(const real *cols, real *dx, const Geometry *g, bint threads, int n_threads) noexcept nogil:
-    cdef Py_ssize_t n_tasks = g.N * g.H, t
-    for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=threads):
-        col2im_task(cols, dx, t, g)
+cdef void col2im_all(const real *cols, real *dx, const Geometry *g, int n_threads) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in prange(g.N * g.H, num_threads=n_threads, schedule="static", use_threads_if=is_worth_threads(g)):
+        col2im_task(cols, dx, task, g)
 
 
 def col2im(cols, dx, geometry, int n_threads):
     """The adjoint of `im2col`: every element of `cols` is added to the pixel it came from.
 
-    cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).  geometry : of a convolution; O and G unused.
+    cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).
+    geometry : of a convolution; its O and G do not count.
     """
+    check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(dx, "dx")
-    cdef Py_ssize_t n_cols = g.N * g.P * g.Q * g.KH * g.KW * g.C
-    cdef void *pc = matrix(cols, "cols", t, g, False)
-    cdef void *pdx = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
+    cdef void *cols_data = matrix(cols, t, &g, False)
+    cdef void *dx_data = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
+    if dx.size == 0:
+        return
     if t == NPY_FLOAT32:
-        col2im_all(<float *> pc, <float *> pdx, &g, n_cols > WORTH_THREADS, n_threads)
+        col2im_all(<const float *> cols_data, <float *> dx_data, &g, n_threads)
     else:
-        col2im_all(<double *> pc, <double *> pdx, &g, n_cols > WORTH_THREADS, n_threads)
+        col2im_all(<const double *> cols_data, <double *> dx_data, &g, n_threads)

@@ -5,17 +5,18 @@ from importlib.machinery import EXTENSION_SUFFIXES
 
 from tinydl._core import parallel
 
-__all__ = ["built_levels", "level", "supported_levels"]
+__all__ = ["built_levels", "level", "search_path", "supported_levels"]
 
 # From the most capable down; "base" is the only level of a build for another architecture than x86-64.
 _ORDER = ("v4", "v3", "v2", "base")
+_HERE = os.path.dirname(__file__)
 
 
 def built_levels():
     """Levels this build contains, best first."""
-    here = os.path.dirname(__file__)
     return [name for name in _ORDER
-            if any(os.path.exists(os.path.join(here, name, "conv" + suffix)) for suffix in EXTENSION_SUFFIXES)]
+            if any(file.endswith(tuple(EXTENSION_SUFFIXES))
+                   for _, _, files in os.walk(os.path.join(_HERE, name)) for file in files)]
 
 
 def supported_levels():
@@ -37,3 +38,9 @@ def _choose():
 
 
 level = _choose()
+
+
+def search_path(package):
+    """Folders that hold the modules of `package`, `tinydl._core` or a room of it: its own, and that of the level."""
+    room = package.split(".")[2:]
+    return [os.path.join(_HERE, *room), os.path.join(_HERE, level, *room)]

@@ -5,13 +5,15 @@ return to a free list when their last view dies, so a training step allocates no
 stays flat. All calls run under the GIL, which is the pool's lock.
 """
 
+from operator import index
+
 import numpy as np
 
 from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 from tinydl._core.array cimport (
-    PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject,
-    import_array,
+    MAX_AXES, PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES,
+    PyArrayObject, import_array,
 )
 
 cdef extern from "src/aligned.h" nogil:
@@ -36,7 +38,6 @@ cdef enum:
     SMALL = 512             # smallest block
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
-    MAX_AXES = 32
 
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 
@@ -248,7 +249,7 @@ def empty_ordered(shape, dtype, order):
     cdef unsigned int seen = 0
     row_major(ndim, axes)
     if order is not None:
-        order = tuple(order)
+        order = tuple([index(axis) for axis in order])
         for k in range(min(ndim, <int> len(order))):
             axes[k] = order[k]
             if 0 <= axes[k] < ndim:

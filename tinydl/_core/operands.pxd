@@ -1,7 +1,9 @@
 # What kernels do on the way while they load an operand or store a result, as Python hands it over (the classes) and as
 # kernels read it (the structs of src/operands.h). `read_map` and its kin are the one way from a class to its struct.
 
-from tinydl._core.array cimport channels_last, data
+from libc.string cimport memcpy
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type
+from tinydl._core.memory cimport Block
 
 cdef extern from "src/operands.h" nogil:
     ctypedef struct td_map:
@@ -28,6 +30,11 @@ cdef extern from "src/operands.h" nogil:
         Py_ssize_t relu
         td_moments moments
         Py_ssize_t stream
+    const void *td_at(const void *p, Py_ssize_t bytes) noexcept
+    td_map td_map_from_channel(td_map, Py_ssize_t bytes) noexcept
+    td_pending td_pending_from_channel(td_pending, Py_ssize_t bytes) noexcept
+    td_epilogue td_epilogue_from_channel(td_epilogue, Py_ssize_t bytes) noexcept
+    td_epilogue td_epilogue_from_pixel(td_epilogue, Py_ssize_t bytes) noexcept
 
 
 cdef class Map:
@@ -58,8 +65,36 @@ cdef inline int read_map(Map m, td_map *out, int type_number, Py_ssize_t C) exce
     return 0
 
 
+cdef inline Block read_repeated_map(Map m, td_map *out, int type_number, Py_ssize_t C, Py_ssize_t L):
+    """The same with vectors repeated along L elements, which lie in the block: for loops that read past C channels."""
+    read_map(m, out, type_number, C)
+    if out.scale == NULL or C == 0:
+        return None
+    cdef Py_ssize_t itemsize = 4 if type_number == NPY_FLOAT32 else 8, size = L * itemsize, run = C * itemsize, at = 0
+    cdef Block block = Block(3 * size)
+    cdef char *centre = <char *> block.address
+    cdef char *scale = centre + size
+    cdef char *shift = scale + size
+    while at < size:
+        run = min(run, size - at)
+        memcpy(centre + at, out.centre, run)
+        memcpy(scale + at, out.scale, run)
+        memcpy(shift + at, out.shift, run)
+        at += run
+    out.centre, out.scale, out.shift = centre, scale, shift
+    return block
+
+
+cdef inline int gradient_type(object dy) except -1:
+    """NPY_FLOAT32 or NPY_FLOAT64: the type of an upstream gradient, an array or a `Pending`."""
+    return float_type((<Pending> dy).dz, "dz") if isinstance(dy, Pending) else float_type(dy, "dy")
+
+
 cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ssize_t size, Py_ssize_t C) except -1:
-    """Fill `out` from an upstream gradient of `size` elements and C channels: an array or a `Pending`."""
+    """Fill `out` from an upstream gradient of `size` elements and C channels: an array or a `Pending`.
+
+    y stays NULL where nothing waits: for an array, and for a Pending without ReLU and coefficients.
+    """
     cdef Pending p
     out.y = out.a = out.b = out.c = NULL
     if not isinstance(dy, Pending):
@@ -67,8 +102,11 @@ cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ss
         out.dz = channels_last(dy, "dy", type_number, size)
         return 0
     p = <Pending> dy
-    read_map(p.mask, &out.mask, type_number, C)
     out.dz = channels_last(p.dz, "dz", type_number, size)
+    if p.a is None and not p.mask.relu:
+        read_map(None, &out.mask, type_number, C)
+        return 0
+    read_map(p.mask, &out.mask, type_number, C)
     out.y = channels_last(p.y, "y", type_number, size)
     if p.a is not None:
         out.a = data(p.a, "a", type_number, C)

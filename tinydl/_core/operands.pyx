@@ -10,6 +10,10 @@ from tinydl._core.array cimport import_array
 import_array()
 
 
+cdef tuple _bits(Map m):
+    return tuple([None if v is None else (v.dtype.str, v.shape, v.tobytes()) for v in (m.scale, m.shift, m.centre)])
+
+
 cdef class Map:
     """The map [relu](scale*(x - centre) + shift) per channel.
 
@@ -30,6 +34,13 @@ cdef class Map:
     def with_relu(self):
         """The same map followed by ReLU."""
         return Map(self.scale, self.shift, self.centre, True)
+
+    def __eq__(self, other):
+        """Whether all vectors have the same bits and both end in ReLU or none; two recorded passes are so compared."""
+        if not isinstance(other, Map):
+            return NotImplemented
+        cdef Map m = <Map> other
+        return self.relu == m.relu and _bits(self) == _bits(m)
 
     def __reduce__(self):
         return Map, (self.scale, self.shift, self.centre, self.relu)

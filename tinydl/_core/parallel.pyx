@@ -4,19 +4,20 @@ The number of threads is a setting of this module; kernels get it as an argument
 no call ever changes another library's OpenMP state.
 """
 
+import time
+
 from cython.parallel cimport parallel
 
-cdef extern from "src/openmp.h" nogil:
-    int td_has_openmp() noexcept
-    int td_thread_num() noexcept
-    int td_num_threads_in_team() noexcept
-    int td_pause() noexcept
-    int td_register_fork_handler(void (*child)() noexcept) noexcept
+from tinydl._core.governor import Governor
 
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
 
 cdef int _n_threads = 1
+cdef int _team = 1                  # what the next kernel gets: fewer than wanted while others hold the cores
+cdef unsigned int _calls = 0
+cdef double _window_end = 0
+cdef object _governor = Governor()
 cdef bint _paused = False
 cdef bint _forked_from_c = False
 
@@ -38,18 +39,37 @@ def has_openmp():
 
 
 def set_num_threads(int n):
-    """Set the team size of later kernels; the caller has checked it."""
-    global _n_threads
-    _n_threads = n if td_has_openmp() else 1
+    """Set the team size of later kernels."""
+    global _n_threads, _team, _window_end
+    check_team(n)
+    _n_threads = _team = n if td_has_openmp() else 1
+    _governor.want(_team)
+    _window_end = _governor.due()
 
 
 def get_num_threads():
-    """Team size of the next kernel: 1 in a child that C code forked."""
+    """The number of threads that was set: 1 in a child that C code forked."""
     return 1 if _forked_from_c else _n_threads
+
+
+def team():
+    """Team size of the next kernel: what was set, or fewer threads while other processes hold the cores.
+
+    Every operation asks anew. A look at the clock every few calls is all that it costs on a quiet machine.
+    """
+    global _calls, _team, _window_end
+    if _forked_from_c:
+        return 1
+    _calls += 1
+    if _n_threads > 1 and _calls % 8 == 0 and time.monotonic() > _window_end:
+        _team = _governor.next_size()
+        _window_end = _governor.due()
+    return _team
 
 
 def team_size(int n):
     """Number of threads a region that asks for `n` really gets."""
+    check_team(n)
     cdef int obtained = 1
     cdef int *out = &obtained
     if _forked_from_c:
@@ -72,6 +92,6 @@ def after_fork():
     _paused = False
 
 
-def cpu_supports(str level):
+def cpu_supports(str level not None):
     """Whether this CPU and its operating system run the ISA level `level`."""
     return bool(td_cpu_supports(level.encode()))

@@ -2,13 +2,16 @@
 
 from tinydl.data.augment import Augment
 from tinydl.data.batches import Batches, epoch_order
-from tinydl.data.cifar import load_cifar10
 from tinydl.data.dataset import ArrayDataset, DataError, stratified_split
-from tinydl.data.digits import load_digits
-from tinydl.data.idx import load_fashion_mnist, load_mnist, read_idx
+from tinydl.data.idx import read_idx
 from tinydl.data.npz import load_npz
+from tinydl.data.registry import BY_NAME, load, register
+from tinydl.data.sets.cifar10 import load_cifar10
+from tinydl.data.sets.digits import load_digits
+from tinydl.data.sets.fashion_mnist import load_fashion_mnist
+from tinydl.data.sets.mnist import load_mnist
 
 __all__ = [
-    "ArrayDataset", "Augment", "Batches", "DataError", "epoch_order", "load_cifar10", "load_digits",
-    "load_fashion_mnist", "load_mnist", "load_npz", "read_idx", "stratified_split",
+    "BY_NAME", "ArrayDataset", "Augment", "Batches", "DataError", "epoch_order", "load", "load_cifar10", "load_digits",
+    "load_fashion_mnist", "load_mnist", "load_npz", "read_idx", "register", "stratified_split",
 ]

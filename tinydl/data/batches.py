@@ -32,7 +32,7 @@ def epoch_order(n, seed, epoch):
 
 
 class Batches:
-    """Mini-batches (x, y) over a dataset; every iteration is the next epoch, in an order of its own.
+    """Mini-batches (x, y) over a dataset; each iteration is an epoch, the next one has the next order.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Batches:
     shuffle : bool
         Whether the order is `epoch_order` or that of the data.
     seed, epoch : int
-        Name the order of the next iteration, which adds one to `epoch`. To go through an epoch again, set `epoch`.
+        Name the order. `epoch` counts on with every iteration that begins; setting it chooses the next order.
     start : int
-        Number of batches left out at the start (of an epoch that was interrupted); 0 again after an iteration.
+        Number of batches left out at the start of the next iteration (of an epoch that was interrupted).
     drop_last : bool
         Leave out a last batch that is shorter than `batch_size`.
     augment : Augment, optional
@@ -58,17 +58,17 @@ class Batches:
 
     def __init__(self, data, batch_size, *, shuffle=False, seed=0, epoch=0, start=0, drop_last=False, augment=None):
         self.data = as_dataset(data)
-        if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1:
-            raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("epoch", epoch, 0),
+                                   ("start", start, 0)):
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+                raise ValueError(f"{name} must be {'a positive integer' if least else 'an integer, 0 or more'}, got "
+                                 f"{value!r}")
         self.batch_size = batch_size.__index__()
         if augment is not None and self.data.images.ndim != 4:
             raise DataError(f"only pictures (N, C, H, W) can be augmented, {self.data.name} has shape "
                             f"{self.data.images.shape}")
         self.augment = augment
-        self.seed = integer("Batches", "seed", seed, 0)
-        self.epoch = integer("Batches", "epoch", epoch, 0)
-        self.start = integer("Batches", "start", start, 0)
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
 
     @property
     def total(self):
@@ -80,11 +80,12 @@ class Batches:
         return max(0, self.total - self.start)
 
     def __iter__(self):
+        # Here and not at the end: a loop that is left early has begun its epoch too.
         epoch, start = self.epoch, self.start
         self.epoch, self.start = epoch + 1, 0
-        return self._run(epoch, start)
+        return self._batches(epoch, start)
 
-    def _run(self, epoch, start):
+    def _batches(self, epoch, start):
         n = len(self.data)
         order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
         labels = self.data.labels

@@ -63,7 +63,7 @@ def _check_labels(labels, images, n_classes, ignore_index):
         return np.ascontiguousarray(labels, labels.dtype.newbyteorder("=")), None
     # A mask has a class at every place of its image. That of a picture may be smaller than the picture, that of a
     # signal could then be a one-hot row.
-    mask = labels.ndim == 3 if images.ndim == 4 else images.ndim == 3 and labels.shape == (n, images.shape[2])
+    mask = images.ndim > 2 and (labels.ndim == 3 or (images.ndim == 3 and labels.shape == (n, images.shape[2])))
     if labels.ndim != 1 and not mask:
         raise DataError(f"labels must be one class number per image, shape ({n},), got shape {labels.shape}"
                         + _cure(labels, n))

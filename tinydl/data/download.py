@@ -8,34 +8,10 @@ import urllib.request
 
 from tinydl._files import atomic_write
 from tinydl.data.dataset import DataError
+from tinydl.data.registry import downloads
 
-__all__ = ["SOURCES", "download", "fetch"]
+__all__ = ["download", "fetch"]
 
-# Per data set: base URL, folder, and for each file its published md5.
-SOURCES = {
-    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist", "mnist", {
-        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-    }),
-    "fashion-mnist": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com", "fashion-mnist", {
-        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-    }),
-    "cifar10": ("https://www.cs.toronto.edu/~kriz", "cifar10", {
-        "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
-    }),
-}
-# md5 of the unpacked contents: a mirror may have gzipped the same data anew.
-_CONTENTS = {
-    "f68b3c2dcbeaaa9fbdd348bbdeb94873": "6bbc9ace898e44ae57da46a324031adb",
-    "d53e105ee54ea40749a09fcbcd1e9432": "a25bea736e30d166cdddb491f175f624",
-    "9fb629c4189551a2d022fa330f9573f3": "2646ac647ad5339dbf082846283269ea",
-    "ec29112dd5afa0611ce80d1b7f02629c": "27ae3e4e09519cfbb04c329615203637",
-}
 _MAX_BYTES = 1 << 30
 _CHUNK = 1 << 16
 
@@ -47,12 +23,12 @@ def _md5(file):
     return digest.hexdigest()
 
 
-def _verified(file, md5):
+def _verified(file, md5, contents_md5):
     """Whether an open file has the md5, or its gzipped contents have the md5 known for them."""
     file.seek(0)
     if _md5(file) == md5:
         return True
-    if md5 not in _CONTENTS:
+    if contents_md5 is None:
         return False
     import gzip
     import zlib
@@ -60,12 +36,12 @@ def _verified(file, md5):
     file.seek(0)
     try:
         with gzip.GzipFile(fileobj=file) as contents:
-            return _md5(contents) == _CONTENTS[md5]
+            return _md5(contents) == contents_md5
     except (OSError, EOFError, zlib.error):
         return False
 
 
-def fetch(url, path, md5, *, timeout=30, report=None):
+def fetch(url, path, md5, *, contents_md5=None, timeout=30, report=None):
     """Download one file to `path`.
 
     Parameters
@@ -76,6 +52,8 @@ def fetch(url, path, md5, *, timeout=30, report=None):
         Where the file goes, once it is complete and its md5 is right; a file that is there already and right is kept.
     md5 : str
         Expected checksum, 32 hexadecimal digits.
+    contents_md5 : str, optional
+        That of the unpacked contents of a gzipped file, which are right as well if the file has another md5.
     timeout : float
         Seconds without an answer until giving up.
     report : callable, optional
@@ -92,7 +70,7 @@ def fetch(url, path, md5, *, timeout=30, report=None):
     try:
         if os.path.isfile(path):
             with open(path, "rb") as file:
-                if _verified(file, md5):
+                if _verified(file, md5, contents_md5):
                     return
         request = urllib.request.Request(url, headers={"User-Agent": "tinydl"})
         with urllib.request.urlopen(request, timeout=timeout) as answer:
@@ -109,7 +87,7 @@ def fetch(url, path, md5, *, timeout=30, report=None):
                         report(done, length)
                 if length is not None and done != length:
                     raise DataError(f"{url}: the connection ended after {done:,} of {length:,} bytes")
-                if not _verified(file, md5):
+                if not _verified(file, md5, contents_md5):
                     raise DataError(f"{url}: the file that came has another md5 than {md5}")
     except urllib.error.HTTPError as error:
         raise DataError(f"{url}: HTTP {error.code} {error.reason}") from None
@@ -126,7 +104,8 @@ def download(name, folder, *, base_url=None, report=None):
 
     Parameters
     ----------
-    name : {'mnist', 'fashion-mnist', 'cifar10'}
+    name : str
+        One of `registry.downloads`.
     folder : path-like
         Made when it does not exist.
     base_url : str, optional
@@ -140,18 +119,20 @@ def download(name, folder, *, base_url=None, report=None):
     str
         The folder that holds the files.
     """
-    if name not in SOURCES:
-        raise DataError(f"no download for {name!r}; there is one for {', '.join(SOURCES)}")
-    publisher, subfolder, files = SOURCES[name]
+    sources = downloads()
+    if name not in sources:
+        raise DataError(f"no download for {name!r}; there is one for {', '.join(sources)}")
+    source = sources[name]
     if base_url is None:
         mirror = os.environ.get("TINYDL_MIRROR")
-        base_url = f"{mirror.rstrip('/')}/{name}" if mirror else publisher
-    target = os.path.join(os.fspath(folder), subfolder)
+        base_url = f"{mirror.rstrip('/')}/{name}" if mirror else source.url
+    target = os.path.join(os.fspath(folder), source.folder)
     try:
         os.makedirs(target, exist_ok=True)
     except OSError as error:
         raise DataError(f"{target}: {error.strerror or error}") from None
-    for file_name, md5 in files.items():
-        inform = None if report is None else (lambda done, total, f=file_name: report(f, done, total))
-        fetch(f"{base_url.rstrip('/')}/{file_name}", os.path.join(target, file_name), md5, report=inform)
+    for file in source.files:
+        inform = None if report is None else (lambda done, total, name=file.name: report(name, done, total))
+        fetch(f"{base_url.rstrip('/')}/{file.name}", os.path.join(target, file.name), file.md5,
+              contents_md5=file.contents_md5, report=inform)
     return target

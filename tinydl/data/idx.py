@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: images and labels in IDX files, plain or gzipped.
+"""IDX files, plain or gzipped, and data sets of images and labels in four of them, as MNIST's.
 
 An IDX file is two zero bytes, a byte for the element type, a byte for the rank, the sizes as big-endian uint32 and the
 elements in row-major order (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
@@ -12,13 +12,11 @@ import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 
-__all__ = ["load_fashion_mnist", "load_mnist", "read_idx"]
+__all__ = ["load_images", "read_idx"]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
 
-FASHION_NAMES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
-                 "ankle boot")
 _PARTS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -91,7 +89,7 @@ def _find(folder, subfolders, title):
                         "fetches the files)")
     missing = None
     for sub in ("", *subfolders):
-        base = os.path.join(folder, sub) if sub else folder
+        base = os.path.join(folder, *sub.split("/"))
         paths, absent = {}, []
         for part in _PARTS.values():
             for stem in part:
@@ -110,7 +108,29 @@ def _find(folder, subfolders, title):
                     f"companions in this folder or in {', '.join(subfolders)} (--download fetches them)")
 
 
-def _load(folder, subfolders, title, name, class_names, mean, std):
+def load_images(folder, subfolders, title, class_names, mean, std):
+    """A data set of 28x28 grey pictures in four IDX files.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds the four files, plain or gzipped.
+    subfolders : sequence of str
+        Folders in it that are tried too.
+    title : str
+        Shown in messages; in small letters it names the two parts.
+    class_names, mean, std
+        See `ArrayDataset`.
+
+    Returns
+    -------
+    train, test : ArrayDataset
+
+    Raises
+    ------
+    DataError
+        Files that are missing, foreign, truncated or do not fit together.
+    """
     paths = _find(folder, subfolders, title)
     sets = []
     for part, (image_stem, label_stem) in _PARTS.items():
@@ -123,44 +143,7 @@ def _load(folder, subfolders, title, name, class_names, mean, std):
                             f"shape {labels.shape}")
         try:
             sets.append(ArrayDataset(images[:, None], labels, class_names=class_names, mean=mean, std=std,
-                                     name=f"{name} {part}"))
+                                     name=f"{title.lower()} {part}"))
         except DataError as error:
             raise DataError(f"{paths[label_stem]}: {error}") from None
     return tuple(sets)
-
-
-def load_mnist(folder):
-    """MNIST: 60,000 + 10,000 handwritten digits, 1x28x28.
-
-    Parameters
-    ----------
-    folder : path-like
-        Holds the four IDX files, plain or gzipped; ``mnist/``, ``MNIST/`` and ``MNIST/raw/`` in it are tried too.
-
-    Returns
-    -------
-    train, test : ArrayDataset
-
-    Raises
-    ------
-    DataError
-        Files that are missing, foreign, truncated or do not fit together.
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", 1998.
-    """
-    return _load(folder, ("mnist", "MNIST", os.path.join("MNIST", "raw"), "raw"), "MNIST", "mnist",
-                 tuple("0123456789"), 0.1307, 0.3081)
-
-
-def load_fashion_mnist(folder):
-    """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 1x28x28; as `load_mnist`.
-
-    References
-    ----------
-    H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
-    algorithms", 2017.
-    """
-    return _load(folder, ("fashion-mnist", "fashion_mnist", "FashionMNIST", os.path.join("FashionMNIST", "raw"), "raw"),
-                 "Fashion-MNIST", "fashion-mnist", FASHION_NAMES, 0.2860, 0.3530)

@@ -2,12 +2,14 @@
 
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.registry import register
 
 __all__ = ["as_images", "load_npz", "read_arrays"]
 
@@ -24,8 +26,10 @@ def _read_npy(path, name, file, length):
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         else:
             raise ValueError(f"unknown version {version}")
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError) as error:
-        raise DataError(f"{path}: {name} is not a NumPy array ({str(error).splitlines()[0]})") from None
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError,
+            tokenize.TokenError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: {name} is not a NumPy array ({reason})") from None
     if dtype.hasobject:
         raise DataError(f"{path}: {name} holds Python objects, which could run code when read; save plain numbers")
     if any(n < 0 for n in shape):
@@ -153,3 +157,7 @@ def load_npz(path, test_fraction=0.2, seed=0):
     test = train.like(test.images, test.labels, f"{name} test")
     train.name = f"{name} train"
     return train, test
+
+
+register(".npz", lambda path, seed: load_npz(path, seed=seed),
+         {"model": "digits_cnn", "epochs": 20, "batch_size": 32})

@@ -1,4 +1,4 @@
-"""Images to predict, from files of any kind that users have them in."""
+"""Images to be classified: arrays, IDX files and pictures, one or many in a file."""
 
 import os
 
@@ -8,34 +8,36 @@ from tinydl.data.dataset import DataError
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
 
-__all__ = ["read_images", "read_picture"]
+__all__ = ["read_images"]
 
 
 def read_images(path, shape):
-    """Images in a file: a picture, an .npy or .npz array (its x or x_test), or an IDX file.
+    """The images of a file.
 
     Parameters
     ----------
     path : str
+        A .npz (its x or x_test) or .npy array, an IDX file, or a picture that Pillow reads.
     shape : tuple of int
-        Shape (C, H, W) that each image must have.
+        What they must have, without N.
 
     Returns
     -------
-    images : array, shape (N, C, H, W)
+    images : array, shape (N, *shape)
     names : list of str
-        The path, with an index where there are several images.
+        The path, with the number of the image where there are several.
     picture : bool
-        Whether the values are those of a picture, 0..255 whatever the network was trained on.
+        Whether they are uint8 from 0 to 255 whatever the range of the training images was.
 
     Raises
     ------
     DataError
-        Missing, foreign or damaged files, images of another shape.
+        A missing, foreign or damaged file, or images of another shape.
     """
     if not os.path.isfile(path):
         raise DataError(f"{path}: no such file")
     extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
+    picture = False
     if extension in (".npz", ".npy"):
         arrays = read_arrays(path)
         key = next((k for k in ("x", "x_test") if k in arrays), None)
@@ -44,23 +46,21 @@ def read_images(path, shape):
         x = arrays[key]
         # One image without the first axis, or images without the channel axis.
         images = x[None] if x.shape == shape else x[None, None] if x.shape == shape[1:] else as_images(x, key)
-        picture = False
     elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
-        images, picture = as_images(read_idx(path), "an IDX file of images"), False
+        images = as_images(read_idx(path), "an IDX file of images")
     else:
-        images, picture = read_picture(path, shape), True
+        images, picture = _read_picture(path, shape), True
     if images.shape[1:] != shape:
-        raise DataError(f"{path}: images of {'x'.join(map(str, images.shape[1:]))}, the run was trained on "
-                        f"{'x'.join(map(str, shape))}")
+        raise DataError(f"{path}: images of {_by(images.shape[1:])}, the run was trained on {_by(shape)}")
     names = [path] if len(images) == 1 else [f"{path}[{i}]" for i in range(len(images))]
     return images, names, picture
 
 
-def read_picture(path, shape):
-    """A picture as an array of uint8, shape (1, C, H, W).
+def _by(shape):
+    return "x".join(map(str, shape))
 
-    16 bits a pixel are scaled to 8; what is transparent is laid on white, as every viewer shows it.
-    """
+
+def _read_picture(path, shape):
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -70,10 +70,10 @@ def read_picture(path, shape):
     try:
         with Image.open(path) as image:
             if image.size != (shape[2], shape[1]):
-                raise DataError(f"{path}: {image.size[0]}x{image.size[1]} pixels, the run was trained on images of "
-                                f"{shape[2]}x{shape[1]}")
-            pixels = np.asarray(_eight_bits(image, path).convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                raise DataError(f"{path}: {_by(image.size)} pixels, the run was trained on images of "
+                                f"{_by((shape[2], shape[1]))}")
+            pixels = np.asarray(_of_bytes(image).convert("L" if shape[0] == 1 else "RGB"))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         if isinstance(error, DataError):
             raise
         reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
@@ -81,17 +81,19 @@ def read_picture(path, shape):
     return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
 
 
-def _eight_bits(image, path):
-    """The picture in a mode of 8 bits without transparency; Pillow would clip the one and drop the other."""
+def _of_bytes(image):
+    """The picture with values from 0 to 255 on a white ground."""
     from PIL import Image
 
-    if image.mode == "F" or image.mode.startswith("I"):
+    if image.mode.startswith("I"):  # 16 bits: converting such a picture would cut off all above 255
         values = np.asarray(image)
-        if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-            raise DataError(f"{path}: values from {values.min():g} to {values.max():g}, a picture has 8 or 16 bits; "
-                            "save such images as .npy, in the range that the run was trained on")
-        return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"its pixels run from {values.min()} to {values.max()}, not from 0 to 65,535; save them "
+                             "as .npy")
+        return Image.fromarray((values // 257).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of no known range; save them as .npy")
+    if image.has_transparency_data:  # what is seen through would be black, as is ink
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image

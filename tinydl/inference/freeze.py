@@ -1,12 +1,18 @@
 """freeze: a trained model as one call of compiled code."""
 
 import copy
+import functools
+import os
+import threading
+import warnings
 
 import numpy as np
 
-from tinydl import config, layout
-from tinydl.inference.lowering import Unfit, lower
-from tinydl.inference.network import Call, read
+from tinydl import config
+from tinydl.inference.reading import Reader, Whole
+from tinydl.inference.segments import Differs, cut
+from tinydl.inference.tracing import ModuleCall
+from tinydl.inference.weights import Packed
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor
@@ -17,60 +23,15 @@ _KEPT = 8  # shapes whose programs are kept
 _FLOAT = np.dtype(np.float32)
 
 
-class _Run:
-    """Nodes without calls: a function of one float32 array."""
-
-    def __init__(self, nodes, algorithm):
-        self.nodes, self.algorithm = nodes, algorithm
-        self.programs = {}
-
-    def __call__(self, x):
-        found = self.programs.get(x.shape)
-        if found is None:
-            found = self.plan(x.shape)
-        channels_last, row_major = found
-        y = channels_last.predict(x, config.get_num_threads())
-        if y is None and row_major is not None:
-            y = row_major.predict(x, config.get_num_threads())
-        return channels_last.predict(layout.channels_last(x), config.get_num_threads()) if y is None else y
-
-    def plan(self, shape):
-        """The programs for one shape, for channels-last and row-major inputs where these differ."""
-        try:
-            found = (lower(self.nodes, shape, False, self.algorithm),
-                     lower(self.nodes, shape, True, self.algorithm) if len(shape) > 2 and shape[1] > 1 else None)
-        except ValueError as error:
-            raise Unfit from error
-        for old in list(self.programs)[:1 - _KEPT]:
-            self.programs.pop(old, None)  # another thread may have been first
-        self.programs[shape] = found
-        return found
-
-
-class _Layer:
-    """A layer called as it is: a function of one float32 array."""
-
-    def __init__(self, layer, algorithm):
-        self.layer, self.algorithm = layer, algorithm
-
-    def __call__(self, x):
-        with config.no_grad(), config.conv_algorithm(self.algorithm):
-            return self.layer(x).data
-
-
 class Predictor:
     """What `freeze` returns: a function of an array of inputs."""
 
-    def __init__(self, model, nodes, algorithm):
+    def __init__(self, model, algorithm):
         self._model, self._algorithm = model, algorithm
-        runs = [[]]
-        for node in nodes:
-            if isinstance(node, Call):
-                runs += [_Layer(node.layer, algorithm), []]
-            else:
-                runs[-1].append(node)
-        self._runs = [run if isinstance(run, _Layer) else _Run(run, algorithm) for run in runs if run != []]
         self._any_type = next(model.parameters(), None) is None  # what has no parameters computes in the input's type
+        self._reader, self._packed = Reader(model), Packed()
+        self._plans, self._said = {}, set()
+        self._lock = os.getpid(), threading.Lock()
 
     def __call__(self, x):
         """The model's outputs for `x`.
@@ -85,49 +46,113 @@ class Predictor:
         -------
         numpy.ndarray, shape (N, ...)
             A fresh array.
+
+        Raises
+        ------
+        TypeError
+            For arrays of uint8: data sets scale such images, a network does not. And if the model returns anything but
+            one tensor.
+        ValueError, TypeError
+            What the model says to an input that it does not take.
         """
-        try:
-            if not self._runs:
-                raise Unfit
-            if type(x) is np.ndarray and x.dtype == _FLOAT:
-                y = given = x
-            elif self._any_type:
-                raise Unfit
+        if type(x) is not np.ndarray or x.dtype != _FLOAT:
+            x = self._converted(x)
+            if x.dtype != _FLOAT:
+                return self._whole(x)
+        trusting = True
+        while trusting:
+            try:
+                return (self._plans.get(x.shape) or self._planned(x))(x)
+            except Differs:
+                self._plans.pop(x.shape, None)
+                trusting = self._reader.distrust(x.shape[1:])
+        self._say(f"{type(self._model).__name__} has an operation whose shape depends on values, and is computed by "
+                  "the ordinary path", 3)
+        self._plans[x.shape] = self._whole
+        return self._whole(x)
+
+    def _converted(self, x):
+        """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
+        if isinstance(x, Tensor):
+            return x if x.dtype != _FLOAT else x.data
+        array = x if isinstance(x, np.ndarray) else np.asarray(x)
+        if array.dtype == np.uint8:
+            raise TypeError("a predictor takes no uint8: a data set scales such images (by 1/255 unless it says "
+                            "otherwise), a network does not; pass x.astype('float32') as the network was trained on it")
+        if self._any_type or array.dtype.kind not in "fiub":
+            return array
+        return as_input(array, _FLOAT).data
+
+    def _whole(self, x):
+        """The model called as it is."""
+        with config.no_grad(), config.conv_algorithm(self._algorithm):
+            y = self._model(Tensor(x) if isinstance(x, np.ndarray) and x.dtype == _FLOAT else x)
+        if not isinstance(y, Tensor):
+            raise TypeError(f"freeze: {type(self._model).__name__} returns a {type(y).__name__}; a predictor returns "
+                            "one array: let forward return one tensor, or predict with model.eval() inside no_grad()")
+        return y.numpy().copy(order="K")
+
+    # --- plans -------------------------------------------------------------------------------------------------------
+
+    def _planned(self, x):
+        """What computes inputs of this shape; kept for the next ones."""
+        process, lock = self._lock
+        if process != os.getpid():  # a fork may have copied a lock that a thread held
+            self._lock = process, lock = os.getpid(), threading.Lock()
+        with lock:
+            if x.shape in self._plans:
+                return self._plans[x.shape]
+            try:
+                with config.conv_algorithm(self._algorithm):
+                    graph = self._reader.graph(x)
+            except Whole as found:
+                self._say(f"{type(self._model).__name__} {found} and is computed by the ordinary path")
+                plan = self._whole
+            except Exception as error:
+                return functools.partial(self._untraced, error)
             else:
-                y = given = _as_float32(x)
-            for run in self._runs:
-                y = run(y)
-            if isinstance(run, _Layer) and np.may_share_memory(y, given):
-                return y.copy(order="K")
-            return y
-        except Unfit:
-            # The model says what is wrong with the shape or type, or computes what no program does.
-            with config.no_grad(), config.conv_algorithm(self._algorithm):
-                return self._model(x).numpy().copy(order="K")
+                plan = cut(graph, graph.result, self._algorithm, self._packed)
+                self._tell(plan)
+            for old in list(self._plans)[:1 - _KEPT]:
+                self._plans.pop(old, None)
+            self._plans[x.shape] = plan
+            return plan
+
+    def _untraced(self, error, x):
+        """The model says itself what is wrong with an input whose trace failed; or it can do with it after all."""
+        y = self._whole(x)
+        self._say(f"{type(self._model).__name__} could not be traced ({type(error).__name__}: {error}) and is computed "
+                  "by the ordinary path", 4)
+        return y
+
+    def _tell(self, plan):
+        """Say what the plan computes by the ordinary path, as far as it has not been said."""
+        for path, (call, why) in self._reader.apart.items():
+            self._say(f"{call.__name__} ({path}) {why} and is called as it is", 5)
+        names = [f"{node.name} ({node.path or type(self._model).__name__})" for node in plan.unknown
+                 if not isinstance(node.function, ModuleCall)]
+        new = [name for name in dict.fromkeys(names) if name not in self._said]
+        if new:
+            self._said.update(new)
+            self._say(", ".join(new) + (" has no frozen form and is" if len(new) == 1 else " have no frozen form and "
+                                        "are") + " computed by the ordinary path", 5)
+
+    def _say(self, text, frames=4):
+        """Warn once, at the line that is so many frames above this one: the call of the predictor."""
+        if text not in self._said:
+            self._said.add(text)
+            warnings.warn(f"freeze: {text}", RuntimeWarning, stacklevel=frames)
 
     def __reduce__(self):
         # Packed filters belong to one process; the model they come from can go anywhere.
-        return _frozen_under, (self._model, self._algorithm)
+        return Predictor, (self._model, self._algorithm)
 
     def __repr__(self):
         return f"Predictor({self._model!r})"
 
 
-def _frozen_under(model, algorithm):
-    with config.conv_algorithm(algorithm):
-        return freeze(model)
-
-
-def _as_float32(x):
-    if isinstance(x, Tensor):
-        if x.dtype != _FLOAT:
-            raise Unfit
-        return x.data
-    return as_input(x, _FLOAT).data
-
-
 def freeze(model):
-    """A snapshot of a model that only predicts, in one call of compiled code.
+    """A snapshot of a model that only predicts, as far as possible in one call of compiled code.
 
     Evaluation needs less than training: batch norms are folded into the weights before them, bias, residual sum and
     ReLU happen while a result is in registers, filters are packed once, nothing is recorded, and no Python runs
@@ -136,8 +161,8 @@ def freeze(model):
     Parameters
     ----------
     model : Module
-        With float32 parameters. It is copied as it would be in evaluation mode, whatever its mode is: training it later
-        changes nothing here. Layers of `tinydl.nn` and networks of `tinydl.models`; `Sequential` puts them in a row.
+        With float32 parameters, of any composition of operations. It is copied as it would be in evaluation mode,
+        whatever its mode is: training it later changes nothing here.
 
     Returns
     -------
@@ -148,8 +173,21 @@ def freeze(model):
     Raises
     ------
     TypeError
-        If the model holds a module of your own, whose `forward` could be anything, a forward hook, or float64
-        parameters.
+        If the model has float64 parameters, a forward hook, which nobody would call, or a module whose `forward` was
+        replaced by an attribute, which no copy can be made of.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the first call of a predictor, of what it computes by the ordinary path: an operation that has no frozen
+        form (for itself, between compiled parts), a module whose code reads the values of a tensor, draws random
+        numbers or changes its state (for itself), or the whole model where that happens outside of its modules.
+
+    Notes
+    -----
+    The first call with a shape of sample runs the model's code on a few of the samples and records the operations,
+    `tinydl.graph`. Each new batch size runs the code again without computing, to see that it does the same, and lays
+    out the memory of its program.
 
     Examples
     --------
@@ -170,5 +208,14 @@ def freeze(model):
     for name, parameter in model.named_parameters():
         if parameter.dtype != _FLOAT:
             raise TypeError(f"freeze computes in float32, {name} is {parameter.dtype}; convert with model.float()")
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    return Predictor(model, read(model), config.mode.algorithm)
+    for path, module in model.named_modules():
+        called = f"{type(module).__name__} ({path})" if path else type(module).__name__
+        if module._forward_hooks:
+            raise TypeError(f"freeze: {called} has a forward hook, which a frozen network would not call; remove it, "
+                            "or predict with model.eval() inside no_grad()")
+        if "forward" in vars(module):
+            raise TypeError(f"freeze: {called} has a forward among its attributes, which belongs to that very module; "
+                            "define it in a class, or predict with model.eval() inside no_grad()")
+    if type(model).forward is Module.forward:
+        raise TypeError(f"freeze: {type(model).__name__} defines no forward")
+    return Predictor(copy.deepcopy(model).eval().requires_grad_(False), config.mode.algorithm)

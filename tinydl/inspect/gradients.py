@@ -8,22 +8,18 @@ from collections import namedtuple
 
 import numpy as np
 
-from tinydl import nn, random
-from tinydl.config import enable_grad, no_grad
-from tinydl.inspect.jacobian import vjp
+from tinydl import nn
+from tinydl.config import enable_grad
+from tinydl.inspect.jacobian import kept_state
+from tinydl.inspect.spectral import spectral_norm
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor
 
-__all__ = ["GradientFlow", "LayerFlow", "gradient_flow", "layers_of", "spectral_norm"]
+__all__ = ["GradientFlow", "LayerFlow", "gradient_flow", "layers_of"]
 
 # The gradient is called vanishing (exploding) where its norm falls below (grows above) these multiples of that at the
 # last layer's output.
 _LOW, _HIGH = 1e-3, 1e3
-
-_AFFINE = (nn.Linear, nn.Identity, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.AvgPool1d,
-           nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Unflatten)
-_DIAGONAL = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.Dropout)
-_SELECTION = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 
 LayerFlow = namedtuple("LayerFlow", ["name", "kind", "activation", "activation_gradient", "weight", "weight_gradient",
                                      "spectral_norm", "product"])
@@ -93,14 +89,14 @@ class GradientFlow:
 
 
 def layers_of(net):
-    """Pairs (name, module) of the layers of a net: Sequential and the net itself are opened, blocks are layers.
+    """Pairs (name, module) of the layers of a net: the net itself and the containers in it are opened, blocks are not.
 
     Parameters
     ----------
     net : nn.Module
     """
     children = list(net.named_children())
-    if not children or isinstance(net, (nn.ResidualBlock, nn.BottleneckBlock)):
+    if not children:
         return [("(net)", net)]
     found = []
     for name, child in children:
@@ -179,15 +175,14 @@ def gradient_flow(net, x, y=None, loss=None, *, layers=None, spectral=True, iter
         loss.double()
     x = Tensor(np.array(as_input(x).data, np.float64), requires_grad=True)
     y = y.data if isinstance(y, Tensor) else np.asarray(y)
-    passes, state = [], random.state()
+    passes = []
 
     def watch(module, inputs, output):
         if isinstance(output, Tensor) and output.requires_grad:
             output.retain_grad()
             passes.append((module, inputs, output))
 
-    before = _buffers(net)
-    with contextlib.ExitStack() as hooks, enable_grad():
+    with contextlib.ExitStack() as hooks, kept_state(net), enable_grad():
         for module in net.modules():
             module._forward_hooks = ()
         for module in chosen:
@@ -196,8 +191,6 @@ def gradient_flow(net, x, y=None, loss=None, *, layers=None, spectral=True, iter
         value.backward()
     if not passes:
         raise ValueError(f"no layer of {type(net).__name__} ran with an input that takes a gradient")
-    _restore(before)
-    random.set_state(state)
     found = []
     for module, inputs, output in passes:
         sigma = spectral_norm(module, inputs[0], iterations, tolerance) if spectral else math.nan
@@ -221,110 +214,6 @@ def gradient_flow(net, x, y=None, loss=None, *, layers=None, spectral=True, iter
     return flow
 
 
-def spectral_norm(layer, x, iterations=100, tolerance=1e-4):
-    r"""Largest singular value of the Jacobian of a layer at `x`, by power iteration on J'J.
-
-    From a random unit vector v: u = J v, v = J'u / norm(J'u), sigma = norm(J v). J'u is a backward pass. J v is exact
-    for linear layers, f(v) - f(0); for others it is the central difference (f(x + h v) - f(x - h v)) / 2h in float64,
-    right to about eight digits. For activations the Jacobian is diagonal and for max-pooling it selects, so that sigma
-    follows from one backward pass without iteration.
-
-    Parameters
-    ----------
-    layer : nn.Module
-        In float64; parameters and running statistics stay as they are.
-    x : Tensor or array_like
-        A batch of inputs.
-    iterations : int
-    tolerance : float
-        Relative change of a step at which the iteration stops. The value grows towards the limit; with 1e-4 it stays
-        below it by at most about one per cent.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    Blocks and other modules with kinks are differentiated at x - d with a tiny positive d, so that entries that are
-    exactly 0 after a ReLU, where the derivative jumps, count as cut off in both directions, as `backward` takes them.
-
-    Examples
-    --------
-    >>> import tinydl as td
-    >>> layer = td.nn.Linear(2, 2, bias=False).double()
-    >>> layer.weight.data = np.array([[3.0, 0.0], [0.0, 1.0]])
-    >>> round(spectral_norm(layer, np.ones((1, 2))), 2)
-    3.0
-    """
-    before, state = _buffers(layer), random.state()
-
-    def repeatable(point):
-        random.set_state(state)  # the same dropout every time
-        return layer(point)
-
-    frozen = [p for p in layer.parameters() if p.requires_grad]
-    try:
-        for p in frozen:  # only the input's gradient is wanted
-            p.requires_grad = False
-        with enable_grad():
-            return _spectral_norm(layer, repeatable, np.array(as_input(x).data, np.float64), iterations, tolerance)
-    finally:
-        for p in frozen:
-            p.requires_grad = True
-        _restore(before)
-        random.set_state(state)
-
-
-def _spectral_norm(layer, run, x, iterations, tolerance):
-    is_affine = isinstance(layer, _AFFINE) or _is_plain_norm(layer)
-    if not is_affine and not isinstance(layer, (*_DIAGONAL, *_SELECTION)):
-        x = x - 1e-5 * (float(np.sqrt(np.mean(np.square(x)))) or 1.0)
-    point = Tensor(x, requires_grad=True)
-    y = run(point)
-    if isinstance(layer, _DIAGONAL):
-        return float(np.abs(vjp(y, point, np.ones(y.shape))).max(initial=0))
-    if isinstance(layer, _SELECTION):
-        return math.sqrt(float(vjp(y, point, np.ones(y.shape)).max(initial=0)))
-
-    def value(array):
-        with no_grad():
-            return np.array(run(Tensor(array)).data)
-
-    if is_affine:
-        origin = value(np.zeros_like(x))
-
-        def forward(v):
-            return value(v) - origin
-    else:
-        h = 1e-6 * (float(np.sqrt(np.mean(np.square(x)))) or 1.0)
-
-        def forward(v):
-            return (value(x + h * v) - value(x - h * v)) / (2 * h)
-
-    v = np.random.default_rng(0).standard_normal(x.shape)
-    v /= np.linalg.norm(v)
-    sigma = 0.0
-    for _ in range(iterations):
-        u = forward(v)
-        last, sigma = sigma, float(np.linalg.norm(u))
-        if not sigma > 0 or not math.isfinite(sigma):
-            return sigma
-        if abs(sigma - last) <= tolerance * sigma:
-            break
-        v = vjp(y, point, u)
-        size = float(np.linalg.norm(v))
-        if not size > 0:
-            break
-        v /= size
-    return sigma
-
-
-def _is_plain_norm(layer):
-    """Whether a layer is a batch norm that maps each entry by itself."""
-    return isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) and not layer.training and layer.track_running_stats
-
-
 def _named(net, layers):
     modules = dict(net.named_modules())
     missing = [name for name in layers if name not in modules]
@@ -332,15 +221,6 @@ def _named(net, layers):
         raise ValueError(f"{type(net).__name__} has no module {missing[0]!r}; it has "
                          f"{', '.join(filter(None, modules))}")
     return {name: modules[name] for name in layers}
-
-
-def _buffers(net):
-    return [(array, array.copy()) for array in net.buffers()]
-
-
-def _restore(buffers):
-    for array, values in buffers:
-        array[...] = values
 
 
 def _norm(arrays):

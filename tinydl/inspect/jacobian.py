@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl import random
 from tinydl.config import enable_grad
-from tinydl.inspect.trace import reachable
+from tinydl.function import Context
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
 
@@ -110,9 +110,7 @@ def _leaf(f, x):
 @contextlib.contextmanager
 def _kept_gradients(y):
     """Put back the gradients of all leaves that `y` depends on."""
-    leaves = {id(edge): edge for node in reachable([y.creator]) for edge in node.edges if isinstance(edge, Tensor)}
-    if y.creator is None:
-        leaves[id(y)] = y
+    leaves = {id(y): y} if y.creator is None else _leaves(y.creator)
     saved = [(leaf, leaf.grad) for leaf in leaves.values()]
     for leaf, _ in saved:
         leaf.grad = None
@@ -121,6 +119,19 @@ def _kept_gradients(y):
     finally:
         for leaf, grad in saved:
             leaf.grad = grad
+
+
+def _leaves(creator):
+    """The leaf tensors that an operation depends on, by id."""
+    seen, stack, leaves = {creator}, [creator], {}
+    while stack:
+        for edge in stack.pop().edges:
+            if isinstance(edge, Tensor):
+                leaves[id(edge)] = edge
+            elif isinstance(edge, Context) and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return leaves
 
 
 @contextlib.contextmanager

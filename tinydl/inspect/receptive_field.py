@@ -1,8 +1,11 @@
 """How much of the input one output entry sees."""
 
-from tinydl.inspect.trace import trace
+import math
 
-__all__ = ["Extent", "receptive_field"]
+from tinydl.inspect.trace import trace
+from tinydl.tensor import Tensor
+
+__all__ = ["Extent", "Field", "fields", "receptive_field"]
 
 
 class Extent(tuple):
@@ -27,6 +30,67 @@ class Extent(tuple):
 
     def __str__(self):
         return "x".join(map(str, self)) if len(self) else "-"
+
+
+class Field:
+    """What one entry of an array sees of the input, per spatial axis of the input.
+
+    Parameters
+    ----------
+    extent : tuple of int
+        Length of the piece of the input that the entry depends on; padding counts as input.
+    jump : tuple of float
+        Distance in the input between the pieces of neighbouring entries.
+    size : tuple of int
+        Entries along the axis.
+    """
+
+    __slots__ = ("extent", "jump", "size")
+
+    def __init__(self, extent, jump, size):
+        self.extent, self.jump, self.size = tuple(extent), tuple(jump), tuple(size)
+
+    def after(self, node, x):
+        """The field of a node's output from that of its input `x`: extent + (reach - 1) * jump, jump * stride."""
+        n, out = len(self.size), node.output.shape
+        if not n:
+            return self
+        told = node.describe()
+        reach, stride = (told.reach[-n:], told.stride[-n:]) if told.reach else ((1,) * n, (1,) * n)
+        if any(axis > 0 for axis in told.whole):
+            # Where the spatial axes are merged into others, reading one of those is reading everything.
+            merged = [x.ndim != n + 2 or k + 2 in told.whole for k in range(n)]
+            reach = [size if m else r for m, r, size in zip(merged, reach, self.size, strict=True)]
+            stride = [0 if m else s for m, s in zip(merged, stride, strict=True)]
+        extent = [math.ceil(e + (r - 1) * j) for e, r, j in zip(self.extent, reach, self.jump, strict=True)]
+        jump = [j * s for j, s in zip(self.jump, stride, strict=True)]
+        return Field(extent, jump, out[2:] if len(out) == n + 2 else self.size)
+
+
+def fields(graph):
+    """What the entries of the tensors of a graph with one input see of it.
+
+    Parameters
+    ----------
+    graph : tinydl.graph.Graph
+
+    Returns
+    -------
+    callable
+        ``field(tensor)`` is its Field; of what does not depend on the input, or is no tensor, that of the input itself.
+    """
+    (x,) = graph.inputs
+    n = max(x.ndim - 2, 0)
+    start = Field((1,) * n, (1.0,) * n, x.shape[2:])
+    found = {id(x): start}
+    for node in graph.nodes:
+        if node.varying:
+            # With branches this follows the longest path.
+            source = max(node.varying, key=lambda tensor: found[id(tensor)].extent)
+            extent = [max(e) for e in zip(*(found[id(tensor)].extent for tensor in node.varying), strict=True)]
+            seen = found[id(source)]
+            found[id(node.output)] = Field(extent, seen.jump, seen.size).after(node, source)
+    return lambda tensor: found.get(id(tensor), start) if isinstance(tensor, Tensor) else start
 
 
 def receptive_field(net, input_shape):
@@ -57,4 +121,5 @@ def receptive_field(net, input_shape):
     >>> receptive_field(net, (1, 32, 32)) == 1 + 4 * (3 - 1)
     True
     """
-    return Extent(trace(net, input_shape).calls[-1].field.extent)
+    graph = trace(net, input_shape)
+    return Extent(fields(graph)(graph.calls[-1].output).extent)

@@ -2,10 +2,9 @@
 
 from collections import namedtuple
 
-from tinydl.inspect.receptive_field import Extent
-from tinydl.inspect.trace import geometry_of, sample_shape, trace
-from tinydl.ops.conv_algorithm import name_of
-from tinydl.tensor import Parameter
+from tinydl.inspect.receptive_field import Extent, fields
+from tinydl.inspect.trace import sample_shape, trace
+from tinydl.tensor import Parameter, Tensor
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -117,29 +116,28 @@ def summary(net, input_shape):
     ((10, 32, 32), 760, 768000)
     """
     shape = sample_shape(input_shape)
-    passed = trace(net, shape)
+    graph = trace(net, shape)
+    field = fields(graph)
     rows, counted = [], set()
-    for call in passed.calls:
+    for call in graph.calls:
         own = [p for _, p in call.module._own(Parameter)]
         fresh = {id(p): p for p in own if id(p) not in counted}
         counted.update(fresh)
         is_leaf = next(call.module.children(), None) is None
         if not (is_leaf or own or call.nodes):
             continue
-        parameters = None if own and not fresh else sum(p.size for p in fresh.values())
-        algorithms = dict.fromkeys(filter(None, map(_algorithm, call.nodes)))
-        rows.append(Row(call.path or "(net)", type(call.module).__name__, call.output_shape, parameters,
-                        call.multiply_adds, Extent(call.field.extent), call.activation_bytes, ", ".join(algorithms)))
+        told = [node.describe() for node in call.nodes]
+        rows.append(Row(
+            name=call.path or "(net)", kind=type(call.module).__name__, output_shape=_of_a_sample(call.output),
+            parameters=None if own and not fresh else sum(p.size for p in fresh.values()),
+            multiply_adds=sum(said.multiply_adds for said in told), receptive_field=Extent(field(call.output).extent),
+            activation_bytes=sum(node.output.size * node.output.dtype.itemsize for node in call.nodes),
+            algorithm=", ".join(dict.fromkeys(said.algorithm for said in told if said.algorithm))))
     every = list(net.parameters())
-    return Summary(rows, shape, passed.calls[-1].output_shape, sum(p.size for p in every),
+    return Summary(rows, shape, _of_a_sample(graph.calls[-1].output), sum(p.size for p in every),
                    sum(p.size for p in every if p.requires_grad), type(net).__name__)
 
 
-def _algorithm(node):
-    """Name of the kernels that compute a convolution's node, '' for other operations."""
-    geometry = geometry_of(node)
-    if geometry is None:
-        return ""
-    if node.name == "Conv":
-        return name_of(geometry, node.output[1])
-    return "depthwise" if node.name == "DepthwiseConv" else "direct"
+def _of_a_sample(output):
+    """The shape of a module's output without the batch axis; () for what is no tensor."""
+    return output.shape[1:] if isinstance(output, Tensor) else ()

@@ -6,9 +6,6 @@ import numpy as np
 
 __all__ = ["Classifier"]  # noqa: F822
 
-_OPTIMIZERS = {"sgd": ("SGD", {"momentum": 0.9, "nesterov": True}), "adam": ("Adam", {}), "adamw": ("AdamW", {}),
-               "rmsprop": ("RMSprop", {})}
-
 
 def __getattr__(name):
     if name != "Classifier":
@@ -32,8 +29,8 @@ def _make():
         net : nn.Module or callable
             A module, of which every fit trains a copy; or ``net(sample_shape, n_classes)``, called at each fit, that
             returns one. Its output are logits (N, n_classes).
-        optimizer : {'adam', 'sgd', 'adamw', 'rmsprop'}
-            'sgd' has Nesterov momentum 0.9.
+        optimizer : str
+            A name in `optim.BY_NAME`, such as 'adam' or 'sgd' (which has Nesterov momentum 0.9).
         lr : float
         epochs, batch_size : int
         weight_decay : float
@@ -62,8 +59,8 @@ def _make():
             from tinydl.nn import Module
             from tinydl.train import Trainer
 
-            if self.optimizer not in _OPTIMIZERS:
-                raise ValueError(f"the optimizer must be one of {', '.join(_OPTIMIZERS)}, got {self.optimizer!r}")
+            if self.optimizer not in optim.BY_NAME:
+                raise ValueError(f"the optimizer must be one of {', '.join(optim.BY_NAME)}, got {self.optimizer!r}")
             X, y = _samples(X), np.asarray(y)
             if y.shape != (len(X),):
                 raise ValueError(f"there are {len(X)} samples, but the labels have shape {y.shape}")
@@ -73,9 +70,8 @@ def _make():
                     self.net_ = copy.deepcopy(self.net)
                 else:
                     self.net_ = self.net(X.shape[1:], len(self.classes_))
-            name, options = _OPTIMIZERS[self.optimizer]
-            optimizer = getattr(optim, name)(self.net_.parameters(), lr=self.lr, weight_decay=self.weight_decay,
-                                             **options)
+            optimizer = optim.BY_NAME[self.optimizer].make(self.net_.parameters(), self.lr,
+                                                           weight_decay=self.weight_decay)
             trainer = Trainer(self.net_, optimizer, seed=self.seed)
             self.history_ = trainer.fit((X, labels.astype(np.int64)), epochs=self.epochs, batch_size=self.batch_size,
                                         progress=False)

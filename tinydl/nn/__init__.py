@@ -1,7 +1,9 @@
 """Layers: they own the parameters and leave the mathematics to `tinydl.ops`."""
 
+from typing import TYPE_CHECKING
+
 from tinydl.nn import init
-from tinydl.nn.activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tinydl.nn.activation import LAYERS, LogSoftmax, ReLU, Softmax
 from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tinydl.nn.container import ModuleList, Sequential
 from tinydl.nn.conv import Conv1d, Conv2d
@@ -26,9 +28,17 @@ from tinydl.nn.residual import BottleneckBlock, ResidualBlock
 from tinydl.tensor import Parameter
 
 __all__ = [
-    "ELU", "GELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d",
     "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
     "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "HuberLoss", "Identity",
-    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
-    "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unflatten", "init",
+    "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
+    "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Softmax", "Unflatten", "init",
 ]
+
+# The other activations are what activation.py makes of its table.
+globals().update(LAYERS)
+__all__ += sorted(LAYERS.keys() - {"ReLU"})
+if TYPE_CHECKING:
+    from tinydl.nn.activation import Activation
+
+    def __getattr__(name: str) -> type[Activation]: ...

@@ -1,86 +1,68 @@
-"""Activations as layers."""
+"""Activations as layers: one for each operation that is an activation, and softmax."""
+
+from typing import Any
 
 from tinydl import ops
 from tinydl.nn.module import Module
+from tinydl.ops.activations import OPERATIONS, ROWS, Row
 from tinydl.ops.checks import as_input
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+
+class Activation(Module):
+    """Base of the layers that apply one function to each element.
+
+    The layer of an operation takes the arguments that the operation takes after x; its text is the operation's.
+    """
+
+    _row: Row
+    _op: Any
+
+    def __init__(self, *args, **kwargs):
+        number = self._row.given(args, kwargs)
+        if self._row.parameter:
+            setattr(self, self._row.parameter, number)
+
+    def forward(self, x):
+        """Any shape to the same shape."""
+        name = self._row.parameter
+        return self._op(as_input(x), getattr(self, name)) if name else self._op(as_input(x))
+
+    def extra_repr(self):
+        """The parameter."""
+        name = self._row.parameter
+        return f"{name}={getattr(self, name)}" if name else self._row.shown
 
 
-class ReLU(Module):
+class ReLU(Activation):
     """y = max(x, 0)."""
+
+    _row = ROWS["relu"]
+
+    def __init__(self):
+        super().__init__()
 
     def forward(self, x):
         """Any shape to the same shape."""
         return ops.relu(as_input(x))
 
 
-class Tanh(Module):
-    """y = tanh(x)."""
+def _layer(row, operation):
+    """The class of a row's layer."""
+    def __init__(self, *args, **kwargs):
+        Activation.__init__(self, *args, **kwargs)
 
-    def forward(self, x):
-        """Any shape to the same shape."""
-        return ops.tanh(as_input(x))
-
-
-class Sigmoid(Module):
-    """y = 1 / (1 + exp(-x))."""
-
-    def forward(self, x):
-        """Any shape to the same shape."""
-        return ops.sigmoid(as_input(x))
-
-
-class LeakyReLU(Module):
-    """y = x for x > 0, negative_slope * x otherwise.
-
-    Parameters
-    ----------
-    negative_slope : float
-    """
-
-    def __init__(self, negative_slope=0.01):
-        self.negative_slope = float(negative_slope)
-
-    def forward(self, x):
-        """Any shape to the same shape."""
-        return ops.leaky_relu(as_input(x), self.negative_slope)
-
-    def extra_repr(self):
-        """The slope."""
-        return f"negative_slope={self.negative_slope:g}"
+    # The signature that inspect and help show is the row's, with self in the place of x.
+    __init__.__wrapped__ = row.value
+    text, own = operation.__doc__.split("\n\nParameters\n")[0], ""
+    if row.parameter:
+        own = f"\n\nParameters\n----------\n{row.parameter} : float\n    {row.about}"
+    return type(row.layer, (Activation,), {
+        "__doc__": f"y = {text}\n\nAny shape to the same shape.{own}\n", "__init__": __init__, "__module__": __name__,
+        "_op": staticmethod(operation), "_row": row})
 
 
-class ELU(Module):
-    """y = x for x > 0, alpha * (exp(x) - 1) otherwise (Clevert et al., 2015).
-
-    Parameters
-    ----------
-    alpha : float
-    """
-
-    def __init__(self, alpha=1.0):
-        self.alpha = float(alpha)
-
-    def forward(self, x):
-        """Any shape to the same shape."""
-        return ops.elu(as_input(x), self.alpha)
-
-    def extra_repr(self):
-        """The scale."""
-        return f"alpha={self.alpha}"
-
-
-class GELU(Module):
-    """y = x * Phi(x), Phi the normal distribution function (Hendrycks and Gimpel, 2016)."""
-
-    def forward(self, x):
-        """Any shape to the same shape."""
-        return ops.gelu(as_input(x))
-
-    def extra_repr(self):
-        """The form: exact, by erf."""
-        return "approximate='none'"
+LAYERS = {"ReLU": ReLU, **{ROWS[name].layer: _layer(ROWS[name], operation) for name, operation in OPERATIONS.items()}}
+globals().update(LAYERS)
 
 
 class Softmax(Module):
@@ -123,3 +105,6 @@ class LogSoftmax(Module):
     def extra_repr(self):
         """The axis."""
         return f"dim={self.dim}"
+
+
+__all__ = ["LAYERS", "Activation", "LogSoftmax", "Softmax", *LAYERS]

@@ -1,5 +1,6 @@
 """Containers: modules in a row, modules in a list."""
 
+from tinydl.nn.batchnorm import about_of
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
@@ -72,14 +73,11 @@ class Sequential(_Indexed):
         """Pass `x` through the modules in order."""
         if not isinstance(x, Tensor):
             x = self._converted(x)
-        for module in list(self.__dict__.values()):
-            if isinstance(module, Module):
-                x = module(x)
+        modules = [module for module in self.__dict__.values() if isinstance(module, Module)]
+        for module, reader in zip(modules, [*modules[1:], None], strict=False):
+            about = about_of(module, reader)
+            x = module(x) if about is None else module(x, about=about)
         return x
-
-    def in_order(self):
-        """Pairs (name, module) in the order in which `forward` applies them; `tinydl.freeze` reads it."""
-        return list(self.named_children())
 
     def _converted(self, x):
         parameter = _first_parameter(self, set())

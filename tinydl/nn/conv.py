@@ -9,6 +9,7 @@ from tinydl import ops
 from tinydl.nn import init
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
+from tinydl.ops.conv import convolve
 from tinydl.tensor import Parameter
 
 __all__ = ["Conv1d", "Conv2d"]
@@ -20,7 +21,6 @@ class _Conv(Module):
     """What Conv1d and Conv2d share."""
 
     _n = 0
-    _op: Any = None
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  padding_mode="zeros"):
@@ -59,13 +59,12 @@ class _Conv(Module):
         """Draw new initial values."""
         init.default_(self.weight, self.bias, math.prod(self.weight.shape[1:]))
 
-    def forward(self, x):
-        """Slide the filters over the input."""
-        x = as_input(x, self.weight.dtype)
+    def forward(self, x, about=None):
+        """Slide the filters over the input; `about` is said by `batchnorm.normalised`."""
         padding = self._zeros
         if padding is None:
-            x, padding = self._padded(x)
-        return type(self)._op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            x, padding = self._padded(as_input(x, self.weight.dtype))
+        return convolve(self._n, x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, about)
 
     def _padded(self, x):
         """Input and padding for the operation: what it cannot do itself (one-sided, not zeros) is put around x here."""
@@ -135,7 +134,6 @@ class Conv2d(_Conv):
     """
 
     _n = 2
-    _op = staticmethod(ops.conv2d)
 
 
 class Conv1d(_Conv):
@@ -161,4 +159,3 @@ class Conv1d(_Conv):
     """
 
     _n = 1
-    _op = staticmethod(ops.conv1d)

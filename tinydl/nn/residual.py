@@ -1,7 +1,7 @@
 """Residual blocks: y = ReLU(x + F(x))."""
 
 from tinydl import ops
-from tinydl.nn.batchnorm import BatchNorm2d
+from tinydl.nn.batchnorm import BatchNorm2d, normalised
 from tinydl.nn.container import Sequential
 from tinydl.nn.conv import Conv2d
 from tinydl.nn.module import Module
@@ -50,12 +50,8 @@ class ResidualBlock(Module):
     def forward(self, x):
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
         x = as_input(x, self.conv1.weight.dtype)
-        y = self.conv1(x)
-        if self.bn1 is not None:
-            y = self.bn1(y)
-        y = self.conv2(ops.relu(y))
-        if self.bn2 is not None:
-            y = self.bn2(y)
+        y = normalised(self.conv1, self.bn1, x)
+        y = normalised(self.conv2, self.bn2, ops.relu(y))
         return ops.relu(ops.add(y, x if self.downsample is None else self.downsample(x)))
 
 
@@ -94,13 +90,7 @@ class BottleneckBlock(Module):
     def forward(self, x):
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
         x = as_input(x, self.conv1.weight.dtype)
-        y = self.conv1(x)
-        if self.bn1 is not None:
-            y = self.bn1(y)
-        y = self.conv2(ops.relu(y))
-        if self.bn2 is not None:
-            y = self.bn2(y)
-        y = self.conv3(ops.relu(y))
-        if self.bn3 is not None:
-            y = self.bn3(y)
+        y = normalised(self.conv1, self.bn1, x)
+        y = normalised(self.conv2, self.bn2, ops.relu(y))
+        y = normalised(self.conv3, self.bn3, ops.relu(y))
         return ops.relu(ops.add(y, x if self.downsample is None else self.downsample(x)))

@@ -1,6 +1,8 @@
 """The mathematics: one operation a file, each a pair of a forward and a backward pass on plain arrays."""
 
-from tinydl.ops import methods
+from typing import TYPE_CHECKING
+
+from tinydl.ops import activations, methods
 from tinydl.ops.adaptive_pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -18,12 +20,9 @@ from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
-from tinydl.ops.elu import elu
-from tinydl.ops.gelu import gelu
 from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
 from tinydl.ops.layer_norm import layer_norm
-from tinydl.ops.leaky_relu import leaky_relu
 from tinydl.ops.linear import linear
 from tinydl.ops.matmul import matmul
 from tinydl.ops.max_pool import max_pool1d, max_pool2d
@@ -42,18 +41,22 @@ from tinydl.ops.shape import (
     transpose,
     unsqueeze,
 )
-from tinydl.ops.sigmoid import sigmoid
 from tinydl.ops.softmax import log_softmax, softmax
-from tinydl.ops.tanh import tanh
 
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
     "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
     "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cos", "cross_entropy", "div", "dropout",
-    "elu", "exp", "flatten", "gelu", "global_avg_pool", "huber", "index", "layer_norm", "leaky_relu", "linear", "log",
+    "exp", "flatten", "global_avg_pool", "huber", "index", "layer_norm", "linear", "log",
     "log_softmax", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul",
-    "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "sqrt", "squeeze",
-    "stack", "std", "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
+    "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sign", "sin", "softmax", "sqrt", "squeeze",
+    "stack", "std", "sub", "sum", "transpose", "unsqueeze", "var", "where",
 ]
+
+# Activations are what activations.py makes of its table; type checkers see the rows themselves.
+globals().update(activations.OPERATIONS)
+__all__ += activations.OPERATIONS
+if TYPE_CHECKING:
+    from tinydl._core.reference.activations import *  # noqa: F403
 
 methods.install()

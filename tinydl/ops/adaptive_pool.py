@@ -5,20 +5,17 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation, ValueOperation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
-from tinydl.ops.deferred import operand
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
 ]
 
 
-class AdaptiveAvgPool(Function):
+class AdaptiveAvgPool(Operation):
     """y = mean over each window; dx gets dy / (entries of the window) from every window it is in."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -33,12 +30,13 @@ class AdaptiveAvgPool(Function):
         pool.adaptive_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        return _described(node, "affine")
 
-class AdaptiveMaxPool(Function):
+
+class AdaptiveMaxPool(Operation):
     """y = max over each window; the first maximum gets the gradient."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -55,27 +53,45 @@ class AdaptiveMaxPool(Function):
         pool.adaptive_max_pool_backward(layout.channels_last(dy), argmax, dx, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        return _described(node, "selection")
 
-class GlobalAvgPool(Function):
+
+class GlobalAvgPool(ValueOperation):
     """y[n,c] = mean over all positions; dx = dy / (number of positions)."""
-
-    takes_deferred = True
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        x, scale, shift, relu = operand(x)
-        pool.global_avg_pool_forward(x, scale, shift, relu, y, get_num_threads())
+        x, on_x = x.operand()
+        pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
         return y
 
     @staticmethod
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
-        pool.global_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
+        pool.global_avg_pool_backward(layout.channels_last(dy.array()), dx, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        return _described(node, "affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.global_mean(node["x"], node["shape"])
+
+
+def _described(node, kind):
+    """Windows at equal distances on average, as long as the longest of them."""
+    reach, stride = [], []
+    spatial = node["x"].shape[2:]
+    for h, p in zip(spatial, node["shape"][2:] or (1,) * len(spatial), strict=True):
+        reach.append(max(-(-(i + 1) * h // p) - i * h // p for i in range(p)))
+        stride.append(h / p if p > 1 else 0)
+    return Description(kind=kind, reach=tuple(reach), stride=tuple(stride))
 
 
 def _arguments(x, n, output_size, name):

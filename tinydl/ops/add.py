@@ -2,62 +2,51 @@
 
 from collections import namedtuple
 
-import numpy as np
-
-from tinydl import layout
-from tinydl._core import elementwise
-from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import ValueOperation
+from tinydl.gradient import Gradient
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
-from tinydl.ops.deferred import Affine, array_of
 
 __all__ = ["Add", "add"]
 
 
-Form = namedtuple("Form", ["shape", "dtype"])
+Like = namedtuple("Like", ["shape", "dtype"])  # of an operand
 
 
-class Add(Function):
+class Add(ValueOperation):
     """z = x + y with broadcasting; dx = dz and dy = dz, summed over the axes that were broadcast.
 
     A sum with a batch norm's result, x + F(x) of a residual block, is left to its first reader together with the ReLU
     that usually follows: one pass instead of three.
     """
 
-    takes_deferred = True
-    takes_deferred_gradient = True
-    trusted = True
+    n_values = 2
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.save_for_backward(Form(x.shape, x.dtype), Form(y.shape, y.dtype))
-        if isinstance(x, Affine) or isinstance(y, Affine):
-            if not _is_open(x):
-                x, y = y, x
-            if _is_open(x) and x.shape == y.shape and x.dtype == y.dtype:
-                if not _is_open(y):
-                    y = layout.channels_last(array_of(y))
-                return Affine(x.x, x.scale, x.shift, x.mean, residual=y)
-        x, y = array_of(x), array_of(y)
-        if x.shape == y.shape and x.dtype == y.dtype and x.strides == y.strides and x.dtype.kind == "f" \
-                and (x.flags.c_contiguous or layout.is_channels_last(x)) and x.dtype.itemsize >= 4:
-            z = layout.empty_like(x)
-            elementwise.add(x, y, z, get_num_threads())
-            return z
-        return np.asarray(np.add(x, y))
+        ctx.save_for_backward(Like(x.shape, x.dtype), Like(y.shape, y.dtype))
+        return x.add(y)
 
     @staticmethod
     def backward(ctx, dz):
-        x, y = ctx.saved_tensors
-        if x.shape == y.shape == dz.shape and x.dtype == y.dtype == dz.dtype:
-            return dz, dz
-        dz = array_of(dz)
-        return unbroadcast(dz, x), unbroadcast(dz, y)
+        if False not in ctx.needs_input_grad:
+            dz = dz.shared()
+        return tuple([_to_operand(dz, like) for like in ctx.saved_tensors])
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.add(node["x"], node["y"])
 
 
-def _is_open(x):
-    """Whether `x` is a map that can still take a residual."""
-    return isinstance(x, Affine) and x.residual is None and not x.relu and x.value is None
+def _to_operand(dz, like):
+    if dz.shape == like.shape and dz.dtype == like.dtype:
+        return dz
+    dx = unbroadcast(dz.array(), like)
+    return Gradient(dx, owned=dz.owned or dx.size < dz.array().size)
 
 
 def add(x, y):

@@ -6,17 +6,17 @@ An operand that was repeated gets the sum of the gradients of its copies.
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.gradient import Gradient
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, result, unbroadcast
 from tinydl.tensor import Tensor
 
 __all__ = ["div", "mul", "neg", "power", "sub"]
 
 
-class Sub(Function):
+class Sub(Operation):
     """z = x - y; dx = dz, dy = -dz."""
-
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -27,15 +27,25 @@ class Sub(Function):
     def backward(ctx, dz):
         x, y = ctx.saved_tensors
         need_x, need_y = ctx.needs_input_grad
-        return (unbroadcast(dz, x) if need_x else None,
+        return (Gradient(unbroadcast(dz, x), owned=False) if need_x else None,
                 unbroadcast(np.negative(dz, out=layout.empty_like(dz)), y) if need_y else None)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
 
-class Mul(Function):
+    @staticmethod
+    def lower(node, builder):
+        x, y = node["x"], node["y"]
+        constant = builder.constant(y)
+        if constant is not None:
+            return builder.affine(x, centre=constant)
+        constant = builder.constant(x)
+        return None if constant is None else builder.affine(y, -1, constant)
+
+
+class Mul(Operation):
     """z = x y; dx = y dz, dy = x dz."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -49,12 +59,21 @@ class Mul(Function):
         return (unbroadcast(result(np.multiply, dz, y), x) if need_x else None,
                 unbroadcast(result(np.multiply, dz, x), y) if need_y else None)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="multilinear")
 
-class Div(Function):
+    @staticmethod
+    def lower(node, builder):
+        for x, y in ((node["x"], node["y"]), (node["y"], node["x"])):
+            constant = builder.constant(y)
+            if constant is not None:
+                return builder.affine(x, constant)
+        return None
+
+
+class Div(Operation):
     """z = x / y; dx = dz / y, dy = -z dz / y."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -70,12 +89,21 @@ class Div(Function):
         dy = unbroadcast(np.negative(result(np.multiply, dx, z)), y) if need_y else None
         return unbroadcast(dx, x) if need_x else None, dy
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="" if node.varies("y") else "affine")
 
-class Neg(Function):
+    @staticmethod
+    def lower(node, builder):
+        constant = builder.constant(node["y"])
+        if constant is None:
+            return None
+        with np.errstate(divide="ignore"):
+            return builder.affine(node["x"], 1 / constant.astype(np.float64))
+
+
+class Neg(Operation):
     """y = -x; dx = -dy."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x):
@@ -85,12 +113,17 @@ class Neg(Function):
     def backward(ctx, dy):
         return np.negative(dy, out=layout.empty_like(dy))
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
 
-class Power(Function):
+    @staticmethod
+    def lower(node, builder):
+        return builder.affine(node["x"], -1)
+
+
+class Power(Operation):
     """z = x^y; dx = y x^(y-1) dz (0 where y = 0), dy = x^y log(x) dz (0 where x = 0 and y >= 0)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, y):

@@ -3,17 +3,16 @@
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
+from tinydl.function import Operation
+from tinydl.graph import Description
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["avg_pool1d", "avg_pool2d"]
 
 
-class AvgPool(Function):
+class AvgPool(Operation):
     """y[n,c,p,q] = mean over the window of x; dx gets dy / (entries of the window) from every window it is in."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, geometry, shape, count_include_pad):
@@ -29,16 +28,25 @@ class AvgPool(Function):
         pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, get_num_threads())
         return dx
 
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="affine", reach=geometry.reach, stride=geometry.stride)
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.avg_pool(node["x"], node["geometry"], node["shape"], node["count_include_pad"])
+
 
 def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
     x = as_tensor(x)
     need_float(x, f"avg_pool{n}d")
     need_rank(x.shape, (n + 2,), f"avg_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
-    geometry, shape = pool_geometry(
+    geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), (1,) * n, bool(ceil_mode))
-    return AvgPool.apply(x, geometry=geometry, shape=shape, count_include_pad=bool(count_include_pad))
+    return AvgPool.apply(x, geometry=geometry, shape=geometry.out_shape, count_include_pad=bool(count_include_pad))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):

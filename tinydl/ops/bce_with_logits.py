@@ -3,18 +3,15 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
 from tinydl.tensor import Tensor
 
 __all__ = ["bce_with_logits"]
 
 
-class BCEWithLogits(Function):
+class BCEWithLogits(Operation):
     """l = w (p t log(1 + e^-x) + (1 - t) log(1 + e^x)); dx = w ((1 - t) s - p t (1 - s)) dl, s = sigmoid(x)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, target, weight, pos_weight, reduction):

@@ -1,6 +1,5 @@
 """What every operation asks of its arguments: tensors of one floating type, ranks, window arguments."""
 
-import functools
 import math
 
 import numpy as np
@@ -10,7 +9,7 @@ from tinydl.tensor import Tensor
 
 __all__ = [
     "as_input", "as_tensor", "axes", "axis_of", "element_count", "integers", "laid_weight", "need_float", "need_rank",
-    "pool_geometry", "reduction_of",
+    "reduction_of",
 ]
 
 
@@ -29,7 +28,7 @@ def as_input(x, dtype=None):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"an input holds real numbers, got dtype {array.dtype}")
     if dtype is None:
-        dtype = np.float64 if array.dtype == np.float64 else np.float32
+        dtype = np.float64 if array.dtype.newbyteorder("=") == np.float64 else np.float32
     return Tensor(array.astype(dtype, copy=False))
 
 
@@ -84,47 +83,18 @@ def integers(value, n, name, least):
         else:
             return value
     values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * n
+    wanted = "an integer" if n == 1 else f"an integer or {n} of them"
     if len(values) != n:
-        raise ValueError(f"{name} must be an integer or {n} of them, got {value!r}")
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
     for v in values:
         if isinstance(v, (bool, np.bool_)) or not hasattr(v, "__index__"):
-            raise TypeError(f"{name} must be an integer or {n} of them, got {value!r}")
+            raise TypeError(f"{name} must be {wanted}, got {value!r}")
     values = tuple(v.__index__() for v in values)
     if any(v < least for v in values):
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
     if any(v > 2**31 - 1 for v in values):
         raise ValueError(f"{name} must be below 2**31, got {value!r}")
     return values
-
-
-@functools.lru_cache(maxsize=1024)
-def pool_geometry(shape, kernel_size, stride, padding, dilation, ceil_mode):
-    """Geometry of a pooling window over (N, C, *spatial) and the output shape, checked.
-
-    P = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1; with `ceil_mode` rounded up, as long as the last window starts
-    inside the input or its left padding.
-
-    Returns
-    -------
-    ((N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q), output shape)
-    """
-    out = []
-    for size, k, s, p, d in zip(shape[2:], kernel_size, stride, padding, dilation, strict=True):
-        if 2 * p > k:
-            raise ValueError(f"padding must be at most half the window, got padding {padding} for window {kernel_size}")
-        room = size + 2 * p - d * (k - 1) - 1
-        if room < 0:
-            raise ValueError(f"a window of {kernel_size} with dilation {dilation} and padding {padding} does not fit "
-                             f"the input {tuple(shape)}; use a smaller window or fewer pooling layers")
-        n = (-(-room // s) if ceil_mode else room // s) + 1
-        if ceil_mode and (n - 1) * s >= size + p:
-            n -= 1
-        out.append(n)
-    lift = 4 - len(shape)
-    one, none = (1,) * lift, (0,) * lift
-    geometry = (*shape[:2], *one, *shape[2:], *one, *kernel_size, *one, *stride, *none, *padding, *one, *dilation,
-                *one, *out)
-    return geometry, (*shape[:2], *out)
 
 
 def laid_weight(w):

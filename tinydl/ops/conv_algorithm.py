@@ -3,14 +3,14 @@
 from collections import namedtuple
 
 from tinydl import config
-from tinydl._core import conv, isa, winograd
+from tinydl._core import conv, isa
 
 __all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
 
 Kernels = namedtuple("Kernels", ["name", "forward", "statistics", "backward"])
 
 DIRECT = Kernels("direct", conv.conv_forward, conv.conv_statistics, conv.conv_backward)
-WINOGRAD = Kernels("winograd", winograd.winograd_forward, winograd.winograd_statistics, winograd.winograd_backward)
+WINOGRAD = Kernels("winograd", conv.winograd_forward, conv.winograd_statistics, conv.winograd_backward)
 
 # Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
 # Winograd wins over direct, forward and both gradients together; see bench/results/winograd_table.md.
@@ -67,7 +67,7 @@ def takes_winograd(geometry, dtype, wanted, transformed=False):
 
 
 def _pays(geometry, transformed):
-    N, C, O, P, Q = geometry[0], geometry[1], geometry[4], geometry[14], geometry[15]
+    N, C, _, _, O, *_, P, Q = geometry
     blocks = -(-P // 4) * -(-Q // 4)
     if not transformed and N * blocks < _FEWEST_BLOCKS:
         return False

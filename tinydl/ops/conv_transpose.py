@@ -1,27 +1,24 @@
 """Transposed convolution: the backward-input pass of a convolution as a forward pass."""
 
-import functools
-
 import numpy as np
 
 from tinydl import layout
 from tinydl._core import conv
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
+from tinydl.ops.geometry import ConvGeometry
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
 
-class ConvTranspose(Function):
+class ConvTranspose(Operation):
     """y[n,c,h,w] = b[c] + sum of w[o,c,i,j] x[n,o,p,q] over all p*S-P+i*D = h, q*S-P+j*D = w.
 
     It is the gradient of a convolution that maps y's shape to x's, so dx is that convolution of dy and dw its weight
     gradient with the two arrays in exchanged roles; db = sum of dy over images and positions.
     """
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, geometry, shape):
@@ -43,41 +40,20 @@ class ConvTranspose(Function):
         dx = dw = db = None
         if need_x:
             dx = layout.empty(x.shape, x.dtype)
-            conv.conv_forward(dy, weight, None, dx, geometry, n_threads)
+            conv.conv_forward(dy, weight, None, dx, geometry, None, None, n_threads)
         if need_weight:
             dw = layout.empty_like(weight)
-            conv.conv_backward_weight(dy, x, dw, None, False, geometry, n_threads)
+            conv.conv_backward_weight(dy, x, dw, None, geometry, None, n_threads)
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)
         return dx, dw, db
 
-
-@functools.lru_cache(maxsize=256)
-def _geometry(x_shape, w_shape, stride, padding, output_padding, dilation, groups):
-    """Geometry of the convolution that is transposed, and the output shape."""
-    n, o = x_shape[:2]
-    if w_shape[0] != o:
-        raise ValueError(f"conv_transpose: the input has {o} channels (shape {x_shape}), the weight {w_shape} takes "
-                         f"{w_shape[0]}")
-    if o % groups:
-        raise ValueError(f"conv_transpose: groups={groups} does not divide the {o} input channels")
-    c = w_shape[1] * groups
-    out = []
-    axes = zip(x_shape[2:], w_shape[2:], stride, padding, output_padding, dilation, strict=True)
-    for size, k, s, p, extra, d in axes:
-        if extra >= max(s, d):
-            raise ValueError(f"output_padding must be smaller than stride or dilation, got {output_padding} with "
-                             f"stride {stride} and dilation {dilation}")
-        length = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
-        if length < 1:
-            raise ValueError(f"conv_transpose: an input of shape {x_shape} with window {w_shape[2:]}, stride {stride} "
-                             f"and padding {padding} gives no output")
-        out.append(length)
-    lift = 4 - len(x_shape)
-    one, none = (1,) * lift, (0,) * lift
-    geometry = (n, c, *one, *out, o, *one, *w_shape[2:], *one, *stride, *none, *padding, *one, *dilation, groups, *one,
-                *x_shape[2:])
-    return geometry, (n, c, *out)
+    @staticmethod
+    def describe(node):
+        # The geometry is that of the convolution that is transposed: its strides set entries of x apart.
+        N, C, _, _, O, KH, KW, SH, SW, _, _, DH, DW, G, P, Q = node["geometry"]
+        reach = (-(-(DH * (KH - 1) + 1) // SH), -(-(DW * (KW - 1) + 1) // SW))
+        return Description(N * O * (C // G) * KH * KW * P * Q, "direct", "multilinear", reach, (1 / SH, 1 / SW))
 
 
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
@@ -89,10 +65,10 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
     if weight.dtype != x.dtype:
         raise TypeError(f"{name}: the input is {x.dtype}, the weight {weight.dtype}; convert the input with "
                         f"x.astype('{weight.dtype}') or the layer with .to('{x.dtype}')")
-    (groups,) = integers(groups, 1, "groups", 1)
-    geometry, shape = _geometry(
+    geometry = ConvGeometry.of_transposed(
         x.shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
         integers(output_padding, n, "output_padding", 0), integers(dilation, n, "dilation", 1), groups)
+    shape = geometry.in_shape
     if bias is not None and bias.shape != (shape[1],):
         raise ValueError(f"{name}: the bias must have one entry for each of the {shape[1]} output channels, got shape "
                          f"{bias.shape}")

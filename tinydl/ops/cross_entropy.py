@@ -7,7 +7,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import loss
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
 from tinydl.tensor import Tensor
@@ -15,11 +15,8 @@ from tinydl.tensor import Tensor
 __all__ = ["cross_entropy"]
 
 
-class CrossEntropy(Function):
+class CrossEntropy(Operation):
     """l_n = -v_y log softmax(x_n)_y; dx = v_y (softmax(x) - onehot(y)) dl, weighted by the reduction."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, logits, labels, weight, ignore_index, label_smoothing, reduction):
@@ -66,6 +63,12 @@ def labels_of(labels, shape, name):
                          f"{array.shape}{cure}")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} needs integer labels, got {array.dtype}; convert with labels.astype('int64')")
+    # As int64 such a label would be a negative number, perhaps the one that is ignored.
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        flat = array.reshape(-1)
+        row = int(flat.argmax())
+        raise ValueError(f"{name}: labels: row {row} holds {flat[row]}, expected a class from 0 to "
+                         f"{(shape[1] if len(shape) > 1 else shape[0]) - 1}")
     return array
 
 

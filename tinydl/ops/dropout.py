@@ -3,9 +3,10 @@
 import numpy as np
 
 from tinydl import layout, random
-from tinydl._core import elementwise
+from tinydl._core import dropout as kernels
 from tinydl._core.parallel import get_num_threads
-from tinydl.ops._activation import Activation
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 __all__ = ["dropout"]
@@ -18,7 +19,7 @@ def _run(kernel, array, key, p):
     return out
 
 
-class Dropout(Activation):
+class Dropout(Operation):
     """y = m x / (1 - p), m = 0 with probability p, else 1; dx = m dy / (1 - p).
 
     The mask is a function of (seed, number of the call, place in memory): nothing is stored, backward makes it again.
@@ -27,15 +28,19 @@ class Dropout(Activation):
     @staticmethod
     def forward(ctx, x, key, p):
         ctx.save_for_backward(key, p)
-        return _run(elementwise.dropout_forward, x, key, p)
+        return _run(kernels.dropout_forward, x, key, p)
 
     @staticmethod
     def backward(ctx, dy):
         key, p = ctx.saved_tensors
-        return _run(elementwise.dropout_backward, dy, key, p)
+        return _run(kernels.dropout_backward, dy, key, p)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
-class Drop(Activation):
+class Drop(Operation):
     """y = 0: dropout with p = 1."""
 
     @staticmethod
@@ -45,6 +50,10 @@ class Drop(Activation):
     @staticmethod
     def backward(ctx, dy):
         return np.zeros_like(dy)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
 def dropout(x, p=0.5, training=True):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, result, unbroadcast
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.tensor import Tensor
@@ -11,9 +12,10 @@ from tinydl.tensor import Tensor
 __all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "minimum", "sign", "sin", "sqrt", "where"]
 
 
-class _Unary(Function):
-    trusted = True
-    fresh_gradients = True
+class _Unary(Operation):
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
 
 
 def _out(x):
@@ -130,11 +132,8 @@ class Clip(_Unary):
         return np.multiply(dy, inside, out=_out(x))
 
 
-class _Pick(Function):
+class _Pick(Operation):
     """The larger or smaller of two; equal entries share the gradient half and half, as in PyTorch."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def backward(ctx, dz):
@@ -167,11 +166,8 @@ class Minimum(_Pick):
         return z
 
 
-class Where(Function):
+class Where(Operation):
     """z = x where the condition holds, else y; each gets the gradient of its places."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, condition, x, y):

@@ -3,17 +3,14 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
 
 __all__ = ["huber"]
 
 
-class Huber(Function):
+class Huber(Operation):
     """l = d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2), d = x - t; dx = clip(d, -delta, delta) dl."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, target, delta, reduction):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
 from tinydl.tensor import Tensor
@@ -11,11 +12,8 @@ from tinydl.tensor import Tensor
 __all__ = ["concatenate", "index", "stack"]
 
 
-class Index(Function):
+class Index(Operation):
     """y = x[key]; dx is zero except at the entries taken, which add up when taken more than once."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, key, basic):
@@ -33,12 +31,18 @@ class Index(Function):
             np.add.at(dx, key, dy)
         return dx
 
+    @staticmethod
+    def describe(node):
+        steps = _steps(node["x"].shape, node["key"]) if node["basic"] else ()
+        return Description(kind="selection", reach=(1,) * len(steps), stride=steps)
 
-class Concatenate(Function):
+    @staticmethod
+    def lower(node, builder):
+        return builder.viewed(node["x"], lambda x: x[node["key"]]) if node["basic"] else None
+
+
+class Concatenate(Operation):
     """y = the arrays one after the other along an axis; each gets its part of dy."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, *arrays, axis):
@@ -66,6 +70,14 @@ class Concatenate(Function):
             start += length
         return tuple(gradients)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.concatenate(node["arrays"], node["axis"], node.output.shape)
+
 
 def _plain(key):
     if isinstance(key, Tensor):
@@ -84,6 +96,17 @@ def _is_basic(key):
             continue
         return False
     return True
+
+
+def _steps(shape, key):
+    """Entries from one that a basic index takes to the next, by spatial axis; () where axes come or go."""
+    if not 2 < len(shape) <= 4:
+        return ()
+    apart = [1 << 20 * k for k in range(len(shape))]  # no multiple below 2**20 of one of these is that of another
+    _, seen, strides = layout.seen_through(lambda x: x[key], shape, apart)
+    if len(seen) != len(shape) or any(t % s or not 0 < abs(t) < s << 20 for s, t in zip(apart, strides, strict=True)):
+        return ()
+    return tuple(abs(t) // s for s, t in zip(apart, strides, strict=True))[2:]
 
 
 def index(x, key):

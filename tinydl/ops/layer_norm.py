@@ -5,20 +5,18 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float
 
 __all__ = ["layer_norm"]
 
 
-class LayerNorm(Function):
+class LayerNorm(Operation):
     """y = w (x - mean) r + b over the last axes, r = 1 / sqrt(var + eps), var biased.
 
     With g = w dy and h = (x - mean) r: dx = r (g - mean(g) - h mean(g h)), dw = sum of dy h, db = sum of dy.
     """
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, n_axes, eps):
@@ -50,6 +48,11 @@ class LayerNorm(Function):
         if need_bias:
             db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(bias.shape)
         return dx, dw, db
+
+    @staticmethod
+    def describe(node):
+        ndim = node["x"].ndim
+        return Description(whole=tuple(range(ndim - node["n_axes"], ndim)))
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):

@@ -5,21 +5,19 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import gemm
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_input
 
 __all__ = ["Linear", "linear"]
 
 
-class Linear(Function):
+class Linear(Operation):
     """y = x w' + b for x (..., K), w (O, K), b (O,) or None, y (..., O).
 
     dx = dy w, dw = dy' x, db = the sum of dy over all leading axes; dx is not computed where nobody wants it.
     float32 or float64.
     """
-
-    fresh_gradients = True
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, w, b):
@@ -42,8 +40,17 @@ class Linear(Function):
         if needs_w or needs_b:
             dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
             db = np.empty(b.shape, b.dtype) if needs_b else None
-            gemm.linear_backward_weight(x, dy, dw, db, False, get_num_threads())
+            gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
         return dx, dw, db
+
+    @staticmethod
+    def describe(node):
+        x, w = node["x"], node["w"]
+        return Description(node.output.size * w.shape[1], kind="multilinear", whole=(x.ndim - 1,))
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.product(node["x"], node["w"], node["b"])
 
 
 def _rows(x):

@@ -5,7 +5,8 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import gemm
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
 
 __all__ = ["matmul"]
@@ -29,11 +30,8 @@ def _product(a, b):
     return c
 
 
-class MatMul(Function):
+class MatMul(Operation):
     """c = a b; da = dc b', db = a' dc, summed over broadcast leading axes."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, a, b):
@@ -61,6 +59,12 @@ class MatMul(Function):
         if need_b:
             db = unbroadcast(_product(wide_a.swapaxes(-1, -2), dc), wide_b).reshape(b.shape)
         return da, db
+
+    @staticmethod
+    def describe(node):
+        a, b = node["a"], node["b"]
+        whole = a.ndim - 1 if node.varies("a") else max(b.ndim - 2, 0)
+        return Description(node.output.size * a.shape[-1], kind="multilinear", whole=(whole,))
 
 
 def matmul(a, b):

@@ -5,26 +5,23 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import pool
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
-from tinydl.ops.checks import as_tensor, integers, need_float, need_rank, pool_geometry
-from tinydl.ops.deferred import operand
+from tinydl.function import ValueOperation
+from tinydl.graph import Description
+from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+from tinydl.ops.geometry import PoolGeometry
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
 
-class MaxPool(Function):
+class MaxPool(ValueOperation):
     """y[n,c,p,q] = max over the window of x[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; the winner gets the gradient."""
-
-    takes_deferred = True
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, geometry, shape):
-        x, scale, shift, relu = operand(x)
+        x, on_x = x.operand()
         y = layout.empty(shape, x.dtype)
-        argmax = layout.empty(shape, np.uint8 if geometry[4] * geometry[5] <= 255 else np.int32)
-        pool.max_pool_forward(x, scale, shift, relu, y, argmax, geometry, get_num_threads())
+        argmax = layout.empty(shape, np.uint8 if geometry.KH * geometry.KW <= 255 else np.int32)
+        pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
 
@@ -32,8 +29,17 @@ class MaxPool(Function):
     def backward(ctx, dy):
         argmax, shape, geometry = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
-        pool.max_pool_backward(layout.channels_last(dy), argmax, dx, geometry, get_num_threads())
+        pool.max_pool_backward(layout.channels_last(dy.array()), argmax, dx, geometry, get_num_threads())
         return dx
+
+    @staticmethod
+    def describe(node):
+        geometry = node["geometry"]
+        return Description(kind="selection", reach=geometry.reach, stride=geometry.stride)
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.max_pool(node["x"], node["geometry"], node["shape"])
 
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
@@ -41,10 +47,10 @@ def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     need_float(x, f"max_pool{n}d")
     need_rank(x.shape, (n + 2,), f"max_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
-    geometry, shape = pool_geometry(
+    geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
         integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
-    return MaxPool.apply(x, geometry=geometry, shape=shape)
+    return MaxPool.apply(x, geometry=geometry, shape=geometry.out_shape)
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):

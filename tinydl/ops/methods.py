@@ -4,9 +4,7 @@ import numpy as np
 
 from tinydl.ops import arithmetic, elementwise, indexing, reductions, shape
 from tinydl.ops.matmul import matmul
-from tinydl.ops.sigmoid import sigmoid
 from tinydl.ops.softmax import log_softmax, softmax
-from tinydl.ops.tanh import tanh
 from tinydl.tensor import Tensor
 
 __all__ = ["install"]
@@ -82,9 +80,9 @@ def install():
         "abs": elementwise.abs, "argmax": reductions.argmax, "argmin": reductions.argmin, "astype": shape.astype,
         "clip": elementwise.clip, "exp": elementwise.exp, "flatten": shape.flatten, "log": elementwise.log,
         "log_softmax": log_softmax, "max": reductions.max, "mean": reductions.mean, "min": reductions.min,
-        "permute": _permute, "relu": _relu, "reshape": _reshape, "sigmoid": sigmoid, "softmax": softmax,
-        "sqrt": elementwise.sqrt, "squeeze": shape.squeeze, "std": reductions.std, "sum": reductions.sum, "tanh": tanh,
-        "transpose": shape.transpose, "unsqueeze": shape.unsqueeze, "var": reductions.var,
+        "permute": _permute, "relu": _relu, "reshape": _reshape, "sigmoid": ops.sigmoid, "softmax": softmax,
+        "sqrt": elementwise.sqrt, "squeeze": shape.squeeze, "std": reductions.std, "sum": reductions.sum,
+        "tanh": ops.tanh, "transpose": shape.transpose, "unsqueeze": shape.unsqueeze, "var": reductions.var,
     }
     for name, function in methods.items():
         setattr(Tensor, name, function)

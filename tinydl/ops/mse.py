@@ -3,17 +3,14 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
 
 __all__ = ["mse"]
 
 
-class MSE(Function):
+class MSE(Operation):
     """l = (x - t)^2; dx = 2 (x - t) dl, dt = -dx."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, target, reduction):

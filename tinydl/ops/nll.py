@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
 from tinydl.ops.cross_entropy import labels_of, weight_of
 from tinydl.ops.softmax import as_rows, from_rows
@@ -11,11 +11,8 @@ from tinydl.ops.softmax import as_rows, from_rows
 __all__ = ["nll"]
 
 
-class NLL(Function):
+class NLL(Operation):
     """l_n = -v_y x_n[y]; dx_n[y] = -v_y dl_n, 0 elsewhere."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, labels, weight, ignore_index, reduction):

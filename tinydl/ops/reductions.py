@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, element_count, need_float
 
 __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
@@ -18,11 +19,8 @@ def _spread(gradient, reduced, shape, dtype):
     return out
 
 
-class Sum(Function):
+class Sum(Operation):
     """y = sum of x over the reduced axes; dx = dy for every summand."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims):
@@ -33,12 +31,13 @@ class Sum(Function):
     def backward(ctx, dy):
         return _spread(dy, *ctx.saved_tensors)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine", whole=node["reduced"])
 
-class Mean(Function):
+
+class Mean(Operation):
     """y = mean of x over the n reduced entries; dx = dy / n."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims):
@@ -51,12 +50,20 @@ class Mean(Function):
         n = element_count(shape[k] for k in reduced)
         return _spread(np.asarray(dy / n if n else dy), reduced, shape, dtype)
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine", whole=node["reduced"])
 
-class Var(Function):
+    @staticmethod
+    def lower(node, builder):
+        x = node["x"]
+        if node["reduced"] != tuple(range(2, x.ndim)):
+            return None
+        return builder.global_mean(x, node.output.shape)
+
+
+class Var(Operation):
     """y = sum (x - mean)^2 / (n - correction); dx = 2 (x - mean) dy / (n - correction)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims, correction):
@@ -76,12 +83,13 @@ class Var(Function):
         dx *= dx.dtype.type(factor)
         return dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="", whole=node["reduced"])
 
-class _Extreme(Function):
+
+class _Extreme(Operation):
     """The first extreme entry of the reduced axes; it alone receives the gradient."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def _forward(ctx, x, reduced, keepdims, find):
@@ -100,6 +108,10 @@ class _Extreme(Function):
         order = kept + reduced
         inverse = sorted(range(len(order)), key=order.__getitem__)
         return rows.reshape([shape[k] for k in order]).transpose(inverse)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="selection", whole=node["reduced"])
 
 
 class Max(_Extreme):

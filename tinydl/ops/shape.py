@@ -5,17 +5,17 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.gradient import Gradient
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
 __all__ = ["astype", "broadcast_to", "flatten", "pad", "permute", "reshape", "squeeze", "transpose", "unsqueeze"]
 
 
-class Reshape(Function):
+class Reshape(Operation):
     """y = the entries of x in logical C order under another shape; dx = dy under x's shape."""
-
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -31,13 +31,19 @@ class Reshape(Function):
     def backward(ctx, dy):
         (shape,) = ctx.saved_tensors
         dx = dy.reshape(shape)
-        return layout.channels_last(dx) if len(shape) in (3, 4) else dx
+        return Gradient(layout.channels_last(dx) if len(shape) in (3, 4) else dx, owned=False)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.reshape(node["x"], node["shape"])
 
 
-class Permute(Function):
+class Permute(Operation):
     """y = x with its axes in another order (a view); dx = dy with the axes back."""
-
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, order):
@@ -47,7 +53,15 @@ class Permute(Function):
     @staticmethod
     def backward(ctx, dy):
         (order,) = ctx.saved_tensors
-        return dy.transpose(_inverse(order))
+        return Gradient(dy.transpose(_inverse(order)), owned=False)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.viewed(node["x"], lambda x: x.transpose(node["order"]))
 
 
 def _inverse(order):
@@ -57,11 +71,8 @@ def _inverse(order):
     return inverse
 
 
-class BroadcastTo(Function):
+class BroadcastTo(Operation):
     """y = x repeated to a larger shape; dx = the sum over the copies."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, shape):
@@ -78,12 +89,13 @@ class BroadcastTo(Function):
         dx = unbroadcast(dy, x)
         return dx.copy() if dx is dy else dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="selection")
 
-class Pad(Function):
+
+class Pad(Operation):
     """y = x with entries around it; the gradient of a copied entry goes to where it was copied from."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, widths, mode, value):
@@ -108,6 +120,16 @@ class Pad(Function):
             np.add.at(dx, np.ix_(*_sources(shape, widths, mode)), dy)
         return dx
 
+    @staticmethod
+    def describe(node):
+        return Description(kind="affine")
+
+    @staticmethod
+    def lower(node, builder):
+        if node["mode"] != "constant":
+            return None
+        return builder.pad(node["x"], node["widths"], node["value"], node.output.shape)
+
 
 def _inner(shape, widths):
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
@@ -117,10 +139,8 @@ def _sources(shape, widths, mode):
     return [np.pad(np.arange(n), width, mode=mode) for n, width in zip(shape, widths, strict=True)]
 
 
-class AsType(Function):
+class AsType(Operation):
     """y = x in another floating type; dx = dy in x's type."""
-
-    trusted = True
 
     @staticmethod
     def forward(ctx, x, dtype):
@@ -129,7 +149,11 @@ class AsType(Function):
 
     @staticmethod
     def backward(ctx, dy):
-        return dy.astype(ctx.saved_tensors[0], copy=False)
+        return Gradient(dy.astype(ctx.saved_tensors[0], copy=False), owned=False)
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="permutation")
 
 
 def _resolved(shape, size, old):

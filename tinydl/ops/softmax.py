@@ -7,7 +7,8 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import loss
 from tinydl._core.parallel import get_num_threads
-from tinydl.function import Function
+from tinydl.function import Operation
+from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of, need_float
 
 __all__ = ["as_rows", "from_rows", "log_softmax", "softmax"]
@@ -39,11 +40,8 @@ def _row_kernel(kernel, shape, axis, *arrays):
     return from_rows(out, shape, axis)
 
 
-class Softmax(Function):
+class Softmax(Operation):
     """y_i = exp(x_i) / sum_j exp(x_j); dx_i = y_i (dy_i - sum_j y_j dy_j)."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, axis):
@@ -56,12 +54,13 @@ class Softmax(Function):
         y, axis = ctx.saved_tensors
         return _row_kernel(loss.softmax_backward, y.shape, axis, y, dy)
 
+    @staticmethod
+    def describe(node):
+        return Description(whole=(node["axis"],))
 
-class LogSoftmax(Function):
+
+class LogSoftmax(Operation):
     """y_i = x_i - log sum_j exp(x_j); dx_i = dy_i - exp(y_i) sum_j dy_j."""
-
-    trusted = True
-    fresh_gradients = True
 
     @staticmethod
     def forward(ctx, x, axis):
@@ -73,6 +72,10 @@ class LogSoftmax(Function):
     def backward(ctx, dy):
         y, axis = ctx.saved_tensors
         return _row_kernel(loss.log_softmax_backward, y.shape, axis, y, dy)
+
+    @staticmethod
+    def describe(node):
+        return Description(whole=(node["axis"],))
 
 
 def _arguments(x, axis, name):

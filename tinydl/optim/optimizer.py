@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import config, layout
+from tinydl._core import update
 from tinydl.tensor import Tensor
 
 __all__ = ["Optimizer"]
@@ -15,7 +16,8 @@ class Optimizer:
     """Base class of the optimisers.
 
     A subclass gives `defaults` (hyper-parameters by name), `_check_group(group)`, which raises on a bad
-    hyper-parameter, and `_update(group, params, values, grads, n_threads)`, which updates arrays of one dtype.
+    hyper-parameter, `_slots` and `_rule(group, step)`: the names of the arrays it may keep for a parameter, and the
+    rule of `_core.update` that says which of them it uses and what a step does.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class Optimizer:
         hyper-parameters that are unknown, NaN, infinite or out of range.
     """
 
-    _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold
+    _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
 
     def __init__(self, params, defaults):
         self.defaults = dict(defaults)
@@ -175,16 +177,46 @@ class Optimizer:
 
     def _update(self, group, params, values, grads, n_threads):
         """Update `values` (and the state of `params`) in place from `grads`; lists of equal length, one dtype."""
+        calls = {}  # parameters that missed a gradient are some steps behind: one call per count, usually one in all
+        for p, w, g in zip(params, values, grads, strict=True):
+            step = self._count(p)
+            if step not in calls:
+                rule = self._rule(group, step)
+                calls[step] = rule, [], [], [[] if used else None for used in rule.uses]
+            _, chosen, gradients, slots = calls[step]
+            chosen.append(w)
+            gradients.append(g)
+            for name, arrays in zip(self._slots, slots, strict=True):
+                if arrays is not None:
+                    arrays.append(self._slot(group, p, w, name))
+        for rule, *lists in calls.values():
+            update.step(rule, *lists, n_threads)
+
+    def _count(self, p):
+        """The number of the step that `p` is about to take, from 1, remembered in its state."""
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = {}
+        step = state["step"] = state.get("step", 0) + 1
+        return step
+
+    def _rule(self, group, step):
+        """The rule of a step from the hyper-parameters of a group."""
         raise NotImplementedError
 
-    def _slot(self, p, values, name):
-        """The state array `name` of `p` in the memory order of its values; zeros where there is none yet."""
+    def _start(self, group, name):
+        """What the state array `name` holds before the first step."""
+        return 0.0
+
+    def _slot(self, group, p, values, name):
+        """The state array `name` of `p` in the memory order of its values, made where there is none yet."""
         state = self.state.get(p)
         if state is None:
             state = self.state[p] = {}
         array = state.get(name)
         if array is None:
-            array = state[name] = layout.zeros_like(values)
+            array = state[name] = layout.empty_like(values)
+            array.fill(self._start(group, name))
         elif array.strides != values.strides or array.dtype != values.dtype:
             array = state[name] = _like(array, values)  # the user replaced p.data by an array of another order
         return array

@@ -3,10 +3,12 @@
 from tinydl._core import update
 from tinydl.optim._check import number
 from tinydl.optim.optimizer import Optimizer
+from tinydl.optim.registry import register
 
 __all__ = ["SGD"]
 
 
+@register("sgd", "Nesterov momentum 0.9", lr=0.1, momentum=0.9, nesterov=True)
 class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum and Nesterov's variant.
 
@@ -54,18 +56,10 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening = 0, got "
                              f"momentum={group['momentum']!r}, dampening={group['dampening']!r}")
 
-    def _update(self, group, params, values, grads, n_threads):
-        lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
-        options = (lr, momentum, group["dampening"], decay, bool(group["nesterov"]))
-        if momentum == 0:
-            update.sgd(values, grads, None, *options, False, n_threads)
-            return
-        # A parameter whose first gradient comes late starts its buffer late: two calls in that step, else one.
-        late = [k for k, p in enumerate(params) if "momentum_buffer" not in self.state.get(p, ())]
-        buffers = [self._slot(p, w, "momentum_buffer") for p, w in zip(params, values, strict=True)]
-        if len(late) in (0, len(params)):
-            update.sgd(values, grads, buffers, *options, bool(late), n_threads)
-            return
-        for first in (True, False):
-            chosen = [k for k in range(len(params)) if (k in late) is first]
-            update.sgd(*([each[k] for k in chosen] for each in (values, grads, buffers)), *options, first, n_threads)
+    def _count(self, p):
+        # The buffer itself tells whether the first step is done, as in PyTorch's state dict.
+        return 2 if "momentum_buffer" in self.state.get(p, ()) else 1
+
+    def _rule(self, group, step):
+        return update.sgd(group["lr"], group["momentum"], group["dampening"], group["weight_decay"],
+                          bool(group["nesterov"]), step == 1)

@@ -16,32 +16,17 @@ from tinydl import config, models, optim, random
 from tinydl._files import atomic_write, open_file, remove_stale
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
-from tinydl.data import DataError, load_cifar10, load_digits, load_fashion_mnist, load_mnist, load_npz
+from tinydl.data import DataError, load
+from tinydl.data.registry import find
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
 from tinydl.train.evaluation import evaluation_mode
 
 __all__ = [
-    "DATA_NAMES", "OPTIMIZERS", "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "default_data_dir",
-    "find_model", "fingerprint", "load_data", "model_names", "recipe",
+    "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "find_model", "fingerprint", "model_names",
+    "recipe",
 ]
 
-DATA_NAMES = ("digits", "mnist", "fashion-mnist", "cifar10")
 SCHEDULES = ("onecycle", "cosine", "step", "none")
-# Name on the command line: class name in tinydl.optim, default learning rate, further arguments.
-OPTIMIZERS = {
-    "sgd": ("SGD", 0.1, {"momentum": 0.9, "nesterov": True}),
-    "adam": ("Adam", 3e-3, {}),
-    "adamw": ("AdamW", 3e-3, {}),
-    "rmsprop": ("RMSprop", 1e-3, {}),
-}
-_RECIPES = {
-    "digits": {"model": "digits_cnn", "epochs": 15, "batch_size": 32},
-    "mnist": {"model": "mnist_cnn", "epochs": 2, "batch_size": 64},
-    "fashion-mnist": {"model": "mnist_cnn", "epochs": 5, "batch_size": 64},
-    "cifar10": {"model": "resnet20", "epochs": 20, "batch_size": 128},
-    "npz": {"model": "digits_cnn", "epochs": 20, "batch_size": 32},
-}
-
 
 class RunError(ValueError):
     """A run that cannot be made or continued; one line with the value and the cure."""
@@ -50,28 +35,10 @@ class RunError(ValueError):
 def recipe(data):
     """Default settings for a data set: model, epochs, batch_size, optimizer, schedule, weight_decay."""
     return {"optimizer": "sgd", "schedule": "onecycle", "weight_decay": 5e-4,
-            **_RECIPES[data if data in _RECIPES else "npz"]}
+            **find(data).recipe}
 
 
 # --- data ----------------------------------------------------------------------------------------------------------
-
-def default_data_dir():
-    """Where data sets are looked for: TINYDL_DATA, else tinydl's folder in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
-
-
-def load_data(name, folder=None, seed=0):
-    """(train, test) of a data set named as on the command line, or of an .npz file."""
-    if name == "digits":
-        return load_digits(seed=seed)
-    if name.endswith((".npz", ".NPZ")):
-        return load_npz(name, seed=seed)
-    readers = {"mnist": load_mnist, "fashion-mnist": load_fashion_mnist, "cifar10": load_cifar10}
-    if name not in readers:
-        raise RunError(f"unknown data {name!r}; choose {', '.join(DATA_NAMES)} or a file that ends in .npz")
-    return readers[name](default_data_dir() if folder is None else folder)
-
 
 def fingerprint(dataset):
     """A checksum of images and labels, which tells a resumed run that its data have changed."""
@@ -122,12 +89,13 @@ def build_net(name, image_shape, n_classes, seed=0):
 
 def build_optimizer(settings, net, steps_per_epoch):
     """(optimizer, scheduler or None) as the settings of a run say."""
-    class_name, _, extra = OPTIMIZERS[settings["optimizer"]]
-    optimizer = getattr(optim, class_name)(net.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"],
-                                           **extra)
+    optimizer = optim.BY_NAME[settings["optimizer"]].make(net.parameters(), settings["lr"],
+                                                          weight_decay=settings["weight_decay"])
     schedule, epochs = settings["schedule"], settings["epochs"]
     if schedule == "onecycle":
-        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch)
+        moves = not {"momentum", "betas"}.isdisjoint(optimizer.defaults)
+        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch,
+                                           cycle_momentum=moves)
     if schedule == "cosine":
         return optimizer, optim.CosineAnnealingLR(optimizer, epochs)
     if schedule == "step":
@@ -266,7 +234,7 @@ class Run:
         for key, (low, high) in _BOUNDS.items():
             if not low <= settings[key] <= high:  # also nan
                 raise RunError(f"{path}: {key} is {settings[key]!r}, which no run of tinydl has")
-        if settings["optimizer"] not in OPTIMIZERS or settings["schedule"] not in SCHEDULES:
+        if settings["optimizer"] not in optim.BY_NAME or settings["schedule"] not in SCHEDULES:
             raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
         return cls(folder, settings)
 
@@ -323,8 +291,8 @@ class Run:
 
     def load_data(self, folder=None):
         """(train, test) of the run; refused when they are not the data it was begun with."""
-        train, test = load_data(self.settings["data"], self.settings.get("data_dir") if folder is None else folder,
-                                self.settings["seed"])
+        train, test = load(self.settings["data"], self.settings.get("data_dir") if folder is None else folder,
+                           self.settings["seed"])
         if fingerprint(train) != self.settings["data_crc32"]:
             raise DataError(f"{train.name}: not the data that {self.folder} was begun with (another checksum)")
         return train, test

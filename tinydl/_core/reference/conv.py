@@ -7,8 +7,11 @@ dilation, G groups. geometry = (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G
 
 import numpy as np
 
+from tinydl._core.operands import Map, Pending
+
 __all__ = [
     "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "conv_statistics", "geometry",
+    "winograd_backward", "winograd_forward", "winograd_statistics",
 ]
 
 
@@ -32,15 +35,36 @@ def geometry(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1):
     return (n, c, h, w, o, kh, kw, sh, sw, ph, pw, dh, dw, groups, p, q)
 
 
-def _padded(x, geo, scale=None, shift=None, relu=False):
-    """x in float64 after the affine map and the clamp, then zero padding: the map does not touch the padding."""
+def _column(values, like):
+    """Per-channel values that broadcast against (N, C, ...) in float64."""
+    return values.astype(np.float64).reshape(-1, *[1] * (like.ndim - 2))
+
+
+def _mapped(x, on_x):
+    """x, or what `on_x` makes of it, in float64; NaN passes its ReLU."""
+    z = x.astype(np.float64)
+    if on_x is not None and on_x.scale is not None:
+        z = _column(on_x.scale, x) * (z - _column(on_x.centre, x)) + _column(on_x.shift, x)
+    return np.where(z < 0, 0.0, z) if on_x is not None and on_x.relu else z
+
+
+def _padded(x, geo, on_x=None):
+    """x in float64 after its map, then zero padding: the map does not touch the padding."""
     n, c, h, w, _, _, _, _, _, ph, pw, *_ = geo
-    z = x.reshape(n, c, h, w).astype(np.float64)
-    if scale is not None:
-        z = z * scale.astype(np.float64)[:, None, None] + shift.astype(np.float64)[:, None, None]
-    if relu:
-        z = np.where(z < 0, 0.0, z)  # NaN passes
-    return np.pad(z, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    return np.pad(_mapped(x.reshape(n, c, h, w), on_x), ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+
+
+def _gradient(dy):
+    """dy, or what a `Pending` stands for, in float64."""
+    if not isinstance(dy, Pending):
+        return dy.astype(np.float64)
+    y, mask, gradient = dy.y, dy.mask, dy.dz.astype(np.float64)
+    if mask.relu:
+        # The mask is of the value before its ReLU; what is not above 0 passes nothing, NaN everything.
+        gradient = np.where(_mapped(y, Map(mask.scale, mask.shift, mask.centre)) <= 0, 0.0, gradient)
+    if dy.a is None:
+        return gradient
+    return _column(dy.a, y) * gradient + (_column(dy.b, y) * (y - _column(mask.centre, y)) + _column(dy.c, y))
 
 
 def _tap(padded, i, j, geo):
@@ -57,111 +81,100 @@ def _groups(geo):
         yield slice(g * c // groups, (g + 1) * c // groups), slice(g * o // groups, (g + 1) * o // groups)
 
 
-def conv_forward(x, w, bias, y, geo, n_threads, scale=None, shift=None, relu=False, origin=None, sums=None):
+def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
     """y[n,o,p,q] = bias[o] + sum over c,i,j of w[o,c,i,j] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW], z = 0 outside.
 
     x : IN (N, C, H, W).  w : IN (O, C/G, KH, KW).  bias : IN (O,) or None.  y : OUT (N, O, P, Q).
-    scale, shift : IN (C,) or None; z = scale*x + shift.  relu : clamp z at 0; NaN passes.
-    origin : IN (O,), sums : OUT (N, 2, O): per image the sums of (y-origin) and (y-origin)^2; or both None.
+    on_x : Map of x to z, or None where z is x.  moments : Moments OUT of y, or None: see `conv_statistics`.
     """
-    n, _, _, _, o, kh, kw, *_, p, q = geo
-    padded = _padded(x, geo, scale, shift, relu)
+    n, _, _, _, o, kh, kw, *_, p, q = geometry
+    padded = _padded(x, geometry, on_x)
     w = w.reshape(o, -1, kh, kw).astype(np.float64)
     result = np.zeros((n, o, p, q))
-    for inputs, outputs in _groups(geo):
+    for inputs, outputs in _groups(geometry):
         for i in range(kh):
             for j in range(kw):
-                seen = _tap(padded, i, j, geo)[:, inputs]
+                seen = _tap(padded, i, j, geometry)[:, inputs]
                 result[:, outputs] += np.einsum("ncpq,oc->nopq", seen, w[outputs, :, i, j], optimize=True)
     if bias is not None:
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
-    if sums is not None:
-        conv_statistics(y, origin, sums, geo, n_threads)
+    if moments is not None:
+        conv_statistics(y, geometry, moments, n_threads)
 
 
-def conv_statistics(y, origin, sums, geo, n_threads):
-    """Per image the sums of (y-origin) and (y-origin)^2, as `conv_forward` gives them.
+def conv_statistics(y, geometry, moments, n_threads):
+    """Per image the sums of (y-about) and (y-about)^2, as `conv_forward` gives them.
 
-    y : IN (N, O, P, Q).  origin : IN (O,).  sums : OUT (N, 2, O).
+    y : IN (N, O, P, Q).  moments : Moments OUT.
     """
-    centred = y.reshape(geo[0], geo[4], geo[14] * geo[15]).astype(np.float64) - origin.astype(np.float64)[:, None]
-    sums[:, 0] = centred.sum(2)
-    sums[:, 1] = (centred * centred).sum(2)
+    n, o, p, q = (geometry[k] for k in (0, 4, 14, 15))
+    off = (y.astype(np.float64) - _column(moments.about, y)).reshape(n, o, p * q)
+    moments.sums[:, 0] = off.sum(2)
+    moments.sums[:, 1] = (off * off).sum(2)
 
 
-def conv_backward_input(dy, w, dx, geo, n_threads):
+def conv_backward_input(dy, w, dx, geometry, n_threads):
     """dx[n,c,h,w] = sum over the outputs (o,p,q) and taps (i,j) that read the pixel of w[o,c,i,j] * dy[n,o,p,q].
 
-    dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW).  dx : OUT (N, C, H, W).
+    dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW).  dx : OUT (N, C, H, W).
     """
-    n, c, h, wd, o, kh, kw, _, _, ph, pw, *_, p, q = geo
-    dy = dy.reshape(n, o, p, q).astype(np.float64)
+    n, c, h, wd, o, kh, kw, _, _, ph, pw, *_, p, q = geometry
+    dy = _gradient(dy).reshape(n, o, p, q)
     w = w.reshape(o, -1, kh, kw).astype(np.float64)
     padded = np.zeros((n, c, h + 2 * ph, wd + 2 * pw))
-    for inputs, outputs in _groups(geo):
+    for inputs, outputs in _groups(geometry):
         for i in range(kh):
             for j in range(kw):
-                _tap(padded, i, j, geo)[:, inputs] += np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j],
-                                                                optimize=True)
+                share = np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j], optimize=True)
+                _tap(padded, i, j, geometry)[:, inputs] += share
     dx[...] = padded[:, :, ph:ph + h, pw:pw + wd].reshape(dx.shape)
 
 
-def conv_backward_weight(x, dy, dw, db, accumulate, geo, n_threads, scale=None, shift=None, relu=False):
-    """dw[o,c,i,j] (+)= sum over n,p,q of dy[n,o,p,q] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; db[o] (+)= sum of dy.
+def conv_backward_weight(x, dy, dw, db, geometry, on_x, n_threads):
+    """dw[o,c,i,j] = sum over n,p,q of dy[n,o,p,q] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW]; db[o] = sum of dy.
 
-    x : IN (N, C, H, W).  dy : IN (N, O, P, Q).  dw : IN/OUT (O, C/G, KH, KW).  db : IN/OUT (O,) or None.
-    accumulate : add to dw and db instead of writing them.  scale, shift, relu : as in `conv_forward`.
+    x : IN (N, C, H, W).  dy : IN (N, O, P, Q) or Pending.  dw : OUT (O, C/G, KH, KW) or None.  db : OUT (O,) or None.
+    on_x, z : as in `conv_forward`.
     """
-    n, _, _, _, o, kh, kw, *_, p, q = geo
-    padded = _padded(x, geo, scale, shift, relu)
-    dy = dy.reshape(n, o, p, q).astype(np.float64)
-    gradient = np.empty((o, geo[1] // geo[13], kh, kw))
-    for inputs, outputs in _groups(geo):
-        for i in range(kh):
-            for j in range(kw):
-                gradient[outputs, :, i, j] = np.einsum(
-                    "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geo)[:, inputs], optimize=True)
-    gradient = gradient.reshape(dw.shape)
-    dw[...] = dw + gradient if accumulate else gradient
+    n, _, _, _, o, kh, kw, *_, p, q = geometry
+    dy = _gradient(dy).reshape(n, o, p, q)
+    if dw is not None:
+        padded = _padded(x, geometry, on_x)
+        gradient = np.empty((o, geometry[1] // geometry[13], kh, kw))
+        for inputs, outputs in _groups(geometry):
+            for i in range(kh):
+                for j in range(kw):
+                    gradient[outputs, :, i, j] = np.einsum(
+                        "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geometry)[:, inputs], optimize=True)
+        dw[...] = gradient.reshape(dw.shape)
     if db is not None:
-        total = dy.sum((0, 2, 3))
-        db[...] = db + total if accumulate else total
+        db[...] = dy.sum((0, 2, 3))
 
 
-def _column(values, like):
-    """Per-channel values that broadcast against (N, C, ...) in float64."""
-    return values.astype(np.float64).reshape(-1, *[1] * (like.ndim - 2))
-
-
-def conv_backward(x, dy, w, dx, dw, db, accumulate, geo, n_threads, scale=None, shift=None, relu=False, pending=None,
-                  origin=None, sums=None):
+def conv_backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_threads):
     """`conv_backward_input` and `conv_backward_weight` in one call, with a batch norm's work on both sides.
 
-    x : IN (N, C, H, W), None when dw and sums are.  dy : IN (N, O, P, Q).  w : IN (O, C/G, KH, KW), None when dx is.
-    dx : OUT (N, C, H, W) or None.  dw, db : IN/OUT (O, C/G, KH, KW) and (O,), or None.
-    accumulate, scale, shift, relu : as in `conv_backward_weight`; dx is the gradient at the map's result.
-    pending : None or (y, scale, shift, relu, a, b, c), each (O,) but y (N, O, P, Q): the gradient is then
-    a*dy' + b*y + c in place of dy, dy' = dy where scale*y + shift > 0 if relu, else dy.
-    origin : IN (C,), sums : OUT (N, 2, C): per image the sums of dx' and dx' * (x-origin), dx' = dx where
-    scale*x + shift > 0 if relu, else dx; or both None.
+    x : IN (N, C, H, W), None when dw and moments are.  dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW), None
+    when dx is.  dx : OUT (N, C, H, W) or None, the gradient at z, that is `on_x` of x.  dw, db : OUT (O, C/G, KH, KW)
+    and (O,), or None.  residual : IN as dx, added to it, or None.  moments : Moments OUT or None, per image the sums of
+    dx' and dx' * (x-about), dx' = dx where z before its ReLU is above 0 (if on_x.relu), else dx.
     """
-    gradient = dy.astype(np.float64)
-    if pending is not None:
-        y, y_scale, y_shift, y_relu, a, b, c = pending
-        if y_relu:
-            gradient = np.where(_column(y_scale, y) * y + _column(y_shift, y) > 0, gradient, 0)
-        gradient = _column(a, y) * gradient + _column(b, y) * y + _column(c, y)
-    if dw is not None or db is not None:
-        unused = np.zeros((geo[4], geo[1] // geo[13], geo[5], geo[6])) if dw is None else dw
-        seen = np.zeros((geo[0], geo[1], geo[2], geo[3])) if dw is None else x
-        conv_backward_weight(seen, gradient, unused, db, accumulate, geo, n_threads, scale, shift, relu)
-    if dx is not None:
-        conv_backward_input(gradient, w, dx, geo, n_threads)
-    if sums is not None:
-        masked = dx.astype(np.float64)
-        if relu:
-            masked = np.where(_column(scale, x) * x + _column(shift, x) > 0, masked, 0)
-        flat = (geo[0], geo[1], geo[2] * geo[3])
-        sums[:, 0] = masked.reshape(flat).sum(2)
-        sums[:, 1] = (masked * (x - _column(origin, x))).reshape(flat).sum(2)
+    gradient = _gradient(dy)
+    conv_backward_weight(x, gradient, dw, db, geometry, on_x, n_threads)
+    if dx is None:
+        return
+    total = np.empty(dx.shape)
+    conv_backward_input(gradient, w, total, geometry, n_threads)
+    dx[...] = total if residual is None else total + residual
+    if moments is not None:
+        masked = _gradient(Pending(dx, x, Map() if on_x is None else on_x))
+        flat = (geometry[0], geometry[1], geometry[2] * geometry[3])
+        moments.sums[:, 0] = masked.reshape(flat).sum(2)
+        moments.sums[:, 1] = (masked * (x - _column(moments.about, x))).reshape(flat).sum(2)
+
+
+# Winograd changes how a convolution is computed, not what.
+winograd_forward = conv_forward
+winograd_statistics = conv_statistics
+winograd_backward = conv_backward

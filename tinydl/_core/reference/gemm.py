@@ -26,17 +26,15 @@ def linear_backward_input(dy, w, dx, n_threads):
     dx[...] = np.einsum("no,ok->nk", _wide(dy), _wide(w))
 
 
-def linear_backward_weight(x, dy, dw, db, accumulate, n_threads):
-    """dw (+)= dy' x; db (+)= sum of dy over the batch.
+def linear_backward_weight(x, dy, dw, db, n_threads):
+    """dw = dy' x; db = sum of dy over the batch; either may be None.
 
-    x : IN (N, K).  dy : IN (N, O).  dw : IN/OUT (O, K), memory (K, O).  db : IN/OUT (O,) or None.
-    accumulate : add to dw and db instead of writing them.
+    x : IN (N, K).  dy : IN (N, O).  dw : OUT (O, K), memory (K, O).  db : OUT (O,).
     """
-    gradient = np.einsum("no,nk->ok", _wide(dy), _wide(x))
-    dw[...] = dw + gradient if accumulate else gradient
+    if dw is not None:
+        dw[...] = np.einsum("no,nk->ok", _wide(dy), _wide(x))
     if db is not None:
-        total = _wide(dy).sum(0)
-        db[...] = db + total if accumulate else total
+        db[...] = _wide(dy).sum(0)
 
 
 def matmul(a, b, c, n_threads):

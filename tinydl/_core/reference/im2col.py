@@ -5,12 +5,13 @@ import numpy as np
 __all__ = ["col2im", "im2col"]
 
 
-def im2col(x, cols, geo, n_threads):
+def im2col(x, cols, geometry, n_threads):
     """cols[(n,p,q), (i,j,c)] = x[n, c, p*SH-PH+i*DH, q*SW-PW+j*DW], 0 outside the image.
 
-    x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.  geo : the geometry of a convolution; O and G unused.
+    x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.
+    geometry : of a convolution; its O and G do not count.
     """
-    n, c, h, w, _, kh, kw, sh, sw, ph, pw, dh, dw, _, p, q = geo
+    n, c, h, w, _, kh, kw, sh, sw, ph, pw, dh, dw, _, p, q = geometry
     padded = np.pad(x.reshape(n, c, h, w), ((0, 0), (0, 0), (ph, ph), (pw, pw)))
     out = np.empty((n, p, q, kh, kw, c), x.dtype)
     for i in range(kh):
@@ -20,12 +21,12 @@ def im2col(x, cols, geo, n_threads):
     cols[...] = out.reshape(cols.shape)
 
 
-def col2im(cols, dx, geo, n_threads):
+def col2im(cols, dx, geometry, n_threads):
     """The adjoint of `im2col`: every element of `cols` is added to the pixel it came from.
 
     cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).
     """
-    n, c, h, w, _, kh, kw, sh, sw, ph, pw, dh, dw, _, p, q = geo
+    n, c, h, w, _, kh, kw, sh, sw, ph, pw, dh, dw, _, p, q = geometry
     values = cols.reshape(n, p, q, kh, kw, c).astype(np.float64)
     padded = np.zeros((n, c, h + 2 * ph, w + 2 * pw))
     for i in range(kh):

@@ -1,4 +1,4 @@
-"""Twin of `_core/pool.pyx`: windows over (N, C, H, W), written with plain loops over the output positions.
+"""Twin of `_core/pool`: windows over (N, C, H, W), written with plain loops over the output positions.
 
 geometry = (N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q). A 1-D pool has H = KH = SH = DH = P = 1, PH = 0, and its
 arrays may be (N, C, L).
@@ -23,15 +23,16 @@ def _taps(start, dilation, window, size):
     return [(k, start + k * dilation) for k in range(window) if 0 <= start + k * dilation < size]
 
 
-def _loaded(x, scale, shift, relu):
-    out = np.asarray(x, np.float64)
-    column = (1, -1, *[1] * (x.ndim - 2))
-    if scale is not None:
-        out = out * np.asarray(scale, np.float64).reshape(column)
-    if shift is not None:
-        out = out + np.asarray(shift, np.float64).reshape(column)
-    out = np.where(out < 0, 0, out) if relu else out
-    return out.astype(x.dtype)
+def _mapped(x, on_x):
+    """What the map of an operand makes of x, rounded once; None: x itself."""
+    if on_x is None:
+        return x
+    out, column = np.asarray(x, np.float64), (1, -1, *[1] * (x.ndim - 2))
+    if on_x.scale is not None:
+        vectors = on_x.centre, on_x.scale, on_x.shift
+        centre, scale, shift = (np.asarray(v, np.float64).reshape(column) for v in vectors)
+        out = scale * (out - centre) + shift
+    return (np.where(out < 0, 0, out) if on_x.relu else out).astype(x.dtype)
 
 
 def _max_step(x, h, w, code, best, winner):
@@ -41,14 +42,14 @@ def _max_step(x, h, w, code, best, winner):
     return np.where(better, value, best), np.where(better, code, winner)
 
 
-def max_pool_forward(x, scale, shift, relu, y, argmax, geometry, n_threads=1):
-    """y = maximum of the window of [relu](scale x + shift), argmax = its number kh KW + kw within the window.
+def max_pool_forward(x, y, argmax, geometry, on_x, n_threads=1):
+    """y = maximum of the window of on_x(x), argmax = its number kh KW + kw within the window.
 
     Positions in the padding do not compete. The first maximum wins; NaN beats numbers, and the last NaN wins. A
     window that lies in the padding altogether gives -inf and the number 255 (uint8) or -1 (int32).
     """
     n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
-    x, y, argmax = (_four(a, (n, c, h, w)) for a in (_loaded(x, scale, shift, relu), y, argmax))
+    x, y, argmax = (_four(a, (n, c, h, w)) for a in (_mapped(x, on_x), y, argmax))
     for i in range(p):
         for j in range(q):
             best, winner = np.full((n, c), -np.inf, x.dtype), np.full((n, c), -1)
@@ -163,11 +164,11 @@ def adaptive_max_pool_backward(dy, argmax, dx, n_threads=1):
     dx[...] = total
 
 
-def global_avg_pool_forward(x, scale, shift, relu, y, n_threads=1):
-    """y (N, C) = mean over the positions of [relu](scale x + shift); y may have trailing axes of length 1."""
+def global_avg_pool_forward(x, y, on_x, n_threads=1):
+    """y (N, C) = mean over the positions of on_x(x); y may have trailing axes of length 1."""
     size = math.prod(x.shape[2:])
-    loaded = _loaded(x, scale, shift, relu).reshape(*x.shape[:2], size)
-    y[...] = (loaded.sum(axis=2, dtype=np.float64) / np.float64(size)).reshape(y.shape)
+    mapped = _mapped(x, on_x).reshape(*x.shape[:2], size)
+    y[...] = (mapped.sum(axis=2, dtype=np.float64) / np.float64(size)).reshape(y.shape)
 
 
 def global_avg_pool_backward(dy, dx, n_threads=1):

@@ -4,65 +4,101 @@ import math
 
 import numpy as np
 
-__all__ = ["adam", "clip", "norms", "rmsprop", "scale", "sgd"]
+__all__ = ["adagrad", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
 
 
-def sgd(params, grads, buffers, lr, momentum, dampening, weight_decay, nesterov, first, n_threads=1):
+class Rule:
+    """The formula of one step, `formula(p, grad, *slots)`; `uses` tells which of its slots it needs."""
+
+    def __init__(self, formula, *uses):
+        self.formula, self.uses = formula, uses
+
+
+def step(rule, params, grads, slots, n_threads=1):
+    """One step of every parameter by the same rule.
+
+    params : list of IN/OUT arrays.  grads : list of IN arrays.
+    slots : for each entry of rule.uses a list of IN/OUT arrays, or None where it is false.
+    """
+    slots = [[None] * len(params) if arrays is None else arrays for arrays in slots]
+    for p, grad, *kept in zip(params, grads, *slots, strict=True):
+        p[...] = rule.formula(p.astype(np.float64), grad.astype(np.float64), *kept)
+
+
+def sgd(lr, momentum, dampening, weight_decay, nesterov, first):
     """g = grad + weight_decay p;  b = g on the first step, momentum b + (1-dampening) g later;
     p -= lr (g + momentum b) with nesterov, else lr b; without momentum p -= lr g and b is not used.
 
-    params, buffers : lists of IN/OUT arrays (buffers may be None when momentum is 0).  grads : list of IN arrays.
-    first : write the buffers instead of reading them.
+    first : write the buffers b instead of reading them.
     """
-    for k, (p, grad) in enumerate(zip(params, grads, strict=True)):
-        g = grad.astype(np.float64) + weight_decay * p
+    def formula(p, grad, buffer):
+        g = grad + weight_decay * p
         if momentum != 0:
-            b = g if first else momentum * buffers[k].astype(np.float64) + (1 - dampening) * g
-            buffers[k][...] = b
+            b = g if first else momentum * buffer.astype(np.float64) + (1 - dampening) * g
+            buffer[...] = b
             g = g + momentum * b if nesterov else b
-        p[...] = p - lr * g
+        return p - lr * g
+
+    return Rule(formula, momentum != 0)
 
 
-def adam(params, grads, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step, n_threads=1):
+def adam(lr, beta1, beta2, eps, weight_decay, decoupled, step):
     """decoupled (AdamW): p *= 1 - lr weight_decay, g = grad;  else g = grad + weight_decay p (L2);
     m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;
     p -= lr/(1-beta1^step) m / (sqrt(v)/sqrt(1-beta2^step) + eps).
 
-    params, m, v : lists of IN/OUT arrays.  grads : list of IN arrays.  step : 1 for the first call.
+    step : 1 for the first.
     """
-    for p, grad, mean, square in zip(params, grads, m, v, strict=True):
-        old, g = p.astype(np.float64), grad.astype(np.float64)
+    def formula(p, grad, m, v):
+        g = grad
         if decoupled:
-            old = old * (1 - lr * weight_decay)
+            p = p * (1 - lr * weight_decay)
         else:
-            g = g + weight_decay * old
-        new_mean = beta1 * mean.astype(np.float64) + (1 - beta1) * g
-        new_square = beta2 * square.astype(np.float64) + (1 - beta2) * g * g
-        mean[...], square[...] = new_mean, new_square
-        denominator = np.sqrt(new_square) / math.sqrt(1 - beta2**step) + eps
-        p[...] = old - lr / (1 - beta1**step) * new_mean / denominator
+            g = g + weight_decay * p
+        mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
+        square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g
+        m[...], v[...] = mean, square
+        denominator = np.sqrt(square) / math.sqrt(1 - beta2**step) + eps
+        return p - lr / (1 - beta1**step) * mean / denominator
+
+    return Rule(formula, True, True)
 
 
-def rmsprop(params, grads, squares, averages, buffers, lr, alpha, eps, weight_decay, momentum, n_threads=1):
-    """g = grad + weight_decay p;  s = alpha s + (1-alpha) g^2;  centred (averages given): a = alpha a + (1-alpha) g,
+def rmsprop(lr, alpha, eps, weight_decay, momentum, centered):
+    """g = grad + weight_decay p;  s = alpha s + (1-alpha) g^2;  centered: a = alpha a + (1-alpha) g,
     d = sqrt(s - a^2) + eps, else d = sqrt(s) + eps;  momentum: b = momentum b + g/d, p -= lr b;  else p -= lr g/d.
 
-    params, squares, averages (or None), buffers (or None when momentum is 0) : lists of IN/OUT arrays.
-    grads : list of IN arrays.
+    The rule keeps s, a (if centered) and b (if there is momentum).
     """
-    for k, (p, grad) in enumerate(zip(params, grads, strict=True)):
-        g = grad.astype(np.float64) + weight_decay * p
-        s = alpha * squares[k].astype(np.float64) + (1 - alpha) * g * g
-        squares[k][...] = s
-        if averages is not None:
-            a = alpha * averages[k].astype(np.float64) + (1 - alpha) * g
-            averages[k][...] = a
+    def formula(p, grad, square, average, buffer):
+        g = grad + weight_decay * p
+        s = alpha * square.astype(np.float64) + (1 - alpha) * g * g
+        square[...] = s
+        if centered:
+            a = alpha * average.astype(np.float64) + (1 - alpha) * g
+            average[...] = a
             s = np.maximum(s - a * a, 0)
         g = g / (np.sqrt(s) + eps)
         if momentum != 0:
-            g = momentum * buffers[k].astype(np.float64) + g
-            buffers[k][...] = g
-        p[...] = p - lr * g
+            g = momentum * buffer.astype(np.float64) + g
+            buffer[...] = g
+        return p - lr * g
+
+    return Rule(formula, True, centered, momentum != 0)
+
+
+def adagrad(lr, lr_decay, weight_decay, eps, step):
+    """g = grad + weight_decay p;  s = s + g^2;  p -= lr / (1 + (step-1) lr_decay) g / (sqrt(s) + eps).
+
+    step : 1 for the first.
+    """
+    def formula(p, grad, total):
+        g = grad + weight_decay * p
+        s = total.astype(np.float64) + g * g
+        total[...] = s
+        return p - lr / (1 + (step - 1) * lr_decay) * g / (np.sqrt(s) + eps)
+
+    return Rule(formula, True)
 
 
 def norms(grads, p, n_threads=1):

@@ -2,29 +2,26 @@
 #ifndef TINYDL_LOAD_H
 #define TINYDL_LOAD_H
 
+#include "src/operands.h"
 #include "src/partial.h"
 
 #define T float
 #define VT td_vf
-#define VI td_vi32
 #define LANES TD_LANES_F
 #define NAME(x) td_##x##_f
 #include "src/load_template.h"
 #undef T
 #undef VT
-#undef VI
 #undef LANES
 #undef NAME
 
 #define T double
 #define VT td_vd
-#define VI td_vi64
 #define LANES TD_LANES_D
 #define NAME(x) td_##x##_d
 #include "src/load_template.h"
 #undef T
 #undef VT
-#undef VI
 #undef LANES
 #undef NAME
 

@@ -1,4 +1,4 @@
-/* Copies of n pixels of C channels for one element type; included by load.h with T, VT, VI, LANES, NAME(x) defined.
+/* Copies of n pixels of C channels for one element type; included by load.h with T, VT, LANES, NAME(x) defined.
    Pixels lie `step` elements apart in what is read, C in dst: of many channels some may be copied.
 
    A compiler vectorises the loop over channels only behind checks for overlap that cost more than the few vectors of a
@@ -11,13 +11,14 @@ TD_INLINE void NAME(zero)(T *dst, ptrdiff_t n) {
     if (n > 0) NAME(store_n)(dst, none, n);
 }
 
-/* dst = [relu](scale*src + shift) */
-TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                                   const T *shift, const int relu) {
+/* dst = [relu](scale*(src - centre) + shift) */
+TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const td_map *m,
+                                   const int relu) {
+    const T *centre = m->centre, *scale = m->scale, *shift = m->shift;
     if (C == LANES) {
-        const VT a = NAME(load)(scale), b = NAME(load)(shift);
+        const VT o = NAME(load)(centre), s = NAME(load)(scale), t = NAME(load)(shift);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = a * NAME(load)(src + i * step) + b;
+            const VT x = NAME(load)(src + i * step), v = TD_MAPPED(x, o, s, t);
             NAME(store)(dst + i * LANES, relu ? NAME(clamp)(v) : v);
         }
         return;
@@ -25,25 +26,27 @@ TD_INLINE void NAME(load_map_body)(const T *src, ptrdiff_t step, T *dst, ptrdiff
     for (ptrdiff_t i = 0; i < n; i++, src += step, dst += C) {
         ptrdiff_t c = 0;
         for (; c + LANES <= C; c += LANES) {
-            const VT v = NAME(load)(scale + c) * NAME(load)(src + c) + NAME(load)(shift + c);
+            const VT o = NAME(load)(centre + c), s = NAME(load)(scale + c), t = NAME(load)(shift + c);
+            const VT x = NAME(load)(src + c), v = TD_MAPPED(x, o, s, t);
             NAME(store)(dst + c, relu ? NAME(clamp)(v) : v);
         }
         if (c < C) {
             const ptrdiff_t k = C - c;
-            const VT v = NAME(load_n)(scale + c, k) * NAME(load_n)(src + c, k) + NAME(load_n)(shift + c, k);
+            const VT o = NAME(load_n)(centre + c, k), s = NAME(load_n)(scale + c, k), t = NAME(load_n)(shift + c, k);
+            const VT x = NAME(load_n)(src + c, k), v = TD_MAPPED(x, o, s, t);
             NAME(store_n)(dst + c, relu ? NAME(clamp)(v) : v, k);
         }
     }
 }
 
-/* scale NULL: dst = [relu](src) */
-static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const T *scale,
-                           const T *shift, int relu) {
-    if (scale && relu) {
-        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 1);
-    } else if (scale) {
-        NAME(load_map_body)(src, step, dst, n, C, scale, shift, 0);
+/* dst = the map of src */
+static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C, const td_map *m) {
+    if (m->scale && m->relu) {
+        NAME(load_map_body)(src, step, dst, n, C, m, 1);
+    } else if (m->scale) {
+        NAME(load_map_body)(src, step, dst, n, C, m, 0);
     } else {
+        const int relu = m->relu != 0;
         if (step == C) { /* one long pixel */
             C *= n;
             n = n > 0;
@@ -62,53 +65,59 @@ static void NAME(load_map)(const T *src, ptrdiff_t step, T *dst, ptrdiff_t n, pt
     }
 }
 
-/* dz, 0 where scale*y + shift <= 0: the expression of the forward pass, so that both see the same sign */
-TD_INLINE VT NAME(kept)(VT dz, VT y, VT scale, VT shift) { return (VT)((VI)dz & ~(VI)(scale * y + shift <= 0)); }
+/* a*dz' + b*(y - centre) + c of one vector, or (map 0) dz' */
+TD_INLINE VT NAME(gradient)(VT dz, VT y, VT centre, const VT mask[2], const VT abc[3], const int relu, const int map) {
+    const VT d = relu ? NAME(kept)(dz, TD_MAPPED(y, centre, mask[0], mask[1])) : dz;
+    return map ? abc[0] * d + (abc[1] * (y - centre) + abc[2]) : d;
+}
 
-TD_INLINE void NAME(load_gradient_body)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
-                                        const T *scale, const T *shift, const T *a, const T *b, const T *c,
+/* The gradient with the scale of its mask: `relu` of the mask, `map` where there are a, b, c */
+TD_INLINE void NAME(load_gradient_body)(const td_pending *p, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
                                         const int relu, const int map) {
+    const T *dz = p->dz, *y = p->y, *centre = p->mask.centre, *a = p->a, *b = p->b, *c = p->c;
+    const T *scale = p->mask.scale, *shift = p->mask.shift;
+    VT mask[2] = {{0}}, abc[3] = {{0}};
     if (C == LANES) {
-        const VT s = NAME(load)(scale), t = NAME(load)(shift), zero = {0};
-        const VT va = map ? NAME(load)(a) : zero, vb = map ? NAME(load)(b) : zero, vc = map ? NAME(load)(c) : zero;
+        const VT o = NAME(load)(centre);
+        if (relu) mask[0] = NAME(load)(scale), mask[1] = NAME(load)(shift);
+        if (map) abc[0] = NAME(load)(a), abc[1] = NAME(load)(b), abc[2] = NAME(load)(c);
         for (ptrdiff_t i = 0; i < n; i++) {
-            const VT v = NAME(load)(y + i * step);
-            VT d = NAME(load)(dz + i * step);
-            if (relu) d = NAME(kept)(d, v, s, t);
-            NAME(store)(dst + i * LANES, map ? va * d + (vb * v + vc) : d);
+            const VT d = NAME(load)(dz + i * step), v = NAME(load)(y + i * step);
+            NAME(store)(dst + i * LANES, NAME(gradient)(d, v, o, mask, abc, relu, map));
         }
         return;
     }
     for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
         ptrdiff_t k = 0;
         for (; k + LANES <= C; k += LANES) {
-            const VT v = NAME(load)(y + k);
-            VT d = NAME(load)(dz + k);
-            if (relu) d = NAME(kept)(d, v, NAME(load)(scale + k), NAME(load)(shift + k));
-            if (map) d = NAME(load)(a + k) * d + (NAME(load)(b + k) * v + NAME(load)(c + k));
-            NAME(store)(dst + k, d);
+            if (relu) mask[0] = NAME(load)(scale + k), mask[1] = NAME(load)(shift + k);
+            if (map) abc[0] = NAME(load)(a + k), abc[1] = NAME(load)(b + k), abc[2] = NAME(load)(c + k);
+            NAME(store)(dst + k, NAME(gradient)(NAME(load)(dz + k), NAME(load)(y + k), NAME(load)(centre + k), mask, abc,
+                                                relu, map));
         }
         if (k < C) {
             const ptrdiff_t m = C - k;
-            const VT v = NAME(load_n)(y + k, m);
-            VT d = NAME(load_n)(dz + k, m);
-            if (relu) d = NAME(kept)(d, v, NAME(load_n)(scale + k, m), NAME(load_n)(shift + k, m));
-            if (map) d = NAME(load_n)(a + k, m) * d + (NAME(load_n)(b + k, m) * v + NAME(load_n)(c + k, m));
-            NAME(store_n)(dst + k, d, m);
+            if (relu) mask[0] = NAME(load_n)(scale + k, m), mask[1] = NAME(load_n)(shift + k, m);
+            if (map) abc[0] = NAME(load_n)(a + k, m), abc[1] = NAME(load_n)(b + k, m), abc[2] = NAME(load_n)(c + k, m);
+            NAME(store_n)(dst + k, NAME(gradient)(NAME(load_n)(dz + k, m), NAME(load_n)(y + k, m),
+                                                  NAME(load_n)(centre + k, m), mask, abc, relu, map), m);
         }
     }
 }
 
-/* dst = a*dz' + b*y + c, dz' being dz where scale*y + shift > 0 (if relu); a NULL: dst = dz'; scale NULL: dst = dz
-   where y > 0 (or NaN) */
-static void NAME(load_gradient)(const T *dz, const T *y, ptrdiff_t step, T *dst, ptrdiff_t n, ptrdiff_t C,
-                                const T *scale, const T *shift, int relu, const T *a, const T *b, const T *c) {
-    if (scale && !a) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 0);
-    } else if (scale && relu) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 1, 1);
-    } else if (scale) {
-        NAME(load_gradient_body)(dz, y, step, dst, n, C, scale, shift, a, b, c, 0, 1);
+/* dst = the gradient that waits, from pixel `first` of dz and y on; without scale: dz where y > 0 (or NaN) */
+static void NAME(load_gradient)(const td_pending *gradient, ptrdiff_t first, ptrdiff_t step, T *dst, ptrdiff_t n,
+                                ptrdiff_t C) {
+    const T *dz = (const T *)gradient->dz + first * step, *y = (const T *)gradient->y + first * step;
+    td_pending p = *gradient;
+    p.dz = dz;
+    p.y = y;
+    if (p.mask.scale && !p.a) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 1, 0);
+    } else if (p.mask.scale && p.mask.relu) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 1, 1);
+    } else if (p.mask.scale) {
+        NAME(load_gradient_body)(&p, step, dst, n, C, 0, 1);
     } else {
         if (step == C) {
             C *= n;
@@ -117,12 +126,11 @@ static void NAME(load_gradient)(const T *dz, const T *y, ptrdiff_t step, T *dst,
         for (ptrdiff_t i = 0; i < n; i++, dz += step, y += step, dst += C) {
             ptrdiff_t k = 0;
             for (; k + LANES <= C; k += LANES) {
-                const VT d = NAME(load)(dz + k);
-                NAME(store)(dst + k, (VT)((VI)d & ~(VI)(NAME(load)(y + k) <= 0)));
+                NAME(store)(dst + k, NAME(kept)(NAME(load)(dz + k), NAME(load)(y + k)));
             }
             if (k < C) {
-                const VT d = NAME(load_n)(dz + k, C - k);
-                NAME(store_n)(dst + k, (VT)((VI)d & ~(VI)(NAME(load_n)(y + k, C - k) <= 0)), C - k);
+                const ptrdiff_t m = C - k;
+                NAME(store_n)(dst + k, NAME(kept)(NAME(load_n)(dz + k, m), NAME(load_n)(y + k, m)), m);
             }
         }
     }

@@ -14,6 +14,10 @@ typedef struct {
     ptrdiff_t relu;
 } td_map;
 
+/* The value of a map before its ReLU, of elements or of vectors: forward passes and the masks of gradients all take this
+   one expression, which is contracted to one FMA where there is one, so that they see the same bits and the same sign. */
+#define TD_MAPPED(x, centre, scale, shift) ((scale) * ((x) - (centre)) + (shift))
+
 /* A gradient that waits for its map: a*dz' + b*(y - centre) + c, with dz' = dz where the mask's value is above 0 (if
    mask.relu), else dz. a NULL: dz' alone. */
 typedef struct {
@@ -40,5 +44,40 @@ typedef struct {
     td_moments moments;   /* of the results */
     ptrdiff_t stream;     /* store past the caches: whole aligned vectors only, and a fence at the end */
 } td_epilogue;
+
+/* The same operands seen from a later channel, or pixel of the result, on: pointers move by `bytes`, what is NULL stays. */
+static inline const void *td_at(const void *p, ptrdiff_t bytes) { return p ? (const char *)p + bytes : p; }
+
+static inline td_map td_map_from_channel(td_map m, ptrdiff_t bytes) {
+    m.centre = td_at(m.centre, bytes);
+    m.scale = td_at(m.scale, bytes);
+    m.shift = td_at(m.shift, bytes);
+    return m;
+}
+
+static inline td_pending td_pending_from_channel(td_pending p, ptrdiff_t bytes) {
+    p.dz = td_at(p.dz, bytes);
+    p.y = td_at(p.y, bytes);
+    p.mask = td_map_from_channel(p.mask, bytes);
+    p.a = td_at(p.a, bytes);
+    p.b = td_at(p.b, bytes);
+    p.c = td_at(p.c, bytes);
+    return p;
+}
+
+static inline td_epilogue td_epilogue_from_pixel(td_epilogue e, ptrdiff_t bytes) {
+    e.residual = td_at(e.residual, bytes);
+    e.moments.saved_x = td_at(e.moments.saved_x, bytes);
+    return e;
+}
+
+static inline td_epilogue td_epilogue_from_channel(td_epilogue e, ptrdiff_t bytes) {
+    e = td_epilogue_from_pixel(e, bytes);
+    e.bias = td_at(e.bias, bytes);
+    e.moments.about = td_at(e.moments.about, bytes);
+    e.moments.mask = td_map_from_channel(e.moments.mask, bytes);
+    e.moments.out = e.moments.out ? (char *)e.moments.out + bytes : NULL;
+    return e;
+}
 
 #endif

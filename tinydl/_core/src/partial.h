@@ -1,4 +1,4 @@
-/* Loads and stores of whole vectors and of the first lanes of one, and the clamp on the way. */
+/* Loads and stores of whole vectors and of the first lanes of one, and what is done to a vector on the way. */
 #ifndef TINYDL_PARTIAL_H
 #define TINYDL_PARTIAL_H
 
@@ -18,6 +18,14 @@ TD_INLINE void td_store_d(double *p, td_vd x) { *(td_vd_u *)p = x; }
 /* max(x, 0); NaN passes */
 TD_INLINE td_vf td_clamp_f(td_vf x) { return (td_vf)((td_vi32)x & ~(td_vi32)(x < 0)); }
 TD_INLINE td_vd td_clamp_d(td_vd x) { return (td_vd)((td_vi64)x & ~(td_vi64)(x < 0)); }
+
+/* dz where the value of its mask is above 0 (or NaN) */
+TD_INLINE td_vf td_kept_f(td_vf dz, td_vf value) { return (td_vf)((td_vi32)dz & ~(td_vi32)(value <= 0)); }
+TD_INLINE td_vd td_kept_d(td_vd dz, td_vd value) { return (td_vd)((td_vi64)dz & ~(td_vi64)(value <= 0)); }
+
+/* Lanes of two vectors, or of one, by an index vector. Clang has only the form with constant indices. */
+#define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
+#define TD_PERMUTE(a, mask) __builtin_shuffle(a, mask)
 
 /* Stores past the caches, for results larger than they are: memory need not be read to be overwritten. Other threads see
    them after td_stream_fence. */

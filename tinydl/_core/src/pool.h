@@ -2,6 +2,7 @@
 #ifndef TINYDL_POOL_H
 #define TINYDL_POOL_H
 
+#include "src/operands.h"
 #include "src/vector.h"
 
 #if defined(__SSE4_1__)
@@ -48,11 +49,55 @@ TD_INLINE td_codes8_d td_narrow_d(td_vi64 x) { return __builtin_convertvector(x,
 
 /* Which taps one window has along one axis, or which windows one input position lies in: `n` positions from `start` on,
    `step` apart. The i-th has the code `code` + i * `code_step`: codes of both axes add up to the number a winner is
-   known by. */
+   known by. Means divide by the product of both axes' `count`. */
 typedef struct {
-    ptrdiff_t start, step, n;
+    ptrdiff_t start, step, n, count;
     int64_t code, code_step;
 } td_span;
+
+/* What the loops of one call share. Forward kernels read x and write y, backward ones read dy and write dx. */
+typedef struct {
+    const void *src;
+    void *dst;
+    void *codes;           /* numbers of the winners, laid out as y; NULL: nobody asks */
+    td_map on_x;           /* of a maximum; its vectors are padded to whole lanes */
+    const void *row_share, *col_share; /* 1 / count of each window along its axis, of a mean's gradient */
+    ptrdiff_t C, row;      /* channels, elements of a row of src */
+    ptrdiff_t step;        /* elements of src between the windows of two neighbours in a run */
+    ptrdiff_t tile;        /* width of windows that lie side by side without padding; else 0 */
+    ptrdiff_t wide;        /* codes are int32, not uint8 */
+} td_pool;
+
+/* `count` positions of dst side by side, whose windows differ by a shift only. */
+typedef struct {
+    const td_span *rows, *cols; /* of the first */
+    ptrdiff_t src, dst;         /* element of the first tap, element of the first position */
+    ptrdiff_t count;
+    ptrdiff_t whole;            /* vectors need not be cut at the end of a position's channels */
+} td_pool_run;
+
+typedef void (*td_pool_loop)(const td_pool *pool, const td_pool_run *run);
+
+/* A window as its loop reads it: nr x nc taps, `row` and `col` elements apart. */
+typedef struct {
+    ptrdiff_t row, col, nr, nc;
+    int64_t code, code_row, code_col;
+} td_taps;
+
+TD_INLINE td_taps td_taps_of(const td_pool *pool, const td_pool_run *run) {
+    const td_span *r = run->rows, *q = run->cols;
+    return (td_taps){pool->row * r->step, pool->C * q->step, r->n, q->n, r->code + q->code, r->code_step, q->code_step};
+}
+
+/* The same window where it is known to be nr x nc: the compiler then unrolls it. */
+TD_INLINE td_taps td_taps_known(td_taps taps, const ptrdiff_t nr, const ptrdiff_t nc) {
+    taps.nr = nr;
+    taps.nc = nc;
+    return taps;
+}
+
+/* What a loop has to do besides; constants in the common cases. */
+enum { TD_AFFINE = 1, TD_RELU = 2, TD_WIDE = 4, TD_WHOLE = 8, TD_CODED = 16 };
 
 #define T float
 #define VT td_vf
@@ -85,5 +130,13 @@ typedef struct {
 #undef IT
 #undef LANES
 #undef NAME
+
+/* The loops of float and of double. */
+static const td_pool_loop td_max_row[] = {td_max_row_f, td_max_row_d};
+static const td_pool_loop td_max_gather[] = {td_max_gather_f, td_max_gather_d};
+static const td_pool_loop td_max_tiles[] = {td_max_tiles_f, td_max_tiles_d};
+static const td_pool_loop td_mean_row[] = {td_mean_row_f, td_mean_row_d};
+static const td_pool_loop td_mean_gather[] = {td_mean_gather_f, td_mean_gather_d};
+static const td_pool_loop td_mean_tiles[] = {td_mean_tiles_f, td_mean_tiles_d};
 
 #endif

@@ -1,13 +1,13 @@
-/* One position of a pooling kernel, all its channels, for one element type; included by pool.h with T (element),
-   VT/VU (aligned/unaligned vector), VI (integers as wide, of type IT), LANES and NAME(x) defined.
+/* Runs of positions of a pooling kernel for one element type; included by pool.h with T (element), VT/VU
+   (aligned/unaligned vector), VI (integers as wide, of type IT), LANES and NAME(x) defined.
 
    Lanes are channels. The last vector of a position may reach beyond its channels: it then reads and writes lanes of
    the next position. That is harmless where the caller knows all these lanes to lie inside the arrays and inside the
    task's own part of the output (`whole`), as the next position is written later; elsewhere the vector is cut. So 6 or
    10 channels run at vector speed.
 
-   A window is nr x nc taps, `row` and `col` elements apart, from x on. Calls below name the common cases with constant
-   arguments, from which the compiler makes a loop of its own for each. */
+   Bodies take structs by value and are inlined: calls below name the common cases with constants in them, from which
+   the compiler makes a loop of its own for each. */
 
 TD_INLINE VT NAME(get)(const T *p, ptrdiff_t m, const int cut) {
     if (!cut) return *(const VU *)p;
@@ -49,27 +49,26 @@ TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, cons
 TD_INLINE VI NAME(number)(int64_t n) { return (VI){0} + (IT)n; }
 TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((VI)b & ~mask)); }
 
-/* y, codes [o..o + C) = maximum of [relu](scale x + shift) and the code of the winner: the first maximum, or the last
-   NaN. No taps: -inf and -1 (255 in 8 bits). */
-TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, const int64_t code,
-                              const int64_t code_row, const int64_t code_col, const T *scale, const T *shift, T *y,
-                              void *codes, ptrdiff_t o, ptrdiff_t C, const int affine, const int relu, const int wide,
-                              const int whole, const int coded) {
-    for (ptrdiff_t c = 0; c < C; c += LANES) {
-        const ptrdiff_t m = C - c;
-        const int cut = !whole && m < LANES;
-        VT best = (VT){0} - (T)__builtin_inf(), s = {0}, t = {0};
-        VI won = NAME(number)(wide ? -1 : 255);
-        if (affine) {
-            s = NAME(get)(scale + c, m, 0); /* padded to whole vectors */
-            t = NAME(get)(shift + c, m, 0);
+/* y, codes [o..o + C) = maximum of what on_x makes of x and the code of the winner: the first maximum, or the last NaN.
+   No taps: -inf and -1 (255 in 8 bits). */
+TD_INLINE void NAME(max_body)(const td_pool p, const T *x, const td_taps t, ptrdiff_t o, const int how) {
+    const T *centre = p.on_x.centre, *scale = p.on_x.scale, *shift = p.on_x.shift;
+    for (ptrdiff_t c = 0; c < p.C; c += LANES) {
+        const ptrdiff_t m = p.C - c;
+        const int cut = !(how & TD_WHOLE) && m < LANES;
+        VT best = (VT){0} - (T)__builtin_inf(), k = {0}, a = {0}, b = {0};
+        VI won = NAME(number)(how & TD_WIDE ? -1 : 255);
+        if (how & TD_AFFINE) {
+            k = NAME(get)(centre + c, m, 0);
+            a = NAME(get)(scale + c, m, 0);
+            b = NAME(get)(shift + c, m, 0);
         }
-        for (ptrdiff_t i = 0; i < nr; i++) {
-            for (ptrdiff_t j = 0; j < nc; j++) {
-                VT v = NAME(get)(x + i * row + j * col + c, m, cut);
-                if (affine) v = s * v + t;
-                if (relu) v = NAME(choose)((VI)(v < 0), (VT){0}, v);
-                const VI here = NAME(number)(code + i * code_row + j * code_col);
+        for (ptrdiff_t i = 0; i < t.nr; i++) {
+            for (ptrdiff_t j = 0; j < t.nc; j++) {
+                VT v = NAME(get)(x + i * t.row + j * t.col + c, m, cut);
+                if (how & TD_AFFINE) v = a * (v - k) + b;
+                if (how & TD_RELU) v = NAME(choose)((VI)(v < 0), (VT){0}, v);
+                const VI here = NAME(number)(t.code + i * t.code_row + j * t.code_col);
                 if (i == 0 && j == 0) {
                     best = v;
                     won = here;
@@ -80,163 +79,152 @@ TD_INLINE void NAME(max_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_
                 }
             }
         }
-        NAME(put)(y + o + c, best, m, cut);
-        if (coded) NAME(put_codes)(codes, o + c, won, m, wide, cut);
+        NAME(put)((T *)p.dst + o + c, best, m, cut);
+        if (how & TD_CODED) NAME(put_codes)(p.codes, o + c, won, m, how & TD_WIDE, cut);
     }
 }
 
-TD_INLINE void NAME(max_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
-                                  const td_span *r, const td_span *q, const T *scale, const T *shift, T *y, void *codes,
-                                  ptrdiff_t o, ptrdiff_t C, ptrdiff_t count, ptrdiff_t step, const int affine,
-                                  const int relu, const int wide, const int whole, const int coded) {
-    for (ptrdiff_t k = 0; k < count; k++)
-        NAME(max_body)(x + k * step, row, col, nr, nc, r->code + q->code, r->code_step, q->code_step, scale, shift, y,
-                       codes, o + k * C, C, affine, relu, wide, whole, coded);
+TD_INLINE void NAME(max_run)(const td_pool p, const td_pool_run run, const td_taps t, const int how) {
+    const T *x = (const T *)p.src + run.src;
+    for (ptrdiff_t k = 0; k < run.count; k++) NAME(max_body)(p, x + k * p.step, t, run.dst + k * p.C, how);
 }
 
-/* `count` output positions side by side, whose windows differ by a shift of `step` elements only. r and q are the spans
-   of the first. codes may be NULL where nobody asks who won. */
-static inline void NAME(max_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                 const T *scale, const T *shift, int relu, T *y, void *codes, ptrdiff_t o, ptrdiff_t C,
-                                 ptrdiff_t count, ptrdiff_t step, int wide, int whole) {
-    const ptrdiff_t nr = r->n, nc = q->n;
-    const int two = nr == 2 && nc == 2;
-    row *= r->step;
-    col *= q->step;
-#define MAX_ROW(NR, NC, AFFINE, RELU, WIDE, WHOLE)                                                                     \
-    NAME(max_row_body)(x, row, col, NR, NC, r, q, scale, shift, y, codes, o, C, count, step, AFFINE, RELU, WIDE,       \
-                       WHOLE, 1)
-    if (codes == NULL) {
-        if (two && whole)
-            NAME(max_row_body)(x, row, col, 2, 2, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, 1, 0);
-        else
-            NAME(max_row_body)(x, row, col, nr, nc, r, q, NULL, NULL, y, NULL, o, C, count, step, 0, relu, 0, whole, 0);
-    } else if (whole && !wide && scale == NULL && !relu) {
-        if (two) MAX_ROW(2, 2, 0, 0, 0, 1);
-        else MAX_ROW(nr, nc, 0, 0, 0, 1);
-    } else if (whole && !wide && scale == NULL) {
-        if (two) MAX_ROW(2, 2, 0, 1, 0, 1);
-        else MAX_ROW(nr, nc, 0, 1, 0, 1);
-    } else if (whole && !wide && relu) {
-        if (two) MAX_ROW(2, 2, 1, 1, 0, 1);
-        else MAX_ROW(nr, nc, 1, 1, 0, 1);
-    } else {
-        MAX_ROW(nr, nc, scale != NULL, relu, wide, whole);
+static void NAME(max_row)(const td_pool *pool, const td_pool_run *positions) {
+    const td_pool p = *pool;
+    const td_pool_run run = *positions;
+    const td_taps t = td_taps_of(&p, &run), small = td_taps_known(t, 2, 2);
+    const int how = (p.on_x.scale ? TD_AFFINE : 0) | (p.on_x.relu ? TD_RELU : 0) | (p.wide ? TD_WIDE : 0) |
+                    (run.whole ? TD_WHOLE : 0) | (p.codes ? TD_CODED : 0);
+#define MAX_RUN(HOW)                                                                                                   \
+    case HOW:                                                                                                          \
+        if (t.nr == 2 && t.nc == 2) NAME(max_run)(p, run, small, HOW);                                                 \
+        else NAME(max_run)(p, run, t, HOW);                                                                            \
+        break
+    switch (how) {
+        MAX_RUN(TD_WHOLE);
+        MAX_RUN(TD_WHOLE | TD_CODED);
+        MAX_RUN(TD_WHOLE | TD_CODED | TD_RELU);
+        MAX_RUN(TD_WHOLE | TD_CODED | TD_RELU | TD_AFFINE);
+    default: NAME(max_run)(p, run, t, how);
     }
-#undef MAX_ROW
+#undef MAX_RUN
 }
 
-/* dx [o..o + C) = sum of dy over the windows (nr x nc, from i on) that this position won. */
-TD_INLINE void NAME(max_gather_body)(const T *dy, const void *codes, ptrdiff_t i0, ptrdiff_t row, ptrdiff_t col,
-                                     ptrdiff_t nr, ptrdiff_t nc, const int64_t code, const int64_t code_row,
-                                     const int64_t code_col, T *dx, ptrdiff_t C, const int wide, const int whole) {
-    for (ptrdiff_t c = 0; c < C; c += LANES) {
-        const ptrdiff_t m = C - c;
-        const int cut = !whole && m < LANES;
+/* dx [o..o + C) = sum of dy over the windows, from element i on, that this position won. */
+TD_INLINE void NAME(max_gather_body)(const td_pool p, ptrdiff_t i0, const td_taps t, ptrdiff_t o, const int how) {
+    for (ptrdiff_t c = 0; c < p.C; c += LANES) {
+        const ptrdiff_t m = p.C - c;
+        const int cut = !(how & TD_WHOLE) && m < LANES;
         VT sum = {0};
-        for (ptrdiff_t i = 0; i < nr; i++) {
-            for (ptrdiff_t j = 0; j < nc; j++) {
-                const ptrdiff_t k = i0 + i * row + j * col + c;
-                const VI mine = (VI)(NAME(get_codes)(codes, k, m, wide, cut) ==
-                                     NAME(number)(code + i * code_row + j * code_col));
-                sum += (VT)((VI)NAME(get)(dy + k, m, cut) & mine);
+        for (ptrdiff_t i = 0; i < t.nr; i++) {
+            for (ptrdiff_t j = 0; j < t.nc; j++) {
+                const ptrdiff_t k = i0 + i * t.row + j * t.col + c;
+                const VI mine = (VI)(NAME(get_codes)(p.codes, k, m, how & TD_WIDE, cut) ==
+                                     NAME(number)(t.code + i * t.code_row + j * t.code_col));
+                sum += (VT)((VI)NAME(get)((const T *)p.src + k, m, cut) & mine);
             }
         }
-        NAME(put)(dx + c, sum, m, cut);
+        NAME(put)((T *)p.dst + o + c, sum, m, cut);
     }
 }
 
-static inline void NAME(max_gather)(const T *dy, const void *codes, ptrdiff_t i0, ptrdiff_t row, ptrdiff_t col,
-                                    const td_span *r, const td_span *q, T *dx, ptrdiff_t C, int wide, int whole) {
-    const int64_t code = r->code + q->code, cr = r->code_step, cq = q->code_step;
-    row *= r->step;
-    col *= q->step;
-    if (whole && !wide) {
-        if (r->n == 1 && q->n == 1) NAME(max_gather_body)(dy, codes, i0, row, col, 1, 1, code, cr, cq, dx, C, 0, 1);
-        else NAME(max_gather_body)(dy, codes, i0, row, col, r->n, q->n, code, cr, cq, dx, C, 0, 1);
+static void NAME(max_gather)(const td_pool *pool, const td_pool_run *position) {
+    const td_pool p = *pool;
+    const td_pool_run run = *position;
+    const td_taps t = td_taps_of(&p, &run);
+    if (run.whole && !p.wide) {
+        if (t.nr == 1 && t.nc == 1)
+            NAME(max_gather_body)(p, run.src, td_taps_known(t, 1, 1), run.dst, TD_WHOLE);
+        else NAME(max_gather_body)(p, run.src, t, run.dst, TD_WHOLE);
     } else {
-        NAME(max_gather_body)(dy, codes, i0, row, col, r->n, q->n, code, cr, cq, dx, C, wide, whole);
+        NAME(max_gather_body)(p, run.src, t, run.dst, (p.wide ? TD_WIDE : 0) | (run.whole ? TD_WHOLE : 0));
     }
 }
 
-/* y = sum of the window / count; 0 for count 0 */
-TD_INLINE void NAME(mean_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, T count, T *y,
-                               ptrdiff_t C, const int whole) {
-    for (ptrdiff_t c = 0; c < C; c += LANES) {
-        const ptrdiff_t m = C - c;
-        const int cut = !whole && m < LANES;
+/* y [o..o + C) = sum of the window / count; 0 for count 0 */
+TD_INLINE void NAME(mean_body)(const td_pool p, const T *x, const td_taps t, T count, T *y, const int how) {
+    for (ptrdiff_t c = 0; c < p.C; c += LANES) {
+        const ptrdiff_t m = p.C - c;
+        const int cut = !(how & TD_WHOLE) && m < LANES;
         VT sum = {0};
-        for (ptrdiff_t i = 0; i < nr; i++)
-            for (ptrdiff_t j = 0; j < nc; j++) sum += NAME(get)(x + i * row + j * col + c, m, cut);
+        for (ptrdiff_t i = 0; i < t.nr; i++)
+            for (ptrdiff_t j = 0; j < t.nc; j++) sum += NAME(get)(x + i * t.row + j * t.col + c, m, cut);
         NAME(put)(y + c, sum / count, m, cut);
     }
 }
 
-TD_INLINE void NAME(mean_row_body)(const T *x, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc, T divisor,
-                                   T *y, ptrdiff_t C, ptrdiff_t n, ptrdiff_t step, const int whole) {
-    for (ptrdiff_t k = 0; k < n; k++) NAME(mean_body)(x + k * step, row, col, nr, nc, divisor, y + k * C, C, whole);
+TD_INLINE void NAME(mean_run)(const td_pool p, const td_pool_run run, const td_taps t, T count, const int how) {
+    const T *x = (const T *)p.src + run.src;
+    T *y = (T *)p.dst + run.dst;
+    for (ptrdiff_t k = 0; k < run.count; k++) NAME(mean_body)(p, x + k * p.step, t, count, y + k * p.C, how);
 }
 
-/* `n` output positions side by side, as in max_row */
-static inline void NAME(mean_row)(const T *x, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                  ptrdiff_t count, T *y, ptrdiff_t C, ptrdiff_t n, ptrdiff_t step, int whole) {
-    const T divisor = (T)(count ? count : 1);
-    row *= r->step;
-    col *= q->step;
-    if (!whole) NAME(mean_row_body)(x, row, col, r->n, q->n, divisor, y, C, n, step, 0);
-    else if (r->n == 2 && q->n == 2) NAME(mean_row_body)(x, row, col, 2, 2, divisor, y, C, n, step, 1);
-    else NAME(mean_row_body)(x, row, col, r->n, q->n, divisor, y, C, n, step, 1);
+static void NAME(mean_row)(const td_pool *pool, const td_pool_run *positions) {
+    const td_pool p = *pool;
+    const td_pool_run run = *positions;
+    const td_taps t = td_taps_of(&p, &run);
+    const ptrdiff_t n = run.rows->count * run.cols->count;
+    const T count = (T)(n ? n : 1);
+    if (!run.whole) NAME(mean_run)(p, run, t, count, 0);
+    else if (t.nr == 2 && t.nc == 2) NAME(mean_run)(p, run, td_taps_known(t, 2, 2), count, TD_WHOLE);
+    else NAME(mean_run)(p, run, t, count, TD_WHOLE);
 }
 
-/* dx = sum over the windows that hold the position of dy * share_row * share_col, the shares being 1 / count of the
-   windows, by their number on each axis */
-TD_INLINE void NAME(mean_gather_body)(const T *dy, ptrdiff_t row, ptrdiff_t col, ptrdiff_t nr, ptrdiff_t nc,
-                                      const T *share_row, ptrdiff_t step_row, const T *share_col, ptrdiff_t step_col,
-                                      T *dx, ptrdiff_t C, const int whole) {
-    for (ptrdiff_t c = 0; c < C; c += LANES) {
-        const ptrdiff_t m = C - c;
-        const int cut = !whole && m < LANES;
+/* dx [o..o + C) = sum over the windows that hold the position of dy * row_share * col_share, the shares being known by
+   the numbers of the windows on each axis. */
+TD_INLINE void NAME(mean_gather_body)(const td_pool p, const td_pool_run run, const td_taps t, const int how) {
+    const T *dy = (const T *)p.src + run.src;
+    const T *row_share = (const T *)p.row_share + run.rows->start;
+    const T *col_share = (const T *)p.col_share + run.cols->start;
+    const ptrdiff_t row_step = run.rows->step, col_step = run.cols->step;
+    for (ptrdiff_t c = 0; c < p.C; c += LANES) {
+        const ptrdiff_t m = p.C - c;
+        const int cut = !(how & TD_WHOLE) && m < LANES;
         VT sum = {0};
-        for (ptrdiff_t i = 0; i < nr; i++)
-            for (ptrdiff_t j = 0; j < nc; j++)
-                sum += NAME(get)(dy + i * row + j * col + c, m, cut) *
-                       (share_row[i * step_row] * share_col[j * step_col]);
-        NAME(put)(dx + c, sum, m, cut);
+        for (ptrdiff_t i = 0; i < t.nr; i++)
+            for (ptrdiff_t j = 0; j < t.nc; j++)
+                sum += NAME(get)(dy + i * t.row + j * t.col + c, m, cut) *
+                       (row_share[i * row_step] * col_share[j * col_step]);
+        NAME(put)((T *)p.dst + run.dst + c, sum, m, cut);
     }
 }
 
-static inline void NAME(mean_gather)(const T *dy, ptrdiff_t row, ptrdiff_t col, const td_span *r, const td_span *q,
-                                     const T *share_row, const T *share_col, T *dx, ptrdiff_t C, int whole) {
-    row *= r->step;
-    col *= q->step;
-    share_row += r->start;
-    share_col += q->start;
-    if (!whole) NAME(mean_gather_body)(dy, row, col, r->n, q->n, share_row, r->step, share_col, q->step, dx, C, 0);
-    else if (r->n == 1 && q->n == 1)
-        NAME(mean_gather_body)(dy, row, col, 1, 1, share_row, r->step, share_col, q->step, dx, C, 1);
-    else NAME(mean_gather_body)(dy, row, col, r->n, q->n, share_row, r->step, share_col, q->step, dx, C, 1);
+static void NAME(mean_gather)(const td_pool *pool, const td_pool_run *position) {
+    const td_pool p = *pool;
+    const td_pool_run run = *position;
+    const td_taps t = td_taps_of(&p, &run);
+    if (!run.whole) NAME(mean_gather_body)(p, run, t, 0);
+    else if (t.nr == 1 && t.nc == 1) NAME(mean_gather_body)(p, run, td_taps_known(t, 1, 1), TD_WHOLE);
+    else NAME(mean_gather_body)(p, run, t, TD_WHOLE);
 }
 
-/* One row of dx under windows that neither overlap nor leave gaps, nor reach into padding: `n` windows of `width`
-   positions, whose row of taps has codes from `code` on. */
-static inline void NAME(max_tiles)(const T *dy, const void *codes, ptrdiff_t i, int64_t code, T *dx, ptrdiff_t C,
-                                   ptrdiff_t n, ptrdiff_t width) {
-    for (ptrdiff_t k = 0; k < n; k++) {
-        for (ptrdiff_t j = 0; j < width; j++) {
-            for (ptrdiff_t c = 0; c < C; c += LANES) {
-                const VI mine = (VI)(NAME(get_codes)(codes, i + k * C + c, LANES, 0, 0) == NAME(number)(code + j));
-                NAME(put)(dx + (k * width + j) * C + c, (VT)((VI)NAME(get)(dy + i + k * C + c, LANES, 0) & mine), LANES,
-                          0);
+/* One row of dx under windows that neither overlap nor leave gaps, nor reach into padding: `count` windows of p.tile
+   positions, whose row of taps has codes from the row's on. */
+static void NAME(max_tiles)(const td_pool *pool, const td_pool_run *windows) {
+    const td_pool p = *pool;
+    const td_pool_run run = *windows;
+    const int64_t code = run.rows->code;
+    for (ptrdiff_t k = 0; k < run.count; k++) {
+        for (ptrdiff_t j = 0; j < p.tile; j++) {
+            T *dx = (T *)p.dst + run.dst + (k * p.tile + j) * p.C;
+            for (ptrdiff_t c = 0; c < p.C; c += LANES) {
+                const ptrdiff_t i = run.src + k * p.C + c;
+                const VI mine = (VI)(NAME(get_codes)(p.codes, i, LANES, 0, 0) == NAME(number)(code + j));
+                NAME(put)(dx + c, (VT)((VI)NAME(get)((const T *)p.src + i, LANES, 0) & mine), LANES, 0);
             }
         }
     }
 }
 
-static inline void NAME(mean_tiles)(const T *dy, T share, T *dx, ptrdiff_t C, ptrdiff_t n, ptrdiff_t width) {
-    for (ptrdiff_t k = 0; k < n; k++) {
-        for (ptrdiff_t j = 0; j < width; j++) {
-            for (ptrdiff_t c = 0; c < C; c += LANES)
-                NAME(put)(dx + (k * width + j) * C + c, NAME(get)(dy + k * C + c, LANES, 0) * share, LANES, 0);
+static void NAME(mean_tiles)(const td_pool *pool, const td_pool_run *windows) {
+    const td_pool p = *pool;
+    const td_pool_run run = *windows;
+    const T share = ((const T *)p.row_share)[0] * ((const T *)p.col_share)[0]; /* of all windows the same */
+    for (ptrdiff_t k = 0; k < run.count; k++) {
+        const T *dy = (const T *)p.src + run.src + k * p.C;
+        for (ptrdiff_t j = 0; j < p.tile; j++) {
+            T *dx = (T *)p.dst + run.dst + (k * p.tile + j) * p.C;
+            for (ptrdiff_t c = 0; c < p.C; c += LANES) NAME(put)(dx + c, NAME(get)(dy + c, LANES, 0) * share, LANES, 0);
         }
     }
 }

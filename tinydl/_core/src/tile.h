@@ -1,9 +1,22 @@
-/* The register tiles of every ISA level in both element types; see tile_template.h for the arithmetic. */
+/* The register tiles of every ISA level in both element types, and the loops that lay them over the pixels of a strip;
+   see pixels_template.h and outer_template.h for the arithmetic.
+
+   Arithmetic of a tile of M x V accumulators: M*V FMAs need M + V loads. Two FMAs and two loads start per cycle, so
+   (M + V) / (M*V) <= 1 keeps the FMA units fed and M*V >= 2 * latency (8) hides their latency. With 32 registers 14 x 2
+   uses 28 + 2 + 1; with 16 registers 6 x 2 uses 12 + 2 + 1. Every loop over accumulators is unrolled, initialisation
+   and stores included, or GCC keeps them on the stack.
+
+   The size of the register file is known in this file and its templates and nowhere else: callers name a rectangle of
+   pixels and up to two vectors of channels. */
 #ifndef TINYDL_TILE_H
 #define TINYDL_TILE_H
 
 #include "src/partial.h"
+#include "src/strip.h"
 
+/* Tiles there are: FOR_NB(F, G, V) of NB runs of G pixels and V vectors, FOR_M of M filter entries and V vectors,
+   FOR_ROWS of NB filter rows of M entries each and V vectors. float64 is there for gradient checks: it has fewer tiles,
+   and the missing ones are put together from those. */
 #if VB == 64
 #define TD_MAX_NB 7
 #define TD_FOR_NB(F, G, V) F(1, G, V) F(2, G, V) F(3, G, V) F(4, G, V) F(5, G, V) F(6, G, V) F(7, G, V)
@@ -25,53 +38,98 @@
     F(1, 2) F(2, 2) F(3, 2) F(4, 2) F(5, 2) F(6, 2)
 #endif
 
-/* Lanes of two vectors, or of one, by an index vector. Clang has only the form with constant indices. */
-#define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
-#define TD_PERMUTE(a, mask) __builtin_shuffle(a, mask)
+/* What the tiles of a strip have in common: its pixels, one panel of filters of up to two vectors (`ld` elements from one
+   of its rows to the next), the n channels of dst that exist, what happens on the way. The panel and the bias are whole
+   vectors. */
+typedef struct {
+    const td_rectangle *pixels;
+    const void *src, *panel;
+    void *dst;
+    ptrdiff_t ld, n;
+    const td_epilogue *epilogue;
+} td_panel_sum;
 
-/* float64 is there for gradient checks: it has fewer tiles, and the missing ones are put together from those. */
+/* A walk over a rectangle in tiles. A run is so many neighbours in a row as are addressed from one base. */
+typedef struct {
+    ptrdiff_t run, per_row; /* pixels of a run; runs of a row */
+    ptrdiff_t runs, tiles;  /* that are left */
+    ptrdiff_t row, col;     /* the next run */
+} td_walk;
+
+static inline td_walk td_begin_walk(const td_rectangle *r, ptrdiff_t vectors) {
+    td_walk w = {0};
+    /* Two vectors leave registers for at most two pixels a base. */
+    w.run = r->cols % 2 ? 1 : r->cols % 4 == 0 && vectors == 1 ? 4 : 2;
+    w.per_row = r->cols / w.run;
+    w.runs = r->rows * w.per_row;
+    w.tiles = (w.runs + TD_MAX_NB - 1) / TD_MAX_NB;
+    return w;
+}
+
+/* The number of runs of the next tile, and where each begins in src and dst: tiles take even shares. */
+static inline ptrdiff_t td_next_tile(td_walk *w, const td_rectangle *r, ptrdiff_t *src, ptrdiff_t *dst) {
+    const ptrdiff_t nb = (w->runs + w->tiles - 1) / w->tiles;
+    for (ptrdiff_t j = 0; j < nb; j++) {
+        src[j] = w->row * r->src_row + w->col * w->run * r->src_col;
+        dst[j] = w->row * r->dst_row + w->col * w->run * r->dst_col;
+        if (++w->col == w->per_row) {
+            w->col = 0;
+            w->row++;
+        }
+    }
+    w->runs -= nb;
+    w->tiles--;
+    return nb;
+}
+
+/* What an outer tile sums: n channels of dy, up to two vectors, times some entries of x; `adds` to what is in dw. */
+typedef struct {
+    const td_pixel_range *pixels;
+    const td_entries *entries;
+    const void *x, *dy;
+    void *dw;
+    ptrdiff_t n, adds;
+} td_outer_sum;
+
+/* Two pixels in a vector, float32 only; see there when. */
+#include "src/two_pixels.h"
+
 #define T float
 #define FOR_NB TD_FOR_NB
 #define FOR_M TD_FOR_M
 #define FOR_ROWS TD_FOR_ROWS
-#define LANES_C ((int)(VB / sizeof(float)))
+#define TWO_PIXELS TD_TWO_PIXELS
 #define VT td_vf
-#define VU td_vf_u
-#define VI td_vi32
 #define LANES TD_LANES_F
 #define NAME(x) td_##x##_f
-#include "src/tile_template.h"
+#include "src/pixels_template.h"
+#include "src/outer_template.h"
 #undef T
 #undef VT
-#undef VU
-#undef VI
 #undef LANES
 #undef NAME
 #undef FOR_NB
 #undef FOR_M
 #undef FOR_ROWS
-#undef LANES_C
+#undef TWO_PIXELS
 
 #define T double
 #define FOR_NB TD_FOR_NB_D
 #define FOR_M TD_FOR_M_D
 #define FOR_ROWS(F)
-#define LANES_C ((int)(VB / sizeof(double)))
+#define TWO_PIXELS 0
 #define VT td_vd
-#define VU td_vd_u
-#define VI td_vi64
 #define LANES TD_LANES_D
 #define NAME(x) td_##x##_d
-#include "src/tile_template.h"
+#include "src/pixels_template.h"
+#include "src/outer_template.h"
 #undef T
 #undef VT
-#undef VU
-#undef VI
 #undef LANES
 #undef NAME
 #undef FOR_NB
 #undef FOR_M
 #undef FOR_ROWS
-#undef LANES_C
+#undef TWO_PIXELS
 
 #endif

@@ -29,6 +29,13 @@ typedef double td_vd_u __attribute__((vector_size(VB), aligned(8), may_alias));
 #define TD_INLINE static inline __attribute__((always_inline))
 #define TD_UNROLL _Pragma("GCC unroll 32")
 
+/* Iterations touch only their own element, so an output may be an input itself. */
+#if defined(__clang__)
+#define TD_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define TD_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /* Denormals cost 5-30 times the time of normal numbers, so each task runs with flush-to-zero and restores the caller's
    mode: other threads and libraries never see it. */
 #if defined(__SSE2__)

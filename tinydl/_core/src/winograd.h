@@ -14,7 +14,8 @@
 #ifndef TINYDL_WINOGRAD_H
 #define TINYDL_WINOGRAD_H
 
-#include "src/tile.h"
+#include "src/operands.h"
+#include "src/partial.h"
 
 #define TD_A 0.625f
 #define TD_B 1.5f
@@ -123,16 +124,25 @@ static inline void td_wino_gradient(const float *src, ptrdiff_t row, ptrdiff_t c
     }
 }
 
-/* y (n_rows x n_cols pixels of the 4x4, n channels) = A' m A + bias [+ add, laid out as y], with `clamp` at least 0. */
-static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, const float *add, ptrdiff_t row,
-                                  ptrdiff_t col, ptrdiff_t n_rows, ptrdiff_t n_cols, const float *bias, int clamp,
-                                  ptrdiff_t n) {
+/* A block of up to 4x4 pixels: those that exist, elements from one to the next, the channels of the vector that exist. */
+typedef struct {
+    ptrdiff_t n_rows, n_cols;
+    ptrdiff_t row, col;
+    ptrdiff_t n;
+} td_block;
+
+/* y + at (pixels of a block) = A' m A, then the epilogue without its moments; e is of the vector's first channel. */
+static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, ptrdiff_t at, const td_block *b,
+                                  const td_epilogue *e) {
+    const ptrdiff_t row = b->row, col = b->col, n = b->n, n_rows = b->n_rows, n_cols = b->n_cols;
+    const float *residual = e->residual ? (const float *)e->residual + at : NULL;
     td_vf t[24];
+    y += at;
     /* The next block to the right: its lines would keep the stores waiting. */
     TD_UNROLL for (int i = 0; i < 4; i++) {
         TD_UNROLL for (int j = 0; j < 4; j++) {
             __builtin_prefetch(y + i * row + (j + 4) * col);
-            if (add) __builtin_prefetch(add + i * row + (j + 4) * col);
+            if (residual) __builtin_prefetch(residual + i * row + (j + 4) * col);
         }
     }
     for (int j = 0; j < 6; j++) {
@@ -141,23 +151,23 @@ static inline void td_wino_output(const float *m, ptrdiff_t slice, float *y, con
         td_wino_output_1d(in, out, 1, 1);
         TD_UNROLL for (int i = 0; i < 4; i++) t[i * 6 + j] = out[i];
     }
-    const td_vf b = bias ? td_load_f(bias) : (td_vf){0};
+    const td_vf bias = e->bias ? td_load_f(e->bias) : (td_vf){0};
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         td_vf in[6], out[4];
         TD_UNROLL for (int j = 0; j < 6; j++) in[j] = t[i * 6 + j];
         td_wino_output_1d(in, out, 1, 1);
-        float *at = y + i * row;
-        if (add) {
-            for (ptrdiff_t j = 0; j < n_cols; j++) out[j] += td_load_n_f(add + i * row + j * col, n);
+        float *to = y + i * row;
+        if (residual) {
+            for (ptrdiff_t j = 0; j < n_cols; j++) out[j] += td_load_n_f(residual + i * row + j * col, n);
         }
-        TD_UNROLL for (int j = 0; j < 4; j++) out[j] += b;
-        if (clamp) {
+        TD_UNROLL for (int j = 0; j < 4; j++) out[j] += bias;
+        if (e->relu) {
             TD_UNROLL for (int j = 0; j < 4; j++) out[j] = td_clamp_f(out[j]);
         }
         if (n == TD_LANES_F && n_cols == 4) {
-            TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(at + j * col, out[j]);
+            TD_UNROLL for (int j = 0; j < 4; j++) td_store_f(to + j * col, out[j]);
         } else {
-            for (ptrdiff_t j = 0; j < n_cols; j++) td_store_n_f(at + j * col, out[j], n);
+            for (ptrdiff_t j = 0; j < n_cols; j++) td_store_n_f(to + j * col, out[j], n);
         }
     }
 }
@@ -174,9 +184,8 @@ static inline void td_wino_filter(const float *w, ptrdiff_t tap, int flip, float
     }
 }
 
-/* The way back for the gradient: 6x6 slices of sums to dw (3, 3, C, O), added if `accumulate`. */
-static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, float *dw, ptrdiff_t tap, ptrdiff_t n,
-                                           int accumulate) {
+/* The way back for the gradient: 6x6 slices of sums to dw (3, 3, C, O). */
+static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, float *dw, ptrdiff_t tap, ptrdiff_t n) {
     td_vf t[18];
     for (int j = 0; j < 6; j++) {
         td_vf in[6];
@@ -186,50 +195,51 @@ static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, floa
     for (int i = 0; i < 3; i++) {
         td_vf out[3];
         td_wino_filter_gradient_1d(t + i * 6, out, 1, 1);
-        for (int j = 0; j < 3; j++) {
-            float *at = dw + (i * 3 + j) * tap;
-            td_store_n_f(at, accumulate ? td_load_n_f(at, n) + out[j] : out[j], n);
-        }
+        for (int j = 0; j < 3; j++) td_store_n_f(dw + (i * 3 + j) * tap, out[j], n);
     }
 }
 
-/* One pixel of td_wino_sums. */
-TD_INLINE void td_wino_add(const float *y, const float *below, td_vf o, td_vf a, td_vf b, int relu, ptrdiff_t n, td_vf *s,
-                           td_vf *q) {
+/* One pixel of td_wino_moments. */
+TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, const td_vf map[3], int relu, ptrdiff_t n,
+                           td_vf sums[2]) {
     td_vf v = n == TD_LANES_F ? td_load_f(y) : td_load_n_f(y, n);
-    if (below) {
-        const td_vf x = n == TD_LANES_F ? td_load_f(below) : td_load_n_f(below, n);
-        if (relu) v = (td_vf)((td_vi32)v & ~(td_vi32)(a * x + b <= 0));
-        *s += v;
-        *q += v * (x - o);
+    if (saved_x) {
+        const td_vf x = n == TD_LANES_F ? td_load_f(saved_x) : td_load_n_f(saved_x, n);
+        if (relu) v = td_kept_f(v, TD_MAPPED(x, map[0], map[1], map[2]));
+        sums[0] += v;
+        sums[1] += v * (x - about);
     } else {
-        v -= o;
-        *s += v;
-        *q += v * v;
+        v -= about;
+        sums[0] += v;
+        sums[1] += v * v;
     }
 }
 
-/* sums[0] += y - origin, sums[stride] += (y - origin)^2 over a block of pixels, or with `below` the sums of dz' and
-   dz' * (below - origin), dz' being y where scale*below + shift > 0 (if relu). Each column is summed downwards, then the
-   columns pairwise, so that no sum waits long for the one before. The order is part of the result's definition, for sums
-   made while y is written and sums made later alike. */
-static inline void td_wino_sums(const float *y, const float *below, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n_rows,
-                                ptrdiff_t n_cols, const float *origin, const float *scale, const float *shift, int relu,
-                                float *sums, ptrdiff_t stride, ptrdiff_t n) {
-    const td_vf o = td_load_n_f(origin, n);
-    td_vf s[4] = {{0}}, q[4] = {{0}}, a = {0}, b = {0};
-    if (below && relu) {
-        a = td_load_n_f(scale, n);
-        b = td_load_n_f(shift, n);
+/* The moments of the block of results at y + at. Each column is summed downwards, then the columns pairwise, so that no
+   sum waits long for the one before. The order is part of the result's definition, for sums made while y is written and
+   sums made later alike. */
+static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block *b, const td_moments *m) {
+    const ptrdiff_t n = b->n;
+    const float *saved_x = m->saved_x ? (const float *)m->saved_x + at : NULL;
+    const td_vf about = td_load_n_f(m->about, n);
+    const int relu = m->mask.relu != 0;
+    td_vf s[4][2] = {{{0}}}, map[3] = {{0}};
+    if (saved_x && relu) {
+        map[0] = td_load_n_f(m->mask.centre, n);
+        map[1] = td_load_n_f(m->mask.scale, n);
+        map[2] = td_load_n_f(m->mask.shift, n);
     }
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        const float *at = y + i * row, *under = below ? below + i * row : below;
+    y += at;
+    for (ptrdiff_t i = 0; i < b->n_rows; i++) {
+        const float *row = y + i * b->row, *saved_row = saved_x ? saved_x + i * b->row : NULL;
         TD_UNROLL for (int j = 0; j < 4; j++) {
-            if (j < n_cols) td_wino_add(at + j * col, under ? under + j * col : under, o, a, b, relu, n, s + j, q + j);
+            if (j < b->n_cols)
+                td_wino_add(row + j * b->col, saved_row ? saved_row + j * b->col : NULL, about, map, relu, n, s[j]);
         }
     }
-    td_store_n_f(sums, td_load_n_f(sums, n) + ((s[0] + s[1]) + (s[2] + s[3])), n);
-    td_store_n_f(sums + stride, td_load_n_f(sums + stride, n) + ((q[0] + q[1]) + (q[2] + q[3])), n);
+    float *sum = m->out, *square = sum + m->stride;
+    td_store_n_f(sum, td_load_n_f(sum, n) + ((s[0][0] + s[1][0]) + (s[2][0] + s[3][0])), n);
+    td_store_n_f(square, td_load_n_f(square, n) + ((s[0][1] + s[1][1]) + (s[2][1] + s[3][1])), n);
 }
 
 #endif

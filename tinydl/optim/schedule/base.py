@@ -21,7 +21,8 @@ class LRScheduler:
         Whose groups are written.
     last_epoch : int
         Number of the last step done; -1 starts anew, otherwise the groups must have "initial_lr" (a loaded state
-        dict of an optimiser that had a schedule has it).
+        dict of an optimiser that had a schedule has it), from which the rates of the next step are made as if this
+        schedule alone had done all steps. `load_state_dict` continues several on one optimiser.
 
     Attributes
     ----------
@@ -55,7 +56,17 @@ class LRScheduler:
         self._begin()
 
     def _begin(self):
-        LRScheduler.step(self)
+        if self.last_epoch == -1:
+            LRScheduler.step(self)
+            return
+        # Groups that go on hold the rate of the last step or already that of the next, as their owner saved them before
+        # or after it; from the rates before any schedule there is one answer, and it has the bits of the run so far.
+        rates = self.base_lrs
+        for step in range(self.last_epoch + 2):
+            self.last_epoch = step
+            rates = [self._next_lr(lr, base_lr) for lr, base_lr in zip(rates, self.base_lrs, strict=True)]
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
 
     def step(self):
         """Go on by one step: set the learning rate of every group."""

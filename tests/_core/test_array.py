@@ -1,0 +1,81 @@
+"""The door to every pointer: what an array must be to pass it, seen through a kernel that takes three of them."""
+
+import numpy as np
+import pytest
+
+from tinydl._core import elementwise
+from tinydl.testing.guards import flawed, laid_out
+
+X = laid_out(np.arange(-12, 12).reshape(2, 3, 4), "activation", np.float32)
+
+
+def add(a, b=X, y=None):
+    y = np.empty_like(a) if y is None else y
+    elementwise.add(a, b, y, 1)
+    return y
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (1,), (24,), (2, 3, 4), (1, 2, 1, 12), (1,) * 32, (0, 5)])
+def test_dense_arrays_of_any_shape_pass(shape, dtype):
+    a = np.full(shape, 1.5, dtype)
+    b = np.full(shape, -3.0, dtype)
+    assert (add(a, b) == -1.5).all()
+
+
+def test_any_order_of_the_axes_passes_that_leaves_no_gap():
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        a = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(order)
+        y = np.empty(24, np.float32).reshape(2, 3, 4).transpose(order)
+        assert np.array_equal(add(a, a, y), 2 * a)
+
+
+def test_read_only_inputs_pass_and_read_only_outputs_do_not():
+    a, y = X.copy(order="K"), np.empty_like(X)
+    a.flags.writeable = y.flags.writeable = False
+    assert np.array_equal(add(a), 2 * a)
+    with pytest.raises(ValueError, match="y: the output array is read-only"):
+        add(a, X, y)
+
+
+@pytest.mark.parametrize("name", flawed(X))
+@pytest.mark.parametrize("place", ["b", "y"])
+def test_flawed_arrays_are_refused_by_name(place, name):
+    bad, error = flawed(X)[name]
+    with pytest.raises(error, match=f"^{place}: "):
+        add(X, **{place: bad})
+
+
+@pytest.mark.parametrize(("bad", "message"), [
+    (None, "expected a NumPy array, got NoneType"),
+    (3.0, "expected a NumPy array, got float"),
+    (X.astype(np.float64), "expected float32, got float64"),
+    (X.astype(bool), "expected float32, got bool"),
+    (X.astype(object), "expected float32, got object"),
+    (X.astype([("re", np.float32)]), r"expected float32, got \[\('re', '<f4'\)\]"),
+    (X.astype(X.dtype.newbyteorder()), "expected an aligned array in native byte order, got >f4"),
+    (X[::-1], r"expected a dense array, got shape \(2, 3, 4\) with strides \(-48, 4, 12\)"),
+    (np.broadcast_to(X[:1, :1, :1], (2, 3, 4)), r"expected a dense array, got shape \(2, 3, 4\) with strides .*"),
+    (X[:1], r"expected 24 elements, got shape \(1, 3, 4\)"),
+])
+def test_messages_say_what_was_expected_and_what_was_given(bad, message):
+    with pytest.raises((TypeError, ValueError), match=f"^b: {message}$"):
+        add(X, bad)
+
+
+def test_more_axes_than_there_are_bits_for_are_refused():
+    try:
+        a = np.zeros((1,) * 40, np.float32)
+    except ValueError:
+        pytest.skip("this NumPy has at most 32 axes itself")
+    with pytest.raises(ValueError, match="a: an array of 40 axes, at most 32 are taken"):
+        add(a, a)
+
+
+def test_both_integers_of_64_bits_pass():
+    from tinydl._core import loss
+
+    logits, losses = np.zeros((2, 2)), np.empty(2)
+    for dtype in (np.int64, np.longlong):
+        loss.softmax_cross_entropy_forward(logits, np.zeros(2, dtype), None, -100, 0.0, losses, np.empty((2, 2)))
+        np.testing.assert_allclose(losses, 0.6931471805599453, rtol=1e-15)

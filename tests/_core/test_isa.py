@@ -1,0 +1,30 @@
+"""The choice of the ISA level: what is built, what the CPU runs, where the modules of a level lie."""
+
+import os
+
+import pytest
+
+from tinydl import _core
+from tinydl._core import isa, parallel
+
+
+def test_the_level_in_use_is_built_and_supported():
+    assert isa.level in isa.supported_levels()
+    assert set(isa.supported_levels()) <= set(isa.built_levels())
+    assert all(parallel.cpu_supports(level) for level in isa.supported_levels())
+    assert _core.level == isa.level
+
+
+@pytest.mark.parametrize("level", ["v1", "v9", "avx2", "V3", " v3", ""])
+def test_what_is_no_level_is_not_supported(level):
+    assert level not in isa.built_levels()
+    assert not parallel.cpu_supports(level)
+
+
+def test_a_package_is_looked_for_beside_its_source_and_in_the_folder_of_the_level():
+    here, there = isa.search_path("tinydl._core")
+    assert here == os.path.dirname(isa.__file__)
+    assert there == os.path.join(here, isa.level)
+    assert isa.search_path("tinydl._core.some.room") == [
+        os.path.join(here, "some", "room"), os.path.join(there, "some", "room")]
+    assert list(_core.__path__) == [here, there]

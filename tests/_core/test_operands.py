@@ -1,0 +1,72 @@
+"""The values that kernels map, mask and sum on the way: what they hold, and what they refuse to be."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from tinydl._core.operands import Map, Moments, Pending
+
+SCALE, SHIFT, CENTRE = (np.float32([k, k + 1]) for k in (1, 3, 5))
+
+
+def fields(value):
+    return value.__reduce__()[1]
+
+
+def test_a_map_is_whole_or_plain():
+    plain, whole = Map(relu=True), Map(SCALE, SHIFT, CENTRE)
+    assert (plain.scale, plain.shift, plain.centre, plain.relu) == (None, None, None, True)
+    assert whole.scale is SCALE and whole.shift is SHIFT and whole.centre is CENTRE and whole.relu is False
+    for parts in ((SCALE,), (SCALE, SHIFT), (None, SHIFT), (None, None, CENTRE), (SCALE, None, CENTRE)):
+        with pytest.raises(ValueError, match="scale, shift and centre are given together or not at all"):
+            Map(*parts)
+
+
+def test_a_relu_behind_a_map_is_another_map():
+    whole = Map(SCALE, SHIFT, CENTRE)
+    clamped = whole.with_relu()
+    assert clamped.relu and not whole.relu
+    assert clamped.scale is SCALE and clamped.centre is CENTRE
+
+
+def test_a_pending_gradient_is_whole_or_a_mask():
+    dz, y, mask = np.zeros((1, 2)), np.ones((1, 2)), Map(SCALE, SHIFT, CENTRE, True)
+    masked, whole = Pending(dz, y, mask), Pending(dz, y, mask, SCALE, SHIFT, CENTRE)
+    assert masked.dz is dz and masked.y is y and masked.mask is mask and masked.a is None
+    assert whole.a is SCALE and whole.b is SHIFT and whole.c is CENTRE
+    for parts in ((SCALE,), (SCALE, SHIFT), (None, SHIFT), (SCALE, None, CENTRE)):
+        with pytest.raises(ValueError, match="a, b and c are given together or not at all"):
+            Pending(dz, y, mask, *parts)
+    with pytest.raises(ValueError, match="need a mask with a centre"):
+        Pending(dz, y, Map(relu=True), SCALE, SHIFT, CENTRE)
+    with pytest.raises(TypeError):
+        Pending(dz, y, None)
+
+
+@pytest.mark.parametrize("value", [Map(SCALE, SHIFT, CENTRE, True), Map(), Moments(CENTRE, np.zeros((3, 2, 2))),
+                                   Pending(SCALE, SHIFT, Map(relu=True))], ids=lambda v: type(v).__name__)
+def test_copies_and_pickles_hold_the_same(value):
+    for again in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
+        assert type(again) is type(value)
+        for old, new in zip(fields(value), fields(again), strict=True):
+            if isinstance(old, Map):
+                assert fields(new) == fields(old)
+            else:
+                assert np.array_equal(old, new) and type(old) is type(new)
+
+
+@pytest.mark.parametrize(("value", "name"), [(Map(), "scale"), (Map(), "relu"), (Moments(None, None), "sums"),
+                                             (Pending(None, None, Map()), "dz")])
+def test_they_do_not_change(value, name):
+    with pytest.raises(AttributeError):
+        setattr(value, name, None)
+
+
+def test_maps_of_the_same_bits_are_equal():
+    one = Map(SCALE, SHIFT, CENTRE)
+    assert one == Map(SCALE.copy(), SHIFT.copy(), CENTRE.copy()) and Map(relu=True) == Map(relu=True)
+    assert one != Map(SCALE, SHIFT, SCALE) and one != one.with_relu() and one != Map() and one != 1
+    nan = np.float32([np.nan, 1])
+    assert Map(nan, SHIFT, CENTRE) == Map(nan.copy(), SHIFT, CENTRE)
+    assert one != Map(*(v.astype(np.float64) for v in (SCALE, SHIFT, CENTRE)))

@@ -1,0 +1,126 @@
+"""Settings: threads, gradient mode, the algorithm of convolutions, what show_config says."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import tinydl as td
+from tinydl import config
+
+
+@pytest.fixture(autouse=True)
+def _restored():
+    n = td.get_num_threads()
+    yield
+    td.set_num_threads(n)
+
+
+# --- threads -------------------------------------------------------------------------------------------------------
+
+def test_threads_are_set_and_counted_back_from_the_default():
+    td.set_num_threads(-1)
+    default = td.get_num_threads()
+    assert default >= 1
+    td.set_num_threads(-(10**6))
+    assert td.get_num_threads() == 1
+    td.set_num_threads(3)
+    assert td.get_num_threads() == (3 if td.show_config(print_it=False)["openmp"] else 1)
+
+
+@pytest.mark.parametrize(("n", "error", "message"), [
+    (0, ValueError, "between 1 and 1024, or negative to count back from the default, got 0"),
+    (1025, ValueError, "got 1025"), (2**40, ValueError, "got 1099511627776"), (1.0, TypeError, "an integer, got 1.0"),
+    (True, TypeError, "got True"), ("2", TypeError, "got '2'"), (None, TypeError, "got None")])
+def test_bad_numbers_of_threads(n, error, message):
+    with pytest.raises(error, match=message):
+        td.set_num_threads(n)
+
+
+@pytest.mark.parametrize(("variable", "limit"), [("1", 1), ("1,4", 1), (" 1 ", 1), ("0", None), ("-2", None),
+                                                 ("many", None), ("", None)])
+def test_the_variable_of_openmp_is_a_limit(variable, limit, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert td.show_config(print_it=False)["OMP_NUM_THREADS"] == limit
+    td.set_num_threads(-1)
+    if limit:
+        assert td.get_num_threads() == limit
+
+
+# --- gradient mode -------------------------------------------------------------------------------------------------
+
+def test_gradient_modes_nest_and_end_with_their_block():
+    assert td.is_grad_enabled()
+    with td.no_grad():
+        assert not td.is_grad_enabled()
+        with td.enable_grad():
+            assert td.is_grad_enabled()
+        assert not td.is_grad_enabled()
+    assert td.is_grad_enabled()
+    with pytest.raises(KeyError), td.no_grad():
+        raise KeyError
+    assert td.is_grad_enabled()
+
+
+def test_one_object_may_be_entered_twice():
+    mode = td.no_grad()
+    with mode, mode:
+        assert not td.is_grad_enabled()
+    assert td.is_grad_enabled()
+
+
+def test_as_decorators():
+    @td.no_grad()
+    def inside():
+        """Says so."""
+        return td.is_grad_enabled()
+
+    assert inside() is False
+    assert inside.__doc__ == "Says so."
+    assert td.is_grad_enabled()
+
+
+def test_modes_belong_to_a_thread():
+    seen = []
+    with td.no_grad(), td.conv_algorithm("direct"):
+        thread = threading.Thread(target=lambda: seen.extend((td.is_grad_enabled(), config.mode.algorithm)))
+        thread.start()
+        thread.join()
+    assert seen == [True, "auto"]
+
+
+# --- algorithm -----------------------------------------------------------------------------------------------------
+
+def test_the_algorithm_is_a_setting_or_holds_for_a_block():
+    before = config.mode.algorithm
+    with td.conv_algorithm("direct"):
+        assert config.mode.algorithm == "direct"
+        with td.conv_algorithm("winograd"):
+            assert config.mode.algorithm == "winograd"
+        assert config.mode.algorithm == "direct"
+    assert config.mode.algorithm == before
+    td.conv_algorithm("direct")
+    assert config.mode.algorithm == "direct"
+    td.conv_algorithm(before)
+    with pytest.raises(ValueError, match="one of 'auto', 'direct', 'winograd', got 'fft'"):
+        td.conv_algorithm("fft")
+
+
+# --- information ---------------------------------------------------------------------------------------------------
+
+def test_show_config_prints_what_it_returns(capsys):
+    facts = td.show_config()
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert set(lines) == set(facts)
+    assert lines["tinydl"] == facts["tinydl"] == td.__version__
+    assert lines["isa_level"] == facts["isa_level"]
+    assert facts["isa_level"] in facts["isa_supported"]
+    assert facts["team_size_obtained"] == facts["threads"] == td.get_num_threads()
+
+
+def test_the_import_keeps_to_the_limits():
+    program = "import tinydl; print(tinydl.get_num_threads(), tinydl.show_config(False)['cpu_affinity'])"
+    n, cpus = map(int, subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                                      check=True).stdout.split())
+    assert 1 <= n <= cpus

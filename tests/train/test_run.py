@@ -1,0 +1,93 @@
+"""A run on disk: names, folders, settings that are no run's. What the command line does with it: tests/test_cli.py."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tinydl as td
+from tinydl.data import ArrayDataset
+from tinydl.train import run
+from tinydl.train.run import Run, RunError
+
+
+@pytest.fixture
+def data():
+    images = np.arange(2 * 3 * 4 * 4, dtype=np.uint8).reshape(6, 1, 4, 4)
+    return ArrayDataset(images, np.array([0, 1, 2, 0, 1, 2]), name="six")
+
+
+SETTINGS = {"data": "digits", "model": "mlp", "epochs": 2, "batch_size": 3, "lr": 0.1, "optimizer": "sgd",
+            "schedule": "none", "weight_decay": 0.0, "drop_last": False, "seed": 0, "image_shape": [1, 8, 8],
+            "class_names": ["a", "b"], "mean": [0.0], "std": [1.0], "scale": 1.0, "data_crc32": 7}
+
+
+def test_recipes_differ_by_data_set():
+    assert run.recipe("cifar10")["model"] == "resnet20"
+    assert run.recipe("digits")["epochs"] == 15
+    assert run.recipe("some.npz") == run.recipe("other.npz")
+
+
+def test_models_by_name():
+    assert {"mlp", "lenet5", "resnet20"} <= set(run.model_names())
+    assert run.find_model("lenet5") is td.models.lenet5
+    with pytest.raises(RunError, match="unknown model 'lenet'; did you mean lenet5"):
+        run.find_model("lenet")
+    with pytest.raises(RunError, match="unknown model 'zzz'; the networks are "):
+        run.find_model("zzz")
+
+
+def test_nets_fit_images_and_classes_and_follow_the_seed():
+    first, again, other = (run.build_net("mlp", (1, 8, 8), 3, seed) for seed in (1, 1, 2))
+    weights = [next(net.parameters()).data for net in (first, again, other)]
+    assert first(np.zeros((2, 1, 8, 8), np.float32)).shape == (2, 3)
+    assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
+    with pytest.raises(RunError, match="model lenet5 does not take images of 3x1x1"):
+        run.build_net("lenet5", (3, 1, 1), 10)
+
+
+def test_checksums_tell_images_and_labels_apart(data):
+    first = run.fingerprint(data)
+    assert first == run.fingerprint(ArrayDataset(data.images.copy(), data.labels.copy()))
+    images = data.images.copy()
+    images[5, 0, 3, 3] ^= 1
+    assert run.fingerprint(ArrayDataset(images, data.labels)) != first
+    assert run.fingerprint(ArrayDataset(data.images, data.labels[::-1].copy())) != first
+
+
+def test_folders_are_numbered_and_never_used_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [Run.create(SETTINGS).folder for _ in range(3)] == [
+        "runs/digits-mlp", "runs/digits-mlp-2", "runs/digits-mlp-3"]
+    with pytest.raises(RunError, match="exists and is not empty; choose another --out"):
+        Run.create(SETTINGS, "runs/digits-mlp")
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    folder = str(tmp_path / "new" / "run")
+    made = Run.create(SETTINGS, folder)
+    assert Run.open(folder).settings == SETTINGS == json.loads((tmp_path / "new" / "run" / "config.json").read_text())
+    assert made.path("x") == f"{folder}/x"
+    assert made.checkpoint.startswith(folder)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (None, "not a run folder, it has no config.json"), ("{", "not valid JSON"), ("[1]", "holds no settings"),
+    ("[" * 100_000, "not valid JSON"),
+    (json.dumps({**SETTINGS, "epochs": "2"}), "epochs is '2', which no run of tinydl has"),
+    (json.dumps({**SETTINGS, "seed": True}), "seed is True"),
+    (json.dumps({**SETTINGS, "schedule": "x"}), "unknown .*'x'"),
+    (json.dumps({**SETTINGS, "optimizer": "x"}), "unknown .*'x'")])
+def test_settings_that_are_no_runs(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "config.json").write_text(text)
+    with pytest.raises(RunError, match=message):
+        Run.open(str(tmp_path))
+
+
+def test_a_run_without_weights_says_how_to_get_them(tmp_path):
+    folder = str(tmp_path / "run")
+    with pytest.raises(RunError, match=f"no weights there yet; train with: tinydl train --resume {folder}"):
+        Run.create(SETTINGS, folder).trained_net()
+    with pytest.raises(RunError, match="no such run folder"):
+        Run.open(str(tmp_path / "none"))

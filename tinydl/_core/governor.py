@@ -1,0 +1,105 @@
+"""How many threads the next kernels get on a machine that others use too.
+
+A team waits at the end of every kernel until its last thread has had a core. Where other processes hold the cores, two
+threads may so take longer than one; where the system shares the cores out by threads, they may still win. What decides
+is measured: the CPU time that the process got for each second that passed. Results do not depend on the answer, since
+every number of threads gives the same bits.
+"""
+
+import os
+import time
+
+__all__ = ["Governor", "run_delay"]
+
+_WINDOW = 0.05      # seconds of a measurement: several time slices of the system
+_LONGEST = 1.0      # a longer window holds a pause of the program, and says nothing of the machine
+_BUSY = 0.7         # a team that gets this share of its CPU time is left alone
+_DELAYED = 0.05     # so much waiting for a core, per second, says that the cores are in demand; idle threads have none
+_GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, of which others suffer less
+_FIRST_HOLD, _LONGEST_HOLD = 0.25, 4.0  # seconds between trials: longer each time the answer stays
+
+
+def run_delay():
+    """Seconds that threads of this process were ready to run without a core; None where the system does not say."""
+    total = 0
+    try:
+        for task in os.listdir("/proc/self/task"):
+            try:
+                with open(f"/proc/self/task/{task}/schedstat") as file:
+                    total += int(file.read().split()[1])
+            except FileNotFoundError:  # the thread has ended
+                continue
+    except (OSError, ValueError, IndexError):
+        return None
+    return total / 1e9
+
+
+class Governor:
+    """Chooses the size of a team from what the last windows of time have shown.
+
+    Parameters
+    ----------
+    wall, cpu, delay : callables
+        Seconds that have passed, seconds of CPU time of the process, and `run_delay`.
+    """
+
+    def __init__(self, wall=time.monotonic, cpu=time.process_time, delay=run_delay):
+        self.wall, self.cpu, self.delay = wall, cpu, delay
+        self.wanted = self.size = 1
+        self._restart()
+
+    def _restart(self):
+        self.started, self.cpu_before, self.delay_before = self.wall(), self.cpu(), None
+        self.compared = None  # (size, rate) of the team that a trial is compared with
+        self.hold, self.trial_at = _FIRST_HOLD, 0.0
+        self.shrinks = True  # the direction of the next trial: on where the last one gained, else back
+
+    def want(self, n):
+        """Set the number of threads that a quiet machine gets."""
+        self.wanted = self.size = n
+        self._restart()
+
+    def due(self):
+        """When the present window ends."""
+        return self.started + _WINDOW
+
+    def next_size(self):
+        """End a window: the size of the team for the next one."""
+        now, cpu = self.wall(), self.cpu()
+        passed = max(now - self.started, 1e-9)
+        rate = (cpu - self.cpu_before) / passed
+        demand = self._demand(rate, passed)
+        if passed > _LONGEST:
+            pass
+        elif self.compared is not None:
+            self._settle(now, rate)
+        elif now >= self.trial_at and demand:
+            if self.size in (1, self.wanted):
+                self.shrinks = self.size > 1
+            self.compared = self.size, rate
+            self.size = self.size // 2 if self.shrinks else min(self.wanted, 2 * self.size)
+        elif demand is False and self.size < self.wanted:
+            self.size, self.hold = self.wanted, _FIRST_HOLD
+        self.started, self.cpu_before = now, cpu
+        return self.size
+
+    def _demand(self, rate, passed):
+        """Whether others want the cores too; None where this window does not tell."""
+        if self.size == self.wanted and rate >= _BUSY * self.size:
+            self.delay_before = None  # the usual case costs no look at the threads
+            return False
+        before, self.delay_before = self.delay_before, self.delay()
+        if before is None or self.delay_before is None:
+            return None
+        return self.delay_before - before > _DELAYED * passed
+
+    def _settle(self, now, rate):
+        """End a trial: keep the larger of the two teams only if it got clearly more CPU time."""
+        (size, before), self.compared = self.compared, None
+        larger_rate, smaller_rate = (rate, before) if self.size > size else (before, rate)
+        chosen = max(size, self.size) if larger_rate > _GAIN * smaller_rate else min(size, self.size)
+        if chosen == size:
+            self.hold, self.shrinks = min(2 * self.hold, _LONGEST_HOLD), not self.shrinks
+        else:
+            self.hold = _FIRST_HOLD
+        self.size, self.trial_at = chosen, now + self.hold

@@ -1,0 +1,35 @@
+"""Activations as a step of a program: an image is a task."""
+
+from tinydl._core.array cimport import_array
+from tinydl._core.elementwise cimport TD_N_ACTIVATIONS, td_activations, td_element_loop
+from tinydl._core.inference.program cimport make_step
+from tinydl._core.memory cimport Block
+
+import_array()
+
+cdef struct Elements:
+    Py_ssize_t size         # of an image
+    double parameter
+    td_element_loop loop
+
+
+cdef void activation_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
+                          const float *residual, float *scratch) noexcept nogil:
+    cdef const Elements *e = <const Elements *> state
+    e.loop(x + task * e.size, NULL, y + task * e.size, e.size, e.parameter)
+
+
+def activation_step(str name, Py_ssize_t size, double parameter):
+    """A `Step`: the activation `name` of `size` elements an image, float32; see `activation_forward`."""
+    if size < 0:
+        raise ValueError(f"activation_step: {size} elements")
+    cdef Block state = Block(sizeof(Elements))
+    cdef Elements *e = <Elements *> state.address
+    cdef int i
+    e.size, e.parameter, e.loop = size, parameter, NULL
+    for i in range(TD_N_ACTIVATIONS):
+        if td_activations[i].name.decode() == name:
+            e.loop = td_activations[i].value[0]     # float's loop
+    if e.loop == NULL:
+        raise ValueError(f"no activation {name!r}")
+    return make_step(activation_task, state, None, 1, 1, size, size)

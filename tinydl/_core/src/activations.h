@@ -1,0 +1,60 @@
+/* The activations, one row each: its name, y from x, and dx from dy and what the forward pass saved, x or y, as s. Both
+   know the parameter p. elementwise.h includes this file for each element type T and once for the table of names;
+   reference/activations.py holds a row of the same name: the same in NumPy, signature, text.
+
+   Rows are straight-line loop bodies, in which an `if` guards one assignment, so that they vectorise. Comparisons are
+   written so that NaN takes the branch that keeps it. A helper is asked only for arguments in its range, also where its
+   result is not used. */
+
+ACTIVATION(relu, y = x < 0 ? 0 : x, dx = s <= 0 ? 0 : dy)
+
+ACTIVATION(leaky_relu, y = x <= 0 ? p * x : x, dx = s <= 0 ? p * dy : dy)
+
+ACTIVATION(elu,
+    T z = x;
+    if (x > 0) z = 0;
+    z = NAME(expm1)(z);
+    y = x <= 0 ? p * z : x,
+
+    T z = s;
+    if (s > 0) z = 0;
+    z = NAME(exp)(z);
+    dx = s <= 0 ? p * z * dy : dy)
+
+/* Beyond -50 and 50 results are those of the limits, where inf * 0 would be NaN. */
+ACTIVATION(gelu,
+    const T z = x < -50 ? -50 : x;
+    y = z * NAME(normal_cdf)(z),
+
+    T z = s < -50 ? -50 : s;
+    z = z > 50 ? 50 : z;
+    dx = dy * (NAME(normal_cdf)(z) + z * ((T)0.3989422804014327 * NAME(exp)((T)-0.5 * z * z))))
+
+/* The gradients of these two subtract in double. */
+ACTIVATION(tanh, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))
+
+ACTIVATION(sigmoid, y = NAME(sigmoid)(x), dx = dy * (s * (1.0 - s)))
+
+/* tanh(log(1 + e^x)) is n / (n + 2) with n = e^x (e^x + 2): 1 to the last bit from 20 on, 0 long before -800. */
+ACTIVATION(mish,
+    T z = x;
+    if (x > 40) z = 40;
+    const T e = NAME(exp)(z);
+    const T n = e * (e + 2);
+    y = (x < -800 ? -800 : x) * (n / (n + 2)),
+
+    T z = s < -800 ? -800 : s;
+    if (s > 40) z = 40;
+    const T e = NAME(exp)(z);
+    const T n = e * (e + 2);
+    const T w = 1 / (n + 2);
+    dx = dy * (n * w + 4 * z * (e * w) * ((e + 1) * w)))
+
+ACTIVATION(hardswish,
+    y = x * (x + 3) / 6;
+    if (x >= 3) y = x;
+    if (x <= -3) y = 0,
+
+    dx = dy * ((2 * s + 3) / 6);
+    if (s >= 3) dx = dy;
+    if (s <= -3) dx = 0)

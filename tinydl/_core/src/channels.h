@@ -1,0 +1,43 @@
+/* The inner loops of batch norm and global pooling in both element types; see channels_template.h. */
+#ifndef TINYDL_CHANNELS_H
+#define TINYDL_CHANNELS_H
+
+#include "src/operands.h"
+#include "src/partial.h"
+
+/* Period of the per-channel vectors for C channels: a multiple of C, also of 16 (the most lanes) where that costs
+   little, and at least 256 elements; 0 for no channels. */
+static inline ptrdiff_t td_period(ptrdiff_t C) {
+    if (C == 0) return 0;
+    ptrdiff_t base = C;
+    while (base % 16 != 0) base += C;
+    if (base > 1024) base = C;
+    return base < 256 ? (255 / base + 1) * base : base;
+}
+
+enum { TD_MOST = 1024 }; /* elements that are gathered in L1 before they are stored past the caches */
+
+/* What cuts dz: nothing, the sign of the map of y, the sign of y itself. */
+enum { TD_OPEN, TD_BY_MAP, TD_BY_SIGN };
+
+static inline int td_mask_of(const td_pending *dy) {
+    return !dy->y || !dy->mask.relu ? TD_OPEN : dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN;
+}
+
+#define T float
+#define VT td_vf
+#define NAME(x) td_##x##_f
+#include "src/channels_template.h"
+#undef T
+#undef VT
+#undef NAME
+
+#define T double
+#define VT td_vd
+#define NAME(x) td_##x##_d
+#include "src/channels_template.h"
+#undef T
+#undef VT
+#undef NAME
+
+#endif

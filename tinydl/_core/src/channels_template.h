@@ -1,0 +1,168 @@
+/* Loops over rows of channels for one element type; included by channels.h with T, VT and NAME(x) defined.
+
+   A block of `n` elements is rows x channels, channels fastest. Vectors of per-channel values (scale, shift, ...) are
+   given repeated to a period of L elements, L a multiple of C, of at least 256 where that is cheap: the inner loop is
+   then long and free of remainders for any number of channels, 3 as well as 64, and its vectors of per-channel values
+   stay in L1. Sums have L accumulators, which the caller folds to C. Sums take four periods per step, so that an
+   accumulator is loaded and stored once for four values.
+
+   Every map is written scale*(x - centre) + shift, contracted to one FMA where there is one: forward and the mask of
+   backward, here and where convolutions and pooling load x, see the same bits and thus the same sign. NaN counts as
+   positive. */
+
+TD_INLINE T NAME(map_one)(T x, T centre, T scale, T shift) { return scale * (x - centre) + shift; }
+
+TD_INLINE void NAME(affine_body)(const T *x, const td_map *on_x, const T *r, const td_map *on_r, T *y, ptrdiff_t n,
+                                 ptrdiff_t L, const int relu, const int residual) {
+    const T *k = on_x->centre, *s = on_x->scale, *t = on_x->shift;
+    const T *rk = on_r->centre, *rs = on_r->scale, *rt = on_r->shift;
+    for (ptrdiff_t i = 0; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
+            T v = NAME(map_one)(x[i + j], k[j], s[j], t[j]);
+            if (residual == 1) v += r[i + j];
+            if (residual == 2) v += NAME(map_one)(r[i + j], rk[j], rs[j], rt[j]);
+            y[i + j] = relu && v < 0 ? 0 : v;
+        }
+    }
+}
+
+/* y = [relu](on_x of x [+ r] [+ on_r of r]), relu that of on_x; r NULL: no residual, on_r->scale NULL: plain residual */
+static inline void NAME(affine)(const T *x, const td_map *on_x, const T *r, const td_map *on_r, T *y, ptrdiff_t n,
+                                ptrdiff_t L, int stream) {
+    if (stream) {
+        /* Past the caches; y then consists of whole aligned vectors, and L is at most TD_MOST. */
+        const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
+        VT part[TD_MOST / (sizeof(VT) / sizeof(T))];
+        for (ptrdiff_t i = 0; i < n; i += L) {
+            const ptrdiff_t m = n - i < L ? n - i : L;
+            NAME(affine)(x + i, on_x, r ? r + i : r, on_r, (T *)part, m, L, 0);
+            for (ptrdiff_t j = 0; j < m; j += lanes) NAME(stream)(y + i + j, part[j / lanes]);
+        }
+        td_stream_fence();
+        return;
+    }
+    const int residual = r == NULL ? 0 : on_r->scale == NULL ? 1 : 2;
+    switch (2 * residual + (on_x->relu != 0)) {
+    case 0: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 0); break;
+    case 1: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 0); break;
+    case 2: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 1); break;
+    case 3: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 1); break;
+    case 4: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 2); break;
+    default: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 2);
+    }
+}
+
+/* s1 += x - about, s2 += (x - about)^2 */
+static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdiff_t n, ptrdiff_t L) {
+    ptrdiff_t i = 0;
+    for (; i + 4 * L <= n; i += 4 * L) {
+        const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
+            const T k = about[j], a = x0[j] - k, b = x1[j] - k, c = x2[j] - k, d = x3[j] - k;
+            s1[j] += (a + b) + (c + d);
+            s2[j] += (a * a + b * b) + (c * c + d * d);
+        }
+    }
+    for (; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
+            const T a = x[i + j] - about[j];
+            s1[j] += a;
+            s2[j] += a * a;
+        }
+    }
+}
+
+TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, const int mask) {
+    if (mask == TD_BY_MAP) return NAME(map_one)(y, centre, scale, shift) <= 0 ? 0 : dz;
+    if (mask == TD_BY_SIGN) return y <= 0 ? 0 : dz;
+    return dz;
+}
+
+TD_INLINE void NAME(gradient_sums_body)(const td_pending *dy, const T *x, const T *about, T *s1, T *s2, T *masked,
+                                        ptrdiff_t n, ptrdiff_t L, const int mask, const int keep) {
+    const T *dz = dy->dz, *y = mask == TD_BY_SIGN ? dy->y : x;
+    const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift;
+    ptrdiff_t i = 0;
+    for (; i + 4 * L <= n; i += 4 * L) {
+        const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
+        const T *y0 = y + i, *y1 = y0 + L, *y2 = y1 + L, *y3 = y2 + L;
+        const T *d0 = dz + i, *d1 = d0 + L, *d2 = d1 + L, *d3 = d2 + L;
+        T *m0 = keep ? masked + i : s1, *m1 = m0 + L, *m2 = m1 + L, *m3 = m2 + L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
+            const T k = about[j];
+            const T o = mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
+            const T t = mask == TD_BY_MAP ? shift[j] : 0;
+            const T a = NAME(masked)(d0[j], y0[j], o, s, t, mask), b = NAME(masked)(d1[j], y1[j], o, s, t, mask);
+            const T c = NAME(masked)(d2[j], y2[j], o, s, t, mask), d = NAME(masked)(d3[j], y3[j], o, s, t, mask);
+            s1[j] += (a + b) + (c + d);
+            s2[j] += (a * (x0[j] - k) + b * (x1[j] - k)) + (c * (x2[j] - k) + d * (x3[j] - k));
+            if (keep) m0[j] = a, m1[j] = b, m2[j] = c, m3[j] = d;
+        }
+    }
+    for (; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
+            const T o = mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
+            const T a = NAME(masked)(dz[i + j], y[i + j], o, s, mask == TD_BY_MAP ? shift[j] : 0, mask);
+            s1[j] += a;
+            s2[j] += a * (x[i + j] - about[j]);
+            if (keep) masked[i + j] = a;
+        }
+    }
+}
+
+/* s1 += dz', s2 += dz' (x - about); a map that masks dz reads x, whatever dy->y. masked = dz', or NULL; it may be dz. */
+static inline void NAME(gradient_sums)(const td_pending *dy, const T *x, const T *about, T *s1, T *s2, T *masked,
+                                       ptrdiff_t n, ptrdiff_t L) {
+    switch (2 * td_mask_of(dy) + (masked != NULL)) {
+    case 0: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_OPEN, 0); break;
+    case 1: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_OPEN, 1); break;
+    case 2: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_MAP, 0); break;
+    case 3: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_MAP, 1); break;
+    case 4: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_SIGN, 0); break;
+    default: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_SIGN, 1);
+    }
+}
+
+TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, const int mask,
+                                   const int map) {
+    const T *dz = dy->dz, *y = dy->y, *a = dy->a, *b = dy->b, *c = dy->c;
+    const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift;
+    for (ptrdiff_t i = 0; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
+            const T o = map || mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
+            const T d = NAME(masked)(dz[i + j], y[i + j], o, s, mask == TD_BY_MAP ? shift[j] : 0, mask);
+            dx[i + j] = map ? a[j] * d + (b[j] * (y[i + j] - o) + c[j]) : d;
+        }
+    }
+}
+
+/* dx = a*dz' + b*(y - centre) + c, or dz' alone where a is NULL; without y dz itself */
+static inline void NAME(gradient)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L) {
+    const int mask = td_mask_of(dy);
+    if (dy->y == NULL) memmove(dx, dy->dz, (size_t)n * sizeof(T));
+    else if (dy->a == NULL && mask == TD_BY_SIGN) NAME(gradient_body)(dy, dx, n, L, TD_BY_SIGN, 0);
+    else if (dy->a == NULL && mask == TD_BY_MAP) NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 0);
+    else if (dy->a == NULL) NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 0);
+    else if (mask == TD_BY_MAP) NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 1);
+    else NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 1);
+}
+
+/* s[c] = sum over the period of s[c], s[c + C], ...; halves are added while their number of rows is even, which keeps
+   the loops long */
+static inline void NAME(fold)(T *s, ptrdiff_t C, ptrdiff_t L) {
+    for (; L / C % 2 == 0; L /= 2) {
+        TD_INDEPENDENT for (ptrdiff_t i = 0; i < L / 2; i++) s[i] += s[i + L / 2];
+    }
+    for (ptrdiff_t i = C; i < L; i += C) {
+        TD_INDEPENDENT for (ptrdiff_t c = 0; c < C; c++) s[c] += s[i + c];
+    }
+}
+
+/* out (L) = v (C) again and again */
+static inline void NAME(repeat)(const T *v, T *out, ptrdiff_t C, ptrdiff_t L) {
+    for (ptrdiff_t i = 0; i < L; i += C) memcpy(out + i, v, (size_t)C * sizeof(T));
+}

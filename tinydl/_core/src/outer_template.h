@@ -1,0 +1,131 @@
+/* Outer tiles for one element type; included by tile.h with T (element), VT (vector), LANES, FOR_M, FOR_ROWS,
+   TWO_PIXELS and NAME(x) defined.
+
+   acc[i][v] += sum over pixels q of  x[q*x_col + i] * dy[q*dy_col + v]
+
+   i = one (kw, c_in) entry of the filter, v = one vector of output channels: the weight gradient. */
+
+/* NB rows of M contiguous filter entries, from x and dw on. */
+TD_INLINE void NAME(outer_body)(const td_outer_sum *sum, const T *x, T *dw, const int NB, const int M, const int V) {
+    const ptrdiff_t tail = sum->n - (V - 1) * LANES, adds = sum->adds; /* channels of the last vector */
+    const ptrdiff_t x_base = sum->entries->x_row, dw_base = sum->entries->dw_row, ldw = sum->entries->dw_entry;
+    const td_pixel_range *n = sum->pixels;
+    const T *dy = sum->dy;
+    VT acc[28][2];
+    TD_UNROLL for (int j = 0; j < NB; j++) {
+        TD_UNROLL for (int i = 0; i < M; i++) {
+            const T *at = dw + j * dw_base + i * ldw;
+            TD_UNROLL for (int v = 0; v < V; v++) acc[j * M + i][v] = (VT){0};
+            if (!adds) continue;
+            if (V == 2) acc[j * M + i][0] = NAME(load)(at);
+            acc[j * M + i][V - 1] = tail == LANES ? NAME(load)(at + (V - 1) * LANES)
+                                                  : NAME(load_n)(at + (V - 1) * LANES, tail);
+        }
+    }
+    const ptrdiff_t n_cols = n->n_cols, n_rows = n->n_rows, x_col = n->x_col, dy_col = n->dy_col;
+    for (ptrdiff_t image = 0; image < n->n_images; image++) {
+        const T *p = x + image * n->x_image, *g = dy + image * n->dy_image;
+        const ptrdiff_t x_jump = n->x_row - n_cols * x_col, dy_jump = n->dy_row - n_cols * dy_col;
+        for (ptrdiff_t r = 0; r < n_rows; r++) {
+            for (ptrdiff_t q = 0; q < n_cols; q++) {
+                VT w[2];
+                if (V == 2) w[0] = NAME(load)(g);
+                w[V - 1] = tail == LANES ? NAME(load)(g + (V - 1) * LANES) : NAME(load_n)(g + (V - 1) * LANES, tail);
+                const T *at = p;
+                if (M > 4) {
+                    /* Both streams come from L2, a line or two a step: ask for them six steps ahead. */
+                    __builtin_prefetch(p + 6 * x_col);
+                    TD_UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(g + 6 * dy_col + v * LANES);
+                }
+                TD_UNROLL for (int j = 0; j < NB; j++) {
+                    TD_UNROLL for (int i = 0; i < M; i++) {
+                        const T s = at[i];
+                        TD_UNROLL for (int v = 0; v < V; v++) acc[j * M + i][v] += s * w[v];
+                    }
+                    at += x_base;
+                }
+                p += x_col;
+                g += dy_col;
+            }
+            p += x_jump;
+            g += dy_jump;
+        }
+    }
+    TD_UNROLL for (int j = 0; j < NB; j++) {
+        TD_UNROLL for (int i = 0; i < M; i++) {
+            T *at = dw + j * dw_base + i * ldw;
+            if (V == 2) NAME(store)(at, acc[j * M + i][0]);
+            if (tail == LANES)
+                NAME(store)(at + (V - 1) * LANES, acc[j * M + i][V - 1]);
+            else
+                NAME(store_n)(at + (V - 1) * LANES, acc[j * M + i][V - 1], tail);
+        }
+    }
+}
+
+#define TD_OUTER(M, V)                                                                                                 \
+    static void NAME(outer_##M##_##V)(const td_outer_sum *sum, const T *x, T *dw) {                                    \
+        NAME(outer_body)(sum, x, dw, 1, M, V);                                                                         \
+    }
+FOR_M(TD_OUTER)
+typedef void (*NAME(outer_fn))(const td_outer_sum *, const T *, T *);
+#define TD_ENTRY(M, V) [V - 1][M] = NAME(outer_##M##_##V),
+/* [V - 1][M]; where there is no tile of M entries, NULL */
+static const NAME(outer_fn) NAME(outer)[2][29] = {FOR_M(TD_ENTRY)};
+#undef TD_ENTRY
+#undef TD_OUTER
+
+/* Filter entries of the next outer tile when `left` remain: even shares, rounded down to a tile there is. */
+TD_INLINE ptrdiff_t NAME(outer_size)(ptrdiff_t left, ptrdiff_t vectors) {
+    const ptrdiff_t most = vectors == 2 ? 2 * TD_MAX_NB : 4 * TD_MAX_NB;
+    const ptrdiff_t tiles = (left + most - 1) / most;
+    ptrdiff_t size = (left + tiles - 1) / tiles;
+    while (!NAME(outer)[vectors - 1][size]) size--;
+    return size;
+}
+
+/* The filters of a first layer have few entries a row (KW * C_in of 3, 5, 9): all rows in one tile use each vector of dy
+   so many times as often. The most vectors for which there is such a tile, 0 where there is none. */
+TD_INLINE ptrdiff_t NAME(vectors_of_rows)(const td_entries *f) {
+    ptrdiff_t most = 0;
+#define TD_ROWS(NB, M, V)                                                                                              \
+    if (f->rows == NB && f->n == M && V > most) most = V;
+    FOR_ROWS(TD_ROWS)
+#undef TD_ROWS
+    (void)f;
+    return most;
+}
+
+static void NAME(outer_rows)(const td_outer_sum *sum, ptrdiff_t vectors) {
+#define TD_ROWS(NB, M, V)                                                                                              \
+    if (sum->entries->rows == NB && sum->entries->n == M && vectors == V)                                              \
+        NAME(outer_body)(sum, sum->x, sum->dw, NB, M, V);
+    FOR_ROWS(TD_ROWS)
+#undef TD_ROWS
+    (void)sum;
+    (void)vectors;
+}
+
+/* dw[entry][0 .. n - 1] (+)= the sum over pixels of x[pixel + entry] * dy[pixel][0 .. n - 1]; `adds` to what is there. */
+static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f, const T *x, const T *dy, ptrdiff_t n,
+                              T *dw, ptrdiff_t adds) {
+    td_outer_sum sum = {pixels, f, x, dy, dw, n, adds};
+    if (TWO_PIXELS && td_two_pixels_outer(&sum)) return;
+    const ptrdiff_t joint = NAME(vectors_of_rows)(f), rows = joint ? 1 : f->rows, most = joint ? joint : 2;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        for (ptrdiff_t o = 0; o < n; o += sum.n) {
+            const ptrdiff_t vectors = n - o > LANES ? most : 1;
+            sum.dy = dy + o;
+            sum.dw = dw + o;
+            sum.n = n - o < vectors * LANES ? n - o : vectors * LANES;
+            if (joint) {
+                NAME(outer_rows)(&sum, vectors);
+                continue;
+            }
+            for (ptrdiff_t i = 0, size; i < f->n; i += size) {
+                size = NAME(outer_size)(f->n - i, vectors);
+                NAME(outer)[vectors - 1][size](&sum, x + row * f->x_row + i, dw + o + row * f->dw_row + i * f->dw_entry);
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-"""Kernels compiled for one ISA level; see tinydl/_core/isa.py."""

@@ -1,0 +1,26 @@
+"""How long an idle OpenMP thread spins before it sleeps: briefly, so that on a busy machine it leaves its core.
+
+GNU's runtime spins 300,000 rounds (milliseconds) at the end of every region, while the thread it waits for may have no
+core at all. It reads GOMP_SPINCOUNT once, when it is loaded, which the first extension module of the core does. The
+variable is set for that moment only, and not where the user has set it or OMP_WAIT_POLICY.
+"""
+
+import contextlib
+import os
+
+__all__ = ["SPINS", "short_spins"]
+
+SPINS = "5000"  # some 200 microseconds: longer than the Python between two kernels, much shorter than a time slice
+
+
+@contextlib.contextmanager
+def short_spins():
+    """Set GOMP_SPINCOUNT inside, unless the user has said how to wait."""
+    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+        yield
+        return
+    os.environ["GOMP_SPINCOUNT"] = SPINS
+    try:
+        yield
+    finally:
+        del os.environ["GOMP_SPINCOUNT"]

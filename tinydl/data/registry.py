@@ -1,0 +1,140 @@
+"""Data sets by name: how each is read, what trains well on it, and where its files come from.
+
+A data set is one file in `tinydl/data/sets`, which calls `register`; the command line, runs and downloads know it then.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tinydl.data.dataset import DataError
+
+__all__ = [
+    "BY_NAME", "DataSet", "File", "Source", "choices", "default_data_dir", "downloads", "find", "load", "register",
+]
+
+
+class File(NamedTuple):
+    """A file to download: its name and its published md5; of a gzipped one that of its contents may be known too.
+
+    A mirror may have gzipped the same contents anew, which gives another md5 of the file and the same of the contents.
+    """
+
+    name: str
+    md5: str
+    contents_md5: str | None = None
+
+
+class Source(NamedTuple):
+    """Where the files of a data set are published.
+
+    Attributes
+    ----------
+    url : str
+        Of the folder of the files.
+    folder : str
+        Folder that they go to, in the folder of all data sets.
+    megabytes : int
+        Their size together.
+    files : tuple of File
+    """
+
+    url: str
+    folder: str
+    megabytes: int
+    files: tuple[File, ...]
+
+
+class DataSet(NamedTuple):
+    """A data set that can be chosen by its name.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(folder, seed)`` gives (train, test) as `ArrayDataset`; folder is that of all data sets, or the path of
+        the user's file, seed fixes what is held out where the data set has no test images of its own.
+    recipe : dict
+        Settings of a run that trains well in a short time: "model", "epochs", "batch_size", and any others.
+    source : Source, optional
+        What can be downloaded.
+    """
+
+    read: Callable[..., Any]
+    recipe: dict[str, Any]
+    source: Source | None = None
+
+
+BY_NAME: dict[str, DataSet] = {}
+_BY_SUFFIX: dict[str, DataSet] = {}
+
+
+def register(name, read, recipe, source=None):
+    """Enter a data set under its name, or under the suffix of its files when the name begins with a dot.
+
+    Names are kept in the order of the size of what must be downloaded.
+
+    Parameters
+    ----------
+    name : str
+    read, recipe, source
+        See `DataSet`.
+    """
+    entry = DataSet(read, recipe, source)
+    if name.startswith("."):
+        _BY_SUFFIX[name] = entry
+        return
+    BY_NAME[name] = entry
+    entries = sorted(BY_NAME.items(), key=lambda item: item[1].source.megabytes if item[1].source else 0)
+    BY_NAME.clear()
+    BY_NAME.update(entries)
+
+
+def choices():
+    """The names, and FILE with each suffix of a file of the user's."""
+    return [*BY_NAME, *(f"FILE{suffix}" for suffix in _BY_SUFFIX)]
+
+
+def find(name):
+    """The entry of a data set's name, or of the path of a file of the user's; DataError when there is none."""
+    suffix = os.path.splitext(name)[1].lower()
+    if name not in BY_NAME and suffix not in _BY_SUFFIX:
+        raise DataError(f"unknown data {name!r}; choose {', '.join(choices())}")
+    return BY_NAME.get(name) or _BY_SUFFIX[suffix]
+
+
+def downloads():
+    """{name: source} of the data sets that can be downloaded."""
+    return {name: entry.source for name, entry in BY_NAME.items() if entry.source is not None}
+
+
+def default_data_dir():
+    """Where data sets are looked for: TINYDL_DATA, else tinydl's folder in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
+
+
+def load(name, folder=None, seed=0):
+    """A data set by its name, or the user's own from a file.
+
+    Parameters
+    ----------
+    name : str
+        One of `BY_NAME`, or the path of an .npz file.
+    folder : path-like, optional
+        Where its files are; default the environment variable TINYDL_DATA, else ~/.cache/tinydl.
+    seed : int
+        Fixes which images are held out where there are no test images.
+
+    Returns
+    -------
+    train, test : ArrayDataset
+
+    Raises
+    ------
+    DataError
+        An unknown name; files that are missing, foreign or damaged.
+    """
+    entry = find(name)
+    if name not in BY_NAME:
+        return entry.read(name, seed)
+    return entry.read(default_data_dir() if folder is None else folder, seed)

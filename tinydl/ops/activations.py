@@ -1,0 +1,80 @@
+"""Activations: an operation for each row of `_core/reference/activations.py`.
+
+ReLU is not made here but in relu.py: it leaves its clamp to the operation that reads its result.
+"""
+
+import functools
+
+from tinydl import layout
+from tinydl._core import elementwise
+from tinydl._core.parallel import get_num_threads
+from tinydl._core.reference.activations import ROWS, Row
+from tinydl.function import Operation
+from tinydl.graph import Description
+from tinydl.ops.checks import as_tensor, need_float
+
+_OF_ITS_OWN = {"relu"}
+
+
+class Activation(Operation):
+    """y = f(x), element by element; dx = dy f'(x), from x or from y, whichever is cheaper."""
+
+    row: Row
+
+    @staticmethod
+    def forward(ctx, x, parameter):
+        row = ctx.function.row
+        x = layout.channels_last(x)
+        y = layout.empty(x.shape, x.dtype)
+        elementwise.activation_forward(row.name, x, y, parameter, get_num_threads())
+        ctx.save_for_backward(y if row.saves == "y" else x, parameter)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        saved, parameter = ctx.saved_tensors
+        dx = layout.empty(saved.shape, saved.dtype)
+        elementwise.activation_backward(ctx.function.row.name, saved, layout.channels_last(dy), dx, parameter,
+                                        get_num_threads())
+        return dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="diagonal")
+
+    @staticmethod
+    def lower(node, builder):
+        return builder.activation(node["x"], node.function.row.name, node["parameter"])
+
+
+def _described(row, text):
+    """What `help` says about the operation of a row."""
+    own = f"\n{row.parameter} : float\n    {row.about}" if row.parameter else ""
+    return (f"{text.rstrip()}\n\nParameters\n----------\nx : Tensor or array_like\n    Any shape, float32 or "
+            f"float64.{own}\n\nReturns\n-------\nTensor\n    Shape and type of x.\n\nRaises\n------\nTypeError\n    "
+            "If x holds no floating-point numbers.\n")
+
+
+def _operation(row):
+    """The lower-case function and its Function."""
+    text = "\n".join(line.removeprefix("    ") for line in row.value.__doc__.splitlines())
+    function = type(row.layer, (Activation,), {"__doc__": text, "__module__": __name__, "row": row})
+
+    def operation(x, *args, **kwargs):
+        x = as_tensor(x)
+        need_float(x, row.name)
+        return function.apply(x, parameter=row.given(args, kwargs))
+
+    # The signature that inspect and help show is the row's.
+    functools.update_wrapper(operation, row.value, ("__name__", "__qualname__"), ())
+    operation.__doc__ = _described(row, text)
+    return operation, function
+
+
+OPERATIONS = {}
+for _row in ROWS.values():
+    if _row.name not in _OF_ITS_OWN:
+        OPERATIONS[_row.name], globals()[_row.layer] = _operation(_row)
+globals().update(OPERATIONS)
+
+__all__ = ["OPERATIONS", "ROWS", "Activation", "Row", *OPERATIONS]
