@@ -67,7 +67,7 @@ def command_line():
     parser.add_argument("--quick", action="store_true", help="few short rounds: to see that it works")
     parser.add_argument("--out", type=Path, default=RESULTS / "latest.json", help="result file; other parts in it stay")
     parser.add_argument("--check", nargs="?", type=Path, const=BASELINE, metavar="BASELINE",
-                        help=f"measure kernels and fail when one lost more than {LOSS:.0%} of its share of the peak")
+                        help=f"measure kernels and fail when one lost more than {LOSS:.0%}% of its share of the peak")
     parser.add_argument("--save-baseline", action="store_true", help="keep this run's kernels as the baseline")
     args = parser.parse_args()
     wrong = [part for part in args.parts if part not in PARTS]
