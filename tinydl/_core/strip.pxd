@@ -1,7 +1,7 @@
 # The loops over register tiles, compiled once for all kernels of an ISA level: callers say which pixels and channels.
 
 from tinydl._core.array cimport real
-from tinydl._core.operands cimport td_epilogue, td_moments
+from tinydl._core.operands cimport td_epilogue
 
 cdef extern from "src/strip.h" nogil:
     ctypedef struct td_rectangle:
@@ -22,7 +22,5 @@ cdef void strip(const td_rectangle *pixels, const real *src, const real *panel, 
                 const td_epilogue *e) noexcept nogil
 cdef void strips(const td_rectangle *pixels, const real *src, const real *panels, real *dst, Py_ssize_t n,
                  const td_epilogue *e) noexcept nogil
-cdef void strips_sums(const td_rectangle *pixels, const real *y, Py_ssize_t n,
-                      const td_moments *moments) noexcept nogil
 cdef void outer_strip(const td_pixel_range *pixels, const td_entries *entries, const real *x, const real *dy,
                       Py_ssize_t n, real *dw, bint adds) noexcept nogil

@@ -5,8 +5,8 @@ are compiled here, once for an ISA level, and every kernel calls them through th
 """
 
 from tinydl._core.array cimport real
-from tinydl._core.operands cimport td_epilogue, td_moments
-from tinydl._core.tile cimport sums_of_strips, tiles_of_outer, tiles_of_strip, tiles_of_strips
+from tinydl._core.operands cimport td_epilogue
+from tinydl._core.tile cimport tiles_of_outer, tiles_of_strip, tiles_of_strips
 
 
 cdef void strip(const td_rectangle *pixels, const real *src, const real *panel, Py_ssize_t ld, real *dst, Py_ssize_t n,
@@ -24,12 +24,6 @@ cdef void strips(const td_rectangle *pixels, const real *src, const real *panels
                  const td_epilogue *e) noexcept nogil:
     """`strip` for any number n of channels: their panels, of two vectors (one at the tail), follow each other."""
     tiles_of_strips(pixels, src, panels, dst, n, e)
-
-
-cdef void strips_sums(const td_rectangle *pixels, const real *y, Py_ssize_t n,
-                      const td_moments *moments) noexcept nogil:
-    """The moments that `strips` makes of its results, from the results y in memory: the same bits."""
-    sums_of_strips(pixels, y, n, moments)
 
 
 cdef void outer_strip(const td_pixel_range *pixels, const td_entries *entries, const real *x, const real *dy,

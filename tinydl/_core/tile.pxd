@@ -1,7 +1,7 @@
 # Cython's view of src/tile.h, the register tiles. Only strip.pyx compiles them; kernels call its functions.
 
 from tinydl._core.array cimport real
-from tinydl._core.operands cimport td_epilogue, td_moments
+from tinydl._core.operands cimport td_epilogue
 from tinydl._core.strip cimport td_entries, td_pixel_range, td_rectangle
 
 cdef extern from "src/tile.h" nogil:
@@ -13,8 +13,6 @@ cdef extern from "src/tile.h" nogil:
                      const td_epilogue *) noexcept
     void td_strips_d(const td_rectangle *, const double *src, const double *panels, double *dst, Py_ssize_t n,
                      const td_epilogue *) noexcept
-    void td_strips_sums_f(const td_rectangle *, const float *y, Py_ssize_t n, const td_moments *) noexcept
-    void td_strips_sums_d(const td_rectangle *, const double *y, Py_ssize_t n, const td_moments *) noexcept
     void td_outer_strip_f(const td_pixel_range *, const td_entries *, const float *x, const float *dy, Py_ssize_t n,
                           float *dw, Py_ssize_t adds) noexcept
     void td_outer_strip_d(const td_pixel_range *, const td_entries *, const double *x, const double *dy, Py_ssize_t n,
@@ -35,14 +33,6 @@ cdef inline void tiles_of_strips(const td_rectangle *pixels, const real *src, co
         td_strips_f(pixels, src, panels, dst, n, e)
     else:
         td_strips_d(pixels, src, panels, dst, n, e)
-
-
-cdef inline void sums_of_strips(const td_rectangle *pixels, const real *y, Py_ssize_t n,
-                                const td_moments *moments) noexcept nogil:
-    if real is float:
-        td_strips_sums_f(pixels, y, n, moments)
-    else:
-        td_strips_sums_d(pixels, y, n, moments)
 
 
 cdef inline void tiles_of_outer(const td_pixel_range *pixels, const td_entries *entries, const real *x, const real *dy,

@@ -7,10 +7,10 @@ from tinydl._core import conv, isa
 
 __all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
 
-Kernels = namedtuple("Kernels", ["name", "forward", "statistics", "backward"])
+Kernels = namedtuple("Kernels", ["name", "forward", "backward"])
 
-DIRECT = Kernels("direct", conv.conv_forward, conv.conv_statistics, conv.conv_backward)
-WINOGRAD = Kernels("winograd", conv.winograd_forward, conv.winograd_statistics, conv.winograd_backward)
+DIRECT = Kernels("direct", conv.conv_forward, conv.conv_backward)
+WINOGRAD = Kernels("winograd", conv.winograd_forward, conv.winograd_backward)
 
 # Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
 # Winograd wins over direct, forward and both gradients together; see bench/results/winograd_table.md.

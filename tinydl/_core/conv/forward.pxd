@@ -17,7 +17,7 @@ cdef struct ForwardPlan:
 
 # Arrays of the whole batch. `epilogue.bias` is laid out as the panels; `epilogue.moments.out` is (N, bands, 2, O).
 cdef struct BandOperands:
-    const void *x                       # NULL: y is there already, and only its moments are made
+    const void *x
     const void *panels
     void *y
     td_map on_x

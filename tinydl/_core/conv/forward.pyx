@@ -21,7 +21,7 @@ from tinydl._core.operands cimport (
 from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine_images
 from tinydl._core.rounding cimport ceil_div, round_up
-from tinydl._core.strip cimport strips, strips_sums
+from tinydl._core.strip cimport strips
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -100,12 +100,12 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
     cdef Window w
     cdef const real *src = slab
     pixels.rows, pixels.cols = min(plan.band_rows, g.P - p0), min(plan.band_cols, g.Q - q0)
-    if b.x != NULL and plan.copies:
+    if plan.copies:
         w.H, w.W, w.C, w.step = g.H, g.W, g.C, g.C
         w.h0, w.n_rows = p0 * g.SH - g.PH, (pixels.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1
         w.w0, w.n_cols = q0 * g.SW - g.PW, plan.row_elements // g.C
         load_image(<const real *> b.x + image * g.H * g.W * g.C, slab, &w, &b.on_x)
-    elif b.x != NULL:
+    else:
         src = <const real *> b.x + ((image * g.H + p0 * g.SH) * g.W + q0 * g.SW) * g.C
     if of_band.moments.out != NULL:
         of_band.moments.out = <real *> of_band.moments.out + band * 2 * g.O
@@ -114,11 +114,8 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
         e = td_epilogue_from_channel(of_band, channel * sizeof(real))
         # Unlike all else that has channels the bias is padded, group by group.
         e.bias = td_at(b.epilogue.bias, (group * width + o) * sizeof(real))
-        if b.x == NULL:
-            strips_sums(&pixels, <const real *> b.y + at + channel, n, &e.moments)
-        else:
-            strips(&pixels, src + group * Cg, <const real *> b.panels + rows * (group * width + o),
-                   <real *> b.y + at + channel, n, &e)
+        strips(&pixels, src + group * Cg, <const real *> b.panels + rows * (group * width + o),
+               <real *> b.y + at + channel, n, &e)
 
 
 cdef void forward_task(const ForwardPlan *plan, const BandOperands *b, Py_ssize_t band, real *slab) noexcept nogil:
@@ -144,10 +141,9 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
     if call.bias != NULL:
         pack_bias(<const real *> call.bias, scratch + call.bias_at, g)
         b.epilogue.bias = scratch + call.bias_at
-    if b.x != NULL:
-        for block in range(g.G * ceil_div(g.O // g.G, 2 * lanes_of[real](0))):
-            pack_forward(<const real *> call.w, scratch, g, block)
-        b.panels = scratch
+    for block in range(g.G * ceil_div(g.O // g.G, 2 * lanes_of[real](0))):
+        pack_forward(<const real *> call.w, scratch, g, block)
+    b.panels = scratch
     if call.sums != NULL:
         # Bands of one image are summed apart, whoever computes them.
         b.epilogue.moments.out = call.sums if bands == 1 else <void *> (scratch + call.sums_at)
@@ -158,7 +154,15 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
         combine_images(scratch + call.sums_at, <real *> call.sums, g.N, bands, 2 * g.O)
 
 
-cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads) except -1:
+def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
+    """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
+
+    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: [relu](scale*(x - centre) + shift). Padding stays zero.
+    w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.  y : OUT (N, O, P, Q) channels-last.
+    moments : None, or for each image the sums of (y - about) and (y - about)^2 OUT, which batch-norm statistics are
+    combined from.
+    """
+    check_team(n_threads)
     cdef ForwardCall call
     cdef BandOperands *b = &call.operands
     cdef Geometry *g = &call.plan.g
@@ -167,10 +171,8 @@ cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_thre
     cdef int t = float_type(y, "y")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, y_size = g.N * g.O * g.P * g.Q
     cdef Py_ssize_t n_w = g.KH * g.KW * (g.C // g.G) * g.O
-    if x is not None:
-        b.x = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-        call.w = weight(w, "w", t, n_w)
-    b.y = channels_last(y, "y", t, y_size, x is not None)
+    b.x, call.w = channels_last(x, "x", t, g.N * g.C * g.H * g.W), weight(w, "w", t, n_w)
+    b.y = channels_last(y, "y", t, y_size, True)
     call.bias = NULL if bias is None else data(bias, "bias", t, g.O)
     read_map(on_x, &b.on_x, t, g.C)
     read_moments(moments, &b.epilogue.moments, t, g.N, g.O)
@@ -189,24 +191,3 @@ cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_thre
         forward_all(&call, <float *> scratch.address, n_threads)
     else:
         forward_all(&call, <double *> scratch.address, n_threads)
-    return 0
-
-
-def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
-    """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
-
-    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: [relu](scale*(x - centre) + shift). Padding stays zero.
-    w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.  y : OUT (N, O, P, Q) channels-last.
-    moments : None, or for each image the sums of (y - about) and (y - about)^2 OUT, which batch-norm statistics are
-    combined from.
-    """
-    check_team(n_threads)
-    if x is None:  # which means to convolve that only the moments of y are wanted
-        raise TypeError("x: expected a NumPy array, got NoneType")
-    convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
-
-
-def conv_statistics(y, geometry, Moments moments not None, int n_threads):
-    """The moments that `conv_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
-    check_team(n_threads)
-    convolve(None, None, None, y, geometry, None, moments, n_threads)

@@ -8,7 +8,7 @@ from tinydl._core.operands cimport td_epilogue
 # bands (N, n_bands, 2, O).
 cdef struct BlockOperands:
     Source source
-    const float *u              # transformed filters; NULL: y is there already, and only its moments are made
+    const float *u              # transformed filters
     float *y
     td_epilogue epilogue
 

@@ -104,7 +104,7 @@ cdef void multiply(const WinogradPlan *p, Py_ssize_t n_tiles, const float *v, co
 
 cdef void finish_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t block, Py_ssize_t o,
                        Py_ssize_t vectors, const float *m) noexcept nogil:
-    """Transform products of the vectors from channel o on back, with the epilogue; without m only its moments."""
+    """Transform products of the vectors from channel o on back, with the epilogue."""
     cdef Py_ssize_t first, row, n_images = block_images(p, block, &first), n_rows = block_rows(p, block, &row)
     cdef Py_ssize_t lanes = TD_LANES_F, i, r, q, k, at, t = 0, part
     cdef td_epilogue e[2]
@@ -125,8 +125,7 @@ cdef void finish_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t
                 for k in range(vectors):
                     pixels.n = min(lanes, p.O - o - k * lanes)
                     y = b.y + o + k * lanes
-                    if m != NULL:
-                        td_wino_output(m + (t * vectors + k) * lanes, p.slice_m, y, at, &pixels, &e[k])
+                    td_wino_output(m + (t * vectors + k) * lanes, p.slice_m, y, at, &pixels, &e[k])
                     if e[k].moments.out != NULL:
                         td_wino_moments(y, at, &pixels, &e[k].moments)
                 t = t + 1
@@ -136,17 +135,15 @@ cdef void run_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t bl
                     float *scratch) noexcept nogil:
     """The output channels o .. stop - 1 of a block of tiles; o is a multiple of two vectors."""
     cdef TileBuffer tiles
-    cdef Py_ssize_t lanes = TD_LANES_F, vectors, n_tiles = 0
+    cdef Py_ssize_t lanes = TD_LANES_F, vectors, n_tiles
     cdef float *m
     tiles.slab, tiles.v, tiles.step, tiles.slice = scratch, scratch + round_up(p.slab, LINE), p.Cp, p.slice_v
     m = tiles.v + 36 * p.slice_v
-    if b.u != NULL:
-        n_tiles = transform_block(&b.source, p, block, 0, p.C, &tiles)
+    n_tiles = transform_block(&b.source, p, block, 0, p.C, &tiles)
     while o < stop:
         vectors = 1 if p.O - o <= lanes else 2
-        if b.u != NULL:
-            multiply(p, n_tiles, tiles.v, b.u + 36 * o * p.C, vectors * lanes, m)
-        finish_block(p, b, block, o, vectors, NULL if b.u == NULL else m)
+        multiply(p, n_tiles, tiles.v, b.u + 36 * o * p.C, vectors * lanes, m)
+        finish_block(p, b, block, o, vectors, m)
         o = o + vectors * lanes
 
 
@@ -175,23 +172,23 @@ cdef void run_blocks(const WinogradPlan *p, BlockOperands *b, float *parts, floa
         combine_images(parts, sums, p.N, p.n_bands, 2 * p.O)
 
 
-cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads) except -1:
+def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
+    """`conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
+    check_team(n_threads)
     cdef Geometry g = winograd_geometry(geometry)
     cdef int t = NPY_FLOAT32
     cdef BlockOperands b
     memset(&b, 0, sizeof(b))
-    cdef float *w_data = NULL
+    b.source.x = <float *> channels_last(x, "x", t, g.N * g.C * g.H * g.W)
+    cdef float *w_data = <float *> weight(w, "w", t, 9 * g.C * g.O)
     cdef float *bias_data = NULL if bias is None else <float *> data(bias, "bias", t, g.O)
-    if x is not None:
-        b.source.x = <float *> channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-        w_data = <float *> weight(w, "w", t, 9 * g.C * g.O)
-    b.y = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q, x is not None)
+    b.y = <float *> channels_last(y, "y", t, g.N * g.O * g.P * g.Q, True)
     read_map(on_x, &b.source.on_x, t, g.C)
     read_moments(moments, &b.epilogue.moments, t, g.N, g.O)
     if g.N * g.P * g.Q == 0:
         if moments is not None:
             moments.sums[...] = 0
-        return 0
+        return
     cdef WinogradPlan p = plan_blocks(g.N, g.C, g.H, g.W, g.O, g.PH, g.PW, MIN_BLOCKS)
     cdef Py_ssize_t width = round_up(g.O, TD_LANES_F), per_thread = block_scratch(&p), filters = 36 * g.C * width
     cdef Py_ssize_t parts = 0 if moments is None else p.n_blocks * 2 * g.O
@@ -204,20 +201,6 @@ cdef int convolve(x, w, bias, y, geometry, Map on_x, Moments moments, int n_thre
         memset(padded, 0, width * sizeof(float))
         memcpy(padded, bias_data, g.O * sizeof(float))
         b.epilogue.bias = padded
-    if x is not None:
-        transform_filters(w_data, g.C, g.O, u, n_threads)
-        b.u = u
+    transform_filters(w_data, g.C, g.O, u, n_threads)
+    b.u = u
     run_blocks(&p, &b, threads + n_threads * per_thread, threads, per_thread, n_threads)
-    return 0
-
-
-def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
-    """`conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
-    check_team(n_threads)
-    convolve(x, w, bias, y, geometry, on_x, moments, n_threads)
-
-
-def winograd_statistics(y, geometry, Moments moments not None, int n_threads):
-    """The moments that `winograd_forward` gives, from its result y IN (N, O, P, Q): the same bits."""
-    check_team(n_threads)
-    convolve(None, None, None, y, geometry, None, moments, n_threads)

@@ -10,8 +10,8 @@ import numpy as np
 from tinydl._core.operands import Map, Pending
 
 __all__ = [
-    "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "conv_statistics", "geometry",
-    "winograd_backward", "winograd_forward", "winograd_statistics",
+    "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "geometry", "winograd_backward",
+    "winograd_forward",
 ]
 
 
@@ -85,7 +85,8 @@ def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
     """y[n,o,p,q] = bias[o] + sum over c,i,j of w[o,c,i,j] * z[n,c,p*SH-PH+i*DH,q*SW-PW+j*DW], z = 0 outside.
 
     x : IN (N, C, H, W).  w : IN (O, C/G, KH, KW).  bias : IN (O,) or None.  y : OUT (N, O, P, Q).
-    on_x : Map of x to z, or None where z is x.  moments : Moments OUT of y, or None: see `conv_statistics`.
+    on_x : Map of x to z, or None where z is x.  moments : Moments OUT or None, per image the sums of
+    (y-about) and (y-about)^2.
     """
     n, _, _, _, o, kh, kw, *_, p, q = geometry
     padded = _padded(x, geometry, on_x)
@@ -100,18 +101,9 @@ def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
     if moments is not None:
-        conv_statistics(y, geometry, moments, n_threads)
-
-
-def conv_statistics(y, geometry, moments, n_threads):
-    """Per image the sums of (y-about) and (y-about)^2, as `conv_forward` gives them.
-
-    y : IN (N, O, P, Q).  moments : Moments OUT.
-    """
-    n, o, p, q = (geometry[k] for k in (0, 4, 14, 15))
-    off = (y.astype(np.float64) - _column(moments.about, y)).reshape(n, o, p * q)
-    moments.sums[:, 0] = off.sum(2)
-    moments.sums[:, 1] = (off * off).sum(2)
+        off = (y.astype(np.float64) - _column(moments.about, y)).reshape(n, o, p * q)
+        moments.sums[:, 0] = off.sum(2)
+        moments.sums[:, 1] = (off * off).sum(2)
 
 
 def conv_backward_input(dy, w, dx, geometry, n_threads):
@@ -176,5 +168,4 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_thr
 
 # Winograd changes how a convolution is computed, not what.
 winograd_forward = conv_forward
-winograd_statistics = conv_statistics
 winograd_backward = conv_backward

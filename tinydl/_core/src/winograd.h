@@ -216,8 +216,7 @@ TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, co
 }
 
 /* The moments of the block of results at y + at. Each column is summed downwards, then the columns pairwise, so that no
-   sum waits long for the one before. The order is part of the result's definition, for sums made while y is written and
-   sums made later alike. */
+   sum waits long for the one before. */
 static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block *b, const td_moments *m) {
     const ptrdiff_t n = b->n;
     const float *saved_x = m->saved_x ? (const float *)m->saved_x + at : NULL;
