@@ -11,6 +11,7 @@ from tinydl import layout, nn
 from tinydl._core.reference import conv as reference
 from tinydl.inspect import summary
 from tinydl.ops import conv_im2col
+from tinydl.testing.compare import assert_close
 from tinydl.testing.guards import exact_integers
 from tinydl.testing.problems import CONVS, select
 
@@ -61,16 +62,20 @@ def assert_equal(got, expected):
         assert np.array_equal(a, b)
 
 
+def assert_close_all(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        assert_close(a, b, 1e-6)
+
+
 @EACH
 @DTYPES
 def test_equal_to_the_twin_of_the_direct_convolution(problem, dtype):
     case = Case(problem, dtype)
     for bias, fused in itertools.product((True, False), (True, False)):
-        if fused and dtype == np.float32:
-            continue  # with maps on both sides the sums outgrow 24 bits
-        assert_equal(case.forward(conv_im2col.forward, bias, fused), case.forward(reference.conv_forward, bias, fused))
-        assert_equal(case.backward(conv_im2col.backward, bias, fused),
-                     case.backward(reference.conv_backward, bias, fused))
+        # With maps on both sides the sums of wide layers outgrow the 24 bits of float32.
+        compare = assert_close_all if fused and dtype == np.float32 else assert_equal
+        compare(case.forward(conv_im2col.forward, bias, fused), case.forward(reference.conv_forward, bias, fused))
+        compare(case.backward(conv_im2col.backward, bias, fused), case.backward(reference.conv_backward, bias, fused))
 
 
 @EACH

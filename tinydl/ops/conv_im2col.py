@@ -111,6 +111,7 @@ def _mapped(x, m, relu=True):
 
 
 def _sums(v, off, moments):
-    """Per image the sums of v and v * off."""
+    """Per image the sums of v and v * off, in float64: NumPy adds along these axes one by one."""
     axes = tuple(range(2, v.ndim))
-    moments.sums[:, 0], moments.sums[:, 1] = v.sum(axes), (v * off).sum(axes)
+    moments.sums[:, 0] = v.sum(axes, np.float64)
+    moments.sums[:, 1] = (v * off).sum(axes, np.float64)
