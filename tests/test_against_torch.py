@@ -664,3 +664,19 @@ def test_networks_train_alike(name, batch, size, dtype):
         tloss.backward()
         topt.step()
         assert abs(loss.item() - tloss.item()) <= 1e-4 * max(1, tloss.item()), step
+
+
+@pytest.mark.parametrize("options", [dict(kernel_size=3), dict(kernel_size=(2, 3), padding=(1, 0), stride=2),
+                                     dict(kernel_size=2, dilation=(1, 3), padding=1, stride=(2, 1))], ids=str)
+def test_unfold_and_fold(options):
+    rng = np.random.default_rng(0)
+    x = td.tensor(rng.normal(size=(2, 3, 7, 8)), requires_grad=True)
+    tx = torch.tensor(x.numpy(), requires_grad=True)
+    y, ty = td.ops.unfold(x, **options), torch.nn.functional.unfold(tx, **options)
+    close(y.numpy(), ty, "unfold")
+    z, tz = td.ops.fold(y * y, (7, 8), **options), torch.nn.functional.fold(ty * ty, (7, 8), **options)
+    close(z.numpy(), tz, "fold")
+    dz = rng.normal(size=z.shape)
+    z.backward(dz)
+    tz.backward(torch.tensor(dz))
+    close(x.grad, tx.grad, "gradient")

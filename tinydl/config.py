@@ -148,21 +148,23 @@ class enable_grad(_GradMode):
     _enabled = True
 
 
-# --- algorithm of 3x3 convolutions ------------------------------------------------------------------------------------
+# --- algorithm of convolutions ----------------------------------------------------------------------------------------
 
-ALGORITHMS = ("auto", "direct", "winograd")
+ALGORITHMS = ("auto", "direct", "winograd", "im2col")
 
 
 class conv_algorithm:
-    """Choose how 3x3 convolutions are computed, in this thread: a setting, or inside `with` a temporary one.
+    """Choose how convolutions are computed, in this thread: a setting, or inside `with` a temporary one.
 
     Parameters
     ----------
-    name : {'auto', 'direct', 'winograd'}
+    name : {'auto', 'direct', 'winograd', 'im2col'}
         'direct' sums the products as they stand. 'winograd' computes 4x4 blocks of outputs with a quarter of the
         multiplications; its rounding error is two to three times that of 'direct', and a convolution that it cannot
         compute (not 3x3, strided, dilated, grouped, float64) is an error. 'auto' takes the faster one by a rule that
-        depends on the shape and the ISA level only, so results stay reproducible.
+        depends on the shape and the ISA level only, so results stay reproducible. 'im2col' writes all windows as a
+        matrix and multiplies it, for comparison: it computes every convolution, and takes KH KW / (SH SW) times the
+        memory of the input. 'auto' never takes it. Transposed convolutions are always direct.
 
     Examples
     --------

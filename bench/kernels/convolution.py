@@ -1,4 +1,7 @@
-"""Convolutions of the benchmark networks: forward, backward-input, backward-weight."""
+"""Convolutions of the benchmark networks: forward, backward-input, backward-weight.
+
+The first shape of each group is computed by im2col too, in a row of its own: what the direct convolution saves.
+"""
 
 import numpy as np
 
@@ -26,7 +29,7 @@ def cases(only=""):
     """Cases one after the other; the arrays of one problem are freed before the next is made."""
     from tinydl.testing.problems import CONVS, select
 
-    seen = set()
+    seen, groups = set(), set()
     for problem in select(CONVS, "bench"):
         if problem.geometry in seen:
             continue
@@ -35,14 +38,34 @@ def cases(only=""):
         # nobody asks for the gradient of the first layer's input
         kernels = ["forward", "backward_weight"] if problem.C in (1, 3) else ["forward", "backward_input",
                                                                               "backward_weight"]
-        kernels = [kernel for kernel in kernels if only in f"{group} {problem.name} conv_{kernel}"]
-        if kernels:
-            yield from _cases_of(problem, group, kernels)
+        algorithms = [(group, _direct)] if group in groups else [(group, _direct), (f"{group}, im2col", _im2col)]
+        groups.add(group)
+        for named, algorithm in algorithms:
+            wanted = [kernel for kernel in kernels if only in f"{named} {problem.name} conv_{kernel}"]
+            if wanted:
+                yield from _cases_of(problem, named, wanted, *algorithm())
 
 
-def _cases_of(problem, group, kernels):
-    from tinydl import layout
+def _direct():
     from tinydl._core import conv
+
+    return conv.conv_forward, conv.conv_backward_input, conv.conv_backward_weight
+
+
+def _im2col():
+    from tinydl.ops.conv_im2col import backward, forward
+
+    def backward_input(dy, w, dx, geometry, n_threads):
+        backward(None, dy, w, dx, None, None, geometry, None, None, None, n_threads)
+
+    def backward_weight(x, dy, dw, db, geometry, on_x, n_threads):
+        backward(x, dy, None, None, dw, db, geometry, on_x, None, None, n_threads)
+
+    return forward, backward_input, backward_weight
+
+
+def _cases_of(problem, group, kernels, forward, backward_input, backward_weight):
+    from tinydl import layout
     from tinydl._core.reference import conv as reference
 
     name, geometry, n, o = problem.name, problem.geometry, problem.N, problem.O
@@ -60,13 +83,13 @@ def _cases_of(problem, group, kernels):
     small = (2, *geometry[1:])
 
     def check_forward(n_threads):
-        conv.conv_forward(x, weight, None, y, geometry, None, None, n_threads)
+        forward(x, weight, None, y, geometry, None, None, n_threads)
         want = np.empty_like(y[ends])
         reference.conv_forward(x[ends], weight, None, want, small, None, None, 1)
         close(y[ends], want, f"{name} forward")
 
     def check_input(n_threads):
-        conv.conv_backward_input(dy, weight, dx, geometry, n_threads)
+        backward_input(dy, weight, dx, geometry, n_threads)
         want = np.empty_like(dx[ends])
         reference.conv_backward_input(dy[ends], weight, want, small, 1)
         close(dx[ends], want, f"{name} backward_input")
@@ -74,16 +97,16 @@ def _cases_of(problem, group, kernels):
     def check_weight(n_threads):
         sparse = layout.zeros_like(dy)  # gradients of the two images only: all of the batch is summed, zeros too
         sparse[ends] = dy[ends]
-        conv.conv_backward_weight(x, sparse, dw, db, geometry, None, n_threads)
+        backward_weight(x, sparse, dw, db, geometry, None, n_threads)
         want, want_b = np.empty(weight.shape, np.float32), np.empty(o, np.float32)
         reference.conv_backward_weight(x[ends], dy[ends], want, want_b, small, None, 1)
         close(dw, want, f"{name} backward_weight")
         close(db, want_b, f"{name} bias gradient")
 
     calls = {
-        "forward": (lambda t: conv.conv_forward(x, weight, None, y, geometry, None, None, t), check_forward),
-        "backward_input": (lambda t: conv.conv_backward_input(dy, weight, dx, geometry, t), check_input),
-        "backward_weight": (lambda t: conv.conv_backward_weight(x, dy, dw, None, geometry, None, t), check_weight),
+        "forward": (lambda t: forward(x, weight, None, y, geometry, None, None, t), check_forward),
+        "backward_input": (lambda t: backward_input(dy, weight, dx, geometry, t), check_input),
+        "backward_weight": (lambda t: backward_weight(x, dy, dw, None, geometry, None, t), check_weight),
     }
     nbytes = 4.0 * (x.size + dy.size + weight.size)
     for kernel in kernels:

@@ -52,7 +52,7 @@ class Builder:
         How often the tensor of an id is read in the whole graph.
     N : int
         Images: the length of the first axis of every value.
-    algorithm : {'auto', 'direct', 'winograd'}
+    algorithm : {'auto', 'direct', 'winograd', 'im2col'}
     row_major : bool
         Whether inputs are row-major in memory, not channels-last.
 
@@ -123,7 +123,8 @@ class Builder:
     def convolution(self, x, w, b, geometry, shape):
         """A convolution; `shape` is that of the result, with N."""
         value, weights = self.value(x), self._weights(w, b)
-        if value is None or weights is None:
+        # There is no step of im2col: the operation itself computes what is asked for by that name.
+        if value is None or weights is None or self.algorithm == "im2col":
             return None
         return self._step(kernels.convolution(geometry, _FLOAT, self.algorithm), self.laid(value), shape[1:], weights)
 

@@ -168,7 +168,7 @@ def cut(graph, result, algorithm, packed):
     ----------
     graph : tinydl.graph.Graph
     result : Tensor
-    algorithm : {'auto', 'direct', 'winograd'}
+    algorithm : {'auto', 'direct', 'winograd', 'im2col'}
     packed : Packed
 
     Returns

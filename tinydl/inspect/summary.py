@@ -14,7 +14,7 @@ Row.__doc__ = """One layer of a summary.
 
 `name` is its dotted name, `kind` its class; shapes, multiply-adds and bytes are for one sample. `parameters` are those
 the layer holds itself and no earlier row has counted; None marks a layer all of whose parameters an earlier row has.
-`algorithm` is 'direct', 'winograd' or 'depthwise' for convolutions, else ''.
+`algorithm` is 'direct', 'winograd', 'im2col' or 'depthwise' for convolutions, else ''.
 """
 
 

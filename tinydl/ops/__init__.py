@@ -42,15 +42,16 @@ from tinydl.ops.shape import (
     unsqueeze,
 )
 from tinydl.ops.softmax import log_softmax, softmax
+from tinydl.ops.unfold import fold, unfold
 
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
     "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
     "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cos", "cross_entropy", "div", "dropout",
-    "exp", "flatten", "global_avg_pool", "huber", "index", "layer_norm", "linear", "log",
+    "exp", "flatten", "fold", "global_avg_pool", "huber", "index", "layer_norm", "linear", "log",
     "log_softmax", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul",
     "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sign", "sin", "softmax", "sqrt", "squeeze",
-    "stack", "std", "sub", "sum", "transpose", "unsqueeze", "var", "where",
+    "stack", "std", "sub", "sum", "transpose", "unfold", "unsqueeze", "var", "where",
 ]
 
 # Activations are what activations.py makes of its table; type checkers see the rows themselves.

@@ -129,7 +129,7 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     geometry = ConvGeometry.of(shape, weight.shape, integers(stride, n, "stride", 1),
                                integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
     out = geometry.out_shape
-    if groups > 1 and groups == shape[1] == out[1]:
+    if groups > 1 and groups == shape[1] == out[1] and config.mode.algorithm != "im2col":
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     return Conv.apply(x, weight, bias, geometry, out, about)
 

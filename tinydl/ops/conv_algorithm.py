@@ -4,13 +4,15 @@ from collections import namedtuple
 
 from tinydl import config
 from tinydl._core import conv, isa
+from tinydl.ops import conv_im2col
 
-__all__ = ["DIRECT", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
+__all__ = ["DIRECT", "IM2COL", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
 
 Kernels = namedtuple("Kernels", ["name", "forward", "backward"])
 
 DIRECT = Kernels("direct", conv.conv_forward, conv.conv_backward)
 WINOGRAD = Kernels("winograd", conv.winograd_forward, conv.winograd_backward)
+IM2COL = Kernels("im2col", conv_im2col.forward, conv_im2col.backward)
 
 # Fewest channels (the smaller of both counts) and smallest share of the 4x4 blocks that the output fills from which
 # Winograd wins over direct, forward and both gradients together; see bench/results/winograd_table.md.
@@ -46,6 +48,8 @@ def choose(geometry, dtype):
     ValueError
         If the setting is 'winograd' and Winograd cannot compute it.
     """
+    if config.mode.algorithm == "im2col":
+        return IM2COL
     return WINOGRAD if takes_winograd(geometry, dtype, config.mode.algorithm) else DIRECT
 
 
@@ -57,7 +61,7 @@ def takes_winograd(geometry, dtype, wanted, transformed=False):
     ValueError
         If the setting is 'winograd' and Winograd cannot compute it.
     """
-    if wanted == "direct":
+    if wanted not in ("auto", "winograd"):
         return False
     refusal = winograd_refusal(geometry, dtype)
     if wanted == "winograd" and refusal is not None:
