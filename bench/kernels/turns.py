@@ -12,8 +12,8 @@ import time
 FOLDER, ONLY = sys.argv.pop(1), sys.argv.pop(1)
 sys.path.insert(0, FOLDER)
 
-from bench.compare.protocol import answer, answers, arguments
-from bench.kernels import convolution, linear, memory_bound
+from bench.compare.protocol import answer, answers, arguments  # noqa: E402 - the path comes first
+from bench.kernels import convolution, linear, memory_bound  # noqa: E402
 
 
 def main():
