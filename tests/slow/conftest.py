@@ -1,0 +1,42 @@
+"""The proofs: tests that run long, each in a short form for every day and a full one, as docs/reliability.md has it.
+
+    pytest -m slow                       # short forms
+    TINYDL_PROOF=full pytest -m slow     # full ones: hours
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SCALE = os.environ.get("TINYDL_PROOF", "short")
+if SCALE not in ("short", "full"):
+    raise ValueError(f"TINYDL_PROOF must be short or full, got {SCALE!r}")
+TRIALS = {  # how often each proof tries, (short, full)
+    "random nets": (60, 10_000),
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def trials():
+    """How often a proof tries, by its name in TRIALS."""
+    return lambda name: TRIALS[name][SCALE == "full"]
+
+
+@pytest.fixture(scope="session")
+def program():
+    """A file of this folder as a module, by its name."""
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    return load
