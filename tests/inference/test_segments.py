@@ -203,6 +203,16 @@ class Normed(nn.Module):
         return ops.linear(x, self.g * self.v / (self.v * self.v).sum(1, keepdims=True).sqrt())
 
 
+class Broadcast(nn.Module):
+    """A sum without a form, which a program ahead of it cannot take but has looked at."""
+
+    def __init__(self):
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        return ops.log_softmax(x[:, 2:], axis=3) + self.conv(x)
+
+
 NETS = {
     "functional": (Functional(), (3, 8, 8), []), "residual": (Residual(), (3, 8, 8), []),
     "inception": (nn.Sequential(Inception(3), Inception(17), nn.Conv2d(17, 4, 3)), (3, 7, 6), []),
@@ -212,7 +222,7 @@ NETS = {
     "own function": (OwnFunction(), (1, 4, 4), ["Cube (OwnFunction) has no frozen form"]),
     "mixer": (Mixer(), (3, 8, 8), ["Linear (tokens), Linear (channels)"]), "frames": (Frames(), (5, 2, 4, 4), ["Mean"]),
     "shuffle": (Shuffle(), (6, 5, 7), []), "heads": (Heads(), (6,), []), "scaled": (Scaled(), (3, 5, 5), ["Mul"]),
-    "normed": (Normed(), (6,), []),
+    "normed": (Normed(), (6,), []), "broadcast": (Broadcast(), (3, 5, 4), ["LogSoftmax (Broadcast), Add (Broadcast)"]),
 }
 
 

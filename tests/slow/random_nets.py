@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib.util
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -173,9 +174,12 @@ def main():
     torch.set_num_threads(1)
     bad = ill = 0
     for seed in range(arguments.first, arguments.first + arguments.n):
-        wrong, at_kink = compare(seed, theirs)
-        ill += at_kink
-        wrong |= frozen(seed)
+        try:
+            wrong, at_kink = compare(seed, theirs)
+            ill += at_kink
+            wrong |= frozen(seed)
+        except Exception:
+            wrong = {"exception": traceback.format_exc()}
         if wrong:
             bad += 1
             print(nets.draw(seed), *wrong.items(), sep="\n", flush=True)

@@ -53,8 +53,8 @@ class Segment:
     def close(self, results):
         """Make the program for these of the values; what is made of it for other layouts comes when it is needed."""
         self.results = results
-        self.inputs = list(self.builder.inputs)
         self._channels_last = compiled(self.builder, results, self.packed)
+        self.inputs = list(self.builder.inputs)  # those that the program reads
         del self.builder
         shape = self.inputs[0].shape
         self._has_other = len(self.inputs) == 1 and len(shape) > 2 and shape[1] > 1
