@@ -23,7 +23,7 @@ import types
 import numpy as np
 
 GUARD = 64          # bytes on either side of every array
-SECONDS = 20        # a call that takes longer hangs
+SECONDS = 10        # a call that takes longer hangs
 CALLS_EACH = 2      # recorded calls of a function that are varied
 CLEAR = (TypeError, ValueError, OverflowError, MemoryError, IndexError)
 # Their arguments may ask for what takes long.
@@ -366,11 +366,8 @@ def say(*words):
     print(*words, flush=True)
 
 
-def main():
+def main(first, cases=cases):
     global recording
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--from", dest="first", type=int, default=0)
-    first = parser.parse_args().first
     faulthandler.enable()
     functions, classes = load()
     workload()
@@ -405,4 +402,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--from", dest="first", type=int, default=0)
+    main(parser.parse_args().first)

@@ -16,6 +16,7 @@ if SCALE not in ("short", "full"):
     raise ValueError(f"TINYDL_PROOF must be short or full, got {SCALE!r}")
 TRIALS = {  # how often each proof tries, (short, full)
     "random nets": (60, 10_000),
+    "spoilt calls": (4_000, 1_000_000),
 }
 
 
