@@ -56,6 +56,47 @@ def test_a_failing_system_call_leaves_everything_as_it_was(tmp_path, monkeypatch
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_file_that_cannot_be_looked_at_is_not_taken_for_a_missing_one(tmp_path, monkeypatch, at):
+    path, original, calls = tmp_path / "a", os.stat, []
+    path.write_bytes(b"old")
+
+    def fail(target, *args, **kwargs):
+        if str(target) == str(path):
+            calls.append(target)
+            if len(calls) == at + 1:
+                raise OSError(5, "Input/output error")
+        return original(target, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", fail)
+    with pytest.raises(OSError, match="Input/output"), atomic_write(path, previous=tmp_path / "b") as file:
+        file.write(b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["open", "fsync", "close"])
+def test_a_folder_that_cannot_be_flushed_is_no_failed_save(tmp_path, monkeypatch, name):
+    path, original, folders = tmp_path / "a", getattr(os, name), set()
+    path.write_bytes(b"old")
+
+    def call(target, *args, **kwargs):
+        folder = str(target) == str(tmp_path) if name == "open" else stat.S_ISDIR(os.fstat(target).st_mode)
+        if folder:
+            folders.add(name)
+            raise OSError(5, "Input/output error")
+        return original(target, *args, **kwargs)
+
+    with atomic_write(path) as file:
+        file.write(b"new")
+        monkeypatch.setattr(os, name, call)
+    monkeypatch.undo()
+    assert folders == {name}
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_the_previous_file_is_kept(tmp_path, monkeypatch, links):
     path, previous = tmp_path / "a", tmp_path / "a.previous"

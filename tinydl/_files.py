@@ -22,6 +22,13 @@ def _require_file(status, path):
         raise OSError(errno.EINVAL, f"is {_KINDS.get(kind, 'something else')}, not a file", path)
 
 
+def _status(path):
+    """What `os.stat` says of a file, None where there is none. Any other error counts: `os.path.exists` hides it."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(path)
+    return None
+
+
 def open_file(path):
     """Open a file for reading bytes. What would be waited for (a pipe) or never ends (a device) is refused.
 
@@ -46,13 +53,14 @@ def sync_folder(folder):
     """Flush a folder's entries to the disk, where the system can do that."""
     if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Some network file systems have no fsync of folders; the rename has still happened.
-        with contextlib.suppress(OSError):
+    # A rename that could not be flushed has still happened: it is no failed save. Some network file systems have no
+    # fsync of folders.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _keep(path, previous):
@@ -91,8 +99,8 @@ def atomic_write(path, *, previous=None):
         Binary file object, open for writing and reading.
     """
     path = os.path.realpath(path)
-    if os.path.exists(path):
-        _require_file(os.stat(path), path)  # a rename would put a file in the place of a device
+    if (status := _status(path)) is not None:
+        _require_file(status, path)  # a rename would put a file in the place of a device
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     # os.open and not mkstemp: a new file gets the mode that the user's umask grants.
@@ -103,8 +111,8 @@ def atomic_write(path, *, previous=None):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if os.path.exists(path):
-            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
+        if (status := _status(path)) is not None:
+            os.chmod(temporary, stat.S_IMODE(status.st_mode))
             if previous is not None:
                 _keep(path, os.fspath(previous))
         os.replace(temporary, path)
