@@ -1,5 +1,7 @@
 """Images to be classified, from arrays, IDX files and pictures."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,20 @@ def test_damaged_pictures_are_read_or_refused_by_name(tmp_path):
                 assert str(error).startswith(f"{path}: ")
                 refused += 1
     assert refused > 50
+
+
+def test_a_length_that_a_part_only_claims_takes_no_memory(tmp_path):
+    path = tmp_path / "a.png"
+    image.fromarray(GREY).save(path)
+    content = path.read_bytes()
+    at = content.index(b"IDAT") - 4
+    path.write_bytes(content[:at] + (2**29).to_bytes(4, "big") + content[at + 4:])
+    tracemalloc.start()
+    try:
+        read(path)
+    except DataError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 1 << 20

@@ -1,6 +1,7 @@
 """A run on disk: names, folders, settings that are no run's. What the command line does with it: tests/test_cli.py."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -82,6 +83,22 @@ def test_settings_that_are_no_runs(tmp_path, text, message):
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(RunError, match=message):
+        Run.open(str(tmp_path))
+
+
+def test_settings_take_no_more_memory_than_their_file(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError):
+            Run.open(str(tmp_path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 18
+    with open(tmp_path / "config.json", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(RunError, match="too large to be a run's configuration"):
         Run.open(str(tmp_path))
 
 

@@ -1,9 +1,11 @@
 """Images to be classified: arrays, IDX files and pictures, one or many in a file."""
 
+import io
 import os
 
 import numpy as np
 
+from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
@@ -68,7 +70,9 @@ def _read_picture(path, shape):
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise DataError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
     try:
-        with Image.open(path) as image:
+        with open_file(path) as file:
+            content = io.BytesIO(file.read())  # no part of it is longer, whatever length it claims
+        with Image.open(content) as image:
             if image.size != (shape[2], shape[1]):
                 raise DataError(f"{path}: {_by(image.size)} pixels, the run was trained on images of "
                                 f"{_by((shape[2], shape[1]))}")

@@ -213,15 +213,16 @@ class Run:
             raise RunError(f"{folder}: no such run folder")
         try:
             with open_file(path) as file:
-                content = file.read(_MAX_CONFIG + 1)
+                # `read` would take as much memory as it is asked for.
+                if os.fstat(file.fileno()).st_size > _MAX_CONFIG:
+                    raise RunError(f"{path}: too large to be a run's configuration")
+                content = file.read()
         except FileNotFoundError:
             if os.path.lexists(path):
                 raise RunError(f"{path}: a link that leads nowhere") from None
             raise RunError(f"{folder}: not a run folder, it has no config.json") from None
         except OSError as error:
             raise RunError(f"{path}: {error.strerror or error}") from None
-        if len(content) > _MAX_CONFIG:
-            raise RunError(f"{path}: too large to be a run's configuration")
         try:
             settings = json.loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
