@@ -207,7 +207,7 @@ def main(total):
     warnings.simplefilter("ignore")
     formats, wrong, tried = with_pictures(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, (file, content, reader, documented, _) in formats.items():
+        for file, content, reader, *_ in formats.values():
             path = os.path.join(folder, file)
             with open(path, "wb") as out:
                 out.write(content)
