@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 import tinydl as td
@@ -103,7 +104,7 @@ def test_the_algorithm_is_a_setting_or_holds_for_a_block():
     td.conv_algorithm("direct")
     assert config.mode.algorithm == "direct"
     td.conv_algorithm(before)
-    with pytest.raises(ValueError, match="one of 'auto', 'direct', 'winograd', got 'fft'"):
+    with pytest.raises(ValueError, match="one of 'auto', 'direct', 'winograd', 'im2col', got 'fft'"):
         td.conv_algorithm("fft")
 
 
@@ -124,3 +125,23 @@ def test_the_import_keeps_to_the_limits():
     n, cpus = map(int, subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                                       check=True).stdout.split())
     assert 1 <= n <= cpus
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+def test_memory_is_counted_and_given_back():
+    import gc
+
+    gc.collect()
+    td.empty_cache()
+    before = td.memory_stats()
+    assert before["cached"] == 0
+    y = td.ops.relu(td.tensor(np.ones((1000, 1000), np.float32)))
+    during = td.memory_stats()
+    assert 4_000_000 <= during["in_use"] - before["in_use"] < 5_000_000
+    assert during["peak"] >= during["in_use"]
+    del y
+    after = td.memory_stats()
+    assert after["in_use"] == before["in_use"] and after["cached"] >= 4_000_000
+    td.empty_cache()
+    assert td.memory_stats() == before | {"peak": after["peak"]}

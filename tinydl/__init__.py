@@ -14,9 +14,11 @@ from tinydl import nn, ops, optim
 from tinydl._version import __version__
 from tinydl.config import (
     conv_algorithm,
+    empty_cache,
     enable_grad,
     get_num_threads,
     is_grad_enabled,
+    memory_stats,
     no_grad,
     set_num_threads,
     show_config,
@@ -30,9 +32,9 @@ from tinydl.tensor import Parameter, Tensor, tensor
 _LAZY = ("data", "inspect", "models", "testing", "train")
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "enable_grad", "freeze",
-    "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "models", "nn", "no_grad", "ops", "optim",
-    "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
+    "freeze", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models", "nn",
+    "no_grad", "ops", "optim", "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
 ]
 
 

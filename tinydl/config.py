@@ -5,11 +5,12 @@ import functools
 import os
 import threading
 
-from tinydl._core import isa, parallel
+from tinydl._core import isa, memory, parallel
 from tinydl._version import __version__
 
 __all__ = [
-    "conv_algorithm", "enable_grad", "get_num_threads", "is_grad_enabled", "no_grad", "set_num_threads", "show_config",
+    "conv_algorithm", "empty_cache", "enable_grad", "get_num_threads", "is_grad_enabled", "memory_stats", "no_grad",
+    "set_num_threads", "show_config",
 ]
 
 _MAX_THREADS = 1024
@@ -185,6 +186,41 @@ class conv_algorithm:
     def __exit__(self, *exc):
         mode.algorithm = self._before
         return False
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+def memory_stats():
+    """What the pool that arrays live in holds.
+
+    Blocks of arrays that died are kept for the next ones. Those that lie idle while others are taken some hundred
+    times go back to the system.
+
+    Returns
+    -------
+    dict of int
+        Bytes: ``in_use`` by arrays and by what kernels keep, ``cached`` for reuse, ``peak`` of in_use so far.
+
+    Examples
+    --------
+    >>> import tinydl as td
+    >>> sorted(td.memory_stats())
+    ['cached', 'in_use', 'peak']
+    """
+    return memory.statistics()
+
+
+def empty_cache():
+    """Give the memory that the pool keeps for reuse back to the system, at once.
+
+    Examples
+    --------
+    >>> import tinydl as td
+    >>> td.empty_cache()
+    >>> td.memory_stats()["cached"]
+    0
+    """
+    memory.release_cached()
 
 
 # --- information ---------------------------------------------------------------------------------------------------

@@ -199,3 +199,29 @@ def test_many_blocks_of_one_size_are_not_all_kept():
     arrays = [memory.empty((1000,), np.float32) for _ in range(1000)]
     del arrays
     assert memory.statistics()["cached"] <= 64 * 4096 * 1.2
+
+
+def test_what_nobody_needs_any_more_is_given_back():
+    def batch(n):
+        return [memory.empty((n, 1000 + k), np.float32) for k in range(5)]
+
+    batch(4)
+    needed = memory.statistics()["cached"]
+    batch(4000)
+    assert memory.statistics()["cached"] > 500 * needed
+    for _ in range(160):  # of 5 allocations
+        batch(4)
+    assert memory.statistics()["cached"] == needed
+
+
+@pytest.mark.parametrize("n", [5, 60, 400])
+def test_a_step_finds_all_its_blocks_again_however_many(n):
+    def step():
+        arrays = [memory.empty((1 + k % 7, 1000 + 500 * k), np.float32) for k in range(n)]
+        return {a.ctypes.data for a in arrays}
+
+    first = step()
+    held = memory.statistics()["cached"]
+    for _ in range(2000 // n):
+        assert step() == first
+        assert memory.statistics()["cached"] == held

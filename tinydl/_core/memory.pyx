@@ -2,7 +2,9 @@
 
 A fresh 8 MB array costs two thousand page faults, worth a good part of a layer. Arrays therefore live in blocks that
 return to a free list when their last view dies, so a training step allocates nothing after its first run and memory
-stays flat. All calls run under the GIL, which is the pool's lock.
+stays flat. Blocks that nobody needs any more go back to the system: allocations are counted in windows, several times
+as long as there are blocks, so that a step takes every block it needs within one, and what lay idle through two windows
+is freed. All calls run under the GIL, which is the pool's lock.
 """
 
 from operator import index
@@ -10,7 +12,7 @@ from operator import index
 import numpy as np
 
 from libc.stdint cimport uintptr_t
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 from tinydl._core.array cimport (
     MAX_AXES, PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES,
     PyArrayObject, import_array,
@@ -19,6 +21,7 @@ from tinydl._core.array cimport (
 cdef extern from "src/aligned.h" nogil:
     void *td_aligned_alloc(size_t alignment, size_t size) noexcept
     void td_aligned_free(void *block) noexcept
+    void td_return_memory() noexcept
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct PyTypeObject:
@@ -38,15 +41,20 @@ cdef enum:
     SMALL = 512             # smallest block
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
+    WINDOW = 256            # fewest allocations of a window, and
+    PER_BLOCK = 4           # how many there are for each block
 
+cdef size_t RETURNED = 1 << 20  # idle bytes from which on the C library is asked to return them
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 
 cdef struct SizeClass:
     int n
-    void *blocks[DEPTH]
+    int idle, idle_before   # least n in this window and in the one before: so many were never taken
+    void *blocks[DEPTH]     # the last one given back is taken first
 
 cdef SizeClass _free[N_CLASSES]
 cdef size_t _cached = 0, _in_use = 0, _peak = 0
+cdef Py_ssize_t _n_blocks = 0, _taken = 0  # blocks there are; allocations in this window
 memset(_free, 0, sizeof(_free))
 
 
@@ -67,15 +75,42 @@ cdef inline size_t _size_of(int size_class) noexcept:
     return (<size_t> (8 + size_class % 8)) << (size_class // 8)
 
 
+cdef size_t _free_first(SizeClass *slot, int n, size_t size) noexcept:
+    """Give the `n` blocks that were idle longest back to the system; returns their bytes."""
+    global _cached, _n_blocks
+    cdef int k
+    for k in range(n):
+        td_aligned_free(slot.blocks[k])
+    slot.n -= n
+    memmove(slot.blocks, slot.blocks + n, slot.n * sizeof(void *))
+    slot.idle, slot.idle_before = max(0, slot.idle - n), max(0, slot.idle_before - n)
+    _n_blocks -= n
+    _cached -= n * size
+    return n * size
+
+
 def release_cached():
     """Give every unused block back to the system."""
-    global _cached
     cdef int k
     for k in range(N_CLASSES):
-        while _free[k].n:
-            _free[k].n -= 1
-            td_aligned_free(_free[k].blocks[_free[k].n])
-    _cached = 0
+        _free_first(&_free[k], _free[k].n, _size_of(k))
+    td_return_memory()
+
+
+cdef void _end_window() noexcept:
+    global _taken
+    cdef int k, n
+    cdef size_t freed = 0
+    cdef SizeClass *slot
+    for k in range(N_CLASSES):
+        slot = &_free[k]
+        n = min(slot.idle, slot.idle_before)
+        if n:
+            freed += _free_first(slot, n, _size_of(k))
+        slot.idle_before, slot.idle = slot.idle, slot.n
+    _taken = 0
+    if freed > RETURNED:
+        td_return_memory()
 
 
 cdef int _larger(int size_class):
@@ -97,7 +132,7 @@ cdef class Block:
     """One aligned block; owned by the arrays that view it, recycled when the last one dies."""
 
     def __cinit__(self, size_t n_bytes):
-        global _cached, _in_use, _peak
+        global _cached, _in_use, _peak, _n_blocks, _taken
         if n_bytes > LARGEST:
             raise MemoryError(f"could not allocate {n_bytes} bytes")
         self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
@@ -110,6 +145,7 @@ cdef class Block:
             size = _size_of(self.size_class)
         if slot.n:
             slot.n -= 1
+            slot.idle = min(slot.idle, slot.n)
             self.address = slot.blocks[slot.n]
             _cached -= size
         else:
@@ -119,11 +155,15 @@ cdef class Block:
                 self.address = td_aligned_alloc(64, size)
             if self.address == NULL:
                 raise MemoryError(f"could not allocate {n_bytes} bytes")
+            _n_blocks += 1
         _in_use += size
         _peak = max(_peak, _in_use)
+        _taken += 1
+        if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * _n_blocks):
+            _end_window()
 
     def __dealloc__(self):
-        global _cached, _in_use
+        global _cached, _in_use, _n_blocks
         if self.address == NULL:
             return
         cdef size_t size = _size_of(self.size_class)
@@ -135,6 +175,7 @@ cdef class Block:
             _cached += size
         else:
             td_aligned_free(self.address)
+            _n_blocks -= 1
 
     @property
     def pointer(self):

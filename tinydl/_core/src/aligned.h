@@ -8,6 +8,7 @@
 #include <malloc.h>
 static inline void *td_aligned_alloc(size_t alignment, size_t size) { return _aligned_malloc(size, alignment); }
 static inline void td_aligned_free(void *block) { _aligned_free(block); }
+static inline void td_return_memory(void) {}
 #else
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -22,6 +23,13 @@ static inline void *td_aligned_alloc(size_t alignment, size_t size) {
     return block;
 }
 static inline void td_aligned_free(void *block) { free(block); }
+/* Freed blocks go back to the system; glibc would keep those that lie below others. */
+#if defined(__GLIBC__)
+#include <malloc.h>
+static inline void td_return_memory(void) { (void)malloc_trim(0); }
+#else
+static inline void td_return_memory(void) {}
+#endif
 #endif
 
 #endif
