@@ -18,6 +18,10 @@ TRIALS = {  # how often each proof tries, (short, full)
     "random nets": (60, 10_000),
     "spoilt calls": (4_000, 1_000_000),
     "kills": (15, 1000),
+    "memory: steps": (300, 10_000),
+    "memory: nets": (60, 1000),
+    "memory: failures": (300, 1000),
+    "memory: batch": (2000, 6000),
     "corrupt files": (1500, 100_000),
     "step through system calls": (5, 1),
 }
