@@ -94,6 +94,23 @@ def test_other_libraries_are_left_alone():
     """)
 
 
+OTHERS = {
+    "torch": "torch.set_num_threads(2); torch.nn.functional.conv2d(torch.ones(4, 3, 16, 16), torch.ones(8, 3, 3, 3))",
+    "sklearn.cluster": "sklearn.cluster.KMeans(2, n_init=1).fit(np.arange(2000.0).reshape(500, 4) % 7)",
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["imported first", "imported last"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_same_bits_beside_other_openmp_libraries(name, first):
+    pytest.importorskip(name)
+    alone = run("print(expected)")
+    work = f"import numpy as np\nimport {name}\n{OTHERS[name]}\n"
+    code = textwrap.dedent(SETUP) + f"\n{work}\nassert step() == expected\n{OTHERS[name]}\nprint(step())"
+    done = subprocess.run([sys.executable, "-c", work * first + code], capture_output=True, text=True, timeout=180)
+    assert (done.returncode, done.stdout) == (0, alone), done.stderr
+
+
 def test_no_openmp_means_one_thread():
     out = run("""
         from tinydl._core import parallel
