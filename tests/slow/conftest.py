@@ -18,6 +18,7 @@ TRIALS = {  # how often each proof tries, (short, full)
     "random nets": (60, 10_000),
     "spoilt calls": (4_000, 1_000_000),
     "kills": (15, 1000),
+    "steps beside PyTorch": (200, 2000),
     "nets of bits": (3, 7),
     "memory: steps": (300, 10_000),
     "memory: nets": (60, 1000),
