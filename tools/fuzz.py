@@ -1,0 +1,45 @@
+"""Coverage-guided fuzzing of one reader by atheris, from the file that tests/slow/corrupt.py damages at random.
+
+    python tools/fuzz.py list
+    python tools/fuzz.py "npz packed" -max_total_time=3600        # and other options of libFuzzer
+
+Ends with the input that gave anything but a value or the exception that the reader documents.
+"""
+
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "slow"))
+with atheris.instrument_imports(include=["tinydl", "zipfile", "tarfile", "gzip"]):
+    import corrupt
+
+
+def main(name, options):
+    file, content, reader, documented, _ = corrupt.with_pictures()[name]
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        path, corpus = os.path.join(folder, file), os.path.join(folder, "corpus")
+        os.mkdir(corpus)
+        Path(corpus, "whole").write_bytes(content)
+
+        def one(data):
+            with open(path, "wb") as out:
+                out.write(data)
+            if fault := corrupt.read(path, reader, documented):
+                raise RuntimeError(fault)
+
+        # libFuzzer ends the process, so the folder stays where it is cut short.
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=1024", "-timeout=10", *options, corpus], one)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "list":
+        print(*corrupt.with_pictures(), sep="\n")
+    else:
+        main(sys.argv[1], sys.argv[2:])
