@@ -56,6 +56,18 @@ def test_foreign_files(tmp_path):
             read_idx(path)
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_huge_sizes_beside_an_empty_one(tmp_path, zipped):
+    path, sizes = tmp_path / "a", (0, 2**31, 2**31, 2**31)
+    content = bytes([0, 0, 8, len(sizes)]) + b"".join(n.to_bytes(4, "big") for n in sizes)
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    with pytest.raises(DataError, match=f"{path}: .*no array has shape"):
+        read_idx(path)
+    content = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (0, 28, 28))
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    assert read_idx(path).shape == (0, 28, 28)
+
+
 def test_huge_sizes_are_refused_before_memory_is_taken(tmp_path):
     path = tmp_path / "a"
     head = bytes([0, 0, 14, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32 - 1)

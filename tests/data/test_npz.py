@@ -111,6 +111,15 @@ def test_huge_shape_is_refused_before_memory_is_taken(tmp_path):
         load_npz(path)
 
 
+@pytest.mark.parametrize("descr, shape", [("<f8", f"(0, {2**62}, {2**62})"), ("|S0", "(3,)"), ("|V0", "(2, 2)")])
+def test_shapes_that_no_array_has(tmp_path, descr, shape):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    with pytest.raises(DataError, match=str(path)):
+        read_arrays(path)
+
+
 @pytest.mark.parametrize("version", [1, 2, 3])
 @pytest.mark.parametrize("text", [
     "{'descr': '<f8', 'shape': '''", "{'descr': (", "", "3", "{'descr': '<f8", "\t {", "{'a': 1, \\", "\0"])

@@ -78,7 +78,11 @@ def _read_stream(path, file, limit):
         raise DataError(f"{path}: truncated: {len(content):,} of {expected:,} bytes for shape {shape}")
     if file.read(1):
         raise DataError(f"{path}: bytes are left over after the {expected:,} of shape {shape}")
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    try:
+        array = np.frombuffer(content, dtype).reshape(shape)
+    except ValueError:  # no elements, as one size is 0, but others whose product no array can have
+        raise DataError(f"{path}: its header is damaged: no array has shape {shape}") from None
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _find(folder, subfolders, title):

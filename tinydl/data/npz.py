@@ -41,7 +41,10 @@ def _read_npy(path, name, file, length):
     content = file.read(expected)
     if len(content) != expected:
         raise DataError(f"{path}: {name} is truncated: {len(content):,} of {expected:,} bytes")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+    try:
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+    except ValueError:  # elements of no bytes, or one size is 0 and the product of the others too large
+        raise DataError(f"{path}: {name} is damaged: no array of {dtype} has shape {shape}") from None
 
 
 def read_arrays(path):
