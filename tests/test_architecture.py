@@ -11,7 +11,7 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient"}
+BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
 GRAPH = BASE | {"deferred", "tensor", "graph", "function"}
 ALLOWED = {
     "_check": set(),
@@ -24,7 +24,9 @@ ALLOWED = {
     "layout": {"_core"},
     "gradient": {"_core", "config", "layout"},
     "deferred": {"_core", "config", "layout", "gradient"},
-    "tensor": BASE,
+    "changes": set(),
+    "backward": {"changes", "gradient"},
+    "tensor": BASE | {"backward"},
     "graph": BASE | {"tensor"},
     "function": BASE | {"deferred", "tensor", "graph"},
     "ops": GRAPH,

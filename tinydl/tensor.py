@@ -1,11 +1,12 @@
-"""Tensor: an array, its gradient and the operation that made it; `backward` walks the graph."""
+"""Tensor: an array, its gradient and the operation that made it."""
 
-import heapq
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import changes, layout
+from tinydl.backward import walk
 from tinydl.gradient import Gradient
 
 __all__ = ["Parameter", "Tensor", "tensor"]
@@ -41,8 +42,11 @@ class Tensor:
     """
 
     # `raw`: the array, where others may hold it, or else a `tinydl.deferred.Value`, which operations read.
-    __slots__ = ("raw", "grad", "requires_grad", "creator", "__weakref__")
+    # `_written`, `_shown`: of `tinydl.changes`, absent where nothing was noted.
+    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "__weakref__")
+    place = 1  # nodes have lower ones, see `tinydl.changes`
     _arrived = None  # of a node, the gradients that its readers have sent so far
+    is_parameter = False
     __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
     __hash__ = object.__hash__
 
@@ -58,6 +62,9 @@ class Tensor:
     # --- values ----------------------------------------------------------------------------------------------------
 
     def _get_data(self):
+        # A second reference to the array of a leaf: somebody relies on it, perhaps an operation.
+        if self.requires_grad and self.creator is None and sys.getrefcount(self.raw) > 2:
+            changes.shown(self)
         raw = self.raw
         if not isinstance(raw, np.ndarray):
             raw = self.raw = raw.given_out(self.creator)
@@ -228,7 +235,7 @@ class Tensor:
         if self.creator is None:
             self._accumulate(grad, owned=True)
         else:
-            _walk(self.creator, Gradient(grad), retain_graph)
+            walk(self.creator, Gradient(grad), retain_graph)
 
     def _accumulate(self, grad, owned):
         """Add the array `grad` to `self.grad`; `owned` says that nobody else holds it."""
@@ -263,6 +270,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    is_parameter = True
 
     def __init__(self, data, requires_grad=True):
         values = _as_data(data.data if isinstance(data, Tensor) else data)
@@ -336,43 +344,3 @@ def from_result(raw, creator):
     out.creator = creator
     out.requires_grad = creator is not None
     return out
-
-
-def _walk(root, gradient, retain_graph):
-    """Send gradients from `root` to the leaves; a node passes on when all that read its result have sent theirs."""
-    root._arrived = gradient
-    # A node is made after the nodes it reads and has a lower place: nothing can arrive at the lowest one waiting.
-    waiting = [(root.place, root)]
-    try:
-        while waiting:
-            node = heapq.heappop(waiting)[1]
-            gradient, node._arrived = node._arrived, None
-            if node.retained is not None:
-                node.retained._accumulate(gradient.array(), owned=False)
-            edges, first, residual = node.edges, None, None
-            if node.function.adds_residual and edges[0] is not None:
-                first, residual = edges[0], edges[0]._arrived
-            gradients = node.function.propagate(node, gradient, residual)
-            if not retain_graph:
-                node.release()
-            for edge, dx in zip(edges, gradients, strict=True):
-                if edge is None or dx is None:
-                    continue
-                if isinstance(edge, Tensor):
-                    if isinstance(dx, Gradient):
-                        edge._accumulate(dx.array(), dx.owned)
-                    else:
-                        edge._accumulate(np.asarray(dx), owned=True)
-                    continue
-                if not isinstance(dx, Gradient):
-                    dx = Gradient(np.asarray(dx))
-                if edge._arrived is None:
-                    heapq.heappush(waiting, (edge.place, edge))
-                elif residual is not None and edge is first:
-                    residual = None  # is in dx
-                else:
-                    dx = edge._arrived.plus(dx)
-                edge._arrived = dx
-    finally:
-        for _, node in waiting:  # none, unless a backward failed
-            node._arrived = None

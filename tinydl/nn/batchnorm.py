@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
+from tinydl.nn import init
 from tinydl.nn.conv import _Conv
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
@@ -75,8 +76,8 @@ class _BatchNorm(Module):
         """Weight 1, bias 0, running statistics forgotten."""
         self.reset_running_stats()
         if self.weight is not None and self.bias is not None:
-            self.weight.data[...] = 1
-            self.bias.data[...] = 0
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
 
     def forward(self, x):
         """Normalise by the batch in training, by the running statistics in evaluation."""

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import changes, layout
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
@@ -313,6 +313,8 @@ class Module:
         for target, value in writes:
             array = target.data if isinstance(target, Parameter) else target
             array[...] = value
+            if isinstance(target, Parameter):
+                changes.written([target])
         return IncompatibleKeys(missing, unexpected)
 
     # --- hooks -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from tinydl import layout
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.broadcast import operands, result, unbroadcast
+from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.tensor import Tensor
 
 __all__ = ["div", "mul", "neg", "power", "sub"]
@@ -20,7 +20,7 @@ class Sub(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.save_for_backward(_Like(x), _Like(y))
+        ctx.save_for_backward(Like(x), Like(y))
         return result(np.subtract, x, y)
 
     @staticmethod
@@ -46,6 +46,8 @@ class Sub(Operation):
 
 class Mul(Operation):
     """z = x y; dx = y dz, dy = x dz."""
+
+    factors = (0, 1)
 
     @staticmethod
     def forward(ctx, x, y):
@@ -78,7 +80,7 @@ class Div(Operation):
     @staticmethod
     def forward(ctx, x, y):
         z = result(np.true_divide, x, y)
-        ctx.save_for_backward(_Like(x), y, z if ctx.needs_input_grad[1] else None)
+        ctx.save_for_backward(Like(x), y, z if ctx.needs_input_grad[1] else None)
         return z
 
     @staticmethod
@@ -151,15 +153,6 @@ class Power(Operation):
                 slope = np.where((x == 0) & (y >= 0), z.dtype.type(0), z * np.log(x))
                 dy = unbroadcast(np.asarray(dz * slope), y)
         return dx, dy
-
-
-class _Like:
-    """Shape and dtype of an array, without keeping its memory."""
-
-    __slots__ = ("shape", "dtype")
-
-    def __init__(self, array):
-        self.shape, self.dtype = array.shape, array.dtype
 
 
 def _floating(x):

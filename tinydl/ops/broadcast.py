@@ -5,7 +5,16 @@ import numpy as np
 from tinydl import layout
 from tinydl.tensor import Tensor
 
-__all__ = ["operands", "result", "unbroadcast"]
+__all__ = ["Like", "operands", "result", "unbroadcast"]
+
+
+class Like:
+    """Shape and dtype of an array, without keeping its memory."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, array):
+        self.shape, self.dtype = array.shape, array.dtype
 
 
 def operands(x, y):

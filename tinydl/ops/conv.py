@@ -34,6 +34,8 @@ class Conv(ValueOperation):
     learning, arXiv:1603.07285.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape, about):
         source = x
@@ -47,16 +49,16 @@ class Conv(ValueOperation):
         ctx.kernels = choose(geometry, x.dtype)
         ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w, b, on_x, source)
+        ctx.save_for_backward(x, w, on_x, source)
         return ConvResult(y, moments)
 
     @staticmethod
     def backward(ctx, dy, residual):
-        x, w, b, on_x, source = ctx.saved_tensors
+        x, w, on_x, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
-        db = np.empty(b.shape, b.dtype) if needs_b else None
+        db = np.empty(w.shape[0], w.dtype) if needs_b else None
         moments = None
         if needs_x and on_x is not None and on_x.scale is not None:
             # What the batch norm below will ask for, as long as no other operation read its result.
@@ -80,23 +82,25 @@ class Conv(ValueOperation):
 class DepthwiseConv(Operation):
     """`Conv` with one filter a channel: y[n,c,p,q] = b[c] + sum over i,j of w[c,0,i,j] * x[n,c,...]."""
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape):
         x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
         depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w, b)
+        ctx.save_for_backward(x, w)
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        x, w, b = ctx.saved_tensors
+        x, w = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         dy = layout.channels_last(dy)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w else None
-        db = np.empty(b.shape, b.dtype) if needs_b else None
+        db = np.empty(w.shape[0], w.dtype) if needs_b else None
         if needs_x:
             depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
         if needs_w or needs_b:

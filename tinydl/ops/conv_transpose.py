@@ -20,6 +20,8 @@ class ConvTranspose(Operation):
     gradient with the two arrays in exchanged roles; db = sum of dy over images and positions.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, weight, bias, geometry, shape):
         x = layout.channels_last(x)

@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.broadcast import operands, result, unbroadcast
+from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.tensor import Tensor
 
@@ -171,7 +171,7 @@ class Where(Operation):
 
     @staticmethod
     def forward(ctx, condition, x, y):
-        ctx.save_for_backward(condition, x, y)
+        ctx.save_for_backward(condition, Like(x), Like(y))
         return np.asarray(np.where(condition, x, y))
 
     @staticmethod

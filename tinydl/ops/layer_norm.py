@@ -26,7 +26,7 @@ class LayerNorm(Operation):
         var = np.square(normal).mean(axis=1, keepdims=True, dtype=np.float64)
         rstd = (1 / np.sqrt(var + eps)).astype(x.dtype)
         normal *= rstd
-        ctx.save_for_backward(x.shape, normal, rstd, weight, bias)
+        ctx.save_for_backward(x.shape, normal, rstd, weight if ctx.needs_input_grad[0] else None, x.shape[-n_axes:])
         y = normal if weight is None else normal * weight.reshape(-1)
         if bias is not None:
             y = y + bias.reshape(-1)
@@ -34,7 +34,7 @@ class LayerNorm(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        shape, normal, rstd, weight, bias = ctx.saved_tensors
+        shape, normal, rstd, weight, own = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
         dy = np.ascontiguousarray(dy).reshape(normal.shape)
         dx = dw = db = None
@@ -44,9 +44,9 @@ class LayerNorm(Operation):
             dx = g - (g.mean(axis=1, keepdims=True, dtype=np.float64) + normal * along)
             dx = (dx * rstd).astype(normal.dtype).reshape(shape)
         if need_weight:
-            dw = (dy * normal).sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(weight.shape)
+            dw = (dy * normal).sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(own)
         if need_bias:
-            db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(bias.shape)
+            db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(own)
         return dx, dw, db
 
     @staticmethod

@@ -19,17 +19,19 @@ class Linear(Operation):
     float32 or float64.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b):
         rows = _rows(x)
-        ctx.save_for_backward(rows, w, b, x.shape)
+        ctx.save_for_backward(rows, w, x.shape)
         y = layout.empty((rows.shape[0], w.shape[0]), x.dtype)
         gemm.linear_forward(rows, _laid(w), b, y, get_num_threads())
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
     @staticmethod
     def backward(ctx, dy):
-        x, w, b, shape = ctx.saved_tensors
+        x, w, shape = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad
         dy = _rows(dy)
         dx = dw = db = None
@@ -39,7 +41,7 @@ class Linear(Operation):
             dx = dx.reshape(shape)
         if needs_w or needs_b:
             dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
-            db = np.empty(b.shape, b.dtype) if needs_b else None
+            db = np.empty(w.shape[0], w.dtype) if needs_b else None
             gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
         return dx, dw, db
 

@@ -33,6 +33,8 @@ def _product(a, b):
 class MatMul(Operation):
     """c = a b; da = dc b', db = a' dc, summed over broadcast leading axes."""
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, a, b):
         ctx.save_for_backward(a, b)

@@ -8,6 +8,7 @@ from tinydl import layout
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
+from tinydl.ops.broadcast import Like, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
@@ -76,15 +77,13 @@ class BroadcastTo(Operation):
 
     @staticmethod
     def forward(ctx, x, shape):
-        ctx.save_for_backward(x)
+        ctx.save_for_backward(Like(x))
         y = layout.empty(shape, x.dtype)
         y[...] = x
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        from tinydl.ops.broadcast import unbroadcast
-
         (x,) = ctx.saved_tensors
         dx = unbroadcast(dy, x)
         return dx.copy() if dx is dy else dx
