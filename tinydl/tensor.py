@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinydl import changes, layout
+from tinydl import changes, config, layout
 from tinydl.backward import walk
 from tinydl.gradient import Gradient
 
-__all__ = ["Parameter", "Tensor", "tensor"]
+__all__ = ["Parameter", "Tensor", "array_of", "tensor"]
 
 
 class Tensor:
@@ -47,7 +47,6 @@ class Tensor:
     place = 1  # nodes have lower ones, see `tinydl.changes`
     _arrived = None  # of a node, the gradients that its readers have sent so far
     is_parameter = False
-    __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
     __hash__ = object.__hash__
 
     def __init__(self, data, requires_grad=False):
@@ -99,9 +98,18 @@ class Tensor:
         return self.data
 
     def __array__(self, dtype=None, copy=None):
+        if self.recorded:
+            raise RuntimeError(f"a tensor of shape {self.shape} that requires a gradient does not become an array by "
+                               "itself, because nothing before it would learn: use an operation of td.ops (stack and "
+                               "concatenate join tensors), or x.numpy() for its values alone")
         if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
             raise ValueError(f"a {self.dtype} tensor cannot become {np.dtype(dtype)} without a copy")
         return np.array(self.data, dtype=dtype, copy=bool(copy) or None) if copy is not False else self.data
+
+    @property
+    def recorded(self):
+        """Whether an operation on the tensor is recorded for `backward`, here and now."""
+        return self.requires_grad and config.mode.grad
 
     def item(self):
         """The value of a one-element tensor as a Python number."""
@@ -127,6 +135,9 @@ class Tensor:
 
     def __int__(self):
         return int(self.item())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self):
         if self.size != 1:
@@ -322,7 +333,7 @@ def _as_data(values):
         return values.data
     if not isinstance(values, np.ndarray):
         # NumPy scalars carry their precision; Python numbers are float32, as every default of the library.
-        array = np.asarray(values)
+        array = array_of(values)
         if not isinstance(values, np.generic) and array.dtype.kind in "fiu" and array.dtype != np.float32:
             array = array.astype(np.float32)
         values = array
@@ -334,6 +345,20 @@ def _as_data(values):
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     return values
+
+
+def array_of(values):
+    """`values` as an array; a list of tensors whose gradient would be lost is refused."""
+    if isinstance(values, (list, tuple)) and _recorded_in(values):
+        raise TypeError(f"expected one tensor, got a {type(values).__name__} of {len(values)} whose gradient would be "
+                        "lost; join them with td.ops.stack or td.ops.concatenate")
+    return np.asarray(values)
+
+
+def _recorded_in(values):
+    """Whether nested lists and tuples hold a tensor that `backward` needs."""
+    return any(v.recorded if isinstance(v, Tensor) else isinstance(v, (list, tuple)) and _recorded_in(v)
+               for v in values)
 
 
 def from_result(raw, creator):

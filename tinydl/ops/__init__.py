@@ -1,5 +1,6 @@
 """The mathematics: one operation a file, each a pair of a forward and a backward pass on plain arrays."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from tinydl.ops import activations, methods
@@ -61,3 +62,4 @@ if TYPE_CHECKING:
     from tinydl._core.reference.activations import *  # noqa: F403
 
 methods.install()
+importlib.import_module("tinydl.ops.numpy_functions").install()  # reads the names above

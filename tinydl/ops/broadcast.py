@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["Like", "operands", "result", "unbroadcast"]
 
@@ -33,7 +33,7 @@ def operands(x, y):
 
 
 def _constant(value, dtype):
-    array = np.asarray(value)
+    array = array_of(value)
     kind = array.dtype.kind
     if kind not in "fiub":
         raise TypeError(f"a tensor cannot be combined with {value!r} of type {type(value).__name__}")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = [
     "as_input", "as_tensor", "axes", "axis_of", "element_count", "integers", "laid_weight", "need_float", "need_rank",
@@ -24,7 +24,7 @@ def as_input(x, dtype=None):
     """
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
+    array = array_of(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"an input holds real numbers, got dtype {array.dtype}")
     if dtype is None:
