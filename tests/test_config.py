@@ -103,7 +103,7 @@ def test_the_algorithm_is_a_setting_or_holds_for_a_block():
     td.conv_algorithm("direct")
     assert config.mode.algorithm == "direct"
     td.conv_algorithm(before)
-    with pytest.raises(ValueError, match="one of 'auto', 'direct', 'winograd', got 'fft'"):
+    with pytest.raises(ValueError, match="one of 'auto', 'direct', 'winograd', 'im2col', got 'fft'"):
         td.conv_algorithm("fft")
 
 
