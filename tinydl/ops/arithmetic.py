@@ -202,12 +202,16 @@ def neg(x):
 
 
 def power(x, y):
-    """x to the power y, element by element.
+    """x to the power y, element by element; integers stay integers.
 
     Parameters
     ----------
     x, y : Tensor or array_like
         Shapes that broadcast; one of them a tensor. A negative base needs an integral exponent, as in NumPy.
+
+    Raises
+    ------
+    ValueError
+        For integers to negative powers, as in NumPy and PyTorch.
     """
-    x, y = operands(x, y)
-    return Power.apply(_floating(x), _floating(y))
+    return Power.apply(*operands(x, y))

@@ -1,5 +1,7 @@
 """Matrix product."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
@@ -23,9 +25,10 @@ def _product(a, b):
         gemm.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b), c, n_threads)
         return c
     c = np.empty((*batch, m, n), a.dtype)
-    a = np.broadcast_to(a, (*batch, m, k)).reshape(-1, m, k)
-    b = np.broadcast_to(b, (*batch, k, n)).reshape(-1, k, n)
-    for one, other, out in zip(a, b, c.reshape(-1, m, n), strict=True):
+    count = math.prod(batch)
+    a = np.broadcast_to(a, (*batch, m, k)).reshape(count, m, k)
+    b = np.broadcast_to(b, (*batch, k, n)).reshape(count, k, n)
+    for one, other, out in zip(a, b, c.reshape(count, m, n), strict=True):
         gemm.matmul(np.ascontiguousarray(one), np.ascontiguousarray(other), out, n_threads)
     return c
 
