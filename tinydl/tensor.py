@@ -266,7 +266,14 @@ class Tensor:
     def __getstate__(self):
         # For copy and pickle: a copy may be written to, so what it shares is no value of the library's own any more.
         return None, {"raw": self.data, "grad": self.grad, "requires_grad": self.requires_grad,
-                      "creator": self.creator}
+                      "creator": self.creator}, layout.is_channels_last(self._array())
+
+    def __setstate__(self, state):
+        _, slots, channels_last = state
+        for name, value in slots.items():
+            setattr(self, name, value)
+        if channels_last:  # pickle keeps no memory order
+            self.raw = layout.channels_last(self.raw)
 
 
 class Parameter(Tensor):
@@ -278,14 +285,19 @@ class Parameter(Tensor):
         Initial values; copied, and re-laid with the output axis innermost in memory.
     requires_grad : bool
         False freezes the parameter.
+    dtype : dtype, optional
+        float32 or float64. By default that of a tensor, and float32 of everything else: NumPy makes float64 arrays
+        where nobody asked for them, and `Module.double` makes a whole net float64.
     """
 
     __slots__ = ()
     is_parameter = True
 
-    def __init__(self, data, requires_grad=True):
+    def __init__(self, data, requires_grad=True, dtype=None):
         values = _as_data(data.data if isinstance(data, Tensor) else data)
-        super().__init__(layout.parameter_like(values), requires_grad)
+        if dtype is None and values.dtype == np.float64 and not isinstance(data, Tensor):
+            dtype = np.float32
+        super().__init__(layout.parameter_like(values, dtype), requires_grad)
 
     def _set_data(self, values):
         # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
@@ -295,13 +307,13 @@ class Parameter(Tensor):
 
     def __reduce__(self):
         # Pickle keeps no memory order; the constructor lays the values out anew.
-        return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad)
+        return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad, self.dtype)
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo):
-        copied = type(self)(self.data, self.requires_grad)
+        copied = type(self)(self.data, self.requires_grad, self.dtype)
         memo[id(self)] = copied
         return copied
 
@@ -328,7 +340,7 @@ def tensor(data, dtype=None, requires_grad=False):
 
 
 def _as_data(values):
-    """The ndarray a Tensor holds: float32/float64/integer/bool, native byte order."""
+    """The ndarray a Tensor holds: float32/float64/integer/bool, aligned, native byte order."""
     if isinstance(values, Tensor):
         return values.data
     if not isinstance(values, np.ndarray):
@@ -342,7 +354,7 @@ def _as_data(values):
         values = values.astype(np.float32)
     elif kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers, got dtype {values.dtype}")
-    if not values.dtype.isnative:
+    if not (values.dtype.isnative and values.flags.aligned):
         values = values.astype(values.dtype.newbyteorder("="))
     return values
 

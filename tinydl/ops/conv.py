@@ -10,9 +10,10 @@ from tinydl.deferred import ConvResult
 from tinydl.function import Operation, ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
+from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose, name_of
 from tinydl.ops.geometry import ConvGeometry
+from tinydl.tensor import Tensor
 
 __all__ = ["Conv", "conv1d", "conv2d"]
 
@@ -47,6 +48,7 @@ class Conv(ValueOperation):
             # A copy: the batch norm moves its running mean before the sums are read again.
             moments = Moments(about.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
+        b = None if b is None else layout.channels_last(b)
         ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, on_x, source)
@@ -88,6 +90,7 @@ class DepthwiseConv(Operation):
     def forward(ctx, x, w, b, geometry, shape):
         x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
+        b = None if b is None else layout.channels_last(b)
         depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w)
@@ -123,9 +126,13 @@ def convolved(geometry, algorithm):
 
 def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     """`conv1d` or `conv2d`; for a batch norm that reads the result next, `about` is what it sums about."""
+    if not isinstance(weight, Tensor):
+        weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
     x = as_input(x, weight.dtype)
     shape = x.shape
-    need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    if len(shape) != n + 2:
+        channels = weight.shape[1] * groups if weight.ndim > 1 else None
+        need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)", channels)
     if x.dtype != weight.dtype:
         raise TypeError(f"conv{n}d got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if len(weight.shape) != n + 2:
@@ -133,6 +140,8 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     geometry = ConvGeometry.of(shape, weight.shape, integers(stride, n, "stride", 1),
                                integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
     out = geometry.out_shape
+    if bias is not None:
+        bias = bias_of(bias, out[1], weight.dtype, f"conv{n}d")
     if groups > 1 and groups == shape[1] == out[1] and config.mode.algorithm != "im2col":
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     return Conv.apply(x, weight, bias, geometry, out, about)
@@ -143,7 +152,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Parameters
     ----------
-    x, weight, bias : Tensor
+    x, weight, bias : Tensor or array_like
     stride, padding, dilation : int or pair
     groups : int
 

@@ -7,8 +7,9 @@ from tinydl._core import conv
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
+from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
+from tinydl.tensor import Tensor
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
@@ -60,7 +61,8 @@ class ConvTranspose(Operation):
 
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{n}d"
-    x, weight = as_tensor(x), as_tensor(weight)
+    weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
+    x = as_input(x, weight.dtype)
     need_float(x, name)
     need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
     need_rank(weight.shape, (n + 2,), name, f"a weight with {n + 2} axes (in, out / groups, window)")
@@ -71,9 +73,8 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
         x.shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
         integers(output_padding, n, "output_padding", 0), integers(dilation, n, "dilation", 1), groups)
     shape = geometry.in_shape
-    if bias is not None and bias.shape != (shape[1],):
-        raise ValueError(f"{name}: the bias must have one entry for each of the {shape[1]} output channels, got shape "
-                         f"{bias.shape}")
+    if bias is not None:
+        bias = bias_of(bias, shape[1], weight.dtype, name)
     return ConvTranspose.apply(x, weight, bias, geometry=geometry, shape=shape)
 
 

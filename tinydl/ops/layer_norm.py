@@ -7,7 +7,8 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, need_float
+from tinydl.ops.checks import as_input, beside, integers, need_float
+from tinydl.tensor import Tensor
 
 __all__ = ["layer_norm"]
 
@@ -66,13 +67,14 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     weight, bias : Tensor of that shape, optional
     eps : float
     """
-    x = as_tensor(x)
+    x = x if isinstance(x, Tensor) else as_input(x)
     need_float(x, "layer_norm")
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     shape = integers(shape, len(shape), "normalized_shape", 1)
     if not shape or x.shape[-len(shape):] != shape:
         raise ValueError(f"layer_norm over {shape} needs an input of shape (..., {', '.join(map(str, shape))}), got "
                          f"{x.shape}")
+    weight, bias = (None if array is None else beside(array, x.dtype) for array in (weight, bias))
     for name, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
             raise ValueError(f"layer_norm: the {name} must have shape {shape}, got {array.shape}")

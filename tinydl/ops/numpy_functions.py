@@ -5,6 +5,9 @@ Every other function computes with values alone. Of a tensor that requires a gra
 recorded: its result would be a plain array, and nothing before it would learn.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from tinydl import ops
@@ -14,7 +17,7 @@ from tinydl.tensor import Tensor
 
 __all__ = ["array_function", "array_ufunc", "install"]
 
-_UFUNCS = {
+_UFUNCS: dict[Any, Callable[..., Any]] = {
     np.absolute: ops.abs, np.add: ops.add, np.cos: ops.cos, np.divide: ops.div, np.exp: ops.exp, np.log: ops.log,
     np.matmul: ops.matmul, np.maximum: ops.maximum, np.minimum: ops.minimum, np.multiply: ops.mul,
     np.negative: ops.neg, np.power: ops.power, np.sign: ops.sign, np.sin: ops.sin, np.sqrt: ops.sqrt,
