@@ -131,11 +131,8 @@ def conv_matrix(layer, input_shape):
                          f"{'L' if n == 1 else 'H, W'}), got input_shape {shape}")
     weight = layer.weight.data
     if transposed:
-        output = (layer.out_channels, *(
-            (size - 1) * s - 2 * p + d * (k - 1) + extra + 1 for size, s, p, d, k, extra in
-            zip(shape[1:], layer.stride, layer.padding, layer.dilation, layer.kernel_size, layer.output_padding,
-                strict=True)))
-        widths = [(p, p) for p in layer.padding]
+        lengths, padding, _ = layer.geometry(shape[1:])
+        output, widths = (layer.out_channels, *lengths), [(p, p) for p in padding]
         columns, rows, taps, _ = _places(output, shape[1:], layer, widths, "zeros", weight.shape)
     else:
         widths = _widths(layer, shape[1:])
