@@ -412,7 +412,8 @@ def test_without_parameters_the_input_says_the_type(layer):
 
 
 def test_a_norm_without_spread():
-    norm = nn.BatchNorm2d(3, eps=0.0)
+    norm = nn.BatchNorm2d(3)
+    norm.eps = 0.0
     norm.running_var[...] = 0
     net = nn.Sequential(nn.Conv2d(3, 3, 1), norm)
     x = np.ones((2, 3, 4, 4), np.float32)

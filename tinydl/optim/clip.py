@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from tinydl import config, layout
+from tinydl._check import number
 from tinydl._core import update
-from tinydl.optim._check import number
 from tinydl.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
