@@ -315,3 +315,11 @@ def test_steps_refuse_filters_of_another_kernel():
     with pytest.raises(TypeError, match="steps that kernels make"):
         inference.Program([(1, [(inference.Step(), ("input", 0, 0), ("output", 0, 0), None)])], True, 0, (1, 0), 0, 0,
                         False)
+
+
+def test_places_and_shapes_of_another_form_are_named():
+    with pytest.raises(TypeError, match=r"an array of shape \(N, ...\), got shape \(\)"):
+        inference.Program([], True, 7, (), 0, 0, False)
+    with pytest.raises(TypeError, match=r"a value lies at \(block, at, size\), got \('input', 0\)"):
+        inference.Program([(1, [(inference.activation_step("relu", 4, 0), ("input", 0), ("output", 0, 4), None)])],
+                          True, 4, (1, 4), 0, 0, False)

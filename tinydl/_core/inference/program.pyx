@@ -195,6 +195,8 @@ cdef class Program:
 
     def __init__(self, list stages, bint row_major, Py_ssize_t n_in, tuple shape, Py_ssize_t shared,
                  Py_ssize_t private, bint threaded):
+        if not shape:
+            raise TypeError("a program makes an array of shape (N, ...), got shape ()")
         cdef Py_ssize_t N = shape[0], n_out = 1
         for n in shape[1:]:
             n_out *= n
@@ -236,6 +238,8 @@ cdef class Program:
         memset(&p, 0, sizeof(p))
         if value is None:
             return p
+        if not isinstance(value, tuple) or len(value) != 3:
+            raise TypeError(f"a value lies at (block, at, size), got {value!r}")
         p.block, p.at, p.size = PLACES[value[0]], value[1], value[2]
         cdef Py_ssize_t room = (self.N * self.n_in if p.block == INPUT else self.N * self.n_out if p.block == OUTPUT
                                 else self.shared if p.block == SHARED else self.private)
