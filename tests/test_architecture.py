@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -191,3 +192,12 @@ def test_public_surface():
 
 def test_version():
     assert tinydl.__version__.count(".") >= 1
+
+
+def test_a_source_without_kernels_says_so_in_one_line(tmp_path):
+    shutil.copytree(ROOT, tmp_path / "tinydl", ignore=lambda folder, names: [n for n in names if not n.endswith(".py")
+                                                                            and not pathlib.Path(folder, n).is_dir()])
+    done = subprocess.run([sys.executable, "-c", "import tinydl"], capture_output=True, text=True, cwd=tmp_path,
+                          env={"PATH": ""}, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: no compiled kernels in ") and "setup.py build_ext" in last

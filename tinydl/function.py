@@ -121,7 +121,7 @@ class Function:
 
     n_values = 0           # how many arguments, the first ones, reach forward as values
     adds_residual = False  # whether backward adds a residual to the gradient of its first argument
-    factors = ()           # of a product: the two arguments of which each is read for the gradient of the other only
+    factors: tuple = ()    # of a product: the two arguments of which each is read for the gradient of the other only
 
     @staticmethod
     def forward(ctx, *args, **kwargs):
