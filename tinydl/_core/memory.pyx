@@ -156,6 +156,8 @@ cdef object _allocate(int ndim, const Py_ssize_t *dims, object dtype, const int 
     cdef bint is_empty = False
     if not isinstance(dtype, np.dtype):
         dtype = np.dtype(dtype)
+    if dtype.hasobject:
+        raise TypeError(f"dtype {dtype} holds Python objects")
     if dtype.kind not in "biufc" or not dtype.isnative:
         raise TypeError(f"a block holds numbers in native byte order, got dtype {dtype}")
     cdef int itemsize = dtype.itemsize

@@ -176,7 +176,8 @@ def hardswish(x):
 
 
 def _sigmoid_of_cubic(x):
-    return (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+    # (1 + tanh u) / 2 is 1 / (1 + e^(-2u)), which keeps its digits where it is small.
+    return np.exp(-np.logaddexp(0, -2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 @activation("GELUTanh", saves="x", gradient=lambda x, dy: dy * (_sigmoid_of_cubic(x) + np.where(np.abs(x) > 50, 0, (

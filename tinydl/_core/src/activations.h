@@ -67,5 +67,6 @@ ACTIVATION(gelu_tanh,
 
     T z = s < -50 ? -50 : s;
     z = z > 50 ? 50 : z;
-    const T w = NAME(sigmoid)((T)1.5957691216057308 * z * (1 + (T)0.044715 * z * z));
-    dx = dy * (w + z * (w * (1 - w)) * ((T)1.5957691216057308 * (1 + (T)0.134145 * z * z))))
+    const T v = (T)1.5957691216057308 * z * (1 + (T)0.044715 * z * z);
+    const T w = NAME(sigmoid)(v);
+    dx = dy * (w + z * (w * NAME(sigmoid)(-v)) * ((T)1.5957691216057308 * (1 + (T)0.134145 * z * z))))
