@@ -70,4 +70,5 @@ def test_transposed_same():
     x = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
     matrix = conv_matrix(layer, (2, 5))
     y = matrix.toarray() @ x.reshape(-1) + matrix.bias
+    assert y.shape == (3 * 15,)
     np.testing.assert_allclose(y, layer(x[None]).data.reshape(-1), rtol=1e-5, atol=1e-6)

@@ -67,11 +67,11 @@ def test_output_padding_of_same_counts_as_in_keras(k, stride, extra, length):
     assert np.array_equal(y[:, :, :kept.shape[2]], kept) and not y[:, :, kept.shape[2]:].any()
 
 
-def test_same_in_two_dimensions(gradcheck):
+def test_same_in_two_dimensions():
     layer = nn.ConvTranspose2d(2, 3, (3, 2), stride=(2, 1), padding="same").double()
     x = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
     assert layer(x).shape == (2, 3, 6, 4) and "padding=same" in repr(layer)
-    gradcheck(layer, x)
+    td.testing.gradcheck(layer, x)
     assert nn.ConvTranspose2d(2, 3, 3, padding="valid").padding == (0, 0)
     with pytest.raises(ValueError, match="output_padding must lie between 0 and 1, got 2"):
         nn.ConvTranspose1d(1, 1, 3, 2, "same", 2)
