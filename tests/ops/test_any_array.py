@@ -141,8 +141,9 @@ def test_factors_that_require_a_gradient_are_refused(name):
 
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: ops.conv2d(np.ones((1, 2, 8, 8)), np.ones((6, 2, 3, 3)), np.ones((2, 3))), ValueError,
-     r"conv2d: the bias must have one entry for each of the 6 outputs, got shape \(2, 3\)"),
-    (lambda: ops.conv2d(np.ones((1, 4, 8, 8)), np.ones((4, 1, 3, 3)), np.ones(3), groups=4), ValueError, "4 outputs"),
+     r"conv2d: the bias must have one entry for each of the 6 output channels, got shape \(2, 3\)"),
+    (lambda: ops.conv2d(np.ones((1, 4, 8, 8)), np.ones((4, 1, 3, 3)), np.ones(3), groups=4), ValueError,
+     "4 output channels"),
     (lambda: ops.linear(np.ones((1, 2)), np.ones((6, 2)), np.ones((6, 1))), ValueError, "linear: the bias"),
     (lambda: ops.linear(np.ones((1, 2)), np.ones(2)), ValueError, r"a weight \(out, in\), got shape \(2,\)"),
     (lambda: ops.linear(np.ones((1, 2)), np.ones((6, 2)), np.ones(6, "f")), TypeError, "float64 weight and a float32"),

@@ -9,7 +9,8 @@ from tinydl.ops import checks
 
 @pytest.mark.parametrize(("value", "dtype"), [
     ([1, 2], np.float32), (np.arange(3), np.float32), (np.zeros(3), np.float64), (np.zeros(3, np.float16), np.float32),
-    (np.zeros(3, bool), np.float32), (np.zeros(3, ">f8"), np.float64), (2.5, np.float64)])
+    (np.zeros(3, bool), np.float32), (np.zeros(3, ">f8"), np.float64), (2.5, np.float32),
+    (np.float64(2.5), np.float64), ([0.5, 2.0], np.float32)])
 def test_arrays_become_inputs_of_a_floating_type(value, dtype):
     assert checks.as_input(value).dtype == dtype
     assert checks.as_input(value, np.float32).dtype == np.float32

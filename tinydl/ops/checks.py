@@ -55,11 +55,12 @@ def as_tensor(x):
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def bias_of(bias, n, dtype, name):
-    """The tensor of a bias with one entry for each of n outputs of type `dtype`, checked."""
+def bias_of(bias, n, dtype, name, outputs="output channels"):
+    """The tensor of a bias with one entry for each of n `outputs` of type `dtype`, checked."""
     bias = beside(bias, dtype)
     if bias.shape != (n,):
-        raise ValueError(f"{name}: the bias must have one entry for each of the {n} outputs, got shape {bias.shape}")
+        raise ValueError(f"{name}: the bias must have one entry for each of the {n} {outputs}, got shape "
+                         f"{bias.shape}")
     if bias.dtype != dtype:
         raise TypeError(f"{name} got a {dtype} weight and a {bias.dtype} bias; convert one with .astype()")
     return bias

@@ -7,7 +7,7 @@ from tinydl._core import conv
 from tinydl._core.parallel import get_num_threads
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, need_float, need_rank
+from tinydl.ops.checks import beside, bias_of, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Tensor
 
@@ -62,7 +62,7 @@ class ConvTranspose(Operation):
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{n}d"
     weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
-    x = as_input(x, weight.dtype)
+    x = beside(x, weight.dtype)
     need_float(x, name)
     need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
     need_rank(weight.shape, (n + 2,), name, f"a weight with {n + 2} axes (in, out / groups, window)")

@@ -55,10 +55,10 @@ def labels_of(labels, shape, name):
     expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
     if array.shape != expected:
         cure = ""
-        if array.shape == tuple(shape) and array.dtype.kind == "f":
-            cure = "; probabilities of the classes are targets for nn.CrossEntropyLoss"
-        elif array.shape == tuple(shape):
+        if array.shape == tuple(shape):
             cure = "; one-hot labels become classes with labels.argmax(1)"
+            if array.dtype.kind == "f":
+                cure += ", probabilities of the classes are for nn.CrossEntropyLoss"
         elif array.size == np.prod(expected, dtype=np.int64):
             cure = f"; reshape them with labels.reshape({expected})"
         raise ValueError(f"{name}: predictions of shape {tuple(shape)} need labels of shape {expected}, got "

@@ -100,5 +100,5 @@ def linear(x, weight, bias=None):
     if x.dtype != weight.dtype:
         raise TypeError(f"linear got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if bias is not None:
-        bias = bias_of(bias, weight.shape[0], weight.dtype, "linear")
+        bias = bias_of(bias, weight.shape[0], weight.dtype, "linear", "outputs")
     return Linear.apply(x, weight, bias)
