@@ -1,5 +1,7 @@
 """A backward pass whose saved values have changed is an error, and any other is not."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,36 @@ def test_without_a_change_nothing_is_noted():
     y.sum().backward()
     td.optim.SGD([w], lr=0.1).step()
     assert not hasattr(w, "_shown") and w._written == changes.latest
+
+
+def test_a_long_history_is_not_kept():
+    w = td.Parameter(np.ones((2, 2), np.float32))
+    held = w.data
+    for k in range(50):
+        w.data[...] = k
+    assert len(w._shown) <= 8 and held is w.data
+    y = ops.linear(np.ones((1, 2), np.float32), w).sum()
+    y.backward()
+    assert w.grad.tolist() == [[1, 1], [1, 1]]
+    x = td.tensor(np.ones((1, 2), np.float32), requires_grad=True)
+    y = ops.linear(x, w).sum()
+    for k in range(50):
+        w.data[...] = k + 100
+    with pytest.raises(RuntimeError, match=CHANGED):
+        y.backward()
+
+
+def test_changes_in_threads_keep_the_latest_place():
+    """Places go down, whoever takes them."""
+    tensors = [td.Parameter([1.0]) for _ in range(4)]
+
+    def change(tensor):
+        for _ in range(2000):
+            changes.written([tensor])
+
+    threads = [threading.Thread(target=change, args=(tensor,)) for tensor in tensors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert changes.latest == min(tensor._written for tensor in tensors)

@@ -6,8 +6,8 @@ error. Forward passes note nothing, and a backward pass compares one number a no
 
 What the library changes in place (steps of optimisers, load_state_dict, initialisations) is always found. NumPy does
 not say what it writes: the values of a tensor are compared with those that its `data` had when it was asked for while
-an operation relied on them. A write through an array that was taken before the forward pass is not found, nor one to a
-tensor that requires no gradient, unless it is a Parameter and the library writes.
+somebody else, an operation perhaps, held its array. A write through an array that was taken before the forward pass is
+not found, nor one to a tensor that requires no gradient, unless it is a Parameter and the library writes.
 """
 
 import itertools
@@ -19,24 +19,31 @@ __all__ = ["check", "kept", "latest", "places", "shown", "written"]
 # Of nodes and changes, downwards: a node has a lower place than those it reads. Leaves have 1.
 places = itertools.count(0, -1)
 latest = 1  # place of the latest change, above all others where there was none
+_REMEMBERED = 7  # earlier values of a tensor
+
+
+def _now():
+    """The place of a change."""
+    global latest
+    place = next(places)
+    if place < latest:  # another thread's change may have come in between
+        latest = place
+    return place
 
 
 def written(tensors):
     """Note that the values of `tensors` were changed in place."""
-    global latest
-    latest = next(places)
+    place = _now()
     for tensor in tensors:
-        tensor._written = latest
+        tensor._written = place
 
 
 def shown(tensor):
     """Note the values of a tensor on which somebody relies and whose array is about to be given out."""
-    global latest
     digest, record = _digest(tensor.raw), getattr(tensor, "_shown", ())
     if record and record[-1][1] == digest:
         record = record[:-1]  # as it was then: one entry says both
-    latest = next(places)
-    tensor._shown = (*record, (latest, digest))
+    tensor._shown = (*record[-_REMEMBERED:], (_now(), digest))
 
 
 def _digest(array):

@@ -258,7 +258,7 @@ class Module:
             for name, value in module._own(Parameter) + module._own_buffers():
                 if id(value) not in seen:
                     seen.add(id(value))
-                    array = value.data if isinstance(value, Parameter) else value
+                    array = value._array() if isinstance(value, Parameter) else value
                     state[f"{path}.{name}" if path else name] = np.array(array, order="C")
         return state
 
