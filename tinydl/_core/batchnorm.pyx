@@ -7,7 +7,7 @@ channel (mean, variance and what follows from them) stays in float64 until it be
 """
 
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, NAN, isfinite, sqrt
+from libc.math cimport NAN, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
@@ -16,7 +16,16 @@ from tinydl._core.channels cimport moments as sum_moments
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, Moments, read_map, td_map
 from tinydl._core.parallel cimport check_team
-from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map
+from tinydl._core.rows cimport (
+    RETAKES,
+    RowPlan,
+    combine,
+    keeps_digits,
+    nearer_about,
+    partial_sums,
+    plan_rows,
+    repeat_map,
+)
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
@@ -25,13 +34,6 @@ import_array()
 
 cdef enum:
     STREAM_BYTES = 25165824  # results of this size leave no cache for anything else
-    # Sums of x - about and its square have a relative error e of about 3e-7 in float32, at worst some 1e-6. The
-    # variance that is left when the square of their mean, d^2, is taken off is then wrong by e (1 + 3 d^2 / var): by
-    # about 1e-5 at worst while d^2 <= 4 var, that is while `about` lies within two standard deviations of the mean.
-    FAR = 4
-    # Sums that lost their digits still tell the mean to within e |d|, so each retake about it gains six digits: one
-    # serves for any mean/std that float32 can tell from a constant, the others for an `about` of another world.
-    RETAKES = 8
 
 # --- statistics ------------------------------------------------------------------------------------------------------
 
@@ -63,7 +65,7 @@ cdef void moments_task(const real *x, const Statistics *s, Py_ssize_t g) noexcep
 cdef Py_ssize_t settle(const real *x, Statistics *s) noexcept nogil:
     """Mean and variance of the unsettled channels from their totals; how many have to be summed again.
 
-    A channel is settled when its sums kept their digits (see FAR), or when the type of x has no better `about`.
+    A channel is settled when its sums kept their digits, or when the type of x has no better `about`.
     """
     cdef real *about = <real *> s.about
     cdef real nearer
@@ -76,10 +78,8 @@ cdef Py_ssize_t settle(const real *x, Statistics *s) noexcept nogil:
         spread = s.total[s.p.C + c] / s.p.M - first * first
         s.mean[c] = about[c] + first
         s.var[c] = 0 if spread < 0 else spread  # written so that NaN passes
-        nearer = <real> s.mean[c]
-        if not isfinite(nearer):
-            nearer = 0  # `about` was no number, or the batch holds one: the sums about 0 tell which
-        s.unsettled[c] = not (first * first <= FAR * spread and spread < INFINITY) and nearer != about[c]
+        nearer = nearer_about(about[c], s.mean[c])
+        s.unsettled[c] = not keeps_digits(first, spread) and nearer != about[c]
         if s.unsettled[c]:
             about[c] = nearer
             left += 1
