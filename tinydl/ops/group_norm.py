@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import groupnorm
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float
@@ -33,7 +33,7 @@ class GroupNorm(Operation):
         x = layout.channels_last(x)
         weight, bias = (None if v is None else np.ascontiguousarray(v) for v in (weight, bias))
         y, (mean, rstd) = layout.empty_like(x), np.empty((2, len(x), num_groups))
-        groupnorm.group_norm_forward(x, weight, bias, y, mean, rstd, eps, get_num_threads())
+        groupnorm.group_norm_forward(x, weight, bias, y, mean, rstd, eps, team())
         ctx.save_for_backward(x, weight, mean, rstd)
         return y
 
@@ -44,7 +44,7 @@ class GroupNorm(Operation):
         dx = layout.empty_like(x) if need_x else None
         dweight, dbias = (np.empty(x.shape[1], x.dtype) if needed else None for needed in needs)
         groupnorm.group_norm_backward(layout.channels_last(dy), x, mean, rstd, weight, dx, dweight, dbias,
-                                      get_num_threads())
+                                      team())
         return dx, dweight, dbias
 
     @staticmethod
