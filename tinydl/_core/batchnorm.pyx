@@ -49,6 +49,7 @@ cdef struct Statistics:
 
 
 cdef void moments_task(const real *x, const Statistics *s, Py_ssize_t g) noexcept nogil:
+    """The two sums of group g about s.about, in L accumulators each, folded to C."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &s.p
     cdef real *sums = <real *> s.sums + 2 * p.L * g
@@ -95,6 +96,8 @@ cdef void take_statistics(const real *x, Statistics *s, int n_threads) noexcept 
         for c in range(p.C):
             s.mean[c] = s.var[c] = NAN
         return
+    # Each further take is about the means that the one before found. It sums all channels, as they share the rows;
+    # settle looks at those that are not settled.
     for take in range(1 + RETAKES):
         if take == 0 and s.given != NULL:
             combine(<const real *> s.given, s.n_given, 2 * p.C, p.C, p.C, s.total)
@@ -121,6 +124,7 @@ cdef int run_statistics(object x, object about, object sums, object mean, object
         s.given = partial_sums(sums, t, &s.n_given, &C)
         if C != p.C:
             raise ValueError(f"sums: expected (G, 2, {p.C}), got shape {sums.shape}")
+    # Scratch: sums of the groups, `about` along a period, `about`; then, in float64, totals; a flag a channel.
     cdef Block block = scratch(p.L * (2 * p.n_groups + 2) * p.size + p.C * (2 * sizeof(double) + 1) + 64)
     s.sums = block.address
     s.repeated_about = <char *> s.sums + 2 * p.L * p.n_groups * p.size
@@ -162,6 +166,7 @@ def finish_statistics(x, Moments moments not None, mean, var, int n_threads):
 # --- running statistics ----------------------------------------------------------------------------------------------
 
 cdef void blend(const double *value, double factor, double momentum, real *running, Py_ssize_t C) noexcept nogil:
+    """(1 - momentum) running + momentum factor value: in float64, and rounded once."""
     cdef Py_ssize_t c
     for c in range(C):
         running[c] = <real> ((1 - momentum) * running[c] + momentum * (factor * value[c]))
@@ -178,6 +183,7 @@ def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, ru
     cdef const double *var_data = <const double *> data(var, "var", NPY_FLOAT64, C)
     cdef void *to_mean = data(running_mean, "running_mean", t, C, True)
     cdef void *to_var = data(running_var, "running_var", t, C, True)
+    # A batch's variance divides by its rows; as an estimate of the data's it would be too small by this factor.
     cdef double unbiased = <double> rows / (rows - 1)
     if t == NPY_FLOAT32:
         blend(mean_data, 1, momentum, <float *> to_mean, C)
@@ -243,6 +249,7 @@ cdef void affine_task(real *y, const AffineCall *call, Py_ssize_t task) noexcept
     cdef const real *residual = NULL
     if call.residual != NULL:
         residual = <const real *> call.residual + i
+    # Past the caches only whole vectors: a last task that does not end with one is written as usual.
     affine(<const real *> call.x + i, &call.on_x, residual, &call.on_residual, y + i, n, p.L,
            call.stream and n % 16 == 0)
     td_restore_denormals(saved)
@@ -250,6 +257,7 @@ cdef void affine_task(real *y, const AffineCall *call, Py_ssize_t task) noexcept
 
 cdef void affine_all(real *y, const AffineCall *call, int n_threads) noexcept nogil:
     cdef Py_ssize_t n_tasks = (call.p.n + call.p.chunk - 1) // call.p.chunk, task
+    # A task begins with channel 0: chunks are whole periods of the repeated vectors.
     for task in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=n_tasks > 1):
         affine_task(y, call, task)
 
@@ -274,10 +282,12 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
         raise ValueError("on_residual needs a residual and no relu, got "
                          f"{'None' if residual is None else 'a relu'}")
     call.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
+    # Up to six vectors along a period: three of each map.
     cdef Block vectors = scratch(6 * p.L * p.size)
     cdef char *at = <char *> vectors.address
     repeat_map(&call.on_x, &at, p)
     repeat_map(&call.on_residual, &at, p)
+    # Larger than the caches, and in whole aligned vectors: y is then written past them.
     call.stream = (p.n * p.size >= STREAM_BYTES and p.L <= TD_MOST and p.L % 16 == 0
                    and <uintptr_t> y_data % 64 == 0)
     with nogil:

@@ -29,12 +29,14 @@ cdef struct ReduceCall:
 
 
 cdef void reduce_task(const real *x, const ReduceCall *call, Py_ssize_t g) noexcept nogil:
+    """The two sums of group g, and dz' where it is wanted."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
     cdef real *s = <real *> call.groups + 2 * p.L * g
     cdef Py_ssize_t i = g * p.group, n = min(p.group, p.n - i)
     cdef td_pending dy = call.dy
     cdef real *masked = NULL
+    # Arrays from the group on. Vectors stay: groups are whole periods, so each begins with channel 0.
     dy.dz = <const real *> dy.dz + i
     if dy.y != NULL:
         dy.y = <const real *> dy.y + i
@@ -50,6 +52,7 @@ cdef void reduce_task(const real *x, const ReduceCall *call, Py_ssize_t g) noexc
 cdef void reduce_all(const real *x, const ReduceCall *call, double *sums, int n_threads) noexcept nogil:
     cdef const RowPlan *p = &call.p
     cdef Py_ssize_t g
+    # A group is a task; combine adds them in float64, in the order of their index.
     for g in prange(p.n_groups, num_threads=n_threads, schedule="static", use_threads_if=p.n_groups > 1):
         reduce_task(x, call, g)
     combine(<const real *> call.groups, p.n_groups, 2 * p.L, p.L, p.C, sums)
@@ -79,6 +82,7 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     if G != 1 or C != p.C or not sums.flags.writeable:
         raise ValueError(f"sums: expected a writeable array (1, 2, {p.C}), got shape {sums.shape}")
     call.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
+    # Scratch: `about` and the mask's three vectors along a period, then two sums along a period for each group.
     cdef Block block = scratch(p.L * (4 + 2 * p.n_groups) * p.size)
     cdef char *at = <char *> block.address
     call.about = repeated(about_data, &at, p)
@@ -113,6 +117,7 @@ cdef void make_gradient_map(real *a, const GradientMapCall *call) noexcept nogil
     cdef Py_ssize_t k
     cdef double r, off, s1, s2, ka, kb
     for k in range(call.C):
+        # In float64 up to the vectors of the map: `off`, what rounding took off the mean, is below the precision of x.
         r, off, s1 = call.rstd[k], call.mean[k] - centre[k], call.total[k]
         s2 = call.total[call.C + k] - off * s1
         ka = r if weight == NULL else r * weight[k]
@@ -123,6 +128,7 @@ cdef void make_gradient_map(real *a, const GradientMapCall *call) noexcept nogil
             (<real *> call.dbias)[k] = <real> s1
         a[k] = <real> ka
         (<real *> call.b)[k] = <real> kb
+        # The map reads x - centre in place of x - mean: -kb * off makes up for it.
         (<real *> call.c)[k] = <real> (-ka * s1 / call.rows - kb * off if call.training and call.rows else 0)
 
 
@@ -154,6 +160,7 @@ def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweig
     call.c = data(dy.c, "c", t, C, True)
     cdef Block block = scratch(2 * C * sizeof(double))
     call.total = <double *> block.address
+    # backward_reduce gives float64; a convolution that summed on the way gives the type of its arrays.
     if t_sums == NPY_FLOAT32:
         combine(<const float *> groups, G, 2 * C, C, C, <double *> block.address)
     else:
@@ -172,6 +179,7 @@ cdef struct ApplyCall:
 
 
 cdef void apply_task(real *dx, const ApplyCall *call, Py_ssize_t task) noexcept nogil:
+    """A chunk of dx. It may overwrite dz or y: every element is read before it is written."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
     cdef Py_ssize_t i = task * p.chunk, n = min(p.chunk, p.n - i)
@@ -200,6 +208,7 @@ def backward_apply(Pending dy not None, dx, int n_threads):
     cdef int t = plan_rows(dy.dz, "dz", p)
     cdef void *dx_data = channels_last(dx, "dx", t, p.n, True)
     read_gradient(dy, &call.dy, t, p.n, p.C)
+    # Up to six vectors along a period: three of the mask, then a, b and c.
     cdef Block block = scratch(6 * p.L * p.size)
     cdef char *at = <char *> block.address
     repeat_map(&call.dy.mask, &at, p)
