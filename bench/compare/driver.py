@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 # name -> (script, variant, name of the Python environment it lives in)
 PEERS = {
     "tinydl": ("tinydl_peer.py", "", "tinydl"),
+    "before": ("tinydl_peer.py", "", "before"),     # another revision of tinydl
     "torch": ("torch_peer.py", "eager", "torch"),
     "torch-cl": ("torch_peer.py", "cl", "torch"),
     "torch-compile": ("torch_peer.py", "compile", "torch"),

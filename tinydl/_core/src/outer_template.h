@@ -22,12 +22,12 @@ TD_INLINE void NAME(outer_body)(const td_outer_sum *sum, const T *x, T *dw, cons
                                                   : NAME(load_n)(at + (V - 1) * LANES, tail);
         }
     }
-    const ptrdiff_t n_cols = n->n_cols, n_rows = n->n_rows, x_col = n->x_col, dy_col = n->dy_col;
+    const ptrdiff_t x_col = n->x_col, dy_col = n->dy_col;
     for (ptrdiff_t image = 0; image < n->n_images; image++) {
-        const T *p = x + image * n->x_image, *g = dy + image * n->dy_image;
-        const ptrdiff_t x_jump = n->x_row - n_cols * x_col, dy_jump = n->dy_row - n_cols * dy_col;
-        for (ptrdiff_t r = 0; r < n_rows; r++) {
-            for (ptrdiff_t q = 0; q < n_cols; q++) {
+        for (ptrdiff_t r = 0; r < n->n_rows; r++) {
+            const T *p = x + image * n->x_image + r * n->x_row, *g = dy + image * n->dy_image + r * n->dy_row;
+            /* A pointer to the end saves the counter's register: with it the strides would be read from the stack. */
+            for (const T *end = g + n->n_cols * dy_col; g != end; p += x_col, g += dy_col) {
                 VT w[2];
                 if (V == 2) w[0] = NAME(load)(g);
                 w[V - 1] = tail == LANES ? NAME(load)(g + (V - 1) * LANES) : NAME(load_n)(g + (V - 1) * LANES, tail);
@@ -44,11 +44,7 @@ TD_INLINE void NAME(outer_body)(const td_outer_sum *sum, const T *x, T *dw, cons
                     }
                     at += x_base;
                 }
-                p += x_col;
-                g += dy_col;
             }
-            p += x_jump;
-            g += dy_jump;
         }
     }
     TD_UNROLL for (int j = 0; j < NB; j++) {
