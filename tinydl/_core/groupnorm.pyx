@@ -11,9 +11,18 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport NAN, sqrt
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport affine, fold, gradient, gradient_sums, moments, repeat
+from tinydl._core.channels cimport (
+    affine,
+    fold,
+    gradient,
+    gradient_sums,
+    moments,
+    repeat,
+    td_reduction,
+    td_residual_sum,
+)
 from tinydl._core.memory cimport Block
-from tinydl._core.operands cimport td_map, td_pending
+from tinydl._core.operands cimport td_pending
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.rows cimport RETAKES, RowPlan, combine, keeps_digits, nearer_about, plan_rows
@@ -53,8 +62,7 @@ cdef struct Vectors:
     void *a                 # scale of the forward map
     void *b                 # its shift
     void *c
-    void *s1
-    void *s2
+    void *sums              # (2, L)
     double *total           # (2, C)
     char *unsettled         # (G)
 
@@ -63,7 +71,7 @@ cdef Vectors vectors_of(const GroupNormCall *call, int thread) noexcept nogil:
     cdef Vectors v
     cdef char *at = call.scratch + thread * call.per_thread
     v.centre, v.a, v.b = at, at + call.vector, at + 2 * call.vector
-    v.c, v.s1, v.s2 = at + 3 * call.vector, at + 4 * call.vector, at + 5 * call.vector
+    v.c, v.sums = at + 3 * call.vector, at + 4 * call.vector
     v.total = <double *> (at + 6 * call.vector)
     v.unsettled = <char *> (v.total + 2 * call.p.C)
     return v
@@ -112,21 +120,19 @@ cdef void lengthen(real *vector, const GroupNormCall *call) noexcept nogil:
 cdef void sum_sample(const real *x, const real *dy, const GroupNormCall *call, const Vectors *v) noexcept nogil:
     """v.total (2, C) = sums of x - centre and of its square or, given dy, of dy and of dy (x - centre)."""
     cdef Py_ssize_t C = call.p.C, L = call.p.L, chunk = VALUES * L, i = 0, c, n
-    cdef const real *centre = <const real *> v.centre
-    cdef real *s1 = <real *> v.s1
-    cdef real *s2 = <real *> v.s2
-    cdef td_pending arrived
-    memset(&arrived, 0, sizeof(arrived))
+    cdef real *s1 = <real *> v.sums
+    cdef real *s2 = s1 + L
+    cdef td_reduction reduction
+    memset(&reduction, 0, sizeof(reduction))
+    reduction.dy.dz, reduction.x, reduction.about = dy, x, v.centre
     memset(v.total, 0, 2 * C * sizeof(double))
     while i < call.n:
         n = min(chunk, call.n - i)
-        memset(s1, 0, L * sizeof(real))
-        memset(s2, 0, L * sizeof(real))
+        memset(s1, 0, 2 * L * sizeof(real))
         if dy == NULL:
-            moments(x + i, centre, s1, s2, n, L)
+            moments(x + i, <const real *> v.centre, s1, s2, n, L)
         else:
-            arrived.dz = dy + i
-            gradient_sums(&arrived, x + i, centre, s1, s2, <real *> NULL, n, L)
+            gradient_sums(&reduction, i, s1, n, L)
         fold(s1, C, L)
         fold(s2, C, L)
         for c in range(C):
@@ -203,10 +209,10 @@ cdef void forward_task(const real *x, real *y, const GroupNormCall *call, Py_ssi
     cdef Vectors v = vectors_of(call, thread)
     cdef double *mean = call.mean + sample * call.G
     cdef double *rstd = call.rstd + sample * call.G
-    cdef td_map on_x, nothing
+    cdef td_residual_sum only_x
     cdef Py_ssize_t g
     cdef int _take
-    memset(&nothing, 0, sizeof(nothing))
+    memset(&only_x, 0, sizeof(only_x))
     guess(x, call, &v)
     memset(v.unsettled, 1, call.G)
     for _take in range(1 + RETAKES):
@@ -217,8 +223,9 @@ cdef void forward_task(const real *x, real *y, const GroupNormCall *call, Py_ssi
     for g in range(call.G):
         rstd[g] = 1 / sqrt(rstd[g] + call.eps)  # settle left the variance there
     make_map(x[0], mean, rstd, call, &v)
-    on_x.centre, on_x.scale, on_x.shift, on_x.relu = v.centre, v.a, v.b, False
-    affine(x, &on_x, <const real *> NULL, &nothing, y, call.n, call.p.L, False)
+    only_x.x = x
+    only_x.on_x.centre, only_x.on_x.scale, only_x.on_x.shift = v.centre, v.a, v.b
+    affine(&only_x, 0, y, call.n, call.p.L, False)
     td_restore_denormals(saved)
 
 
