@@ -87,8 +87,9 @@ def set_num_threads(n):
     Parameters
     ----------
     n : int
-        Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). Results do
-        not depend on it: every number of threads gives the same bits.
+        Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). While other
+        processes hold the cores, kernels may get fewer. Results do not depend on it: every number of threads gives the
+        same bits.
 
     Raises
     ------
@@ -107,6 +108,7 @@ def set_num_threads(n):
 
 
 get_num_threads = parallel.get_num_threads
+team = parallel.team  # what kernels get: as many, or fewer while other processes hold the cores
 
 
 # --- gradient mode -------------------------------------------------------------------------------------------------

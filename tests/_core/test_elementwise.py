@@ -313,6 +313,21 @@ def test_gradients_at_special_values(kernels, dtype):
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)
 
 
+@DTYPES
+def test_the_largest_numbers(dtype):
+    """Nothing overflows on the way: far from 0 an activation is its limit, a multiple of x or a constant."""
+    most = np.finfo(dtype).max
+    x = np.array([most, most / 8, 1e20, -1e20, -most / 8, -most], dtype)
+    below = {"leaky_relu": (0.1 * x[3:], 0.1), "elu": (-1.5, 0), "tanh": (-1, 0)}
+    for name in elementwise.ACTIVATIONS:
+        y, dx = forward(name, x), backward(name, x, np.full_like(x, 2))
+        assert_close(y[:3], np.ones(3) if name in ("tanh", "sigmoid") else x[:3], 0, name)
+        assert dx[:3].tolist() == [0 if name in ("tanh", "sigmoid") else 2] * 3, name
+        value, slope = below.get(name, (0, 0))
+        assert_close(y[3:], np.broadcast_to(dtype(1) * value, 3), 1e-6 if dtype == np.float32 else 1e-15, name)
+        assert_close(dx[3:], np.full(3, 2 * slope), 1e-6 if dtype == np.float32 else 1e-15, name)
+
+
 @EACH
 def test_nan_of_the_upstream_gradient_passes_where_the_derivative_is_not_cut(name):
     assert np.isnan(backward(name, np.array([1.0, 2.0]), np.array([np.nan, 1.0]))).tolist() == [True, False]

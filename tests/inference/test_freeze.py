@@ -49,7 +49,8 @@ ORDINARY = [
     (nn.Linear(4, 6), (3, 4), "Linear"), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8), "AdaptiveAvgPool"),
     (nn.AdaptiveMaxPool2d(2), (5, 8, 8), "AdaptiveMaxPool"), (nn.Softmax(), (10,), "Softmax"),
     (nn.LogSoftmax(), (10,), "LogSoftmax"),
-    (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),
+    (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.GroupNorm(2, 6), (6, 4, 3), "GroupNorm"),
+    (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),
     (nn.BatchNorm2d(4, track_running_stats=False), (4, 5, 5), "BatchNorm"),
     (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5), "Pad"),
 ]

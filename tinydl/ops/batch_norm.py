@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.operands import Map, Pending
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -63,7 +63,7 @@ class BatchNorm(ValueOperation):
         if sums is None:
             sums = np.empty((1, 2, C))
             batchnorm_backward.backward_reduce(Pending(dz, array, mask), array, on_x.centre, sums, None,
-                                               get_num_threads())
+                                               team())
         dgamma, dbeta = (np.empty(C, x.dtype) if needed else None for needed in ctx.needs_input_grad[1:3])
         batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
                                         pending)
@@ -91,7 +91,7 @@ class BatchNorm(ValueOperation):
 def _batch_statistics(x, running_mean, mean, var):
     """Mean and biased variance of x's channels into `mean` and `var`."""
     if x.moments is not None:
-        batchnorm.finish_statistics(x.array(), x.moments, mean, var, get_num_threads())
+        batchnorm.finish_statistics(x.array(), x.moments, mean, var, team())
         return
     if running_mean is None:
         about = np.zeros(mean.shape, x.dtype)
@@ -99,7 +99,7 @@ def _batch_statistics(x, running_mean, mean, var):
         about = running_mean
     else:
         about = np.array(running_mean, x.dtype)
-    batchnorm.statistics(x.array(), about, mean, var, get_num_threads())
+    batchnorm.statistics(x.array(), about, mean, var, team())
 
 
 def _update_running(mean, var, M, momentum, running_mean, running_var):

@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import config, layout
 from tinydl._core import depthwise
 from tinydl._core.operands import Moments
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.deferred import ConvResult
 from tinydl.function import Operation, ValueOperation
 from tinydl.gradient import Gradient
@@ -49,7 +49,7 @@ class Conv(ValueOperation):
             moments = Moments(about.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
         b = None if b is None else layout.channels_last(b)
-        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
+        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, team())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w, on_x, source)
         return ConvResult(y, moments)
@@ -66,7 +66,7 @@ class Conv(ValueOperation):
             # What the batch norm below will ask for, as long as no other operation read its result.
             moments = Moments(on_x.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
         residual = None if residual is None else layout.channels_last(residual.array())
-        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
+        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, team())
         if moments is not None:
             dx = Gradient(dx, sums=moments.sums, summed=source.x)
         return dx, dw, db, None, None, None
@@ -91,7 +91,7 @@ class DepthwiseConv(Operation):
         x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
         b = None if b is None else layout.channels_last(b)
-        depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
+        depthwise.depthwise_forward(x, w, b, y, geometry, team())
         ctx.geometry = geometry
         ctx.save_for_backward(x, w)
         return y
@@ -105,9 +105,9 @@ class DepthwiseConv(Operation):
         dw = layout.empty_like(w) if needs_w else None
         db = np.empty(w.shape[0], w.dtype) if needs_b else None
         if needs_x:
-            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, team())
         if needs_w or needs_b:
-            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, team())
         return dx, dw, db, None, None
 
     @staticmethod

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import conv
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import beside, bias_of, integers, laid_weight, need_float, need_rank
@@ -29,7 +29,7 @@ class ConvTranspose(Operation):
         weight = laid_weight(weight)
         ctx.save_for_backward(x, weight, geometry)
         y = layout.empty(shape, x.dtype)
-        conv.conv_backward_input(x, weight, y, geometry, get_num_threads())
+        conv.conv_backward_input(x, weight, y, geometry, team())
         if bias is not None:
             y += bias.reshape((-1,) + (1,) * (y.ndim - 2))
         return y
@@ -38,7 +38,7 @@ class ConvTranspose(Operation):
     def backward(ctx, dy):
         x, weight, geometry = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        n_threads = get_num_threads()
+        n_threads = team()
         dy = layout.channels_last(dy)
         dx = dw = db = None
         if need_x:

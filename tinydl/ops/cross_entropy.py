@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import loss
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, factor_of, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
@@ -25,7 +25,7 @@ class CrossEntropy(Operation):
         probabilities = layout.empty(rows.shape, rows.dtype)
         flat = np.array(labels, np.int64, order="C").reshape(-1)  # a copy: the labels may be anything, and change
         value, count = loss.softmax_cross_entropy_forward(
-            rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, get_num_threads())
+            rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, team())
         ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction,
                               count)
         if reduction == "none":
@@ -45,7 +45,7 @@ class CrossEntropy(Operation):
                 upstream = upstream / count if count else 0.0
         dx = layout.empty(probabilities.shape, probabilities.dtype)
         loss.softmax_cross_entropy_backward(
-            probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, get_num_threads())
+            probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, team())
         return from_rows(dx, shape, 1 if len(shape) > 1 else 0)
 
 

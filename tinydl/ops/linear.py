@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import gemm
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, beside, bias_of, need_rank
@@ -27,7 +27,7 @@ class Linear(Operation):
         rows = _rows(x)
         ctx.save_for_backward(rows, w, x.shape)
         y = layout.empty((rows.shape[0], w.shape[0]), x.dtype)
-        gemm.linear_forward(rows, _laid(w), None if b is None else layout.channels_last(b), y, get_num_threads())
+        gemm.linear_forward(rows, _laid(w), None if b is None else layout.channels_last(b), y, team())
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
     @staticmethod
@@ -38,12 +38,12 @@ class Linear(Operation):
         dx = dw = db = None
         if needs_x:
             dx = layout.empty(x.shape, x.dtype)
-            gemm.linear_backward_input(dy, _laid(w), dx, get_num_threads())
+            gemm.linear_backward_input(dy, _laid(w), dx, team())
             dx = dx.reshape(shape)
         if needs_w or needs_b:
             dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
             db = np.empty(w.shape[0], w.dtype) if needs_b else None
-            gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
+            gemm.linear_backward_weight(x, dy, dw, db, team())
         return dx, dw, db
 
     @staticmethod

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import gemm
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
@@ -19,7 +19,7 @@ def _product(a, b):
     m, k = a.shape[-2:]
     n = b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    n_threads = get_num_threads()
+    n_threads = team()
     if not batch:
         c = layout.empty((m, n), a.dtype)
         gemm.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b), c, n_threads)
