@@ -243,6 +243,16 @@ def test_batch_norm(args, shape):
     compare_layer(ours, theirs, shape, steps=2)
 
 
+@pytest.mark.parametrize("args", [{}, dict(eps=1e-3), dict(affine=False)], ids=str)
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+@pytest.mark.parametrize("shape", [(4, 6), (2, 6, 5), (2, 6, 4, 5), (2, 6, 3, 2, 4)])
+def test_group_norm(args, groups, shape):
+    theirs = torch.nn.GroupNorm(groups, 6, **args)
+    for p in theirs.parameters():
+        torch.nn.init.normal_(p)
+    compare_layer(td.nn.GroupNorm(groups, 6, **args), theirs, shape)
+
+
 @pytest.mark.parametrize("args", [{}, dict(eps=1e-3), dict(elementwise_affine=False), dict(bias=False)], ids=str)
 @pytest.mark.parametrize(
     "shape, over", [((4, 6), 6), ((2, 3, 5), (3, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 4, 5))]

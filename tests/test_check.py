@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl._check import integer, number
 
 
@@ -34,6 +35,11 @@ def test_numbers_pass(value):
     assert got == float(value) and type(got) is float
 
 
+def test_bounds_are_closed_unless_told():
+    assert number("f", "x", 0.0) == 0
+    assert number("f", "x", 1.0, high=1.0, open_high=False) == 1
+
+
 @pytest.mark.parametrize("value", [True, "1", b"1", None, [1, 2], 1j])
 def test_what_is_no_number_is_named(value):
     with pytest.raises(TypeError, match=r"^f: x must be a number, got "):
@@ -52,3 +58,9 @@ def test_what_is_no_number_is_named(value):
 def test_numbers_out_of_bounds(value, kwargs, message):
     with pytest.raises(ValueError, match=message):
         number("f", "x", value, **kwargs)
+
+
+def test_a_tensor_is_no_number():
+    """Kept as a setting it would change with its values."""
+    with pytest.raises(TypeError, match="f: x must be a number, got tensor"):
+        number("f", "x", td.tensor(0.5))

@@ -1,5 +1,6 @@
 """Settings: threads, gradient mode, the algorithm of convolutions, what show_config says."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -39,8 +40,7 @@ def test_bad_numbers_of_threads(n, error, message):
         td.set_num_threads(n)
 
 
-@pytest.mark.parametrize(("variable", "limit"), [("1", 1), ("1,4", 1), (" 1 ", 1), ("0", None), ("-2", None),
-                                                 ("many", None), ("", None)])
+@pytest.mark.parametrize(("variable", "limit"), [("1", 1), ("1,4", 1), (" 1 ", 1), ("\u0661", 1), ("", None)])
 def test_the_variable_of_openmp_is_a_limit(variable, limit, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert td.show_config(print_it=False)["OMP_NUM_THREADS"] == limit
@@ -145,3 +145,16 @@ def test_memory_is_counted_and_given_back():
     assert after["in_use"] == before["in_use"] and after["cached"] >= 4_000_000
     td.empty_cache()
     assert td.memory_stats() == before | {"peak": after["peak"]}
+
+
+@pytest.mark.parametrize("variable", ["many", "0", "-2", "\u00b2", "1.5"])
+def test_what_is_no_number_of_threads_is_ignored_with_a_warning(variable, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    with pytest.warns(UserWarning, match="OMP_NUM_THREADS='.*' is no number of threads and is ignored"):
+        assert td.show_config(print_it=False)["OMP_NUM_THREADS"] is None
+
+
+def test_import_with_such_a_variable():
+    done = subprocess.run([sys.executable, "-c", "import tinydl"], env={**os.environ, "OMP_NUM_THREADS": "\u00b2"},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "is ignored" in done.stderr

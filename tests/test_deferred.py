@@ -222,8 +222,13 @@ def compute(producer, reader, action):
         if y.requires_grad:
             upstream = np.sin(1 + k + np.arange(y.size)).reshape(y.shape)
             loss = (y * upstream).sum() if loss is None else loss + (y * upstream).sum()
-    if loss is not None:
-        loss.backward()
+    try:
+        if loss is not None:
+            loss.backward()
+    except RuntimeError as error:
+        # A leaf shares its array with its operations, which find out; other tensors give out copies.
+        assert producer == "leaf" and action in (mutated_after, mutated_between, detached)
+        return {"error": str(error)}
     results = {f"y{k}": y.numpy() for k, y in enumerate(outputs)}
     results |= {f"grad of kept {k}": z.grad for k, z in enumerate(leaves.kept)}
     return results | leaves.results()
@@ -238,8 +243,8 @@ def test_deferred_is_computed(producer, reader):
             expected = compute(producer, reader, action)
         assert got.keys() == expected.keys()
         for name, value in expected.items():
-            if value is None:
-                assert got[name] is None, (action.__name__, name)
+            if value is None or name == "error":
+                assert got[name] == value, (action.__name__, name)
             else:
                 np.testing.assert_allclose(got[name], value, 1e-9, 1e-10, err_msg=f"{action.__name__}: {name}")
 

@@ -166,3 +166,14 @@ def test_scalars_become_arrays():
 def test_not_implemented():
     with pytest.raises(NotImplementedError):
         td.Function.apply(td.tensor([1.0]))
+
+
+def test_forward_must_return_real_numbers():
+    for result in (np.array(["a"]), "abc", [1j], np.array([None])):
+        class Broken(td.Function):
+            @staticmethod
+            def forward(ctx, x, result=result):
+                return result
+
+        with pytest.raises(TypeError, match="Broken.forward must return an array of real numbers, got dtype"):
+            Broken.apply(td.tensor([1.0]))

@@ -152,6 +152,8 @@ IMAGE = (2, 4, 9, 9)
     (lambda x: drawn(5, 9) @ x, Description(2 * 4 * 5 * 9 * 9, kind="multilinear", whole=(2,))),
     (lambda x: ops.softmax(x, 1), Description(whole=(1,))),
     (lambda x: ops.layer_norm(x, (9, 9)), Description(whole=(2, 3))),
+    (lambda x: ops.group_norm(x, 2), Description(whole=(2, 3))),
+    (lambda x: ops.group_norm(x, 1), Description(whole=(1, 2, 3))),
     (lambda x: x.mean((2, 3)), Description(kind="affine", whole=(2, 3))),
     (lambda x: x.max(3), Description(kind="selection", whole=(3,))),
     (lambda x: x.var(0), Description(whole=(0,))),

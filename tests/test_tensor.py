@@ -204,7 +204,7 @@ def test_parameter_memory_has_the_output_axis_innermost():
 
 def test_frozen_parameter():
     p = td.Parameter(np.ones((2, 2)), requires_grad=False)
-    assert not (td.tensor(np.ones((1, 2))) @ p).requires_grad
+    assert not (td.tensor(np.ones((1, 2), np.float32)) @ p).requires_grad
     assert not pickle.loads(pickle.dumps(p)).requires_grad
     assert repr(p).startswith("Parameter containing:\n")
 
@@ -227,3 +227,42 @@ def test_a_kept_graph_forgets_the_gradients_of_an_earlier_walk():
         y.sum().backward()
         found.append(x.grad)
     np.testing.assert_array_equal(*found)
+
+
+def test_a_misaligned_array_is_copied():
+    memory = np.zeros(33, np.uint8)
+    x = memory[1:].view(np.float64)
+    x[...] = [1, 2, 3, 4]
+    t = td.Tensor(x)
+    assert t.data.flags.aligned and t.data.tolist() == [1, 2, 3, 4]
+
+
+def test_format():
+    loss = td.tensor([0.123456], requires_grad=True).sum()
+    assert f"{loss:.4f}" == "0.1235" and f"{td.tensor([2.0]):g}" == "2"
+    assert f"{td.tensor([1.0, 2.0])}" == "tensor([1., 2.], dtype=float32)"
+    with pytest.raises(ValueError, match=r"one element, got shape \(2,\)"):
+        f"{td.tensor([1.0, 2.0]):.2f}"
+
+
+def test_parameters_are_float32_unless_told():
+    for data in (np.ones(3), np.float64(1), [1.0, 2.0], np.ones(3, np.float16), np.ones(3, ">f8")):
+        assert td.Parameter(data).dtype == np.float32
+    for data in (td.tensor(np.ones(3)), td.Parameter(np.ones(3), dtype=np.float64)):
+        p = td.Parameter(data)
+        assert p.dtype == np.float64
+        for q in (copy.deepcopy(p), pickle.loads(pickle.dumps(p)), copy.copy(p)):
+            assert q.dtype == np.float64 and np.array_equal(q.data, p.data)
+    assert td.Parameter(np.ones(3, np.float32), dtype=np.float64).dtype == np.float64
+
+
+def test_pickle_keeps_values_and_memory_order():
+    """Also of a result that batch norm and ReLU left to its reader."""
+    td.manual_seed(0)
+    net = td.nn.Sequential(td.nn.Conv2d(1, 4, 3), td.nn.BatchNorm2d(4), td.nn.ReLU()).eval()
+    x = np.random.default_rng(0).normal(size=(2, 1, 6, 6)).astype(np.float32)
+    with td.no_grad():
+        y, z = net(x), net(x)
+    for made in (pickle.loads(pickle.dumps(y)), copy.deepcopy(y), copy.copy(y)):
+        assert np.array_equal(made.data, z.data) and made.data.strides == z.data.strides
+    assert td.layout.is_channels_last(z.data)

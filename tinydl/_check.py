@@ -11,8 +11,8 @@ def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high
     The bounds are closed unless `open_low` or `open_high` says otherwise; NaN lies nowhere.
     """
     try:
-        if isinstance(value, (str, bytes, bool)):
-            raise TypeError
+        if isinstance(value, (str, bytes, bool)) or hasattr(value, "requires_grad"):
+            raise TypeError  # of a tensor too: what is kept would change with it
         result = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}") from None

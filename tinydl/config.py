@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import threading
+import warnings
 
 from tinydl._core import isa, memory, parallel
 from tinydl._version import __version__
@@ -48,15 +49,25 @@ def _physical_cores(cpus):
     return len(cores)
 
 
+def _threads_asked_for():
+    """What OMP_NUM_THREADS says of the outermost level, or None where it is not set."""
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    first = variable.split(",")[0].strip()
+    if first.isdecimal() and int(first) > 0:
+        return int(first)
+    if variable.strip():
+        warnings.warn(f"OMP_NUM_THREADS={variable!r} is no number of threads and is ignored", stacklevel=2)
+    return None
+
+
 def _limits():
     """Every limit on the number of threads that was found, as a dict of numbers (None: no such limit)."""
     if hasattr(os, "sched_getaffinity"):
         cpus = os.sched_getaffinity(0)
     else:
         cpus = range(os.cpu_count() or 1)
-    variable = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return {
-        "OMP_NUM_THREADS": int(variable) if variable.isdigit() and int(variable) > 0 else None,
+        "OMP_NUM_THREADS": _threads_asked_for(),
         "cpu_affinity": len(cpus),
         "cgroup_quota": _cgroup_quota(),
         "physical_cores": _physical_cores(cpus),
@@ -77,8 +88,9 @@ def set_num_threads(n):
     Parameters
     ----------
     n : int
-        Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). Results do
-        not depend on it: every number of threads gives the same bits.
+        Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). While other
+        processes hold the cores, kernels may get fewer. Results do not depend on it: every number of threads gives the
+        same bits.
 
     Raises
     ------
@@ -97,6 +109,7 @@ def set_num_threads(n):
 
 
 get_num_threads = parallel.get_num_threads
+team = parallel.team  # what kernels get: as many, or fewer while other processes hold the cores
 
 
 # --- gradient mode -------------------------------------------------------------------------------------------------

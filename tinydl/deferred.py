@@ -17,7 +17,7 @@ import numpy as np
 from tinydl import config, layout
 from tinydl._core import batchnorm, batchnorm_backward, elementwise
 from tinydl._core.operands import Map, Pending
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.gradient import Gradient
 
 __all__ = ["Affine", "ConvResult", "Dense", "Given", "Value", "switched_off"]
@@ -83,7 +83,7 @@ class Dense(Value):
         if not (x.flags.c_contiguous or layout.is_channels_last(x)):
             x = layout.channels_last(x)
         y = layout.empty_like(x)
-        elementwise.relu_forward(x, y, get_num_threads())
+        elementwise.relu_forward(x, y, team())
         return Dense(y)
 
     def masked(self, dy):
@@ -93,7 +93,7 @@ class Dense(Value):
         if dz.strides != dx.strides:
             dz = layout.empty_like(y)
             dz[...] = dy.array()
-        elementwise.relu_backward(y, dz, dx, get_num_threads())
+        elementwise.relu_backward(y, dz, dx, team())
         return Gradient(dx)
 
     def add(self, other):
@@ -104,7 +104,7 @@ class Dense(Value):
         if x.shape == y.shape and x.dtype == y.dtype and x.strides == y.strides and x.dtype.kind == "f" \
                 and (x.flags.c_contiguous or layout.is_channels_last(x)) and x.dtype.itemsize >= 4:
             z = layout.empty_like(x)
-            elementwise.add(x, y, z, get_num_threads())
+            elementwise.add(x, y, z, team())
             return Dense(z)
         return Dense(np.asarray(np.add(x, y)))
 
@@ -169,10 +169,10 @@ class Affine(Value):
         if self._array is None:
             x, y = self.x.array(), layout.empty_like(self.x.array())
             if self.map.scale is None:
-                elementwise.relu_forward(x, y, get_num_threads())
+                elementwise.relu_forward(x, y, team())
             else:
                 residual, on_residual = (None, None) if self.residual is None else self.residual.operand()
-                batchnorm.affine_forward(x, self.map, residual, on_residual, y, get_num_threads())
+                batchnorm.affine_forward(x, self.map, residual, on_residual, y, team())
             self._array = y
         return self._array
 
@@ -204,7 +204,7 @@ class Affine(Value):
         dz, x = layout.channels_last(dy.array()), self.x.array()
         sums, masked = np.empty((1, 2, x.shape[1])), dz if dy.owned and dz.flags.writeable else layout.empty_like(x)
         by_sign = Pending(dz, self.array(), Map(relu=True))
-        batchnorm_backward.backward_reduce(by_sign, x, self.map.centre, sums, masked, get_num_threads())
+        batchnorm_backward.backward_reduce(by_sign, x, self.map.centre, sums, masked, team())
         return Gradient(masked, sums=sums, summed=self.x)
 
     def takes(self, other):

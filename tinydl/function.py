@@ -1,20 +1,16 @@
 """Function: a differentiable operation as a pair of static methods on plain arrays. It knows no operation itself."""
 
 import functools
-import itertools
 
 import numpy as np
 
-from tinydl import config
+from tinydl import changes, config
 from tinydl.deferred import Dense, Given, Value
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.tensor import Tensor, from_result
 
 __all__ = ["Context", "Function", "Operation", "ValueOperation"]
-
-# Of nodes, downwards: a node has a lower place than those it reads.
-_places = itertools.count(0, -1)
 
 
 class Context:
@@ -30,6 +26,7 @@ class Context:
     """
 
     edges = ()
+    frozen = ()  # (number, Parameter) of the arguments that are Parameters and require no gradient
     needs_input_grad = ()
     retained = None
     saved_tensors = ()
@@ -38,7 +35,7 @@ class Context:
 
     def __init__(self, function):
         self.function = function
-        self.place = next(_places)
+        self.place = next(changes.places)
 
     @property
     def name(self):
@@ -48,6 +45,13 @@ class Context:
     def save_for_backward(self, *arrays):
         """Keep arrays (or anything else) for the backward pass, which finds them in `saved_tensors`."""
         self.saved_tensors = arrays
+
+    def relies_on(self, k, array):
+        """Whether the backward pass reads the values of argument k, which lie in `array`."""
+        factors = self.function.factors
+        if k in factors and not self.needs_input_grad[factors[1 - factors.index(k)]]:
+            return False
+        return changes.kept(self.saved_tensors, array)
 
     def checked(self, gradients):
         """What a user's backward returned: one gradient (or None) per argument of forward, of its shape and type."""
@@ -70,13 +74,14 @@ class Context:
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
         self.function = _released(self.name)
-        self.edges = self.saved_tensors = ()
+        self.edges = self.frozen = self.saved_tensors = ()
 
 
 class _Released:
     """Stands where the Function of a used node stood."""
 
     adds_residual = False
+    factors = ()
 
     def __init__(self, name):
         self.__name__ = name
@@ -116,6 +121,7 @@ class Function:
 
     n_values = 0           # how many arguments, the first ones, reach forward as values
     adds_residual = False  # whether backward adds a residual to the gradient of its first argument
+    factors: tuple = ()    # of a product: the two arguments of which each is read for the gradient of the other only
 
     @staticmethod
     def forward(ctx, *args, **kwargs):
@@ -156,12 +162,15 @@ class Function:
         if mode.recorder is not None:
             return mode.recorder.apply(cls, args, kwargs)
         recording, n_values = mode.grad, cls.n_values
-        values, edges = [], []
+        values, edges, frozen = [], [], ()
         for k, arg in enumerate(args):
             edge = None
             if isinstance(arg, Tensor):
-                if recording and arg.requires_grad:
-                    edge = arg if arg.creator is None else arg.creator
+                if recording:
+                    if arg.requires_grad:
+                        edge = arg if arg.creator is None else arg.creator
+                    elif arg.is_parameter:
+                        frozen += ((k, arg),)
                 arg = arg.raw
             if isinstance(arg, Value):
                 arg.lent = True
@@ -177,6 +186,8 @@ class Function:
         if True not in needs or result.dtype.kind != "f":
             return from_result(result, None)
         ctx.edges = tuple(edges)
+        if frozen:
+            ctx.frozen = frozen
         ctx.output = (result.shape, result.dtype)
         return from_result(result, ctx)
 
@@ -187,6 +198,8 @@ class Function:
             if isinstance(result, Tensor):
                 raise TypeError(f"{cls.__name__}.forward must return a NumPy array, not a Tensor")
             result = np.asarray(result)
+        if result.dtype.kind not in "fiub":
+            raise TypeError(f"{cls.__name__}.forward must return an array of real numbers, got dtype {result.dtype}")
         return _view(result, args) if _may_share(result, values) else result
 
     @classmethod

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import config, layout
 from tinydl._core import batchnorm_backward, elementwise
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 
 __all__ = ["Gradient"]
 
@@ -51,7 +51,7 @@ class Gradient:
         """The gradient as an array; what waits is computed once."""
         if self._array is None:
             dx = layout.empty_like(self.pending.y)
-            batchnorm_backward.backward_apply(self.pending, dx, get_num_threads())
+            batchnorm_backward.backward_apply(self.pending, dx, team())
             self._array, self.pending = dx, None
         return self._array
 
@@ -72,5 +72,5 @@ class Gradient:
         out = x if self.owned and x.flags.writeable else y if other.owned and y.flags.writeable else None
         if out is None:
             out = layout.empty_like(x)
-        elementwise.add(x, y, out, get_num_threads())
+        elementwise.add(x, y, out, team())
         return Gradient(out)

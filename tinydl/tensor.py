@@ -1,14 +1,15 @@
-"""Tensor: an array, its gradient and the operation that made it; `backward` walks the graph."""
+"""Tensor: an array, its gradient and the operation that made it."""
 
-import heapq
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import changes, config, layout
+from tinydl.backward import walk
 from tinydl.gradient import Gradient
 
-__all__ = ["Parameter", "Tensor", "tensor"]
+__all__ = ["Parameter", "Tensor", "array_of", "tensor"]
 
 
 class Tensor:
@@ -41,9 +42,11 @@ class Tensor:
     """
 
     # `raw`: the array, where others may hold it, or else a `tinydl.deferred.Value`, which operations read.
-    __slots__ = ("raw", "grad", "requires_grad", "creator", "__weakref__")
+    # `_written`, `_shown`: of `tinydl.changes`, absent where nothing was noted.
+    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "__weakref__")
+    place = 1  # nodes have lower ones, see `tinydl.changes`
     _arrived = None  # of a node, the gradients that its readers have sent so far
-    __array_ufunc__ = None  # ndarray (op) Tensor must reach Tensor's own operators
+    is_parameter = False
     __hash__ = object.__hash__
 
     def __init__(self, data, requires_grad=False):
@@ -58,6 +61,9 @@ class Tensor:
     # --- values ----------------------------------------------------------------------------------------------------
 
     def _get_data(self):
+        # A second reference to the array of a leaf: somebody relies on it, perhaps an operation.
+        if self.requires_grad and self.creator is None and sys.getrefcount(self.raw) > 2:
+            changes.shown(self)
         raw = self.raw
         if not isinstance(raw, np.ndarray):
             raw = self.raw = raw.given_out(self.creator)
@@ -92,9 +98,18 @@ class Tensor:
         return self.data
 
     def __array__(self, dtype=None, copy=None):
+        if self.recorded:
+            raise RuntimeError(f"a tensor of shape {self.shape} that requires a gradient does not become an array by "
+                               "itself, because nothing before it would learn: use an operation of td.ops (stack and "
+                               "concatenate join tensors), or x.numpy() for its values alone")
         if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
             raise ValueError(f"a {self.dtype} tensor cannot become {np.dtype(dtype)} without a copy")
         return np.array(self.data, dtype=dtype, copy=bool(copy) or None) if copy is not False else self.data
+
+    @property
+    def recorded(self):
+        """Whether an operation on the tensor is recorded for `backward`, here and now."""
+        return self.requires_grad and config.mode.grad
 
     def item(self):
         """The value of a one-element tensor as a Python number."""
@@ -120,6 +135,9 @@ class Tensor:
 
     def __int__(self):
         return int(self.item())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self):
         if self.size != 1:
@@ -228,7 +246,7 @@ class Tensor:
         if self.creator is None:
             self._accumulate(grad, owned=True)
         else:
-            _walk(self.creator, Gradient(grad), retain_graph)
+            walk(self.creator, Gradient(grad), retain_graph)
 
     def _accumulate(self, grad, owned):
         """Add the array `grad` to `self.grad`; `owned` says that nobody else holds it."""
@@ -248,7 +266,14 @@ class Tensor:
     def __getstate__(self):
         # For copy and pickle: a copy may be written to, so what it shares is no value of the library's own any more.
         return None, {"raw": self.data, "grad": self.grad, "requires_grad": self.requires_grad,
-                      "creator": self.creator}
+                      "creator": self.creator}, layout.is_channels_last(self._array())
+
+    def __setstate__(self, state):
+        _, slots, channels_last = state
+        for name, value in slots.items():
+            setattr(self, name, value)
+        if channels_last:  # pickle keeps no memory order
+            self.raw = layout.channels_last(self.raw)
 
 
 class Parameter(Tensor):
@@ -260,13 +285,19 @@ class Parameter(Tensor):
         Initial values; copied, and re-laid with the output axis innermost in memory.
     requires_grad : bool
         False freezes the parameter.
+    dtype : dtype, optional
+        float32 or float64. By default that of a tensor, and float32 of everything else: NumPy makes float64 arrays
+        where nobody asked for them, and `Module.double` makes a whole net float64.
     """
 
     __slots__ = ()
+    is_parameter = True
 
-    def __init__(self, data, requires_grad=True):
+    def __init__(self, data, requires_grad=True, dtype=None):
         values = _as_data(data.data if isinstance(data, Tensor) else data)
-        super().__init__(layout.parameter_like(values), requires_grad)
+        if dtype is None and values.dtype == np.float64 and not isinstance(data, Tensor):
+            dtype = np.float32
+        super().__init__(layout.parameter_like(values, dtype), requires_grad)
 
     def _set_data(self, values):
         # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
@@ -276,13 +307,13 @@ class Parameter(Tensor):
 
     def __reduce__(self):
         # Pickle keeps no memory order; the constructor lays the values out anew.
-        return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad)
+        return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad, self.dtype)
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo):
-        copied = type(self)(self.data, self.requires_grad)
+        copied = type(self)(self.data, self.requires_grad, self.dtype)
         memo[id(self)] = copied
         return copied
 
@@ -309,12 +340,12 @@ def tensor(data, dtype=None, requires_grad=False):
 
 
 def _as_data(values):
-    """The ndarray a Tensor holds: float32/float64/integer/bool, native byte order."""
+    """The ndarray a Tensor holds: float32/float64/integer/bool, aligned, native byte order."""
     if isinstance(values, Tensor):
         return values.data
     if not isinstance(values, np.ndarray):
         # NumPy scalars carry their precision; Python numbers are float32, as every default of the library.
-        array = np.asarray(values)
+        array = array_of(values)
         if not isinstance(values, np.generic) and array.dtype.kind in "fiu" and array.dtype != np.float32:
             array = array.astype(np.float32)
         values = array
@@ -323,9 +354,23 @@ def _as_data(values):
         values = values.astype(np.float32)
     elif kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers, got dtype {values.dtype}")
-    if not values.dtype.isnative:
+    if not (values.dtype.isnative and values.flags.aligned):
         values = values.astype(values.dtype.newbyteorder("="))
     return values
+
+
+def array_of(values):
+    """`values` as an array; a list of tensors whose gradient would be lost is refused."""
+    if isinstance(values, (list, tuple)) and _recorded_in(values):
+        raise TypeError(f"expected one tensor, got a {type(values).__name__} of {len(values)} whose gradient would be "
+                        "lost; join them with td.ops.stack or td.ops.concatenate")
+    return np.asarray(values)
+
+
+def _recorded_in(values):
+    """Whether nested lists and tuples hold a tensor that `backward` needs."""
+    return any(v.recorded if isinstance(v, Tensor) else isinstance(v, (list, tuple)) and _recorded_in(v)
+               for v in values)
 
 
 def from_result(raw, creator):
@@ -336,43 +381,3 @@ def from_result(raw, creator):
     out.creator = creator
     out.requires_grad = creator is not None
     return out
-
-
-def _walk(root, gradient, retain_graph):
-    """Send gradients from `root` to the leaves; a node passes on when all that read its result have sent theirs."""
-    root._arrived = gradient
-    # A node is made after the nodes it reads and has a lower place: nothing can arrive at the lowest one waiting.
-    waiting = [(root.place, root)]
-    try:
-        while waiting:
-            node = heapq.heappop(waiting)[1]
-            gradient, node._arrived = node._arrived, None
-            if node.retained is not None:
-                node.retained._accumulate(gradient.array(), owned=False)
-            edges, first, residual = node.edges, None, None
-            if node.function.adds_residual and edges[0] is not None:
-                first, residual = edges[0], edges[0]._arrived
-            gradients = node.function.propagate(node, gradient, residual)
-            if not retain_graph:
-                node.release()
-            for edge, dx in zip(edges, gradients, strict=True):
-                if edge is None or dx is None:
-                    continue
-                if isinstance(edge, Tensor):
-                    if isinstance(dx, Gradient):
-                        edge._accumulate(dx.array(), dx.owned)
-                    else:
-                        edge._accumulate(np.asarray(dx), owned=True)
-                    continue
-                if not isinstance(dx, Gradient):
-                    dx = Gradient(np.asarray(dx))
-                if edge._arrived is None:
-                    heapq.heappush(waiting, (edge.place, edge))
-                elif residual is not None and edge is first:
-                    residual = None  # is in dx
-                else:
-                    dx = edge._arrived.plus(dx)
-                edge._arrived = dx
-    finally:
-        for _, node in waiting:  # none, unless a backward failed
-            node._arrived = None

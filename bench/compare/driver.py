@@ -18,13 +18,13 @@ HERE = Path(__file__).resolve().parent
 # name -> (script, variant, name of the Python environment it lives in)
 PEERS = {
     "tinydl": ("tinydl_peer.py", "", "tinydl"),
-    "before": ("tinydl_peer.py", "", "before"),     # another revision of tinydl
     "torch": ("torch_peer.py", "eager", "torch"),
     "torch-cl": ("torch_peer.py", "cl", "torch"),
     "torch-compile": ("torch_peer.py", "compile", "torch"),
     "tf": ("tf_peer.py", "", "tf"),
     "jax": ("jax_peer.py", "", "jax"),
     "onnxruntime": ("onnxruntime_peer.py", "", "onnxruntime"),
+    "before": ("tinydl_peer.py", "", "before"),     # another revision of tinydl
 }
 PAUSE = 0.03  # seconds between two peers' turns: idle threads of the one before stop spinning
 

@@ -1,4 +1,4 @@
-"""Kernels that the memory bounds: batch norm, activations, pooling, updates. Their figure is GB/s."""
+"""Kernels that the memory bounds: batch and group norm, activations, pooling, updates. Their figure is GB/s."""
 
 import importlib
 
@@ -11,11 +11,12 @@ __all__ = ["cases"]
 
 def cases(only=""):
     """Cases one after the other; the arrays of one problem are freed before the next is made."""
-    from tinydl.testing.problems import BATCHNORMS, POOLS, select
+    from tinydl.testing.problems import BATCHNORMS, GROUPNORMS, POOLS, select
 
     jobs = [(_elementwise, p, "elementwise") for p in select(BATCHNORMS, "bench")[:1]]
     for p in select(BATCHNORMS, "bench"):
         jobs += [(_batchnorm, p, "batchnorm"), (_batchnorm_backward, p, "batchnorm_backward")]
+    jobs += [(_groupnorm, p, "groupnorm") for p in select(GROUPNORMS, "bench")]
     jobs += [(_pool, p, "pool") for p in select(POOLS, "bench")]
     for make, problem, family in jobs:
         kernels, twins = (importlib.import_module(f"tinydl._core.{room}{family}") for room in ("", "reference."))
@@ -65,6 +66,15 @@ def _batchnorm_backward(problem):
     mask = Map(*rows[:3], relu=True)
     yield "backward_reduce", [Pending(dz, x, mask), x, rows[2], np.zeros((1, 2, c)), None], [3], 2 * x.size, ""
     yield "backward_apply", [Pending(dz, x, mask, *rows[3:]), np.empty_like(x)], [1], 3 * x.size, ""
+
+
+def _groupnorm(problem):
+    x, dy, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
+    weight, bias = np.random.default_rng(2).standard_normal((2, c)).astype(np.float32)
+    mean, rstd = np.zeros((problem.N, problem.groups)), np.ones((problem.N, problem.groups))
+    yield "group_norm_forward", [x, weight, bias, np.empty_like(x), mean, rstd, 1e-5], [3, 4, 5], 2 * x.size, ""
+    yield "group_norm_backward", [dy, x, np.zeros_like(mean), np.ones_like(rstd), weight, np.empty_like(x),
+                                  np.empty_like(weight), np.empty_like(bias)], [5, 6, 7], 3 * x.size, ""
 
 
 def _pool(problem):

@@ -16,7 +16,7 @@ def workload():
             nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3),
             nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=2), nn.ReLU(),
             nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.GELU(), nn.AvgPool2d(2), nn.ELU(), nn.LeakyReLU(),
-            nn.ConvTranspose2d(8, 6, 2, stride=2), nn.Tanh(), nn.AdaptiveMaxPool2d((2, 2)),
+            nn.GroupNorm(4, 8), nn.ConvTranspose2d(8, 6, 2, stride=2), nn.Tanh(), nn.AdaptiveMaxPool2d((2, 2)),
             nn.AdaptiveAvgPool2d((2, 1)), nn.Sigmoid(), nn.Dropout(0.5), nn.Flatten(), nn.LayerNorm(12),
             nn.Linear(12, 5))
 

@@ -60,6 +60,7 @@ def test_literal_values(kernels, dtype):
         "sigmoid": [0.119202922022118, 0.377540668798145, 0.5, 0.622459331201855, 0.880797077977882],
         "mish": [-0.252501482695709, -0.22074377465173, 0, 0.375245211304895, 1.94395895953399],
         "hardswish": [-1 / 3, -1.25 / 6, 0, 1.75 / 6, 10 / 6],
+        "gelu_tanh": [-0.0454023059122249, -0.154285990174856, 0.0, 0.345714009825144, 1.95459769408777],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -78,6 +79,7 @@ def test_literal_gradients(kernels, dtype):
         "sigmoid": [0.31498075621052, 1.25, -0.470007424403189],
         "mish": [-0.325065277261182, 3, -1.77284875071545],
         "hardswish": [-0.5, 2.5, -8 / 6],
+        "gelu_tanh": [-0.258297769870855, 2.5, -1.73473980706928],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -181,6 +183,15 @@ def test_error_of_gelu(dtype, bound):
     assert error.max() <= bound
 
 
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 3e-7), (np.float64, 6e-16)])
+def test_error_of_gelu_tanh(dtype, bound):
+    x = np.linspace(-14, 14, 40_001).astype(dtype)
+    wide = x.astype(np.longdouble)
+    u = np.sqrt(2 / np.longdouble(np.pi)) * (wide + np.longdouble("0.044715") * wide**3)
+    exact = wide * (1 + np.tanh(u)) / 2
+    assert (np.abs(forward("gelu_tanh", x) - exact) / np.maximum(np.abs(x), 1)).max() <= bound
+
+
 @pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
 def test_error_of_mish(dtype, least, gradient):
     rng = np.random.default_rng(4)
@@ -280,7 +291,8 @@ def test_special_values(kernels, dtype):
     expected = {"relu": [np.nan, np.inf, 0, 0, 1e4, 0], "leaky_relu": [np.nan, np.inf, -np.inf, 0, 1e4, -1e3],
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
                 "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
-                "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0]}
+                "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0],
+                "gelu_tanh": [np.nan, np.inf, 0, 0, 1e4, 0]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
@@ -294,10 +306,26 @@ def test_gradients_at_special_values(kernels, dtype):
     dy = np.array([2, 2, 2, 2], dtype)
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
                 "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
-                "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1]}
+                "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1],
+                "gelu_tanh": [np.nan, 2, 0, 1]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)
+
+
+@DTYPES
+def test_the_largest_numbers(dtype):
+    """Nothing overflows on the way: far from 0 an activation is its limit, a multiple of x or a constant."""
+    most = np.finfo(dtype).max
+    x = np.array([most, most / 8, 1e20, -1e20, -most / 8, -most], dtype)
+    below = {"leaky_relu": (0.1 * x[3:], 0.1), "elu": (-1.5, 0), "tanh": (-1, 0)}
+    for name in elementwise.ACTIVATIONS:
+        y, dx = forward(name, x), backward(name, x, np.full_like(x, 2))
+        assert_close(y[:3], np.ones(3) if name in ("tanh", "sigmoid") else x[:3], 0, name)
+        assert dx[:3].tolist() == [0 if name in ("tanh", "sigmoid") else 2] * 3, name
+        value, slope = below.get(name, (0, 0))
+        assert_close(y[3:], np.broadcast_to(dtype(1) * value, 3), 1e-6 if dtype == np.float32 else 1e-15, name)
+        assert_close(dx[3:], np.full(3, 2 * slope), 1e-6 if dtype == np.float32 else 1e-15, name)
 
 
 @EACH

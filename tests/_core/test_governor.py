@@ -1,5 +1,6 @@
 """The governor on a machine of the test's own: clocks that the test moves."""
 
+import numpy as np
 import pytest
 
 from tinydl._core.governor import Governor, run_delay
@@ -8,11 +9,10 @@ from tinydl._core.governor import Governor, run_delay
 class Machine:
     """Clocks of a process whose teams get a given number of CPUs: `cpus(size)` says how many."""
 
-    def __init__(self, cpus, delay):
+    def __init__(self, wanted, cpus, delay):
         self.cpus, self.delayed = cpus, delay
         self.now = self.used = self.waited = 0.0
-        self.governor = Governor(lambda: self.now, lambda: self.used, lambda: self.waited)
-        self.spent = {}
+        self.governor = Governor(wanted, lambda: self.now, lambda: self.used, lambda: self.waited)
 
     def run(self, seconds, window=0.05):
         """Let windows pass; returns the seconds spent at each size."""
@@ -32,29 +32,25 @@ def quiet(size):
 
 
 def test_a_quiet_machine_keeps_the_team():
-    machine = Machine(quiet, lambda size: 0.0)
-    machine.governor.want(4)
+    machine = Machine(4, quiet, lambda size: 0.0)
     assert machine.run(10) == {4: pytest.approx(10)}
 
 
 def test_a_quiet_machine_is_not_asked_for_delays():
-    machine = Machine(quiet, lambda size: pytest.fail("looked at the threads"))
+    machine = Machine(2, quiet, lambda size: pytest.fail("looked at the threads"))
     machine.delayed = lambda size: 0.0
     machine.governor.delay = lambda: pytest.fail("looked at the threads")
-    machine.governor.want(2)
     machine.run(1)
 
 
 def test_idle_time_is_no_reason_for_a_smaller_team():
     # A service that computes for a tenth of the time: little CPU time, but nobody waits for a core.
-    machine = Machine(lambda size: 0.1 * size, lambda size: 0.0)
-    machine.governor.want(2)
+    machine = Machine(2, lambda size: 0.1 * size, lambda size: 0.0)
     assert machine.run(10) == {2: pytest.approx(10)}
 
 
 def test_a_team_that_gains_nothing_on_a_busy_machine_shrinks_to_one():
-    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
-    machine.governor.want(8)
+    machine = Machine(8, lambda size: 0.5, lambda size: 0.5 * size)
     spent = machine.run(20)
     assert machine.governor.size in (1, 2)  # 2 while it is tried
     assert spent[1] > 16
@@ -62,14 +58,12 @@ def test_a_team_that_gains_nothing_on_a_busy_machine_shrinks_to_one():
 
 def test_a_team_that_gets_more_of_a_busy_machine_stays():
     # The system shares its cores out by threads, so two get twice as much as one.
-    machine = Machine(lambda size: 0.4 * size, lambda size: 0.6 * size)
-    machine.governor.want(2)
+    machine = Machine(2, lambda size: 0.4 * size, lambda size: 0.6 * size)
     assert machine.run(20)[2] > 18
 
 
 def test_the_team_comes_back_when_the_others_have_gone():
-    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
-    machine.governor.want(2)
+    machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     machine.run(10)
     assert machine.governor.size == 1
     machine.cpus, machine.delayed = quiet, lambda size: 0.0
@@ -78,22 +72,19 @@ def test_the_team_comes_back_when_the_others_have_gone():
 
 
 def test_trials_become_rare():
-    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
-    machine.governor.want(2)
+    machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     machine.run(20)
     assert machine.run(20)[2] < 0.4
 
 
 def test_a_system_that_does_not_tell_delays_keeps_the_team():
-    machine = Machine(lambda size: 0.3, lambda size: 0.0)
+    machine = Machine(2, lambda size: 0.3, lambda size: 0.0)
     machine.governor.delay = lambda: None
-    machine.governor.want(2)
     assert machine.run(5) == {2: pytest.approx(5)}
 
 
 def test_a_pause_of_the_program_is_no_measurement():
-    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
-    machine.governor.want(2)
+    machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     while machine.governor.compared is None:
         machine.run(0.05)
     tried = machine.governor.size
@@ -103,12 +94,50 @@ def test_a_pause_of_the_program_is_no_measurement():
     assert machine.governor.compared is not None
 
 
-def test_a_new_setting_counts_at_once():
-    machine = Machine(lambda size: 0.5, lambda size: 0.5 * size)
-    machine.governor.want(4)
-    machine.run(5)
-    machine.governor.want(3)
-    assert machine.governor.size == 3
+@pytest.mark.parametrize("burst", [1, 2, 3, 7])
+@pytest.mark.parametrize("rate", [0.3, 0.6, 0.9])
+def test_a_burst_of_others_is_soon_forgotten(burst, rate):
+    """However the burst and the windows fall, the team is whole again a few windows after it."""
+    machine = Machine(4, lambda size: rate * size, lambda size: 0.0)
+    for _ in range(20):
+        machine.run(0.5)
+        assert machine.governor.size == 4
+        machine.cpus, machine.delayed = lambda size: 0.5, lambda size: 0.5 * size
+        machine.run(0.05 * burst)
+        machine.cpus, machine.delayed = lambda size: rate * size, lambda size: 0.0
+        machine.run(0.2)
+        assert machine.governor.size == 4
+
+
+def test_the_wakes_of_many_threads_are_no_demand():
+    # 64 threads that wait 2 % of their time each add up to more than a core.
+    machine = Machine(64, lambda size: 0.4 * size, lambda size: 0.02 * size)
+    assert machine.run(10) == {64: pytest.approx(10)}
+
+
+def test_looking_at_many_threads_is_rare():
+    """A look that takes 5 ms, as with hundreds of threads, comes twice a second at most."""
+    machine, looks = Machine(64, lambda size: 0.3 * size, lambda size: 0.0), []
+
+    def look():
+        machine.now += 0.005
+        looks.append(machine.now)
+        return machine.waited
+
+    machine.governor.delay = look
+    assert machine.run(10) == {64: pytest.approx(10)}
+    assert 10 < len(looks) <= 21
+
+
+def test_a_team_is_never_larger_than_wanted_nor_empty():
+    rng = np.random.default_rng(0)
+    for wanted in (1, 2, 3, 5, 8):
+        machine = Machine(wanted, lambda size: 0.0, lambda size: 0.0)
+        for _ in range(500):
+            rate, wait = rng.uniform(0, 1, 2)
+            machine.cpus, machine.delayed = lambda size, r=rate: r * size, lambda size, w=wait: w * size
+            machine.run(0.05)
+            assert 1 <= machine.governor.size <= wanted
 
 
 def test_run_delay_grows_or_is_unknown():

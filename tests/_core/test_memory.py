@@ -225,3 +225,10 @@ def test_a_step_finds_all_its_blocks_again_however_many(n):
     for _ in range(2000 // n):
         assert step() == first
         assert memory.statistics()["cached"] == held
+
+
+@pytest.mark.parametrize("dtype", [np.dtype([("a", "f4"), ("b", "i4")]), ">f4", ">i8", "S4", "U2", "M8[s]", "V8"])
+def test_blocks_hold_numbers_in_native_order(dtype):
+    for make in (lambda: memory.empty((2, 3), dtype), lambda: memory.empty_ordered((2, 3), dtype, None)):
+        with pytest.raises(TypeError, match="numbers in native byte order, got dtype"):
+            make()

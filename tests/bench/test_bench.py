@@ -171,3 +171,15 @@ def test_the_budget_counts_what_a_step_computes():
         assert sum(row["gflop"] for row in own) == pytest.approx(walk.step_flops(NETWORKS[net], 64) / 1e9)
         assert all(row["mbytes"] > 0 and row["ms"] > 0 and row["limit_ms"] > 0 for row in own)
     assert "| linear_forward 256x784" in report.budget_table(rows)
+
+
+def test_kernels_of_two_revisions_in_turn():
+    """This one beside itself."""
+    script = ROOT / "bench/kernels/pair.py"
+    run_ = subprocess.run([sys.executable, script, sys.executable, ROOT, "--rounds", "2", "--seconds", "0", "--only",
+                           "lenet5.conv2 conv_"], capture_output=True, text=True, check=False)
+    assert run_.returncode == 0, run_.stderr
+    rows = [line.split("|")[1:-1] for line in run_.stdout.splitlines()[2:] if line.startswith("|")]
+    assert {row[0].strip() for row in rows} == {"conv_forward", "conv_backward_input", "conv_backward_weight"}
+    assert all(float(row[-1]) > 0 for row in rows)
+    assert f"median ratio of {len(rows)} kernels" in run_.stdout

@@ -49,7 +49,8 @@ ORDINARY = [
     (nn.Linear(4, 6), (3, 4), "Linear"), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8), "AdaptiveAvgPool"),
     (nn.AdaptiveMaxPool2d(2), (5, 8, 8), "AdaptiveMaxPool"), (nn.Softmax(), (10,), "Softmax"),
     (nn.LogSoftmax(), (10,), "LogSoftmax"),
-    (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),
+    (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.GroupNorm(2, 6), (6, 4, 3), "GroupNorm"),
+    (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),
     (nn.BatchNorm2d(4, track_running_stats=False), (4, 5, 5), "BatchNorm"),
     (nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect"), (4, 6, 5), "Pad"),
 ]
@@ -412,7 +413,8 @@ def test_without_parameters_the_input_says_the_type(layer):
 
 
 def test_a_norm_without_spread():
-    norm = nn.BatchNorm2d(3, eps=0.0)
+    norm = nn.BatchNorm2d(3)
+    norm.eps = 0.0
     norm.running_var[...] = 0
     net = nn.Sequential(nn.Conv2d(3, 3, 1), norm)
     x = np.ones((2, 3, 4, 4), np.float32)

@@ -63,3 +63,12 @@ def test_matrix_of_columns_and_scipy():
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_transposed_same():
+    layer = nn.ConvTranspose1d(2, 3, 4, stride=3, padding="same")
+    x = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    matrix = conv_matrix(layer, (2, 5))
+    y = matrix.toarray() @ x.reshape(-1) + matrix.bias
+    assert y.shape == (3 * 15,)
+    np.testing.assert_allclose(y, layer(x[None]).data.reshape(-1), rtol=1e-5, atol=1e-6)

@@ -58,8 +58,8 @@ def test_axes_may_differ():
 
 @pytest.mark.parametrize("head", [
     lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), lambda: nn.AdaptiveMaxPool2d(1),
-    lambda: nn.Sequential(nn.Flatten(), nn.Linear(2 * 81, 3)), lambda: nn.LayerNorm([2, 9, 9])],
-    ids=["average", "maximum", "linear", "layer norm"])
+    lambda: nn.Sequential(nn.Flatten(), nn.Linear(2 * 81, 3)), lambda: nn.LayerNorm([2, 9, 9]),
+    lambda: nn.GroupNorm(1, 2)], ids=["average", "maximum", "linear", "layer norm", "group norm"])
 def test_layers_that_see_everything(head):
     assert receptive_field(nn.Sequential(nn.Conv2d(1, 2, 2), head()), (1, 10, 10)) == 10
 

@@ -46,7 +46,8 @@ def test_a_layer_applies_its_operation(name):
 
 
 def test_signatures():
-    expected = {"ReLU": "()", "LeakyReLU": "(negative_slope=0.01)", "ELU": "(alpha=1.0)", "GELU": "()"}
+    expected = {"ReLU": "(inplace=False)", "LeakyReLU": "(negative_slope=0.01)", "ELU": "(alpha=1.0)",
+                "GELU": "(approximate='none')"}
     assert {name: str(inspect.signature(getattr(nn, name))) for name in expected} == expected
     assert str(inspect.signature(td.ops.leaky_relu)) == "(x, negative_slope=0.01)"
     assert str(inspect.signature(td.ops.tanh)) == "(x)"
@@ -59,7 +60,7 @@ def test_representations():
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: nn.ELU(1, 2), "elu takes one more argument, alpha: got 1, 2"),
-    (lambda: nn.Tanh(3), "tanh takes no other argument: got 3"), (lambda: nn.ReLU(1), "takes 1 positional argument"),
+    (lambda: nn.Tanh(3), "tanh takes no other argument: got 3"),
     (lambda: nn.LeakyReLU(slope=2), "leaky_relu takes one more argument, negative_slope: got slope"),
     (lambda: nn.ELU("a"), "elu: alpha must be a number, got 'a'"),
     (lambda: td.ops.elu(np.ones(2), alpha=None), "elu: alpha must be a number, got None")])
@@ -84,6 +85,8 @@ def test_documentation_of_operations():
     (nn.LeakyReLU(0.5), [-1, 0, 1]), (nn.ELU(), [-0.8646647167633873, 0, 1]),
     (nn.ELU(2.0), [-1.7293294335267746, 0, 1]),
     (nn.GELU(), [-0.04550026389635842, 0, 0.8413447460685429]),
+    (nn.GELU(approximate="none"), [-0.04550026389635842, 0, 0.8413447460685429]),
+    (nn.GELU("tanh"), [-0.04540230591222494, 0, 0.8411919906082768]),
     (nn.Softmax(), [0.03511902695933972, 0.2594964603424191, 0.7053845126982411]),
     (nn.LogSoftmax(), [-3.3490122167681296, -1.3490122167681296, -0.34901221676812963])], ids=repr)
 def test_worked_values(layer, expected):
@@ -109,3 +112,17 @@ def test_softmax_says_its_axis():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_gelu_has_two_forms():
+    assert repr(nn.GELU("tanh")) == "GELU(approximate='tanh')"
+    for layer in (nn.GELU(), nn.GELU("tanh")):
+        assert repr(eval("nn." + repr(layer))) == repr(layer)
+    with pytest.raises(ValueError, match="approximate must be 'none' or 'tanh', got 'fast'"):
+        nn.GELU("fast")
+
+
+def test_relu_inplace_is_taken_and_changes_nothing():
+    x = np.array([-1.0, 2.0], np.float32)
+    for layer in (nn.ReLU(True), nn.ReLU(inplace=True)):
+        assert layer(x).data.tolist() == [0, 2] and x.tolist() == [-1, 2] and repr(layer) == "ReLU()"

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "elu": (td.ops.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1)),
     "elu 2": (lambda x: td.ops.elu(x, 2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(x) - 1))),
     "gelu": (td.ops.gelu, np.vectorize(lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2))))),
+    "gelu_tanh": (td.ops.gelu_tanh, lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
     "mish": (td.ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
     "hardswish": (td.ops.hardswish, lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "relu": (td.ops.relu, lambda x: np.maximum(x, 0)),

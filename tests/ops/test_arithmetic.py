@@ -115,3 +115,43 @@ def test_integers_divide_to_float32():
     x = td.tensor(np.array([1, 2]), dtype="int64")
     assert (x / 2).dtype == np.float32 and (x / x).dtype == np.float32
     assert (x / 2).data.tolist() == [0.5, 1]
+
+
+@pytest.mark.parametrize("function", [td.ops.add, td.ops.sub, td.ops.mul, td.ops.div, td.ops.maximum, td.ops.minimum])
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, bool])
+def test_integers_that_meet_floats_take_their_type(function, kind):
+    counts, values = np.array([3, 2, 1]).astype(kind), np.array([0.5, -1, 4], np.float32)
+    for dtype in (np.float32, np.float64):
+        w = values.astype(dtype)
+        for one, other in ((td.tensor(counts), td.tensor(w)), (td.tensor(counts), w), (counts, td.tensor(w))):
+            for x, y in ((one, other), (other, one)):
+                z = function(x, y)
+                assert z.dtype == dtype
+                expected = {"sub": np.subtract, "mul": np.multiply, "div": np.divide, "add": np.add,
+                            "maximum": np.maximum, "minimum": np.minimum}[function.__name__]
+                x, y = (np.asarray(v, np.float64) for v in (x, y))
+                np.testing.assert_allclose(z.data, expected(x, y), 1e-6)
+
+
+def test_powers_of_integers_are_integers():
+    x = td.tensor(np.array([3, -2, 7]))
+    assert (x**2).dtype == np.int64 and (x**2).data.tolist() == [9, 4, 49]
+    assert (td.tensor(np.array([3])) ** 39).item() == 3**39  # beyond what a float holds
+    assert (x ** td.tensor(np.array([0, 3, 1]))).data.tolist() == [1, -8, 7]
+    assert (x**0.5).dtype == np.float32 and (x[0] ** 0.5).item() == pytest.approx(3**0.5)
+    with pytest.raises(ValueError, match="negative integer powers"):
+        x**-1
+
+
+def test_quotients_and_means_of_integers_are_floats():
+    x = td.tensor(np.array([3, 2, 2**24 + 1]))
+    assert (x / td.tensor(np.array([2, 4, 1]))).data.tolist() == [1.5, 0.5, 2**24]
+    assert (x / 2).dtype == np.float32
+    big = td.tensor(np.array([2**24 + 1, 2**24 + 1, -(2**25) - 2 + 3]))
+    assert big.mean().dtype == np.float32 and big.mean().item() == 1
+    assert td.tensor(np.array([[True, False], [True, True]])).mean(0).data.tolist() == [1, 0.5]
+
+
+def test_signs_are_numpys():
+    assert td.ops.sign(td.tensor(np.array([-3, 0, 5]))).data.tolist() == [-1, 0, 1]
+    np.testing.assert_array_equal(td.ops.sign(td.tensor([np.nan, -0.5, np.inf])).data, [np.nan, -1, 1])

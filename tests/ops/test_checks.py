@@ -9,7 +9,8 @@ from tinydl.ops import checks
 
 @pytest.mark.parametrize(("value", "dtype"), [
     ([1, 2], np.float32), (np.arange(3), np.float32), (np.zeros(3), np.float64), (np.zeros(3, np.float16), np.float32),
-    (np.zeros(3, bool), np.float32), (np.zeros(3, ">f8"), np.float64), (2.5, np.float64)])
+    (np.zeros(3, bool), np.float32), (np.zeros(3, ">f8"), np.float64), (2.5, np.float32),
+    (np.float64(2.5), np.float64), ([0.5, 2.0], np.float32)])
 def test_arrays_become_inputs_of_a_floating_type(value, dtype):
     assert checks.as_input(value).dtype == dtype
     assert checks.as_input(value, np.float32).dtype == np.float32
@@ -82,3 +83,32 @@ def test_reductions(reduction):
     assert checks.reduction_of("sum") == "sum"
     with pytest.raises(ValueError, match=f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"):
         checks.reduction_of(reduction)
+
+
+def test_a_tuple_of_one_counts_for_every_axis():
+    assert checks.integers((3,), 2, "size", 1) == checks.integers([3], 2, "size", 1) == (3, 3)
+    with pytest.raises(ValueError, match=r"an integer or 2 of them, got \(1, 2, 3\)"):
+        checks.integers((1, 2, 3), 2, "size", 1)
+    x = np.arange(16.0).reshape(1, 1, 4, 4)
+    assert np.array_equal(td.nn.MaxPool2d((2,))(x).data, td.nn.MaxPool2d(2)(x).data)
+    assert td.nn.Conv2d(1, 4, (3,)).weight.shape == (4, 1, 3, 3)
+    assert td.nn.AdaptiveAvgPool2d((1,))(x).data.tolist() == [[[[7.5]]]]
+
+
+def test_images_of_uint8_are_refused_because_training_scales_them():
+    x = np.full((2, 1, 4, 4), 255, np.uint8)
+    net = td.nn.Sequential(td.nn.Flatten(), td.nn.Linear(16, 2))
+    for call in (net, net[1], td.freeze(net)):
+        with pytest.raises(TypeError, match="takes no uint8"):
+            call(x)
+    expected = net((x / 255).astype(np.float32)).data
+    np.testing.assert_allclose(td.train.predict(net, x), expected, 1e-6)
+
+
+def test_a_batch_without_its_axis_of_channels():
+    with pytest.raises(ValueError, match=r"x\[:, None\], shape \(8, 1, 28, 28\)"):
+        td.nn.Conv2d(1, 4, 3)(np.zeros((8, 28, 28)))
+    with pytest.raises(ValueError, match=r"x\[None\], shape \(1, 3, 28, 28\)"):
+        td.nn.Conv2d(3, 4, 3)(np.zeros((3, 28, 28)))
+    with pytest.raises(ValueError, match=r"x\[None\], shape \(1, 1, 28, 28\)"):
+        td.nn.Conv2d(1, 4, 3)(np.zeros((1, 28, 28)))

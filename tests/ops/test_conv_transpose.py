@@ -48,7 +48,8 @@ def test_gradients(gradcheck, args):
 def test_any_memory_order_of_the_weight():
     rng = np.random.default_rng(0)
     x, w = td.tensor(rng.normal(size=(2, 4, 3, 4))), rng.normal(size=(4, 3, 3, 2))
-    results = [td.ops.conv_transpose2d(x, td.Tensor(v)).data for v in (w, np.asfortranarray(w), td.Parameter(w).data)]
+    results = [td.ops.conv_transpose2d(x, td.Tensor(v)).data for v in (
+        w, np.asfortranarray(w), td.Parameter(w, dtype=w.dtype).data)]
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
 

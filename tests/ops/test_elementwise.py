@@ -60,3 +60,18 @@ def test_ties_share_the_gradient():
 def test_integers_are_refused():
     with pytest.raises(TypeError, match="exp needs float32 or float64 values, got int64"):
         td.ops.exp(np.array([1, 2]))
+
+
+def test_limits_that_are_tensors(gradcheck):
+    """By hand: 0 below [1, 1], 2 inside; a limit takes the gradient of what lies beyond it."""
+    x, low = td.tensor([0.0, 2.0, 1.0], requires_grad=True), td.tensor([1.0, 1.0, 1.0], requires_grad=True)
+    high = td.tensor(1.5, requires_grad=True)
+    y = td.ops.clip(x, low, high)
+    assert y.data.tolist() == [1, 1.5, 1]
+    y.backward([1, 10, 100])
+    assert x.grad.tolist() == [0, 0, 100] and low.grad.tolist() == [1, 0, 0] and high.grad == 10
+    rng = np.random.default_rng(0)
+    gradcheck(td.ops.clip, rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(3, 1)))
+    assert td.ops.clip(td.tensor([5.0, np.nan]), np.array([6.0, 0.0])).data.tolist()[0] == 6
+    assert np.isnan(td.ops.clip(td.tensor([5.0, np.nan]), high=td.tensor([6.0, 0.0])).data[1])
+    assert td.ops.clip(td.tensor([1.0]), td.tensor(3.0), td.tensor(2.0)).item() == 2  # as NumPy: high goes last

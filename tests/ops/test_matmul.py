@@ -47,3 +47,15 @@ def test_bad_operands():
         x @ 2.0
     with pytest.raises(TypeError, match="float64 and float32.*astype"):
         x @ td.tensor(np.ones((3, 1), np.float32))
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [
+    ((5, 5, 0), (0, 5), (5, 5, 5)), ((0, 5, 3), (3, 5), (0, 5, 5)), ((2, 0, 3), (3, 4), (2, 0, 4)),
+    ((3, 0), (0, 4), (3, 4)), ((2, 0, 2, 3), (3, 1), (2, 0, 2, 1)), ((0,), (0,), ())])
+def test_empty_axes(a, b, c):
+    x, y = (td.tensor(np.ones(shape), requires_grad=True) for shape in (a, b))
+    z = x @ y
+    assert z.shape == c and not z.data.any()
+    z.sum().backward()
+    assert x.grad.shape == a and y.grad.shape == b
+    assert np.array_equal(y.grad, np.zeros(b))

@@ -35,3 +35,12 @@ def test_the_target_may_take_a_gradient():
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_gradients(gradcheck, reduction):
     gradcheck(lambda x, t: td.ops.mse(x, t, reduction), RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4)))
+
+
+def test_numbers_and_a_target_that_takes_a_gradient():
+    """0-d: l = (2 - 1)^2 has the gradients 2 and -2, Huber's 1 and -1."""
+    for loss, slope in ((td.ops.mse, 2), (td.ops.huber, 1)):
+        x, t = td.tensor(2.0, requires_grad=True), td.tensor(1.0, requires_grad=True)
+        loss(x, t).backward()
+        assert (x.grad, t.grad) == (slope, -slope)
+        assert x.grad.shape == t.grad.shape == ()

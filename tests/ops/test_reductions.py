@@ -59,3 +59,15 @@ def test_bad_arguments():
         x.sum(1.5)
     with pytest.raises(ValueError, match="max of no entries"):
         td.tensor(np.ones((0, 3))).max(0)
+
+
+def test_variance_of_too_few_entries():
+    """Nothing to divide by: infinite, NaN of equal entries."""
+    x = td.tensor([1.0, 2.0, 4.0], dtype=np.float64)
+    assert td.ops.var(x, correction=2.5).item() == pytest.approx(14 / 3 / 0.5)
+    for correction in (3, 4, 7):
+        assert td.ops.var(x, correction=correction).item() == np.inf
+        assert np.isnan(td.ops.var(td.tensor([1.0, 1.0]), correction=correction).item())
+    for correction in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="var: correction must be a finite number"):
+            td.ops.var(x, correction=correction)

@@ -95,3 +95,14 @@ def test_wrong_types():
         td.tensor(X).reshape(2.5, 4)
     with pytest.raises(TypeError, match="float32 or float64, got float16"):
         td.tensor(X).astype("float16")
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad_of_an_empty_batch(mode):
+    x = td.tensor(np.ones((0, 3, 4, 4)), requires_grad=True)
+    y = td.ops.pad(x, (1, 1, 1, 1), mode)
+    assert y.shape == (0, 3, 6, 6)
+    y.sum().backward()
+    assert x.grad.shape == (0, 3, 4, 4)
+    with pytest.raises(ValueError, match="at most|no edge"):
+        td.ops.pad(td.tensor(np.ones((2, 0))), (1, 1), "reflect" if mode == "constant" else mode)

@@ -10,7 +10,7 @@ from tinydl.optim import Adagrad, Adam, AdamW, RMSprop
 
 
 def steps(kind, gradients, start=1.0, **options):
-    w = td.Parameter(np.array([start]))
+    w = td.Parameter(np.array([start]), dtype=np.float64)
     optimizer = kind([w], **options)
     path = []
     for g in gradients:
@@ -107,7 +107,7 @@ def test_weight_decay_eps_and_defaults_of_adagrad():
 
 def test_adagrad_against_its_formula_in_numpy():
     rng = np.random.default_rng(0)
-    w = td.Parameter(rng.standard_normal((7, 5, 3, 3)))
+    w = td.Parameter(rng.standard_normal((7, 5, 3, 3)), dtype=np.float64)
     optimizer = Adagrad([w], lr=0.3, lr_decay=0.1, weight_decay=0.05, initial_accumulator_value=0.2)
     want, s = w.data.copy(), np.full(w.shape, 0.2)
     for t in range(1, 8):

@@ -12,7 +12,7 @@ from tinydl.optim import clip_grad_norm_, clip_grad_value_
 def with_gradients(*gradients, dtype=np.float32):
     params = []
     for g in gradients:
-        p = td.Parameter(np.zeros(np.shape(g), dtype))
+        p = td.Parameter(np.zeros(np.shape(g), dtype), dtype=dtype)
         p.grad = np.array(g, dtype)
         params.append(p)
     return params

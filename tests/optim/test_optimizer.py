@@ -23,7 +23,7 @@ every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 def some_parameters(dtype=np.float32):
     rng = np.random.default_rng(3)
-    return [td.Parameter(rng.standard_normal(shape).astype(dtype))
+    return [td.Parameter(rng.standard_normal(shape).astype(dtype), dtype=dtype)
             for shape in [(5, 3, 3, 3), (5,), (4, 7), (6, 2, 3), (1, 1)]]
 
 
@@ -183,7 +183,7 @@ def test_any_number_of_threads_gives_the_same_bits(make, dtype):
     try:
         for n in (1, 2, 3, 7):
             td.set_num_threads(n)
-            params = some_parameters(dtype) + [td.Parameter(np.linspace(-1, 1, 40000).astype(dtype))]
+            params = some_parameters(dtype) + [td.Parameter(np.linspace(-1, 1, 40000).astype(dtype), dtype=dtype)]
             run(make(params), params, range(3))
             results.append(values(params))
     finally:

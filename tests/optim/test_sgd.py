@@ -8,7 +8,7 @@ from tinydl.optim import SGD
 
 
 def steps(gradients, start=1.0, **options):
-    w = td.Parameter(np.array([start]))
+    w = td.Parameter(np.array([start]), dtype=np.float64)
     optimizer = SGD([w], **options)
     path = []
     for g in gradients:
@@ -44,7 +44,7 @@ def test_weight_decay_enters_the_gradient():
 
 
 def test_the_learning_rate_stays_outside_the_buffer():
-    w = td.Parameter(np.array([1.0]))
+    w = td.Parameter(np.array([1.0]), dtype=np.float64)
     optimizer = SGD([w], lr=0.1, momentum=0.9)
     for g, lr in ((2.0, 0.1), (1.0, 0.01)):
         optimizer.param_groups[0]["lr"] = lr

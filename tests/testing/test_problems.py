@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinydl.testing.problems import BATCHNORMS, CONVS, LINEARS, POOLS, select
+from tinydl.testing.problems import BATCHNORMS, CONVS, GROUPNORMS, LINEARS, POOLS, select
 
 # How often a layer of the table occurs in its network; once where it is not named.
 REPEATED = {"resnet20.layer1": 6, "resnet20.layer2": 5, "resnet20.layer3": 5, "resnet29_bottleneck.layer1.1.conv1": 2,
@@ -22,7 +22,7 @@ def test_layers_add_up_to_the_networks(network, macs):
     assert sum(p.macs // p.N * REPEATED.get(p.name, 1) for p in layers) + SHARED.get(network, 0) == macs
 
 
-@pytest.mark.parametrize("table", [CONVS, POOLS, LINEARS, BATCHNORMS])
+@pytest.mark.parametrize("table", [CONVS, POOLS, LINEARS, BATCHNORMS, GROUPNORMS])
 def test_names_are_unique_and_every_problem_has_a_tag(table):
     assert len({p.name for p in table}) == len(table)
     assert all(p.tags and p.tags <= {"small", "bench"} for p in table)
@@ -43,3 +43,9 @@ def test_the_table_holds_the_odd_cases():
     assert any(p.C % 16 and p.C > 16 for p in small) and any(p.N == 0 for p in small)
     assert any(p.DH > 1 for p in small) and any(1 < p.G < p.C for p in small) and any(1 < p.G == p.C for p in small)
     assert any(p.ceil_mode for p in POOLS)
+
+
+def test_groups_divide_the_channels():
+    assert all(p.shape[1] % p.groups == 0 for p in GROUPNORMS)
+    assert {len(p.shape) for p in GROUPNORMS} == {2, 3, 4, 5}
+    assert any(p.groups == p.shape[1] > 1 for p in GROUPNORMS) and any(p.groups == 1 for p in GROUPNORMS)

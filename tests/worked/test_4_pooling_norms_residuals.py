@@ -60,7 +60,8 @@ def test_batch_norm_has_one_mean_and_variance_per_channel(kind, shape, axes):
 
 def test_batch_norm_by_hand():
     """Two samples, two channels: training normalises by the batch, evaluation by the running statistics."""
-    layer = nn.BatchNorm1d(2, eps=0.0)
+    layer = nn.BatchNorm1d(2)
+    layer.eps = 0.0
     x = np.float32([[1, 10], [3, 30]])
     np.testing.assert_allclose(layer(x).data, [[-1, -1], [1, 1]], rtol=1e-6)
     np.testing.assert_allclose(layer.running_mean, [0.2, 2.0], rtol=1e-6)

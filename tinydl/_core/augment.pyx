@@ -48,6 +48,7 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t C = job.C, H = job.H, W = job.W, row = W * C, h, w, c, dy = 0, dx = 0, left, right
     cdef bint mirrored = job.flip != NULL and job.flip[n] != 0
+    # Seek to images[index[n]] (H, W, C): 64 bits, as a data set may be larger than 2^31 elements.
     cdef const raw *image = images + <Py_ssize_t> job.index[n] * H * row
     cdef const raw *source
     cdef wide *target = out + n * H * row

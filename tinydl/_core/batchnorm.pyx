@@ -7,16 +7,25 @@ channel (mean, variance and what follows from them) stays in float64 until it be
 """
 
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, NAN, isfinite, sqrt
+from libc.math cimport NAN, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport TD_MOST, affine, fold, repeat
+from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum
 from tinydl._core.channels cimport moments as sum_moments
 from tinydl._core.memory cimport Block
-from tinydl._core.operands cimport Map, Moments, read_map, td_map
+from tinydl._core.operands cimport Map, Moments, read_map
 from tinydl._core.parallel cimport check_team
-from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map
+from tinydl._core.rows cimport (
+    RETAKES,
+    RowPlan,
+    combine,
+    keeps_digits,
+    nearer_about,
+    partial_sums,
+    plan_rows,
+    repeat_map,
+)
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
@@ -25,13 +34,6 @@ import_array()
 
 cdef enum:
     STREAM_BYTES = 25165824  # results of this size leave no cache for anything else
-    # Sums of x - about and its square have a relative error e of about 3e-7 in float32, at worst some 1e-6. The
-    # variance that is left when the square of their mean, d^2, is taken off is then wrong by e (1 + 3 d^2 / var): by
-    # about 1e-5 at worst while d^2 <= 4 var, that is while `about` lies within two standard deviations of the mean.
-    FAR = 4
-    # Sums that lost their digits still tell the mean to within e |d|, so each retake about it gains six digits: one
-    # serves for any mean/std that float32 can tell from a constant, the others for an `about` of another world.
-    RETAKES = 8
 
 # --- statistics ------------------------------------------------------------------------------------------------------
 
@@ -49,6 +51,7 @@ cdef struct Statistics:
 
 
 cdef void moments_task(const real *x, const Statistics *s, Py_ssize_t g) noexcept nogil:
+    """The two sums of group g about s.about, in L accumulators each, folded to C."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &s.p
     cdef real *sums = <real *> s.sums + 2 * p.L * g
@@ -63,7 +66,7 @@ cdef void moments_task(const real *x, const Statistics *s, Py_ssize_t g) noexcep
 cdef Py_ssize_t settle(const real *x, Statistics *s) noexcept nogil:
     """Mean and variance of the unsettled channels from their totals; how many have to be summed again.
 
-    A channel is settled when its sums kept their digits (see FAR), or when the type of x has no better `about`.
+    A channel is settled when its sums kept their digits, or when the type of x has no better `about`.
     """
     cdef real *about = <real *> s.about
     cdef real nearer
@@ -76,10 +79,8 @@ cdef Py_ssize_t settle(const real *x, Statistics *s) noexcept nogil:
         spread = s.total[s.p.C + c] / s.p.M - first * first
         s.mean[c] = about[c] + first
         s.var[c] = 0 if spread < 0 else spread  # written so that NaN passes
-        nearer = <real> s.mean[c]
-        if not isfinite(nearer):
-            nearer = 0  # `about` was no number, or the batch holds one: the sums about 0 tell which
-        s.unsettled[c] = not (first * first <= FAR * spread and spread < INFINITY) and nearer != about[c]
+        nearer = nearer_about(about[c], s.mean[c])
+        s.unsettled[c] = not keeps_digits(first, spread) and nearer != about[c]
         if s.unsettled[c]:
             about[c] = nearer
             left += 1
@@ -95,6 +96,8 @@ cdef void take_statistics(const real *x, Statistics *s, int n_threads) noexcept 
         for c in range(p.C):
             s.mean[c] = s.var[c] = NAN
         return
+    # Each further take is about the means that the one before found. It sums all channels, as they share the rows;
+    # settle looks at those that are not settled.
     for take in range(1 + RETAKES):
         if take == 0 and s.given != NULL:
             combine(<const real *> s.given, s.n_given, 2 * p.C, p.C, p.C, s.total)
@@ -121,6 +124,7 @@ cdef int run_statistics(object x, object about, object sums, object mean, object
         s.given = partial_sums(sums, t, &s.n_given, &C)
         if C != p.C:
             raise ValueError(f"sums: expected (G, 2, {p.C}), got shape {sums.shape}")
+    # Scratch: sums of the groups, `about` along a period, `about`; then, in float64, totals; a flag a channel.
     cdef Block block = scratch(p.L * (2 * p.n_groups + 2) * p.size + p.C * (2 * sizeof(double) + 1) + 64)
     s.sums = block.address
     s.repeated_about = <char *> s.sums + 2 * p.L * p.n_groups * p.size
@@ -162,6 +166,7 @@ def finish_statistics(x, Moments moments not None, mean, var, int n_threads):
 # --- running statistics ----------------------------------------------------------------------------------------------
 
 cdef void blend(const double *value, double factor, double momentum, real *running, Py_ssize_t C) noexcept nogil:
+    """(1 - momentum) running + momentum factor value: in float64, and rounded once."""
     cdef Py_ssize_t c
     for c in range(C):
         running[c] = <real> ((1 - momentum) * running[c] + momentum * (factor * value[c]))
@@ -178,6 +183,7 @@ def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, ru
     cdef const double *var_data = <const double *> data(var, "var", NPY_FLOAT64, C)
     cdef void *to_mean = data(running_mean, "running_mean", t, C, True)
     cdef void *to_var = data(running_var, "running_var", t, C, True)
+    # A batch's variance divides by its rows; as an estimate of the data's it would be too small by this factor.
     cdef double unbiased = <double> rows / (rows - 1)
     if t == NPY_FLOAT32:
         blend(mean_data, 1, momentum, <float *> to_mean, C)
@@ -189,16 +195,33 @@ def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, ru
 
 # --- the map ---------------------------------------------------------------------------------------------------------
 
-cdef void make_map(const double *mean, const double *var, const real *weight, const real *bias, double eps,
-                   double *rstd, real *centre, real *scale, real *shift, Py_ssize_t C) noexcept nogil:
+cdef struct MapCall:
+    Py_ssize_t C
+    const double *mean
+    const double *var
+    const void *weight     # or NULL for 1
+    const void *bias       # or NULL for 0
+    double eps
+    double *rstd
+    void *centre
+    void *shift
+
+
+cdef void make_map(real *scale, const MapCall *call) noexcept nogil:
+    cdef const double *mean = call.mean
+    cdef const real *weight = <const real *> call.weight
+    cdef const real *bias = <const real *> call.bias
+    cdef real *centre = <real *> call.centre
     cdef Py_ssize_t c
-    cdef double a
-    for c in range(C):
-        rstd[c] = 1 / sqrt(var[c] + eps)
-        a = rstd[c] if weight == NULL else rstd[c] * weight[c]
+    cdef double a, rstd
+    for c in range(call.C):
+        # rstd stays in float64: the gradient's map is made from it.
+        rstd = 1 / sqrt(call.var[c] + call.eps)
+        a = rstd if weight == NULL else rstd * weight[c]
+        call.rstd[c] = rstd
         centre[c] = <real> mean[c]
         scale[c] = <real> a
-        shift[c] = <real> ((0 if bias == NULL else <double> bias[c]) - a * (mean[c] - centre[c]))
+        (<real *> call.shift)[c] = <real> ((0 if bias == NULL else <double> bias[c]) - a * (mean[c] - centre[c]))
 
 
 def forward_map(mean, var, weight, bias, double eps, rstd, Map on_x not None):
@@ -210,29 +233,27 @@ def forward_map(mean, var, weight, bias, double eps, rstd, Map on_x not None):
     mean, var : IN (C,) float64.  weight, bias : IN (C,), or None for 1 and 0.  rstd : OUT (C,) float64.
     on_x : OUT, its centre (the mean rounded to the type of x), scale and shift (C,).
     """
+    cdef MapCall call
     cdef int t = float_type(on_x.scale, "scale")
     cdef Py_ssize_t C = on_x.scale.size
-    cdef const double *mean_data = <const double *> data(mean, "mean", NPY_FLOAT64, C)
-    cdef const double *var_data = <const double *> data(var, "var", NPY_FLOAT64, C)
-    cdef const void *w = NULL if weight is None else data(weight, "weight", t, C)
-    cdef const void *b = NULL if bias is None else data(bias, "bias", t, C)
-    cdef double *rstd_data = <double *> data(rstd, "rstd", NPY_FLOAT64, C, True)
-    cdef void *centre = data(on_x.centre, "centre", t, C, True)
+    call.C, call.eps = C, eps
+    call.mean = <const double *> data(mean, "mean", NPY_FLOAT64, C)
+    call.var = <const double *> data(var, "var", NPY_FLOAT64, C)
+    call.weight = NULL if weight is None else data(weight, "weight", t, C)
+    call.bias = NULL if bias is None else data(bias, "bias", t, C)
+    call.rstd = <double *> data(rstd, "rstd", NPY_FLOAT64, C, True)
+    call.centre = data(on_x.centre, "centre", t, C, True)
     cdef void *scale = data(on_x.scale, "scale", t, C, True)
-    cdef void *shift = data(on_x.shift, "shift", t, C, True)
+    call.shift = data(on_x.shift, "shift", t, C, True)
     if t == NPY_FLOAT32:
-        make_map(mean_data, var_data, <const float *> w, <const float *> b, eps, rstd_data, <float *> centre,
-                 <float *> scale, <float *> shift, C)
+        make_map(<float *> scale, &call)
     else:
-        make_map(mean_data, var_data, <const double *> w, <const double *> b, eps, rstd_data, <double *> centre,
-                 <double *> scale, <double *> shift, C)
+        make_map(<double *> scale, &call)
 
 
 cdef struct AffineCall:
     RowPlan p
-    td_map on_x, on_residual
-    const void *x
-    const void *residual   # or NULL
+    td_residual_sum sum
     bint stream
 
 
@@ -240,16 +261,14 @@ cdef void affine_task(real *y, const AffineCall *call, Py_ssize_t task) noexcept
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
     cdef Py_ssize_t i = task * p.chunk, n = min(p.chunk, p.n - i)
-    cdef const real *residual = NULL
-    if call.residual != NULL:
-        residual = <const real *> call.residual + i
-    affine(<const real *> call.x + i, &call.on_x, residual, &call.on_residual, y + i, n, p.L,
-           call.stream and n % 16 == 0)
+    # Past the caches only whole vectors: a last task that does not end with one is written as usual.
+    affine(&call.sum, i, y + i, n, p.L, call.stream and n % 16 == 0)
     td_restore_denormals(saved)
 
 
 cdef void affine_all(real *y, const AffineCall *call, int n_threads) noexcept nogil:
     cdef Py_ssize_t n_tasks = (call.p.n + call.p.chunk - 1) // call.p.chunk, task
+    # A task begins with channel 0: chunks are whole periods of the repeated vectors.
     for task in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=n_tasks > 1):
         affine_task(y, call, task)
 
@@ -263,21 +282,24 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
     check_team(n_threads)
     cdef AffineCall call
     cdef RowPlan *p = &call.p
+    cdef td_residual_sum *s = &call.sum
     cdef int t = plan_rows(x, "x", p)
-    call.x = channels_last(x, "x", t, p.n)
+    s.x = channels_last(x, "x", t, p.n)
     cdef void *y_data = channels_last(y, "y", t, p.n, True)
-    read_map(on_x, &call.on_x, t, p.C)
-    read_map(on_residual, &call.on_residual, t, p.C)
-    if call.on_x.scale == NULL:
+    read_map(on_x, &s.on_x, t, p.C)
+    read_map(on_residual, &s.on_residual, t, p.C)
+    if s.on_x.scale == NULL:
         raise ValueError("affine_forward needs a map with scale and shift; a plain ReLU is relu_forward")
     if on_residual is not None and (residual is None or on_residual.relu):
         raise ValueError("on_residual needs a residual and no relu, got "
                          f"{'None' if residual is None else 'a relu'}")
-    call.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
+    s.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
+    # Up to six vectors along a period: three of each map.
     cdef Block vectors = scratch(6 * p.L * p.size)
     cdef char *at = <char *> vectors.address
-    repeat_map(&call.on_x, &at, p)
-    repeat_map(&call.on_residual, &at, p)
+    repeat_map(&s.on_x, &at, p)
+    repeat_map(&s.on_residual, &at, p)
+    # Larger than the caches, and in whole aligned vectors: y is then written past them.
     call.stream = (p.n * p.size >= STREAM_BYTES and p.L <= TD_MOST and p.L % 16 == 0
                    and <uintptr_t> y_data % 64 == 0)
     with nogil:

@@ -7,7 +7,7 @@ forward map, which the type of x holds exactly, and moved to the mean in float64
 from cython.parallel cimport prange
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport fold, gradient, gradient_sums
+from tinydl._core.channels cimport fold, gradient, gradient_sums, td_reduction
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
@@ -22,37 +22,31 @@ import_array()
 
 cdef struct ReduceCall:
     RowPlan p
-    td_pending dy
-    const void *about   # (L)
-    void *masked        # as x, or NULL
-    void *groups        # (n_groups, 2, L)
+    td_reduction r      # its vectors along a period
 
 
-cdef void reduce_task(const real *x, const ReduceCall *call, Py_ssize_t g) noexcept nogil:
+cdef void reduce_task(real *groups, const ReduceCall *call, Py_ssize_t g) noexcept nogil:
+    """The two sums of group g, and dz' where it is wanted."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
-    cdef real *s = <real *> call.groups + 2 * p.L * g
-    cdef Py_ssize_t i = g * p.group, n = min(p.group, p.n - i)
-    cdef td_pending dy = call.dy
-    cdef real *masked = NULL
-    dy.dz = <const real *> dy.dz + i
-    if dy.y != NULL:
-        dy.y = <const real *> dy.y + i
-    if call.masked != NULL:
-        masked = <real *> call.masked + i
+    cdef real *s = groups + 2 * p.L * g
+    # Groups are whole periods of the repeated vectors: each begins with channel 0.
+    cdef Py_ssize_t first = g * p.group, n = min(p.group, p.n - first)
     memset(s, 0, 2 * p.L * sizeof(real))
-    gradient_sums(&dy, x + i, <const real *> call.about, s, s + p.L, masked, n, p.L)
+    gradient_sums(&call.r, first, s, n, p.L)
     fold(s, p.C, p.L)
     fold(s + p.L, p.C, p.L)
     td_restore_denormals(saved)
 
 
-cdef void reduce_all(const real *x, const ReduceCall *call, double *sums, int n_threads) noexcept nogil:
+cdef void reduce_all(real *groups, const ReduceCall *call, double *sums, int n_threads) noexcept nogil:
+    """The sums (2, C) of all rows; `groups` (n_groups, 2, L) is scratch."""
     cdef const RowPlan *p = &call.p
     cdef Py_ssize_t g
+    # A group is a task; combine adds them in float64, in the order of their index.
     for g in prange(p.n_groups, num_threads=n_threads, schedule="static", use_threads_if=p.n_groups > 1):
-        reduce_task(x, call, g)
-    combine(<const real *> call.groups, p.n_groups, 2 * p.L, p.L, p.C, sums)
+        reduce_task(groups, call, g)
+    combine(<const real *> groups, p.n_groups, 2 * p.L, p.L, p.C, sums)
 
 
 def backward_reduce(dy, x, about, sums, masked, int n_threads):
@@ -66,29 +60,30 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     check_team(n_threads)
     cdef ReduceCall call
     cdef RowPlan *p = &call.p
+    cdef td_reduction *r = &call.r
     cdef int t = plan_rows(x, "x", p)
     cdef Py_ssize_t G, C
-    cdef void *x_data = channels_last(x, "x", t, p.n)
-    read_gradient(dy, &call.dy, t, p.n, p.C)
-    if call.dy.a != NULL:
+    r.x = channels_last(x, "x", t, p.n)
+    read_gradient(dy, &r.dy, t, p.n, p.C)
+    if r.dy.a != NULL:
         raise ValueError("backward_reduce: dy still has a map a, b, c; compute it with backward_apply first")
-    if call.dy.mask.scale != NULL and call.dy.y != x_data:
+    if r.dy.mask.scale != NULL and r.dy.y != r.x:
         raise ValueError("backward_reduce: the mask's map reads another array than x")
     cdef void *about_data = data(about, "about", t, p.C)
     cdef double *to_sums = <double *> partial_sums(sums, NPY_FLOAT64, &G, &C)
     if G != 1 or C != p.C or not sums.flags.writeable:
         raise ValueError(f"sums: expected a writeable array (1, 2, {p.C}), got shape {sums.shape}")
-    call.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
+    r.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
+    # Scratch: `about` and the mask's three vectors along a period, then two sums along a period for each group.
     cdef Block block = scratch(p.L * (4 + 2 * p.n_groups) * p.size)
     cdef char *at = <char *> block.address
-    call.about = repeated(about_data, &at, p)
-    repeat_map(&call.dy.mask, &at, p)
-    call.groups = at
+    r.about = repeated(about_data, &at, p)
+    repeat_map(&r.dy.mask, &at, p)
     with nogil:
         if t == NPY_FLOAT32:
-            reduce_all(<const float *> x_data, &call, to_sums, n_threads)
+            reduce_all(<float *> at, &call, to_sums, n_threads)
         else:
-            reduce_all(<const double *> x_data, &call, to_sums, n_threads)
+            reduce_all(<double *> at, &call, to_sums, n_threads)
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------
@@ -113,6 +108,7 @@ cdef void make_gradient_map(real *a, const GradientMapCall *call) noexcept nogil
     cdef Py_ssize_t k
     cdef double r, off, s1, s2, ka, kb
     for k in range(call.C):
+        # In float64 up to the vectors of the map: `off`, what rounding took off the mean, is below the precision of x.
         r, off, s1 = call.rstd[k], call.mean[k] - centre[k], call.total[k]
         s2 = call.total[call.C + k] - off * s1
         ka = r if weight == NULL else r * weight[k]
@@ -123,6 +119,7 @@ cdef void make_gradient_map(real *a, const GradientMapCall *call) noexcept nogil
             (<real *> call.dbias)[k] = <real> s1
         a[k] = <real> ka
         (<real *> call.b)[k] = <real> kb
+        # The map reads x - centre in place of x - mean: -kb * off makes up for it.
         (<real *> call.c)[k] = <real> (-ka * s1 / call.rows - kb * off if call.training and call.rows else 0)
 
 
@@ -154,6 +151,7 @@ def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweig
     call.c = data(dy.c, "c", t, C, True)
     cdef Block block = scratch(2 * C * sizeof(double))
     call.total = <double *> block.address
+    # backward_reduce gives float64; a convolution that summed on the way gives the type of its arrays.
     if t_sums == NPY_FLOAT32:
         combine(<const float *> groups, G, 2 * C, C, C, <double *> block.address)
     else:
@@ -172,6 +170,7 @@ cdef struct ApplyCall:
 
 
 cdef void apply_task(real *dx, const ApplyCall *call, Py_ssize_t task) noexcept nogil:
+    """A chunk of dx. It may overwrite dz or y: every element is read before it is written."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
     cdef Py_ssize_t i = task * p.chunk, n = min(p.chunk, p.n - i)
@@ -200,6 +199,7 @@ def backward_apply(Pending dy not None, dx, int n_threads):
     cdef int t = plan_rows(dy.dz, "dz", p)
     cdef void *dx_data = channels_last(dx, "dx", t, p.n, True)
     read_gradient(dy, &call.dy, t, p.n, p.C)
+    # Up to six vectors along a period: three of the mask, then a, b and c.
     cdef Block block = scratch(6 * p.L * p.size)
     cdef char *at = <char *> block.address
     repeat_map(&call.dy.mask, &at, p)

@@ -66,6 +66,7 @@ cdef void forward_image(const Geometry *g, const real *x, const real *w, const r
     cdef real *row
     cdef real *ys
     for p in range(g.P):
+        # The row starts as the bias and gathers tap after tap. Channels are the innermost loop: they lie side by side.
         row = y + p * g.Q * C
         if bias == NULL:
             memset(row, 0, g.Q * C * sizeof(real))
@@ -74,11 +75,13 @@ cdef void forward_image(const Geometry *g, const real *x, const real *w, const r
                 memcpy(row + q * C, bias, C * sizeof(real))
         for kh in range(g.KH):
             h = p * g.SH - g.PH + kh * g.DH
+            # A row of padding adds nothing.
             if h < 0 or h >= g.H:
                 continue
             for kw in range(g.KW):
                 ws = w + (kh * g.KW + kw) * C
                 for q in range(first_column(g, kw), end_column(g, kw)):
+                    # Seek to x[h, q*SW - PW + kw*DW, 0], which the range of q keeps inside the row.
                     xs = x + (h * g.W + q * g.SW - g.PW + kw * g.DW) * C
                     ys = row + q * C
                     for c in range(C):
@@ -89,6 +92,7 @@ cdef void forward_image(const Geometry *g, const real *x, const real *w, const r
 cdef void forward_all(const Call *a, real *y, int n_threads) noexcept nogil:
     cdef const Geometry *g = &a.g
     cdef Py_ssize_t n
+    # An image is a task: its outputs have one owner, and no sum leaves it.
     for n in prange(g.N, num_threads=n_threads, schedule="static", use_threads_if=g.N > 1):
         forward_image(g, <const real *> a.x + n * g.H * g.W * g.C, <const real *> a.w, <const real *> a.bias,
                       y + n * g.P * g.Q * g.C)
@@ -122,6 +126,7 @@ cdef void backward_input_image(const Geometry *g, const real *dy, const real *w,
     cdef const real *dys
     cdef const real *ws
     cdef real *dxs
+    # Windows overlap, so products are added; within an image the order is that of the loops.
     memset(dx, 0, g.H * g.W * C * sizeof(real))
     for p in range(g.P):
         for kh in range(g.KH):
@@ -173,6 +178,7 @@ cdef void backward_weight_part(const Call *a, Py_ssize_t part, real *dw) noexcep
     memset(dw, 0, (g.KH * g.KW + 1) * C * sizeof(real))
     for n in range(first, min(g.N, first + a.images)):
         for p in range(g.P):
+            # db of the row first, which leaves its dy in L1 for the taps.
             for q in range(g.Q):
                 dys = <const real *> a.dy + ((n * g.P + p) * g.Q + q) * C
                 for c in range(C):
@@ -183,6 +189,7 @@ cdef void backward_weight_part(const Call *a, Py_ssize_t part, real *dw) noexcep
                     continue
                 for kw in range(g.KW):
                     dws = dw + (kh * g.KW + kw) * C
+                    # The C sums of a tap stay in L1 while the row passes by.
                     for q in range(first_column(g, kw), end_column(g, kw)):
                         xs = <const real *> a.x + ((n * g.H + h) * g.W + q * g.SW - g.PW + kw * g.DW) * C
                         dys = <const real *> a.dy + ((n * g.P + p) * g.Q + q) * C
@@ -202,6 +209,7 @@ cdef void add_parts(const Call *a, const real *parts, real *out, Py_ssize_t n) n
 
 cdef void backward_weight_all(const Call *a, real *parts, int n_threads) noexcept nogil:
     cdef Py_ssize_t part, n_w = a.g.KH * a.g.KW * a.g.C
+    # Parts follow from N alone, and each sums into a place of its own.
     for part in prange(a.n_parts, num_threads=n_threads, schedule="static", use_threads_if=a.n_parts > 1):
         backward_weight_part(a, part, parts + part * (n_w + a.g.C))
     if a.dw != NULL:
@@ -223,8 +231,10 @@ def depthwise_backward_weight(x, dy, dw, db, geometry, int n_threads):
     a.dy = channels_last(dy, "dy", t, a.g.N * a.g.C * a.g.P * a.g.Q)
     a.dw = NULL if dw is None else weight(dw, "dw", t, a.g.KH * a.g.KW * a.g.C, True)
     a.db = NULL if db is None else data(db, "db", t, a.g.C, True)
+    # At most MAX_PARTS parts; an empty batch has none, and its sums are 0.
     a.images = ceil_div(a.g.N, MAX_PARTS)
     a.n_parts = ceil_div(a.g.N, a.images) if a.g.N else 0
+    # Of each part dw (KH, KW, C), then db (C). One element more: a size above 0 even without parts.
     cdef Block scratch = Block((a.n_parts * (a.g.KH * a.g.KW + 1) * a.g.C + 1) * (4 if t == NPY_FLOAT32 else 8))
     a.parts = scratch.address
     if t == NPY_FLOAT32:

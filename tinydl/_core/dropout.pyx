@@ -25,6 +25,7 @@ cdef void dropout_task(const real *x, real *y, Py_ssize_t start, Py_ssize_t stop
     cdef unsigned int saved = td_flush_denormals()
     cdef uint32_t words[TD_DROPOUT_BLOCK]
     cdef Py_ssize_t b, i, j, m
+    # Chunks are whole blocks of words: no block is made by two tasks.
     for b in range(start // TD_DROPOUT_BLOCK, (stop + TD_DROPOUT_BLOCK - 1) // TD_DROPOUT_BLOCK):
         td_dropout_words(<uint64_t> b, key0, key1, words)
         i = b * TD_DROPOUT_BLOCK
@@ -49,6 +50,7 @@ cdef int dropout(x, str name_x, uint64_t key0, uint64_t key1, double p, y, str n
     if not 0 <= p <= 1:
         raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
     cdef uint64_t threshold = <uint64_t> round(p * 4294967296.0)
+    # p is 1, or rounds to it in 32 bits: nothing is kept, and 1 / (1 - p) may be infinite.
     if threshold > 0xFFFFFFFF:
         y.fill(0)
         return 0

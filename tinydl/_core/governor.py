@@ -9,12 +9,13 @@ every number of threads gives the same bits.
 import os
 import time
 
-__all__ = ["Governor", "run_delay"]
+__all__ = ["WINDOW", "Governor", "run_delay"]
 
-_WINDOW = 0.05      # seconds of a measurement: several time slices of the system
+WINDOW = 0.05       # seconds of a measurement: several time slices of the system
 _LONGEST = 1.0      # a longer window holds a pause of the program, and says nothing of the machine
 _BUSY = 0.7         # a team that gets this share of its CPU time is left alone
-_DELAYED = 0.05     # so much waiting for a core, per second, says that the cores are in demand; idle threads have none
+_DELAYED = 0.05     # a team that waits for cores so much of its time shares them with others; idle threads do not wait
+_LOOK = 0.01        # share of the time that looking at the threads may take: there may be hundreds
 _GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, of which others suffer less
 _FIRST_HOLD, _LONGEST_HOLD = 0.25, 4.0  # seconds between trials: longer each time the answer stays
 
@@ -39,36 +40,27 @@ class Governor:
 
     Parameters
     ----------
+    wanted : int
+        Threads that a quiet machine gets; never more.
     wall, cpu, delay : callables
         Seconds that have passed, seconds of CPU time of the process, and `run_delay`.
     """
 
-    def __init__(self, wall=time.monotonic, cpu=time.process_time, delay=run_delay):
+    def __init__(self, wanted, wall=time.monotonic, cpu=time.process_time, delay=run_delay):
         self.wall, self.cpu, self.delay = wall, cpu, delay
-        self.wanted = self.size = 1
-        self._restart()
-
-    def _restart(self):
-        self.started, self.cpu_before, self.delay_before = self.wall(), self.cpu(), None
+        self.wanted = self.size = wanted
+        self.started, self.cpu_before = self.wall(), self.cpu()
+        self.looked, self.look_at = None, 0.0  # (when, delay so far) of the last look at the threads, and the next one
         self.compared = None  # (size, rate) of the team that a trial is compared with
         self.hold, self.trial_at = _FIRST_HOLD, 0.0
         self.shrinks = True  # the direction of the next trial: on where the last one gained, else back
-
-    def want(self, n):
-        """Set the number of threads that a quiet machine gets."""
-        self.wanted = self.size = n
-        self._restart()
-
-    def due(self):
-        """When the present window ends."""
-        return self.started + _WINDOW
 
     def next_size(self):
         """End a window: the size of the team for the next one."""
         now, cpu = self.wall(), self.cpu()
         passed = max(now - self.started, 1e-9)
         rate = (cpu - self.cpu_before) / passed
-        demand = self._demand(rate, passed)
+        demand = self._demand(now, rate)
         if passed > _LONGEST:
             pass
         elif self.compared is not None:
@@ -83,15 +75,19 @@ class Governor:
         self.started, self.cpu_before = now, cpu
         return self.size
 
-    def _demand(self, rate, passed):
+    def _demand(self, now, rate):
         """Whether others want the cores too; None where this window does not tell."""
         if self.size == self.wanted and rate >= _BUSY * self.size:
-            self.delay_before = None  # the usual case costs no look at the threads
+            self.looked = None  # the usual case costs no look at the threads
             return False
-        before, self.delay_before = self.delay_before, self.delay()
-        if before is None or self.delay_before is None:
+        if now < self.look_at:
             return None
-        return self.delay_before - before > _DELAYED * passed
+        before, delay = self.looked, self.delay()
+        self.looked = None if delay is None else (now, delay)
+        self.look_at = now + (self.wall() - now) / _LOOK
+        if before is None or delay is None:
+            return None
+        return delay - before[1] > _DELAYED * self.size * (now - before[0])
 
     def _settle(self, now, rate):
         """End a trial: keep the larger of the two teams only if it got clearly more CPU time."""

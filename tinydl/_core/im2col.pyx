@@ -91,6 +91,7 @@ cdef void im2col_task(const real *x, real *cols, Py_ssize_t task, const Geometry
     """The Q rows of `cols` of one row of outputs."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t n = task // g.P, p = task % g.P, i, run = g.KW * g.C
+    # A row of the image at a time, for all windows that it lies in.
     for i in range(g.KH):
         window_row(x + n * g.H * g.W * g.C, cols + task * g.Q * g.KH * run + i * run, p * g.SH - g.PH + i * g.DH, g)
     td_restore_denormals(saved)
@@ -98,6 +99,7 @@ cdef void im2col_task(const real *x, real *cols, Py_ssize_t task, const Geometry
 
 cdef void im2col_all(const real *x, real *cols, const Geometry *g, int n_threads) noexcept nogil:
     cdef Py_ssize_t task
+    # A row of outputs is a task: it owns Q whole rows of the matrix.
     for task in prange(g.N * g.P, num_threads=n_threads, schedule="static", use_threads_if=is_worth_threads(g)):
         im2col_task(x, cols, task, g)
 
@@ -153,6 +155,7 @@ cdef void col2im_task(const real *cols, real *dx, Py_ssize_t task, const Geometr
 
 cdef void col2im_all(const real *cols, real *dx, const Geometry *g, int n_threads) noexcept nogil:
     cdef Py_ssize_t task
+    # A row of dx is a task, not a row of windows: windows of two rows of outputs overlap, rows of dx do not.
     for task in prange(g.N * g.H, num_threads=n_threads, schedule="static", use_threads_if=is_worth_threads(g)):
         col2im_task(cols, dx, task, g)
 

@@ -52,6 +52,7 @@ cdef struct SizeClass:
     int idle, idle_before   # least n in this window and in the one before: so many were never taken
     void *blocks[DEPTH]     # the last one given back is taken first
 
+# Free blocks by class; bytes of them, bytes in use, and the most that ever were. The GIL guards all four.
 cdef SizeClass _free[N_CLASSES]
 cdef size_t _cached = 0, _in_use = 0, _peak = 0
 cdef Py_ssize_t _n_blocks = 0, _taken = 0  # blocks there are; allocations in this window
@@ -63,8 +64,10 @@ cdef inline int _class_of(size_t n) noexcept:
     cdef int log = 3
     while (n >> (log + 1)) != 0:
         log += 1
+    # Blocks of the class have eighth * 2^(log - 3) bytes, eighth from 8 to 15.
     cdef size_t step = <size_t> 1 << (log - 3)
     cdef size_t eighth = (n + step - 1) >> (log - 3)
+    # Rounded up to a power of two, which is the first class of the next octave.
     if eighth == 16:
         log += 1
         eighth = 8
@@ -72,6 +75,7 @@ cdef inline int _class_of(size_t n) noexcept:
 
 
 cdef inline size_t _size_of(int size_class) noexcept:
+    """Bytes of a block of the class: the most that _class_of sorts into it."""
     return (<size_t> (8 + size_class % 8)) << (size_class // 8)
 
 
@@ -81,6 +85,7 @@ cdef size_t _free_first(SizeClass *slot, int n, size_t size) noexcept:
     cdef int k
     for k in range(n):
         td_aligned_free(slot.blocks[k])
+    # The others stay in their order: the last one given back is the one that a cache still holds.
     slot.n -= n
     memmove(slot.blocks, slot.blocks + n, slot.n * sizeof(void *))
     slot.idle, slot.idle_before = max(0, slot.idle - n), max(0, slot.idle_before - n)
@@ -104,11 +109,13 @@ cdef void _end_window() noexcept:
     cdef SizeClass *slot
     for k in range(N_CLASSES):
         slot = &_free[k]
+        # A window may begin in mid-step; what a step needs once it has needed within two.
         n = min(slot.idle, slot.idle_before)
         if n:
             freed += _free_first(slot, n, _size_of(k))
         slot.idle_before, slot.idle = slot.idle, slot.n
     _taken = 0
+    # Looking through the heap takes the C library longer than a few pages are worth.
     if freed > RETURNED:
         td_return_memory()
 
@@ -138,6 +145,7 @@ cdef class Block:
         self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
+        # Up to a quarter and 32 MB beyond what was in use at most a fresh block does no harm.
         if slot.n == 0 and _cached + _in_use + size > _peak + _peak // 4 + (32 << 20):
             # Much is cached and nothing of it fits: take a larger block rather than grow, or start the cache anew.
             self.size_class = _larger(self.size_class)
@@ -149,7 +157,9 @@ cdef class Block:
             self.address = slot.blocks[slot.n]
             _cached -= size
         else:
+            # 64 bytes are a cache line and the widest vector.
             self.address = td_aligned_alloc(64, size)
+            # What the system lacks may be what the pool holds.
             if self.address == NULL:
                 release_cached()
                 self.address = td_aligned_alloc(64, size)
@@ -158,17 +168,20 @@ cdef class Block:
             _n_blocks += 1
         _in_use += size
         _peak = max(_peak, _in_use)
+        # Counted, not timed: runs of the same calls take and free the same blocks.
         _taken += 1
         if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * _n_blocks):
             _end_window()
 
     def __dealloc__(self):
         global _cached, _in_use, _n_blocks
+        # __cinit__ raised before there was a block.
         if self.address == NULL:
             return
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
         _in_use -= size
+        # What exceeds DEPTH blocks of a size goes back to the system at once.
         if slot.n < DEPTH:
             slot.blocks[slot.n] = self.address
             slot.n += 1
@@ -199,19 +212,25 @@ cdef object _allocate(int ndim, const Py_ssize_t *dims, object dtype, const int 
         dtype = np.dtype(dtype)
     if dtype.hasobject:
         raise TypeError(f"dtype {dtype} holds Python objects")
+    if dtype.kind not in "biufc" or not dtype.isnative:
+        raise TypeError(f"a block holds numbers in native byte order, got dtype {dtype}")
     cdef int itemsize = dtype.itemsize
     for axis in range(ndim):
         if dims[axis] < 0:
             raise ValueError(f"negative length in shape {shape_of(ndim, dims)}")
         is_empty = is_empty or dims[axis] == 0
+    # From the fastest axis on: a stride is the bytes of all faster axes together.
     n_bytes = itemsize
     for k in range(ndim - 1, -1, -1):
         axis = order[k]
         strides[axis] = <Py_ssize_t> n_bytes
+        # An empty axis counts as 1, for the limit divides by it; such an array is NumPy's own in the end.
         extent = dims[axis] if dims[axis] else 1
+        # Asked before each product, so that none wraps around.
         if n_bytes > (<size_t> 1 << 62) // <size_t> extent:
             raise MemoryError(f"an array of shape {shape_of(ndim, dims)} does not fit the address space")
         n_bytes *= <size_t> extent
+    # No elements, no block.
     if is_empty:
         return np.empty(shape_of(ndim, dims), dtype)
     cdef Block block = Block(n_bytes)
@@ -253,6 +272,7 @@ cdef inline void channels_fastest(int ndim, int *order) noexcept:
 
 
 cdef inline Py_ssize_t magnitude(Py_ssize_t stride) noexcept:
+    """A reversed view has negative strides."""
     return stride if stride >= 0 else -stride
 
 
@@ -262,6 +282,7 @@ cdef bint dense(PyArrayObject *x, const int *order) noexcept:
     cdef Py_ssize_t *dims = PyArray_DIMS(x)
     cdef Py_ssize_t *strides = PyArray_STRIDES(x)
     cdef int k, axis
+    # An array without elements has every order.
     for k in range(PyArray_NDIM(x)):
         if dims[k] == 0:
             return True
@@ -293,6 +314,7 @@ def empty_ordered(shape, dtype, order):
         order = tuple([index(axis) for axis in order])
         for k in range(min(ndim, <int> len(order))):
             axes[k] = order[k]
+            # A bit for each axis: `order` is a permutation exactly if it has ndim entries and sets all ndim bits.
             if 0 <= axes[k] < ndim:
                 seen |= 1u << axes[k]
         if len(order) != ndim or seen != (1ull << ndim) - 1:
@@ -311,6 +333,7 @@ def empty_like(x):
     if ndim > MAX_AXES:
         raise ValueError(f"shape {x.shape} has more than {MAX_AXES} axes")
     row_major(ndim, order)
+    # The two usual orders first. Whatever is dense in neither has its axes sorted by stride.
     if not dense(array, order):
         channels_fastest(ndim, order)
         if not dense(array, order):

@@ -4,6 +4,7 @@ cdef extern from "src/openmp.h" nogil:
     int td_has_openmp() noexcept
     int td_thread_num() noexcept
     int td_num_threads_in_team() noexcept
+    double td_clock() noexcept
     int td_pause() noexcept
     int td_register_fork_handler(void (*child)() noexcept) noexcept
     # Counters that the threads of a region share.

@@ -4,20 +4,18 @@ The number of threads is a setting of this module; kernels get it as an argument
 no call ever changes another library's OpenMP state.
 """
 
-import time
-
 from cython.parallel cimport parallel
+from libc.math cimport INFINITY
 
-from tinydl._core.governor import Governor
+from tinydl._core.governor import WINDOW, Governor
 
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
 
 cdef int _n_threads = 1
-cdef int _team = 1                  # what the next kernel gets: fewer than wanted while others hold the cores
-cdef unsigned int _calls = 0
-cdef double _window_end = 0
-cdef object _governor = Governor()
+cdef int _team = 1                  # what the next kernel gets: fewer than set while others hold the cores
+cdef double _window_end = INFINITY  # when the governor is asked again
+cdef object _governor = None
 cdef bint _paused = False
 cdef bint _forked_from_c = False
 
@@ -40,11 +38,34 @@ def has_openmp():
 
 def set_num_threads(int n):
     """Set the team size of later kernels."""
-    global _n_threads, _team, _window_end
+    global _n_threads
     check_team(n)
-    _n_threads = _team = n if td_has_openmp() else 1
-    _governor.want(_team)
-    _window_end = _governor.due()
+    _n_threads = n if td_has_openmp() else 1
+    start_governor()
+
+
+cdef int start_governor() except -1:
+    """Make a governor of the present setting. The one before, which another thread may be asking, no longer counts."""
+    global _governor, _team, _window_end
+    _governor = Governor(_n_threads)
+    _team = _n_threads
+    _window_end = td_clock() + WINDOW if _n_threads > 1 else INFINITY
+    return 0
+
+
+cdef int ask_governor() except -1:
+    """End a window. The next has no end while that takes, so that one thread asks; an old governor is ignored."""
+    global _team, _window_end
+    governor = _governor
+    _window_end = INFINITY
+    try:
+        size = governor.next_size()
+        if governor is _governor:
+            _team = min(<int> size, _n_threads)
+    finally:
+        if governor is _governor:
+            _window_end = td_clock() + WINDOW
+    return 0
 
 
 def get_num_threads():
@@ -55,15 +76,12 @@ def get_num_threads():
 def team():
     """Team size of the next kernel: what was set, or fewer threads while other processes hold the cores.
 
-    Every operation asks anew. A look at the clock every few calls is all that it costs on a quiet machine.
+    Every operation asks anew; on a quiet machine a look at the clock is all that it costs.
     """
-    global _calls, _team, _window_end
     if _forked_from_c:
         return 1
-    _calls += 1
-    if _n_threads > 1 and _calls % 8 == 0 and time.monotonic() > _window_end:
-        _team = _governor.next_size()
-        _window_end = _governor.due()
+    if _n_threads > 1 and td_clock() > _window_end:
+        ask_governor()
     return _team
 
 
@@ -87,9 +105,10 @@ def before_fork():
 
 
 def after_fork():
-    """Undo `before_fork`'s mark in parent and child."""
+    """Undo `before_fork`'s mark in parent and child; a child's CPU time starts anew, and so does its governor."""
     global _paused
     _paused = False
+    start_governor()
 
 
 def cpu_supports(str level not None):

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import augment as kernels
-from tinydl.config import get_num_threads
+from tinydl.config import team
 
 __all__ = ["Augment", "gather"]
 
@@ -36,9 +36,9 @@ def gather(data, indices, offsets=None, flip=None):
     if images.dtype not in (np.uint8, np.float32):  # float64: the kernel converts only from bytes
         images, indices = _take(images, indices), np.arange(len(indices))
     if images.ndim == 2:  # features are the channels of a signal of length 1
-        kernels.gather(images[:, :, None], indices, scale, shift, None, None, out[:, :, None], get_num_threads())
+        kernels.gather(images[:, :, None], indices, scale, shift, None, None, out[:, :, None], team())
     else:
-        kernels.gather(images, indices, scale, shift, offsets, flip, out, get_num_threads())
+        kernels.gather(images, indices, scale, shift, offsets, flip, out, team())
     return out
 
 

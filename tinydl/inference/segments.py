@@ -70,7 +70,7 @@ class Segment:
 
     def __call__(self, x):
         """The array of the only result from that of the only input."""
-        n_threads = config.get_num_threads()
+        n_threads = config.team()
         y = self._channels_last.predict(x, n_threads)
         if y is None and self._has_other and x.flags.c_contiguous:
             y = self._other().predict(x, n_threads)

@@ -131,11 +131,11 @@ def conv_matrix(layer, input_shape):
                          f"{'L' if n == 1 else 'H, W'}), got input_shape {shape}")
     weight = layer.weight.data
     if transposed:
-        output = (layer.out_channels, *(
-            (size - 1) * s - 2 * p + d * (k - 1) + extra + 1 for size, s, p, d, k, extra in
-            zip(shape[1:], layer.stride, layer.padding, layer.dilation, layer.kernel_size, layer.output_padding,
-                strict=True)))
-        widths = [(p, p) for p in layer.padding]
+        lengths, padding, more = layer.geometry(shape[1:])
+        output = (layer.out_channels, *lengths)
+        axes = zip(shape[1:], layer.stride, layer.dilation, layer.kernel_size, padding, more, lengths, strict=True)
+        # What padding='same' cuts off behind lies in the padding too.
+        widths = [(p, (size - 1) * s + d * (k - 1) + 1 - p + extra - n) for size, s, d, k, p, extra, n in axes]
         columns, rows, taps, _ = _places(output, shape[1:], layer, widths, "zeros", weight.shape)
     else:
         widths = _widths(layer, shape[1:])

@@ -10,6 +10,7 @@ from tinydl.nn.conv import Conv1d, Conv2d
 from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from tinydl.nn.dropout import Dropout
 from tinydl.nn.flatten import Flatten, Unflatten
+from tinydl.nn.groupnorm import GroupNorm
 from tinydl.nn.layernorm import LayerNorm
 from tinydl.nn.linear import Identity, Linear
 from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
@@ -30,8 +31,8 @@ from tinydl.tensor import Parameter
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d",
     "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
-    "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "HuberLoss", "Identity",
-    "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
+    "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "GroupNorm", "HuberLoss",
+    "Identity", "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
     "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Softmax", "Unflatten", "init",
 ]
 

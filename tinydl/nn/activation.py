@@ -30,20 +30,54 @@ class Activation(Module):
     def extra_repr(self):
         """The parameter."""
         name = self._row.parameter
-        return f"{name}={getattr(self, name)}" if name else self._row.shown
+        return f"{name}={getattr(self, name)}" if name else ""
 
 
 class ReLU(Activation):
-    """y = max(x, 0)."""
+    """y = max(x, 0).
+
+    Parameters
+    ----------
+    inplace : bool
+        Of no effect: an input is never written, and a net computes this in the pass of the next layer anyway.
+    """
 
     _row = ROWS["relu"]
 
-    def __init__(self):
+    def __init__(self, inplace=False):
         super().__init__()
 
     def forward(self, x):
         """Any shape to the same shape."""
         return ops.relu(as_input(x))
+
+
+class GELU(Activation):
+    """y = x Phi(x), Phi the normal distribution function, or the form with tanh that approximates it.
+
+    Any shape to the same shape.
+
+    Parameters
+    ----------
+    approximate : {'none', 'tanh'}
+        'tanh' is `ops.gelu_tanh`, for weights that were trained with it.
+    """
+
+    _row = ROWS["gelu"]
+
+    def __init__(self, approximate="none"):
+        super().__init__()
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}")
+        self.approximate = approximate
+
+    def forward(self, x):
+        """Any shape to the same shape."""
+        return (ops.gelu if self.approximate == "none" else ops.gelu_tanh)(as_input(x))
+
+    def extra_repr(self):
+        """The form."""
+        return f"approximate={self.approximate!r}"
 
 
 def _layer(row, operation):
@@ -61,7 +95,9 @@ def _layer(row, operation):
         "_op": staticmethod(operation), "_row": row})
 
 
-LAYERS = {"ReLU": ReLU, **{ROWS[name].layer: _layer(ROWS[name], operation) for name, operation in OPERATIONS.items()}}
+_OF_ITS_OWN = {"ReLU": ReLU, "GELU": GELU}
+LAYERS = {"ReLU": ReLU, **{ROWS[name].layer: _OF_ITS_OWN.get(ROWS[name].layer) or _layer(ROWS[name], operation)
+                           for name, operation in OPERATIONS.items()}}
 globals().update(LAYERS)
 
 

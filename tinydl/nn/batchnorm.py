@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import number
+from tinydl.nn import init
 from tinydl.nn.conv import _Conv
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
@@ -50,8 +52,7 @@ class _BatchNorm(Module):
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         (self.num_features,) = integers(num_features, 1, "num_features", 1)
         n = self.num_features
-        if not eps >= 0:
-            raise ValueError(f"eps must not be negative, got {eps}")
+        number(type(self).__name__, "eps", eps, open_low=True)  # 0 divides by the 0 of a constant channel
         if momentum is not None and not 0 <= momentum <= 1:
             raise ValueError(f"momentum must lie between 0 and 1 (or be None for a plain average), got {momentum}")
         self.eps = eps
@@ -75,8 +76,8 @@ class _BatchNorm(Module):
         """Weight 1, bias 0, running statistics forgotten."""
         self.reset_running_stats()
         if self.weight is not None and self.bias is not None:
-            self.weight.data[...] = 1
-            self.bias.data[...] = 0
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
 
     def forward(self, x):
         """Normalise by the batch in training, by the running statistics in evaluation."""

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tinydl import random
+from tinydl import changes, random
 from tinydl.tensor import Tensor
 
 __all__ = [
@@ -25,6 +25,7 @@ def _fill(tensor, values):
     if not isinstance(tensor, Tensor):
         raise TypeError(f"initialisation fills a Tensor or Parameter, got {type(tensor).__name__}")
     tensor.data[...] = values
+    changes.written([tensor])
     return tensor
 
 

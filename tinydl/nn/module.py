@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import changes, layout
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
@@ -258,7 +258,7 @@ class Module:
             for name, value in module._own(Parameter) + module._own_buffers():
                 if id(value) not in seen:
                     seen.add(id(value))
-                    array = value.data if isinstance(value, Parameter) else value
+                    array = value._array() if isinstance(value, Parameter) else value
                     state[f"{path}.{name}" if path else name] = np.array(array, order="C")
         return state
 
@@ -313,6 +313,8 @@ class Module:
         for target, value in writes:
             array = target.data if isinstance(target, Parameter) else target
             array[...] = value
+            if isinstance(target, Parameter):
+                changes.written([target])
         return IncompatibleKeys(missing, unexpected)
 
     # --- hooks -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The mathematics: one operation a file, each a pair of a forward and a backward pass on plain arrays."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from tinydl.ops import activations, methods
@@ -20,6 +21,7 @@ from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
+from tinydl.ops.group_norm import group_norm
 from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
 from tinydl.ops.layer_norm import layer_norm
@@ -48,7 +50,7 @@ __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
     "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
     "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cos", "cross_entropy", "div", "dropout",
-    "exp", "flatten", "fold", "global_avg_pool", "huber", "index", "layer_norm", "linear", "log",
+    "exp", "flatten", "fold", "global_avg_pool", "group_norm", "huber", "index", "layer_norm", "linear", "log",
     "log_softmax", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul",
     "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sign", "sin", "softmax", "sqrt", "squeeze",
     "stack", "std", "sub", "sum", "transpose", "unfold", "unsqueeze", "var", "where",
@@ -61,3 +63,4 @@ if TYPE_CHECKING:
     from tinydl._core.reference.activations import *  # noqa: F403
 
 methods.install()
+importlib.import_module("tinydl.ops.numpy_functions").install()  # reads the names above

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinydl.ops.checks import need_float, reduction_of
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["pair", "reduced", "upstream"]
 
@@ -14,7 +14,7 @@ def pair(x, target, name, reduction):
     x = x if isinstance(x, Tensor) else Tensor(x)
     need_float(x, name)
     if not isinstance(target, Tensor):
-        array = np.asarray(target)
+        array = array_of(target)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name} needs a target of numbers, got {array.dtype}")
         target = Tensor(array.astype(x.dtype, copy=False))

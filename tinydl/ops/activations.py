@@ -7,7 +7,7 @@ import functools
 
 from tinydl import layout
 from tinydl._core import elementwise
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl._core.reference.activations import ROWS, Row
 from tinydl.function import Operation
 from tinydl.graph import Description
@@ -26,7 +26,7 @@ class Activation(Operation):
         row = ctx.function.row
         x = layout.channels_last(x)
         y = layout.empty(x.shape, x.dtype)
-        elementwise.activation_forward(row.name, x, y, parameter, get_num_threads())
+        elementwise.activation_forward(row.name, x, y, parameter, team())
         ctx.save_for_backward(y if row.saves == "y" else x, parameter)
         return y
 
@@ -35,7 +35,7 @@ class Activation(Operation):
         saved, parameter = ctx.saved_tensors
         dx = layout.empty(saved.shape, saved.dtype)
         elementwise.activation_backward(ctx.function.row.name, saved, layout.channels_last(dy), dx, parameter,
-                                        get_num_threads())
+                                        team())
         return dx
 
     @staticmethod

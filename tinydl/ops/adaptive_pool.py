@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import pool
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation, ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
@@ -21,13 +21,13 @@ class AdaptiveAvgPool(Operation):
     def forward(ctx, x, shape):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
-        pool.adaptive_avg_pool_forward(layout.channels_last(x), y, get_num_threads())
+        pool.adaptive_avg_pool_forward(layout.channels_last(x), y, team())
         return y
 
     @staticmethod
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
-        pool.adaptive_avg_pool_backward(layout.channels_last(dy), dx, get_num_threads())
+        pool.adaptive_avg_pool_backward(layout.channels_last(dy), dx, team())
         return dx
 
     @staticmethod
@@ -42,7 +42,7 @@ class AdaptiveMaxPool(Operation):
     def forward(ctx, x, shape):
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.int32)
-        pool.adaptive_max_pool_forward(layout.channels_last(x), y, argmax, get_num_threads())
+        pool.adaptive_max_pool_forward(layout.channels_last(x), y, argmax, team())
         ctx.save_for_backward(argmax, x.shape)
         return y
 
@@ -50,7 +50,7 @@ class AdaptiveMaxPool(Operation):
     def backward(ctx, dy):
         argmax, shape = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
-        pool.adaptive_max_pool_backward(layout.channels_last(dy), argmax, dx, get_num_threads())
+        pool.adaptive_max_pool_backward(layout.channels_last(dy), argmax, dx, team())
         return dx
 
     @staticmethod
@@ -66,13 +66,13 @@ class GlobalAvgPool(ValueOperation):
         ctx.save_for_backward(x.shape)
         y = layout.empty(shape, x.dtype)
         x, on_x = x.operand()
-        pool.global_avg_pool_forward(x, y, on_x, get_num_threads())
+        pool.global_avg_pool_forward(x, y, on_x, team())
         return y
 
     @staticmethod
     def backward(ctx, dy):
         dx = layout.empty(ctx.saved_tensors[0], dy.dtype)
-        pool.global_avg_pool_backward(layout.channels_last(dy.array()), dx, get_num_threads())
+        pool.global_avg_pool_backward(layout.channels_last(dy.array()), dx, team())
         return dx
 
     @staticmethod

@@ -1,16 +1,11 @@
 """Addition, which also closes residual blocks."""
 
-from collections import namedtuple
-
 from tinydl.function import ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.broadcast import operands, unbroadcast
+from tinydl.ops.broadcast import Like, operands, unbroadcast
 
 __all__ = ["Add", "add"]
-
-
-Like = namedtuple("Like", ["shape", "dtype"])  # of an operand
 
 
 class Add(ValueOperation):
@@ -24,7 +19,7 @@ class Add(ValueOperation):
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.save_for_backward(Like(x.shape, x.dtype), Like(y.shape, y.dtype))
+        ctx.save_for_backward(Like(x), Like(y))
         return x.add(y)
 
     @staticmethod

@@ -9,7 +9,7 @@ from tinydl import layout
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.broadcast import operands, result, unbroadcast
+from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.tensor import Tensor
 
 __all__ = ["div", "mul", "neg", "power", "sub"]
@@ -20,7 +20,7 @@ class Sub(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.save_for_backward(_Like(x), _Like(y))
+        ctx.save_for_backward(Like(x), Like(y))
         return result(np.subtract, x, y)
 
     @staticmethod
@@ -46,6 +46,8 @@ class Sub(Operation):
 
 class Mul(Operation):
     """z = x y; dx = y dz, dy = x dz."""
+
+    factors = (0, 1)
 
     @staticmethod
     def forward(ctx, x, y):
@@ -78,7 +80,7 @@ class Div(Operation):
     @staticmethod
     def forward(ctx, x, y):
         z = result(np.true_divide, x, y)
-        ctx.save_for_backward(_Like(x), y, z if ctx.needs_input_grad[1] else None)
+        ctx.save_for_backward(Like(x), y, z if ctx.needs_input_grad[1] else None)
         return z
 
     @staticmethod
@@ -153,15 +155,6 @@ class Power(Operation):
         return dx, dy
 
 
-class _Like:
-    """Shape and dtype of an array, without keeping its memory."""
-
-    __slots__ = ("shape", "dtype")
-
-    def __init__(self, array):
-        self.shape, self.dtype = array.shape, array.dtype
-
-
 def _floating(x):
     """Integer operands of a quotient or power become float32."""
     if x.dtype.kind == "f":
@@ -209,12 +202,16 @@ def neg(x):
 
 
 def power(x, y):
-    """x to the power y, element by element.
+    """x to the power y, element by element; integers stay integers.
 
     Parameters
     ----------
     x, y : Tensor or array_like
         Shapes that broadcast; one of them a tensor. A negative base needs an integral exponent, as in NumPy.
+
+    Raises
+    ------
+    ValueError
+        For integers to negative powers, as in NumPy and PyTorch.
     """
-    x, y = operands(x, y)
-    return Power.apply(_floating(x), _floating(y))
+    return Power.apply(*operands(x, y))

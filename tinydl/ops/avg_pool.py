@@ -2,7 +2,7 @@
 
 from tinydl import layout
 from tinydl._core import pool
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
@@ -18,14 +18,14 @@ class AvgPool(Operation):
     def forward(ctx, x, geometry, shape, count_include_pad):
         ctx.save_for_backward(x.shape, geometry, count_include_pad)
         y = layout.empty(shape, x.dtype)
-        pool.avg_pool_forward(layout.channels_last(x), y, count_include_pad, geometry, get_num_threads())
+        pool.avg_pool_forward(layout.channels_last(x), y, count_include_pad, geometry, team())
         return y
 
     @staticmethod
     def backward(ctx, dy):
         shape, geometry, count_include_pad = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
-        pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, get_num_threads())
+        pool.avg_pool_backward(layout.channels_last(dy), dx, count_include_pad, geometry, team())
         return dx
 
     @staticmethod

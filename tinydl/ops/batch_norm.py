@@ -5,11 +5,12 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.operands import Map, Pending
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.checks import as_input
+from tinydl.ops.checks import beside
+from tinydl.tensor import Tensor
 
 __all__ = ["BatchNorm", "batch_norm"]
 
@@ -62,7 +63,7 @@ class BatchNorm(ValueOperation):
         if sums is None:
             sums = np.empty((1, 2, C))
             batchnorm_backward.backward_reduce(Pending(dz, array, mask), array, on_x.centre, sums, None,
-                                               get_num_threads())
+                                               team())
         dgamma, dbeta = (np.empty(C, x.dtype) if needed else None for needed in ctx.needs_input_grad[1:3])
         batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
                                         pending)
@@ -90,22 +91,36 @@ class BatchNorm(ValueOperation):
 def _batch_statistics(x, running_mean, mean, var):
     """Mean and biased variance of x's channels into `mean` and `var`."""
     if x.moments is not None:
-        batchnorm.finish_statistics(x.array(), x.moments, mean, var, get_num_threads())
+        batchnorm.finish_statistics(x.array(), x.moments, mean, var, team())
         return
-    about = np.zeros(mean.shape, x.dtype) if running_mean is None else np.ascontiguousarray(running_mean, x.dtype)
-    batchnorm.statistics(x.array(), about, mean, var, get_num_threads())
+    if running_mean is None:
+        about = np.zeros(mean.shape, x.dtype)
+    elif running_mean.dtype == x.dtype and layout.is_channels_last(running_mean):
+        about = running_mean
+    else:
+        about = np.array(running_mean, x.dtype)
+    batchnorm.statistics(x.array(), about, mean, var, team())
 
 
 def _update_running(mean, var, M, momentum, running_mean, running_var):
     """Blend in place: the arrays are the module's buffers."""
-    own = [v if v.dtype.kind == "f" and v.dtype.itemsize in (4, 8) and v.flags.c_contiguous else v.astype(np.float64)
-           for v in (running_mean, running_var)]
+    own = [v if v.dtype.kind == "f" and v.dtype.itemsize in (4, 8) and layout.is_channels_last(v)
+           else v.astype(np.float64) for v in (running_mean, running_var)]
     if own[0].dtype != own[1].dtype:
         own = [v.astype(np.float64) for v in own]
     batchnorm.update_running(mean, var, M, momentum, *own)
     for kept, new in zip((running_mean, running_var), own, strict=True):
         if new is not kept:
             kept[...] = new
+
+
+def _statistic(array, name):
+    """A running statistic as an array that can be updated in place."""
+    if array is None or isinstance(array, np.ndarray):
+        return array
+    if isinstance(array, Tensor):
+        return array.data
+    raise TypeError(f"batch_norm: {name} must be a NumPy array, which training updates in place, got {array!r}")
 
 
 def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5):
@@ -128,7 +143,10 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     ValueError
         In training with one value per channel, whose variance is zero; and in evaluation without running statistics.
     """
-    x = as_input(x)
+    if not isinstance(x, Tensor):
+        x = beside(x, weight.dtype if isinstance(weight, Tensor) else None)
+    weight, bias = (v if v is None or isinstance(v, Tensor) else beside(v, x.dtype) for v in (weight, bias))
+    running_mean, running_var = _statistic(running_mean, "running_mean"), _statistic(running_var, "running_var")
     shape = x.shape
     if len(shape) not in (2, 3, 4):
         raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")
@@ -138,8 +156,9 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
             named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
             name = next(name for name, value in named.items() if value is array)
             raise ValueError(f"batch_norm: the input of shape {shape} has {C} channels, {name} has shape {array.shape}")
-    if weight is not None and weight.dtype != dtype:
-        raise TypeError(f"batch_norm got {dtype} input and {weight.dtype} parameters; convert one with .astype()")
+    for array in (weight, bias):
+        if array is not None and array.dtype != dtype:
+            raise TypeError(f"batch_norm got {dtype} input and {array.dtype} parameters; convert one with .astype()")
     M = layout.size(shape) // C if C else 0
     if (running_mean is None) != (running_var is None):
         given, absent = ("mean", "var") if running_var is None else ("var", "mean")

@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
-from tinydl.tensor import Tensor
+from tinydl.ops.checks import factor_of
 
 __all__ = ["bce_with_logits"]
 
@@ -48,7 +48,7 @@ class BCEWithLogits(Operation):
 def _factor(value, x, name):
     if value is None:
         return None
-    array = np.asarray(value.data if isinstance(value, Tensor) else value, dtype=x.dtype)
+    array = factor_of(value, x.dtype, f"bce_with_logits: {name}")
     try:
         fits = np.broadcast_shapes(array.shape, x.shape) == x.shape
     except ValueError:

@@ -3,36 +3,52 @@
 import numpy as np
 
 from tinydl import layout
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
-__all__ = ["operands", "result", "unbroadcast"]
+__all__ = ["Like", "operands", "result", "unbroadcast"]
+
+
+class Like:
+    """Shape and dtype of an array, without keeping its memory."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, array):
+        self.shape, self.dtype = array.shape, array.dtype
 
 
 def operands(x, y):
     """The two arguments of a binary operation, at least one a tensor.
 
-    Two tensors meet as they are. An array or number that meets a tensor takes the tensor's type: float32 stays
-    float32, whatever constant it is multiplied by. (A float constant makes an integer tensor float32.)
+    Two tensors of floats meet as they are, and integers take the type of floats that they meet. An array or number that
+    meets a tensor takes the tensor's type: float32 stays float32, whatever constant it is multiplied by. (A float
+    constant makes an integer tensor float32.)
     """
-    if isinstance(x, Tensor):
-        if isinstance(y, Tensor):
-            return x, y
-        return x, _constant(y, x.dtype)
-    if isinstance(y, Tensor):
-        return _constant(x, y.dtype), y
-    return Tensor(x), Tensor(y)
+    if not isinstance(x, Tensor):
+        x = _constant(x, y.dtype) if isinstance(y, Tensor) else Tensor(x)
+    if not isinstance(y, Tensor):
+        y = _constant(y, x.dtype)
+    one, other = x.dtype, y.dtype
+    if one is not other and (one.kind == "f") != (other.kind == "f"):
+        return (x, _as_floats(y, one)) if one.kind == "f" else (_as_floats(x, other), y)
+    return x, y
+
+
+def _as_floats(x, dtype):
+    """Integers, which have no gradient, as floats."""
+    return Tensor(x._array().astype(dtype)) if isinstance(x, Tensor) else x.astype(dtype)
 
 
 def _constant(value, dtype):
-    array = np.asarray(value)
+    array = array_of(value)
     kind = array.dtype.kind
     if kind not in "fiub":
         raise TypeError(f"a tensor cannot be combined with {value!r} of type {type(value).__name__}")
-    if dtype.kind == "f":
-        return array.astype(dtype, copy=False)
-    if kind == "f" and array.dtype.itemsize != 4 and not isinstance(value, np.ndarray):
-        return array.astype(np.float32)
-    return array
+    if dtype.kind != "f":
+        dtype = array.dtype.newbyteorder("=")
+        if kind == "f" and (dtype.itemsize not in (4, 8) or not isinstance(value, np.ndarray)):
+            dtype = np.dtype(np.float32)
+    return array.astype(dtype, copy=not array.flags.aligned)
 
 
 def result(ufunc, x, y):

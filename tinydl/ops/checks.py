@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = [
-    "as_input", "as_tensor", "axes", "axis_of", "element_count", "integers", "laid_weight", "need_float", "need_rank",
-    "reduction_of",
+    "as_input", "as_tensor", "axes", "axis_of", "beside", "bias_of", "element_count", "factor_of", "integers",
+    "laid_weight", "need_float", "need_rank", "reduction_of",
 ]
 
 
@@ -20,21 +20,59 @@ def as_input(x, dtype=None):
     ----------
     x : Tensor or array_like
     dtype : dtype, optional
-        Type for arrays; default float64 for float64 arrays and float32 for everything else.
+        Type for what is no tensor; default float64 for float64 arrays and float32 for everything else.
+
+    Raises
+    ------
+    TypeError
+        For what holds no real numbers, and for images of uint8: data sets and `train.predict` scale them, and a net
+        that was trained so would answer something else here.
     """
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
+    array = array_of(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"an input holds real numbers, got dtype {array.dtype}")
+    if array.dtype == np.uint8:
+        raise TypeError(f"a layer takes no uint8 (got shape {array.shape}): data sets and td.train.predict scale such "
+                        "images, by 1/255 if nothing else was said; pass x.astype('float32') / 255, or without the "
+                        "quotient where the numbers are meant as they are")
     if dtype is None:
-        dtype = np.float64 if array.dtype.newbyteorder("=") == np.float64 else np.float32
+        wide = isinstance(x, (np.ndarray, np.generic)) and array.dtype.newbyteorder("=") == np.float64
+        dtype = np.float64 if wide else np.float32
     return Tensor(array.astype(dtype, copy=False))
+
+
+def beside(values, dtype):
+    """The tensor of a weight or bias: arrays keep their type, lists and numbers take `dtype`."""
+    if isinstance(values, Tensor):
+        return values
+    return as_input(values, None if isinstance(values, np.ndarray) else dtype)
 
 
 def as_tensor(x):
     """`x` as a tensor: arrays, numbers and lists are wrapped."""
     return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def bias_of(bias, n, dtype, name, outputs="output channels"):
+    """The tensor of a bias with one entry for each of n `outputs` of type `dtype`, checked."""
+    bias = beside(bias, dtype)
+    if bias.shape != (n,):
+        raise ValueError(f"{name}: the bias must have one entry for each of the {n} {outputs}, got shape "
+                         f"{bias.shape}")
+    if bias.dtype != dtype:
+        raise TypeError(f"{name} got a {dtype} weight and a {bias.dtype} bias; convert one with .astype()")
+    return bias
+
+
+def factor_of(values, dtype, name):
+    """A loss's factors as an array of its own: they have no gradient, and a tensor that requires one is refused."""
+    if isinstance(values, Tensor):
+        if values.recorded:
+            raise TypeError(f"{name} has no gradient; pass its values, weight.numpy()")
+        values = values.data
+    return np.array(values, dtype, order="C")
 
 
 def need_float(x, name):
@@ -43,11 +81,23 @@ def need_float(x, name):
         raise TypeError(f"{name} needs float32 or float64 values, got {x.dtype}; convert with x.astype('float32')")
 
 
-def need_rank(shape, ranks, name, named):
-    """Raise unless `shape` has one of the numbers of axes in `ranks`; `named` says in the message what they are."""
+def need_rank(shape, ranks, name, named, channels=None):
+    """Raise unless `shape` has one of the numbers of axes in `ranks`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    ranks : tuple of int
+    name, named : str
+        What takes the array, and what it takes.
+    channels : int, optional
+        How many it takes, where that is known.
+    """
     if len(shape) not in ranks:
         cure = ""
-        if len(shape) + 1 in ranks:
+        if len(shape) + 1 in ranks and channels == 1 != shape[0]:
+            cure = f"; a batch of images of one channel needs its axis: x[:, None], shape {(shape[0], 1, *shape[1:])}"
+        elif len(shape) + 1 in ranks:
             cure = f"; a single sample needs a batch axis in front: x[None], shape {(1, *shape)}"
         raise ValueError(f"{name} takes {named}, got shape {tuple(shape)}{cure}")
 
@@ -75,14 +125,15 @@ def axes(axis, ndim):
 
 
 def integers(value, n, name, least):
-    """An int, or n of them, as a tuple of n ints, each at least `least`."""
+    """An int (alone or in a tuple), or n of them, as a tuple of n ints, each at least `least`."""
     if type(value) is tuple and len(value) == n:  # what layers pass: checked when they were made
         for v in value:
             if type(v) is not int or not least <= v < 2**31:
                 break
         else:
             return value
-    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * n
+    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    values = values * n if len(values) == 1 else values
     wanted = "an integer" if n == 1 else f"an integer or {n} of them"
     if len(values) != n:
         raise ValueError(f"{name} must be {wanted}, got {value!r}")

@@ -5,14 +5,15 @@ import numpy as np
 from tinydl import config, layout
 from tinydl._core import depthwise
 from tinydl._core.operands import Moments
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.deferred import ConvResult
 from tinydl.function import Operation, ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.checks import as_input, integers, laid_weight, need_rank
+from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, need_rank
 from tinydl.ops.conv_algorithm import choose, name_of
 from tinydl.ops.geometry import ConvGeometry
+from tinydl.tensor import Tensor
 
 __all__ = ["Conv", "conv1d", "conv2d"]
 
@@ -34,6 +35,8 @@ class Conv(ValueOperation):
     learning, arXiv:1603.07285.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape, about):
         source = x
@@ -45,24 +48,25 @@ class Conv(ValueOperation):
             # A copy: the batch norm moves its running mean before the sums are read again.
             moments = Moments(about.copy(), np.empty((shape[0], 2, shape[1]), x.dtype))
         ctx.kernels = choose(geometry, x.dtype)
-        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, get_num_threads())
+        b = None if b is None else layout.channels_last(b)
+        ctx.kernels.forward(x, w, b, y, geometry, on_x, moments, team())
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w, b, on_x, source)
+        ctx.save_for_backward(x, w, on_x, source)
         return ConvResult(y, moments)
 
     @staticmethod
     def backward(ctx, dy, residual):
-        x, w, b, on_x, source = ctx.saved_tensors
+        x, w, on_x, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
-        db = np.empty(b.shape, b.dtype) if needs_b else None
+        db = np.empty(w.shape[0], w.dtype) if needs_b else None
         moments = None
         if needs_x and on_x is not None and on_x.scale is not None:
             # What the batch norm below will ask for, as long as no other operation read its result.
             moments = Moments(on_x.centre, np.empty((x.shape[0], 2, x.shape[1]), x.dtype))
         residual = None if residual is None else layout.channels_last(residual.array())
-        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, get_num_threads())
+        ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, team())
         if moments is not None:
             dx = Gradient(dx, sums=moments.sums, summed=source.x)
         return dx, dw, db, None, None, None
@@ -80,27 +84,30 @@ class Conv(ValueOperation):
 class DepthwiseConv(Operation):
     """`Conv` with one filter a channel: y[n,c,p,q] = b[c] + sum over i,j of w[c,0,i,j] * x[n,c,...]."""
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b, geometry, shape):
         x, w = layout.channels_last(x), laid_weight(w)
         y = layout.empty(shape, x.dtype)
-        depthwise.depthwise_forward(x, w, b, y, geometry, get_num_threads())
+        b = None if b is None else layout.channels_last(b)
+        depthwise.depthwise_forward(x, w, b, y, geometry, team())
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w, b)
+        ctx.save_for_backward(x, w)
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        x, w, b = ctx.saved_tensors
+        x, w = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
         dy = layout.channels_last(dy)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w else None
-        db = np.empty(b.shape, b.dtype) if needs_b else None
+        db = np.empty(w.shape[0], w.dtype) if needs_b else None
         if needs_x:
-            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, team())
         if needs_w or needs_b:
-            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, get_num_threads())
+            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, team())
         return dx, dw, db, None, None
 
     @staticmethod
@@ -119,9 +126,13 @@ def convolved(geometry, algorithm):
 
 def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     """`conv1d` or `conv2d`; for a batch norm that reads the result next, `about` is what it sums about."""
+    if not isinstance(weight, Tensor):
+        weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
     x = as_input(x, weight.dtype)
     shape = x.shape
-    need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    if len(shape) != n + 2:
+        channels = weight.shape[1] * groups if weight.ndim > 1 else None
+        need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)", channels)
     if x.dtype != weight.dtype:
         raise TypeError(f"conv{n}d got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
     if len(weight.shape) != n + 2:
@@ -129,6 +140,8 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     geometry = ConvGeometry.of(shape, weight.shape, integers(stride, n, "stride", 1),
                                integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), groups)
     out = geometry.out_shape
+    if bias is not None:
+        bias = bias_of(bias, out[1], weight.dtype, f"conv{n}d")
     if groups > 1 and groups == shape[1] == out[1] and config.mode.algorithm != "im2col":
         return DepthwiseConv.apply(x, weight, bias, geometry, out)
     return Conv.apply(x, weight, bias, geometry, out, about)
@@ -139,7 +152,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Parameters
     ----------
-    x, weight, bias : Tensor
+    x, weight, bias : Tensor or array_like
     stride, padding, dilation : int or pair
     groups : int
 

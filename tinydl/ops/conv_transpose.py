@@ -4,11 +4,12 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import conv
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, laid_weight, need_float, need_rank
+from tinydl.ops.checks import beside, bias_of, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
+from tinydl.tensor import Tensor
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
@@ -20,13 +21,15 @@ class ConvTranspose(Operation):
     gradient with the two arrays in exchanged roles; db = sum of dy over images and positions.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, weight, bias, geometry, shape):
         x = layout.channels_last(x)
         weight = laid_weight(weight)
         ctx.save_for_backward(x, weight, geometry)
         y = layout.empty(shape, x.dtype)
-        conv.conv_backward_input(x, weight, y, geometry, get_num_threads())
+        conv.conv_backward_input(x, weight, y, geometry, team())
         if bias is not None:
             y += bias.reshape((-1,) + (1,) * (y.ndim - 2))
         return y
@@ -35,7 +38,7 @@ class ConvTranspose(Operation):
     def backward(ctx, dy):
         x, weight, geometry = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        n_threads = get_num_threads()
+        n_threads = team()
         dy = layout.channels_last(dy)
         dx = dw = db = None
         if need_x:
@@ -58,7 +61,8 @@ class ConvTranspose(Operation):
 
 def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{n}d"
-    x, weight = as_tensor(x), as_tensor(weight)
+    weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
+    x = beside(x, weight.dtype)
     need_float(x, name)
     need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
     need_rank(weight.shape, (n + 2,), name, f"a weight with {n + 2} axes (in, out / groups, window)")
@@ -69,9 +73,8 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
         x.shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
         integers(output_padding, n, "output_padding", 0), integers(dilation, n, "dilation", 1), groups)
     shape = geometry.in_shape
-    if bias is not None and bias.shape != (shape[1],):
-        raise ValueError(f"{name}: the bias must have one entry for each of the {shape[1]} output channels, got shape "
-                         f"{bias.shape}")
+    if bias is not None:
+        bias = bias_of(bias, shape[1], weight.dtype, name)
     return ConvTranspose.apply(x, weight, bias, geometry=geometry, shape=shape)
 
 

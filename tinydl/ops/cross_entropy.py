@@ -6,9 +6,9 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import loss
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
-from tinydl.ops.checks import as_tensor, need_float, reduction_of
+from tinydl.ops.checks import as_tensor, factor_of, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
 from tinydl.tensor import Tensor
 
@@ -23,9 +23,9 @@ class CrossEntropy(Operation):
         rows = as_rows(logits, 1 if logits.ndim > 1 else 0)
         losses = layout.empty((rows.shape[0],), rows.dtype)
         probabilities = layout.empty(rows.shape, rows.dtype)
-        flat = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1)
+        flat = np.array(labels, np.int64, order="C").reshape(-1)  # a copy: the labels may be anything, and change
         value, count = loss.softmax_cross_entropy_forward(
-            rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, get_num_threads())
+            rows, flat, weight, ignore_index, label_smoothing, losses, probabilities, team())
         ctx.save_for_backward(logits.shape, probabilities, flat, weight, ignore_index, label_smoothing, reduction,
                               count)
         if reduction == "none":
@@ -45,7 +45,7 @@ class CrossEntropy(Operation):
                 upstream = upstream / count if count else 0.0
         dx = layout.empty(probabilities.shape, probabilities.dtype)
         loss.softmax_cross_entropy_backward(
-            probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, get_num_threads())
+            probabilities, labels, weight, ignore_index, label_smoothing, upstream, dx, team())
         return from_rows(dx, shape, 1 if len(shape) > 1 else 0)
 
 
@@ -57,6 +57,8 @@ def labels_of(labels, shape, name):
         cure = ""
         if array.shape == tuple(shape):
             cure = "; one-hot labels become classes with labels.argmax(1)"
+            if array.dtype.kind == "f":
+                cure += ", probabilities of the classes are for nn.CrossEntropyLoss"
         elif array.size == np.prod(expected, dtype=np.int64):
             cure = f"; reshape them with labels.reshape({expected})"
         raise ValueError(f"{name}: predictions of shape {tuple(shape)} need labels of shape {expected}, got "
@@ -76,7 +78,7 @@ def weight_of(weight, n_classes, dtype, name):
     """Class weights as an array of `dtype`, checked; None stays."""
     if weight is None:
         return None
-    array = np.ascontiguousarray(weight.data if isinstance(weight, Tensor) else weight, dtype=dtype)
+    array = factor_of(weight, dtype, f"{name}: weight")
     if array.shape != (n_classes,):
         raise ValueError(f"{name}: weight must have one entry for each of the {n_classes} classes, got shape "
                          f"{array.shape}")

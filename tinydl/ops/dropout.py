@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout, random
 from tinydl._core import dropout as kernels
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
@@ -15,7 +15,7 @@ __all__ = ["dropout"]
 def _run(kernel, array, key, p):
     array = layout.channels_last(array)
     out = layout.empty(array.shape, array.dtype)
-    kernel(array, *key, p, out, get_num_threads())
+    kernel(array, *key, p, out, team())
     return out
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.broadcast import operands, result, unbroadcast
+from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.tensor import Tensor
 
@@ -132,6 +132,25 @@ class Clip(_Unary):
         return np.multiply(dy, inside, out=_out(x))
 
 
+class Clamp(Operation):
+    """`Clip` to limits that vary: y = min(max(x, low), high), high where low > high; NaN passes.
+
+    dx = dy where low <= x <= high; dlow = dy where x < low < high, dhigh = dy where x > high or low > high.
+    """
+
+    @staticmethod
+    def forward(ctx, x, low, high):
+        ctx.save_for_backward(x, low, high)
+        return np.asarray(np.minimum(np.maximum(x, low), high))
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, low, high = ctx.saved_tensors
+        places = (~(x < low) & ~(x > high), (x < low) & (low < high), (x > high) | (high < low))
+        return tuple([unbroadcast(np.where(place, dy, dy.dtype.type(0)), like) if needed else None
+                      for place, like, needed in zip(places, (x, low, high), ctx.needs_input_grad, strict=True)])
+
+
 class _Pick(Operation):
     """The larger or smaller of two; equal entries share the gradient half and half, as in PyTorch."""
 
@@ -171,7 +190,7 @@ class Where(Operation):
 
     @staticmethod
     def forward(ctx, condition, x, y):
-        ctx.save_for_backward(condition, x, y)
+        ctx.save_for_backward(condition, Like(x), Like(y))
         return np.asarray(np.where(condition, x, y))
 
     @staticmethod
@@ -220,7 +239,7 @@ def cos(x):
 
 
 def sign(x):
-    """-1, 0 or 1, element by element; its gradient is 0 everywhere, so none is recorded."""
+    """-1, 0 or 1, element by element, NaN of NaN as in NumPy; its gradient is 0 everywhere, so none is recorded."""
     return Tensor(np.asarray(np.sign(as_tensor(x).data)))
 
 
@@ -230,13 +249,18 @@ def clip(x, low=None, high=None):
     Parameters
     ----------
     x : Tensor
-    low, high : number, optional
-        None leaves that side open. Entries beyond get no gradient, entries at a limit do.
+    low, high : number, Tensor or array_like, optional
+        None leaves that side open. Tensors and arrays broadcast. Entries beyond get no gradient, entries at a limit do;
+        a limit that is a tensor gets that of the entries beyond it.
     """
     x = as_tensor(x)
     need_float(x, "clip")
     if low is None and high is None:
         raise ValueError("clip needs at least one of low and high")
+    if any(isinstance(limit, Tensor) or np.ndim(limit) for limit in (low, high)):
+        low, high = (operands(x, default if limit is None else limit)[1]
+                     for limit, default in ((low, -np.inf), (high, np.inf)))
+        return Clamp.apply(x, low, high)
     if low is not None and high is not None and not low <= high:
         raise ValueError(f"clip needs low <= high, got {low} and {high}")
     kind = x.dtype.type

@@ -7,7 +7,8 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, need_float
+from tinydl.ops.checks import as_input, beside, integers, need_float
+from tinydl.tensor import Tensor
 
 __all__ = ["layer_norm"]
 
@@ -26,7 +27,7 @@ class LayerNorm(Operation):
         var = np.square(normal).mean(axis=1, keepdims=True, dtype=np.float64)
         rstd = (1 / np.sqrt(var + eps)).astype(x.dtype)
         normal *= rstd
-        ctx.save_for_backward(x.shape, normal, rstd, weight, bias)
+        ctx.save_for_backward(x.shape, normal, rstd, weight if ctx.needs_input_grad[0] else None, x.shape[-n_axes:])
         y = normal if weight is None else normal * weight.reshape(-1)
         if bias is not None:
             y = y + bias.reshape(-1)
@@ -34,7 +35,7 @@ class LayerNorm(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        shape, normal, rstd, weight, bias = ctx.saved_tensors
+        shape, normal, rstd, weight, own = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
         dy = np.ascontiguousarray(dy).reshape(normal.shape)
         dx = dw = db = None
@@ -44,9 +45,9 @@ class LayerNorm(Operation):
             dx = g - (g.mean(axis=1, keepdims=True, dtype=np.float64) + normal * along)
             dx = (dx * rstd).astype(normal.dtype).reshape(shape)
         if need_weight:
-            dw = (dy * normal).sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(weight.shape)
+            dw = (dy * normal).sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(own)
         if need_bias:
-            db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(bias.shape)
+            db = dy.sum(axis=0, dtype=np.float64).astype(dy.dtype).reshape(own)
         return dx, dw, db
 
     @staticmethod
@@ -66,13 +67,14 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     weight, bias : Tensor of that shape, optional
     eps : float
     """
-    x = as_tensor(x)
+    x = x if isinstance(x, Tensor) else as_input(x)
     need_float(x, "layer_norm")
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     shape = integers(shape, len(shape), "normalized_shape", 1)
     if not shape or x.shape[-len(shape):] != shape:
         raise ValueError(f"layer_norm over {shape} needs an input of shape (..., {', '.join(map(str, shape))}), got "
                          f"{x.shape}")
+    weight, bias = (None if array is None else beside(array, x.dtype) for array in (weight, bias))
     for name, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
             raise ValueError(f"layer_norm: the {name} must have shape {shape}, got {array.shape}")

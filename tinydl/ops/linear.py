@@ -4,10 +4,11 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import gemm
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_input
+from tinydl.ops.checks import as_input, beside, bias_of, need_rank
+from tinydl.tensor import Tensor
 
 __all__ = ["Linear", "linear"]
 
@@ -19,28 +20,30 @@ class Linear(Operation):
     float32 or float64.
     """
 
+    factors = (0, 1)
+
     @staticmethod
     def forward(ctx, x, w, b):
         rows = _rows(x)
-        ctx.save_for_backward(rows, w, b, x.shape)
+        ctx.save_for_backward(rows, w, x.shape)
         y = layout.empty((rows.shape[0], w.shape[0]), x.dtype)
-        gemm.linear_forward(rows, _laid(w), b, y, get_num_threads())
+        gemm.linear_forward(rows, _laid(w), None if b is None else layout.channels_last(b), y, team())
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
     @staticmethod
     def backward(ctx, dy):
-        x, w, b, shape = ctx.saved_tensors
+        x, w, shape = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad
         dy = _rows(dy)
         dx = dw = db = None
         if needs_x:
             dx = layout.empty(x.shape, x.dtype)
-            gemm.linear_backward_input(dy, _laid(w), dx, get_num_threads())
+            gemm.linear_backward_input(dy, _laid(w), dx, team())
             dx = dx.reshape(shape)
         if needs_w or needs_b:
             dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
-            db = np.empty(b.shape, b.dtype) if needs_b else None
-            gemm.linear_backward_weight(x, dy, dw, db, get_num_threads())
+            db = np.empty(w.shape[0], w.dtype) if needs_b else None
+            gemm.linear_backward_weight(x, dy, dw, db, team())
         return dx, dw, db
 
     @staticmethod
@@ -69,17 +72,21 @@ def linear(x, weight, bias=None):
 
     Parameters
     ----------
-    x : Tensor (..., K)
-    weight : Tensor (O, K)
-    bias : Tensor (O,), optional
+    x : Tensor or array_like (..., K)
+    weight : Tensor or array_like (O, K)
+    bias : Tensor or array_like (O,), optional
 
     Raises
     ------
     ValueError
-        If the last axis of x is not K.
+        If the last axis of x is not K, or shapes do not fit.
     TypeError
-        If x and weight differ in dtype.
+        If x, weight and bias differ in dtype.
     """
+    if not isinstance(weight, Tensor):
+        weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
+    if weight.ndim != 2:
+        need_rank(weight.shape, (2,), "linear", "a weight (out, in)")
     x = as_input(x, weight.dtype)
     shape = x.shape
     if len(shape) < 1 or shape[-1] != weight.shape[1]:
@@ -92,4 +99,6 @@ def linear(x, weight, bias=None):
                          f"{cure}")
     if x.dtype != weight.dtype:
         raise TypeError(f"linear got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
+    if bias is not None:
+        bias = bias_of(bias, weight.shape[0], weight.dtype, "linear", "outputs")
     return Linear.apply(x, weight, bias)

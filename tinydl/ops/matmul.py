@@ -1,10 +1,12 @@
 """Matrix product."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
 from tinydl._core import gemm
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
@@ -17,21 +19,24 @@ def _product(a, b):
     m, k = a.shape[-2:]
     n = b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    n_threads = get_num_threads()
+    n_threads = team()
     if not batch:
         c = layout.empty((m, n), a.dtype)
         gemm.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b), c, n_threads)
         return c
     c = np.empty((*batch, m, n), a.dtype)
-    a = np.broadcast_to(a, (*batch, m, k)).reshape(-1, m, k)
-    b = np.broadcast_to(b, (*batch, k, n)).reshape(-1, k, n)
-    for one, other, out in zip(a, b, c.reshape(-1, m, n), strict=True):
+    count = math.prod(batch)
+    a = np.broadcast_to(a, (*batch, m, k)).reshape(count, m, k)
+    b = np.broadcast_to(b, (*batch, k, n)).reshape(count, k, n)
+    for one, other, out in zip(a, b, c.reshape(count, m, n), strict=True):
         gemm.matmul(np.ascontiguousarray(one), np.ascontiguousarray(other), out, n_threads)
     return c
 
 
 class MatMul(Operation):
     """c = a b; da = dc b', db = a' dc, summed over broadcast leading axes."""
+
+    factors = (0, 1)
 
     @staticmethod
     def forward(ctx, a, b):

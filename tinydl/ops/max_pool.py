@@ -4,7 +4,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import pool
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
@@ -21,7 +21,7 @@ class MaxPool(ValueOperation):
         x, on_x = x.operand()
         y = layout.empty(shape, x.dtype)
         argmax = layout.empty(shape, np.uint8 if geometry.KH * geometry.KW <= 255 else np.int32)
-        pool.max_pool_forward(x, y, argmax, geometry, on_x, get_num_threads())
+        pool.max_pool_forward(x, y, argmax, geometry, on_x, team())
         ctx.save_for_backward(argmax, x.shape, geometry)
         return y
 
@@ -29,7 +29,7 @@ class MaxPool(ValueOperation):
     def backward(ctx, dy):
         argmax, shape, geometry = ctx.saved_tensors
         dx = layout.empty(shape, dy.dtype)
-        pool.max_pool_backward(layout.channels_last(dy.array()), argmax, dx, geometry, get_num_threads())
+        pool.max_pool_backward(layout.channels_last(dy.array()), argmax, dx, geometry, team())
         return dx
 
     @staticmethod

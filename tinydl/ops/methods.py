@@ -7,7 +7,7 @@ from tinydl.ops.matmul import matmul
 from tinydl.ops.softmax import log_softmax, softmax
 from tinydl.tensor import Tensor
 
-__all__ = ["install"]
+__all__ = ["compared", "install"]
 
 
 def _number_or_array(other):
@@ -25,12 +25,20 @@ def _binary(function, reflected=False):
     return method
 
 
+def compared(ufunc):
+    """The operation that a ufunc with truth values is: a tensor of booleans, without gradient."""
+    def operation(*operands):
+        return Tensor(np.asarray(ufunc(*[x._array() if isinstance(x, Tensor) else x for x in operands])))
+    return operation
+
+
 def _comparison(ufunc):
-    """A comparison: a tensor of booleans, without gradient."""
+    """A comparison as an operator."""
+    operation = compared(ufunc)
+
     def method(self, other):
-        if not _number_or_array(other):
-            return NotImplemented
-        return Tensor(np.asarray(ufunc(self.data, other.data if isinstance(other, Tensor) else other)))
+        return operation(self, other) if _number_or_array(other) else NotImplemented
+
     method.__doc__ = f"{ufunc.__name__.replace('_', ' ')}, element by element, as booleans."
     return method
 

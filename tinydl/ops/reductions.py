@@ -1,8 +1,11 @@
 """Reductions: sum, mean, maximum, minimum, variance over some or all axes."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import number
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, element_count, need_float
@@ -63,13 +66,13 @@ class Mean(Operation):
 
 
 class Var(Operation):
-    """y = sum (x - mean)^2 / (n - correction); dx = 2 (x - mean) dy / (n - correction)."""
+    """y = sum (x - mean)^2 / max(n - correction, 0); dx = 2 (x - mean) dy / max(n - correction, 0)."""
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims, correction):
         n = element_count(x.shape[k] for k in reduced)
         centred = x - x.mean(axis=reduced, keepdims=True)
-        count = np.float64(n - correction)
+        count = np.float64(n - correction if n > correction else 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             y = (centred * centred).sum(axis=reduced, keepdims=keepdims, dtype=np.float64) / count
             ctx.save_for_backward(reduced, centred, 2 / count)
@@ -164,8 +167,8 @@ def mean(x, axis=None, keepdims=False):
         Whether reduced axes stay with length 1.
     """
     x, reduced = _arguments(x, axis, "mean", floating=False)
-    if x.dtype.kind != "f":
-        x = as_tensor(x.data.astype(np.float32))
+    if x.dtype.kind != "f":  # summed in float64, where every integer up to 2**53 is exact
+        return as_tensor(np.asarray(x._array().mean(axis=reduced, keepdims=keepdims), np.float32))
     return Mean.apply(x, reduced=reduced, keepdims=keepdims)
 
 
@@ -216,10 +219,12 @@ def var(x, axis=None, keepdims=False, correction=1):
         All axes by default.
     keepdims : bool
         Whether reduced axes stay with length 1.
-    correction : int
-        The divisor is n - correction: 1 the unbiased estimate, 0 the mean square.
+    correction : float
+        The divisor is n - correction: 1 the unbiased estimate, 0 the mean square. Where nothing is left to divide by
+        the variance is infinite, or NaN of equal entries, as in PyTorch.
     """
     x, reduced = _arguments(x, axis, "var")
+    correction = number("var", "correction", correction, low=-math.inf)
     return Var.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 

@@ -8,6 +8,7 @@ from tinydl import layout
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
+from tinydl.ops.broadcast import Like, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
@@ -76,15 +77,13 @@ class BroadcastTo(Operation):
 
     @staticmethod
     def forward(ctx, x, shape):
-        ctx.save_for_backward(x)
+        ctx.save_for_backward(Like(x))
         y = layout.empty(shape, x.dtype)
         y[...] = x
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        from tinydl.ops.broadcast import unbroadcast
-
         (x,) = ctx.saved_tensors
         dx = unbroadcast(dy, x)
         return dx.copy() if dx is dy else dx
@@ -136,7 +135,8 @@ def _inner(shape, widths):
 
 
 def _sources(shape, widths, mode):
-    return [np.pad(np.arange(n), width, mode=mode) for n, width in zip(shape, widths, strict=True)]
+    return [np.pad(np.arange(n), width, mode=mode) if any(width) else np.arange(n)
+            for n, width in zip(shape, widths, strict=True)]
 
 
 class AsType(Operation):
@@ -315,7 +315,7 @@ def pad(x, widths, mode="constant", value=0.0):
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
     for n, (before, after) in zip(x.shape, pairs, strict=True):
         limit = n - 1 if mode == "reflect" else n
-        if mode in ("reflect", "circular") and max(before, after) > limit:
+        if before + after and mode in ("reflect", "circular") and max(before, after) > limit:
             raise ValueError(f"pad: mode {mode!r} can add at most {limit} entries to an axis of length {n}, got "
                              f"{widths}")
         if mode == "replicate" and not n and before + after:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._core import loss
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of, need_float
@@ -36,7 +36,7 @@ def _row_kernel(kernel, shape, axis, *arrays):
     """kernel(*rows of the arrays, out, n_threads); the result in `shape`."""
     rows = [as_rows(a, axis) for a in arrays]
     out = layout.empty(rows[0].shape, rows[0].dtype)
-    kernel(*rows, out, get_num_threads())
+    kernel(*rows, out, team())
     return from_rows(out, shape, axis)
 
 

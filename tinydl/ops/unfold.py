@@ -2,7 +2,7 @@
 
 from tinydl import layout
 from tinydl._core import im2col
-from tinydl._core.parallel import get_num_threads
+from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
@@ -54,7 +54,7 @@ class Fold(Operation):
 def _unfolded(x, geometry):
     N, C, _, _, _, KH, KW, *_, P, Q = geometry
     cols = layout.empty((N * P * Q, KH * KW * C), x.dtype)
-    im2col.im2col(layout.channels_last(x), cols, geometry, get_num_threads())
+    im2col.im2col(layout.channels_last(x), cols, geometry, team())
     y = layout.empty((N, C * KH * KW, P * Q), x.dtype)
     # The kernel's rows are (i, j, c), for channels are innermost in memory; PyTorch's are (c, i, j).
     y.transpose(0, 2, 1).reshape(N, P * Q, C, KH * KW)[...] = cols.reshape(N, P * Q, KH * KW, C).swapaxes(2, 3)
@@ -66,7 +66,7 @@ def _folded(y, geometry):
     cols = layout.empty((N * P * Q, KH * KW * C), y.dtype)
     cols.reshape(N, P * Q, KH * KW, C)[...] = y.transpose(0, 2, 1).reshape(N, P * Q, C, KH * KW).swapaxes(2, 3)
     x = layout.empty((N, C, H, W), y.dtype)
-    im2col.col2im(cols, x, geometry, get_num_threads())
+    im2col.col2im(cols, x, geometry, team())
     return x
 
 

@@ -1,7 +1,7 @@
 """Optimisers whose step is measured for each weight: they divide by a running size of its gradients."""
 
+from tinydl._check import number
 from tinydl._core import update
-from tinydl.optim._check import number
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from tinydl import config, layout
+from tinydl._check import number
 from tinydl._core import update
-from tinydl.optim._check import number
 from tinydl.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
@@ -40,7 +40,7 @@ def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
     if norm_type != math.inf:
         norm_type = number("clip_grad_norm_", "norm_type", norm_type, open_low=True)
     batches = _gradients(params)
-    n_threads = config.get_num_threads()
+    n_threads = config.team()
     norms = [update.norms(grads, norm_type, n_threads) for grads in batches]
     if len(norms) == 1:
         norm = norms[0]
@@ -69,7 +69,7 @@ def clip_grad_value_(params, clip_value):
         >= 0.
     """
     clip_value = number("clip_grad_value_", "clip_value", clip_value)
-    n_threads = config.get_num_threads()
+    n_threads = config.team()
     for grads in _gradients(params):
         update.clip(grads, clip_value, n_threads)
 

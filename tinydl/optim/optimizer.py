@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinydl import config, layout
+from tinydl import changes, config, layout
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -139,7 +139,7 @@ class Optimizer:
         if closure is not None:
             with config.enable_grad():
                 loss = closure()
-        n_threads = config.get_num_threads()
+        n_threads = config.team()
         for k, group in enumerate(self.param_groups):
             hyper = self._hyper(group)
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
@@ -147,6 +147,7 @@ class Optimizer:
                 self._checked[k] = hyper
             for params, values, grads in self._batches(group["params"]):
                 self._update(group, params, values, grads, n_threads)
+                changes.written(params)
         return loss
 
     def _batches(self, params):
@@ -156,7 +157,7 @@ class Optimizer:
             grad = p.grad
             if grad is None:
                 continue
-            values = p.data
+            values = p.raw if isinstance(p.raw, np.ndarray) else p.data
             dtype = values.dtype
             if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != dtype:
                 grad = self._fitting(grad, values)

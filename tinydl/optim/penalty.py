@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tinydl._check import number
 from tinydl.function import Function
-from tinydl.optim._check import number
 from tinydl.tensor import Tensor
 
 __all__ = ["penalty"]

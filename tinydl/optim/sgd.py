@@ -1,7 +1,7 @@
 """Stochastic gradient descent with momentum."""
 
+from tinydl._check import number
 from tinydl._core import update
-from tinydl.optim._check import number
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
 

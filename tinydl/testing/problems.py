@@ -7,7 +7,10 @@ networks are in the table twice, once at batch 2 as `small`. `select` finds them
 
 from dataclasses import dataclass, field, replace
 
-__all__ = ["BATCHNORMS", "CONVS", "LINEARS", "POOLS", "BatchNorm", "Conv", "Linear", "Pool", "select"]
+__all__ = [
+    "BATCHNORMS", "CONVS", "GROUPNORMS", "LINEARS", "POOLS", "BatchNorm", "Conv", "GroupNorm", "Linear", "Pool",
+    "select",
+]
 
 
 def _out(size, window, stride, padding, dilation):
@@ -160,6 +163,13 @@ class BatchNorm:
         return self.shape[0]
 
 
+@dataclass(frozen=True)
+class GroupNorm(BatchNorm):
+    """Group norm over an activation of `shape` (N, C, *spatial) in `groups` groups of C / groups channels."""
+
+    groups: int = 1
+
+
 _SMALL, _BENCH = frozenset({"small"}), frozenset({"bench"})
 
 
@@ -300,6 +310,20 @@ BATCHNORMS = tuple(_layers(
     BatchNorm("channels_15", (2, 15, 7, 9)), BatchNorm("channels_17", (3, 17, 31, 11)),
     BatchNorm("channels_100", (2, 100, 13, 6)), BatchNorm("channels_127", (1, 127, 30, 40)),
     BatchNorm("line", (3, 10, 333)), BatchNorm("no_images", (0, 4, 5, 5)),
+))
+
+GROUPNORMS = tuple(_layers(
+    GroupNorm("vgg_small.gn1", (128, 32, 32, 32), groups=8), GroupNorm("resnet20.layer2", (128, 32, 16, 16), groups=4),
+    GroupNorm("resnet29_bottleneck.layer3", (128, 256, 8, 8), groups=32), GroupNorm("m5.gn1", (64, 32, 496), groups=8),
+) + _small(
+    GroupNorm("two_values", (1, 2)), GroupNorm("features", (50, 18), groups=3),
+    GroupNorm("many_features", (6, 1200), groups=5), GroupNorm("one_value_each", (3, 4), groups=4),
+    GroupNorm("one_channel", (4, 1, 9, 9)), GroupNorm("rgb", (5, 3, 20, 21), groups=3),
+    GroupNorm("six", (3, 6, 28, 28), groups=2), GroupNorm("channels_15", (2, 15, 7, 9), groups=5),
+    GroupNorm("channels_17", (3, 17, 31, 11), groups=17), GroupNorm("channels_100", (2, 100, 13, 6), groups=4),
+    GroupNorm("channels_127", (1, 127, 30, 40)), GroupNorm("many_images", (150, 6, 2, 3), groups=2),
+    GroupNorm("volume", (2, 6, 3, 4, 5), groups=3), GroupNorm("line", (3, 10, 333), groups=2),
+    GroupNorm("long", (1, 4, 300_000), groups=2), GroupNorm("no_images", (0, 4, 5, 5), groups=2),
 ))
 
 

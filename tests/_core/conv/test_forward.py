@@ -1,7 +1,5 @@
 """Convolution forward: the course's numbers, the twin, threads, arguments, NaN; guard cells are the Case's."""
 
-import itertools
-
 import numpy as np
 import pytest
 from tinydl._core.operands import Map, Moments
@@ -117,37 +115,6 @@ def test_sums_exact(problem, dtype):
         if dtype == np.float32 and expected["sums"].size and np.abs(expected["sums"]).max() >= 2**24:
             pytest.skip("sums of squares exceed the integers of float32")
         assert_equal_results(case.forward(conv.conv_forward, sums=True, **options), expected, options)
-
-
-@DTYPES
-@pytest.mark.parametrize("window", [1, 2, 3])
-def test_exact_for_every_channel_count(dtype, window):
-    rng = np.random.default_rng(5)
-    counts = [*range(1, 41), 47, 48, 49, 63, 64, 65, 80, 96, 97]
-    few = [1, 3, 16, 18, 33]
-    for c, o in {*itertools.product(counts, few), *itertools.product(few, counts)}:
-        case = Case(Problem((2, c, 4, 5), (o, c, window, window), 1, window // 2), dtype, rng)
-        assert_equal_results(*both(case), f"{c} -> {o} channels")
-
-
-@pytest.mark.parametrize("window", [1, 3, 5])
-def test_first_layers_have_the_bits_of_wide_ones(window):
-    """Two pixels may share a vector where filters are few; with more filters they do not."""
-    rng = np.random.default_rng(21)
-    for few, width in itertools.product(range(1, 10), (6, 7, 8, 30)):
-        wide = Case(Problem((2, 1, 6, width), (20, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
-        own = Case(Problem((2, 1, 6, width), (few, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
-        own.x, own.w[...], own.b[...] = wide.x, wide.w[:few], wide.b[:few]
-        y, among = (case.forward(conv.conv_forward)["y"] for case in (own, wide))
-        assert np.array_equal(y, among[:, :few]), f"{few} filters, width {width}"
-
-
-@DTYPES
-def test_exact_for_every_width(dtype):
-    rng = np.random.default_rng(6)
-    for width, channels, stride in itertools.product(range(1, 66), (16, 33), (1, 2)):
-        case = Case(Problem((1, 3, 2, width), (channels, 3, 1, 3), stride, (0, 1)), dtype, rng)
-        assert_equal_results(*both(case), f"width {width}, {channels} channels, stride {stride}")
 
 
 @EACH_AND_LAYERS

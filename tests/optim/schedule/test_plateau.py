@@ -58,3 +58,13 @@ def test_resumed_plateau(optimizer):
 def test_bad_arguments(make, error, message, optimizer):
     with pytest.raises(error, match=message):
         make(optimizer())
+
+
+def test_the_first_metric(optimizer):
+    """As PyTorch, which begins with inf as the best: 0 is better, inf and NaN are not, -inf never is when it rises."""
+    for mode, metric, bad in (("min", 0.0, 0), ("min", math.inf, 1), ("min", math.nan, 1), ("min", -math.inf, 0),
+                              ("max", 0.0, 0), ("max", -math.inf, 1), ("max", math.inf, 0)):
+        for threshold_mode in ("rel", "abs"):
+            schedule = ReduceLROnPlateau(optimizer(), mode, threshold_mode=threshold_mode)
+            schedule.step(metric)
+            assert schedule.num_bad_epochs == bad, (mode, metric)

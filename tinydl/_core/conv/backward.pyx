@@ -72,13 +72,16 @@ cdef void plan_copies(BackwardPlan *plan, bint maps_x, bint deferred_dy, Py_ssiz
     """Which images are copied, and how far beyond their borders."""
     cdef Geometry *g = &plan.g
     cdef Py_ssize_t top = 0, bottom = 0, left = 0, right = 0
+    # Only dw sums over x. Without padding and without a map it reads x where it lies.
     plan.copies_x = plan.wants_dw and (maps_x or g.PH > 0 or g.PW > 0)
     plan.x.H, plan.x.W, plan.x.C, plan.x.step = g.H, g.W, g.C, g.C
     plan.x.h0, plan.x.w0, plan.x.n_rows, plan.x.n_cols = 0, 0, g.H, g.W
     if plan.copies_x:
+        # What the windows reach and no more: a stride may leave rows and columns at the end unread.
         plan.x.h0, plan.x.n_rows = -g.PH, (g.P - 1) * g.SH + (g.KH - 1) * g.DH + 1
         plan.x.w0, plan.x.n_cols = -g.PW, (g.Q - 1) * g.SW + (g.KW - 1) * g.DW + 1
     if plan.wants_dx:
+        # Taps of dx reach beyond the borders of dy. Zeros there spare the tiles a test for every tap.
         border_of(g.H, g.P, g.KH, g.SH, g.PH, g.DH, &top, &bottom)
         if not products:
             # Row products are whole rows of dy; what reaches beyond them is left out as they are gathered.
@@ -97,6 +100,7 @@ cdef void plan_backward(BackwardPlan *plan, bint maps_x, bint deferred_dy, bint 
     cdef Py_ssize_t width = 0
     cdef bint sums = plan.wants_dw or plan.wants_db
     plan.n_w = g.KH * g.KW * (g.C // g.G) * g.O
+    # Row products are gathered into dx behind the tiles, whose epilogue would see parts of sums.
     if plan.wants_dx and plain_dx:
         width = product_width(g, lanes_of_size(itemsize))
     plan_copies(plan, maps_x, deferred_dy, width)
@@ -107,9 +111,12 @@ cdef void plan_backward(BackwardPlan *plan, bint maps_x, bint deferred_dy, bint 
         plan_products(g, &plan.dy, plan.grids, plan.positions, width)
     elif plan.wants_dx:
         plan.n_grids = plan_grids(g, &plan.dy, plan.grids, plan.positions, plan.positions + g.KH * g.KW)
+    # Images of few pixels are summed several at a time, or a tile would load and store dw for a few terms.
     plan.per_pass = max(1, min(ceil_div(PASS_PIXELS, max(1, g.P * g.Q)), g.N)) if sums else 1
+    # Whole passes, and nothing here asks for the number of threads: the order of every sum is that of the shape.
     plan.images = round_up(max(1, ceil_div(g.N, MIN_PARTS)), plan.per_pass)
     if sums:
+        # Each part has a dw of its own, which is read again at the end: large filters make fewer parts.
         while plan.images < g.N and ceil_div(g.N, plan.images) * plan.n_w * itemsize > PART_BYTES:
             plan.images *= 2
     plan.n_parts = ceil_div(g.N, plan.images)
@@ -130,6 +137,7 @@ cdef void gather_products(const BackwardPlan *plan, const real *dy, const real *
     cdef Py_ssize_t h = 0, k
     memset(&nothing, 0, sizeof(nothing))
     while h < g.H:
+        # A row of products is dst_row elements; plan.products holds a whole number of them.
         band.rows = min(plan.products // band.dst_row, g.H - h)
         strips(&band, dy + h * band.src_row, panels, products, band.dst_col, &nothing)
         for k in range(band.rows):
@@ -148,13 +156,16 @@ cdef void sum_grids(const BackwardCall *call, Py_ssize_t n, const real *dy, cons
         memset(<real *> call.on_dx.moments.out + n * 2 * g.C, 0, 2 * g.C * sizeof(real))
     for k in range(plan.n_grids):
         grid = &plan.grids[k]
+        # The grid's first pixel in image n of dx; the next lie SH*W*C and SW*C elements apart.
         at = n * g.H * g.W * g.C + grid.dst_origin
+        # plan_grids may merge the taps of a filter row into one long run; K then counts their channels.
         taps = grid.pixels.n_taps * grid.pixels.K // Og
         of_grid = td_epilogue_from_pixel(call.on_dx, at * sizeof(real))
         if of_grid.moments.out != NULL:
             of_grid.moments.out = <real *> of_grid.moments.out + n * 2 * g.C
         for group in range(g.G):
             e = td_epilogue_from_channel(of_grid, group * Cg * sizeof(real))
+            # Panels lie as [grid][group][panel][tap, output channel][lanes]: skip the grids and groups before.
             strips(&grid.pixels, dy + group * Og, panels + (grid.first_tap * g.G + group * taps) * Og * width,
                    <real *> call.dx + at + group * Cg, Cg, &e)
 
@@ -167,14 +178,17 @@ cdef void backward_task(const BackwardCall *call, Py_ssize_t part, real *scratch
     cdef Py_ssize_t n = part * plan.images, last = min(g.N, n + plan.images), count, i
     cdef Py_ssize_t x_size = g.H * g.W * g.C, dy_size = g.P * g.Q * g.O
     cdef Py_ssize_t inside = (-plan.dy.h0 * plan.dy.n_cols - plan.dy.w0) * g.O  # from the border to the first pixel
+    # A thread's slab: copies of x, copies of dy, then the row products at its end.
     cdef real *dy_slab = slab + (plan.per_pass * plan.x_image if plan.copies_x else 0)
     cdef real *products = slab + plan.slab - plan.products
+    # The part's own sums: dw (KH, KW, C/G, O), and behind it db (O).
     cdef real *dw = scratch + call.parts_at + part * (plan.n_w + g.O)
     cdef real *db = dw + plan.n_w
     cdef const real *x
     cdef const real *dy
     cdef td_pixel_range pixels
     pixels.n_rows, pixels.n_cols = g.P, g.Q
+    # From one output pixel to the next x steps by the stride and dy by a pixel of its copy.
     pixels.x_image, pixels.x_row, pixels.x_col = plan.x_image, g.SH * plan.x.n_cols * g.C, g.SW * g.C
     pixels.dy_image, pixels.dy_row, pixels.dy_col = plan.dy_image, plan.dy.n_cols * g.O, g.O
     if plan.wants_db:
@@ -192,7 +206,9 @@ cdef void backward_task(const BackwardCall *call, Py_ssize_t part, real *scratch
                 load_gradient(&call.dy, n + i, dy_slab + i * plan.dy_image, &plan.dy)
         if plan.wants_dw:
             pixels.n_images = count
+            # The first pass of a part writes dw, later ones add to it: scratch needs no clearing.
             add_outer(g, &pixels, x, dy + inside, dw, n > part * plan.images)
+        # db and dx follow while the copies of these images are in the cache.
         for i in range(count):
             if plan.wants_db:
                 add_pixels(dy + i * plan.dy_image + inside, g.P, g.Q, plan.dy.n_cols * g.O, g.O, db)
@@ -207,6 +223,7 @@ cdef void backward_task(const BackwardCall *call, Py_ssize_t part, real *scratch
 # --- one call ------------------------------------------------------------------------------------------------------
 
 cdef void pack_filters(const BackwardCall *call, real *panels, int n_threads) noexcept nogil:
+    """Panels of all grids, or of the row products, at the begin of scratch; none without dx."""
     cdef const BackwardPlan *plan = &call.plan
     cdef const Geometry *g = &plan.g
     cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G, block, k, n_taps
@@ -217,6 +234,7 @@ cdef void pack_filters(const BackwardCall *call, real *panels, int n_threads) no
     for k in range(plan.n_grids):
         grid = &plan.grids[k]
         n_taps = grid.pixels.n_taps * grid.pixels.K // Og
+        # A panel is a task. Packing moves elements and sums none: it may be split in any way.
         for block in prange(g.G * ceil_div(Cg, 2 * lanes), num_threads=n_threads, schedule="static",
                             use_threads_if=n_taps * Og * g.C > PACK_WORK):
             pack_backward(<const real *> call.w, panels + grid.first_tap * g.G * Og * panel_width(Cg, lanes), g,
@@ -227,6 +245,7 @@ cdef void backward_all(const BackwardCall *call, real *scratch, int n_threads) n
     cdef const BackwardPlan *plan = &call.plan
     cdef Py_ssize_t part, O = plan.g.O, stride = plan.n_w + O
     cdef const real *parts = scratch + call.parts_at
+    # An empty batch: its sums are 0, and dx has no elements.
     if plan.n_parts == 0:
         if plan.wants_dw:
             memset(call.dw, 0, plan.n_w * sizeof(real))
@@ -234,6 +253,7 @@ cdef void backward_all(const BackwardCall *call, real *scratch, int n_threads) n
             memset(call.db, 0, O * sizeof(real))
         return
     pack_filters(call, scratch, n_threads)
+    # dynamic: who takes a part decides which slab it uses, not the order of any sum.
     for part in prange(plan.n_parts, num_threads=n_threads, schedule="dynamic",
                        use_threads_if=plan.n_parts > 1 and multiplications(&plan.g) > MIN_WORK):
         backward_task(call, part, scratch, scratch + call.slabs_at + threadid() * plan.slab)
@@ -284,6 +304,7 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     plan.positions, plan.grids = <Py_ssize_t *> taps.address, <Grid *> grids.address
     plan_backward(plan, call.on_x.scale != NULL or call.on_x.relu, call.dy.y != NULL,
                   moments is None and residual is None, itemsize)
+    # Scratch: panels of filters, then dw and db of each part, then a slab a thread.
     if dx is not None:
         call.parts_at = round_up(g.KH * g.KW * g.O * panel_width(g.C // g.G, lanes), lanes)
     call.slabs_at = call.parts_at

@@ -59,11 +59,13 @@ cdef void plan_forward(ForwardPlan *plan, Py_ssize_t *taps, bint maps, Py_ssize_
         plan.band_cols = g.Q if g.P > 1 else round_up(ceil_div(g.Q, bands), 4)
         in_rows = (plan.band_rows - 1) * g.SH + (g.KH - 1) * g.DH + 1
         in_cols = (plan.band_cols - 1) * g.SW + (g.KW - 1) * g.DW + 1
+        # More bands until there are enough tasks and the rows of one fit into L2, at most down to single rows.
         if bands >= most or (g.N * bands >= min_tasks and in_rows * in_cols * g.C * itemsize <= SLAB_BYTES):
             break
         bands += 1
     plan.n_row_bands = ceil_div(g.P, plan.band_rows) if g.P else 0
     plan.n_col_bands = ceil_div(g.Q, plan.band_cols) if g.Q else 0
+    # From one input row to the next: in the slab, or in the image itself.
     plan.row_elements = in_cols * g.C if plan.copies else g.W * g.C
     plan.slab = 0
     if plan.copies:
@@ -78,6 +80,7 @@ cdef void plan_forward(ForwardPlan *plan, Py_ssize_t *taps, bint maps, Py_ssize_
         for kh in range(g.KH):
             taps[kh] = kh * g.DH * plan.row_elements
     else:
+        # Dilation or groups leave gaps between the taps of a row: each tap is a run of its group's channels.
         plan.pixels.n_taps, plan.pixels.K = g.KH * g.KW, g.C // g.G
         for kh in range(g.KH):
             for kw in range(g.KW):
@@ -91,6 +94,7 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
     """Output channels o .. o + n - 1 of every group for band number `band` of those of all images."""
     cdef const Geometry *g = &plan.g
     cdef Py_ssize_t bands = plan.n_row_bands * plan.n_col_bands, image = band // bands
+    # Bands are numbered image by image, row by row: this one begins at y[image, p0, q0].
     cdef Py_ssize_t p0 = band % bands // plan.n_col_bands * plan.band_rows
     cdef Py_ssize_t q0 = band % plan.n_col_bands * plan.band_cols
     cdef Py_ssize_t at = ((image * g.P + p0) * g.Q + q0) * g.O, Cg = g.C // g.G, Og = g.O // g.G, group, channel
@@ -101,6 +105,7 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
     cdef const real *src = slab
     pixels.rows, pixels.cols = min(plan.band_rows, g.P - p0), min(plan.band_cols, g.Q - q0)
     if plan.copies:
+        # Padding is written out as zeros once, instead of a test at every tap.
         w.H, w.W, w.C, w.step = g.H, g.W, g.C, g.C
         w.h0, w.n_rows = p0 * g.SH - g.PH, (pixels.rows - 1) * g.SH + (g.KH - 1) * g.DH + 1
         w.w0, w.n_cols = q0 * g.SW - g.PW, plan.row_elements // g.C
@@ -119,6 +124,7 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
 
 
 cdef void forward_task(const ForwardPlan *plan, const BandOperands *b, Py_ssize_t band, real *slab) noexcept nogil:
+    """All channels of a band. Its moments are its own, and cleared first, for tiles add to them."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t O = plan.g.O
     if b.epilogue.moments.out != NULL:
@@ -147,6 +153,7 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
     if call.sums != NULL:
         # Bands of one image are summed apart, whoever computes them.
         b.epilogue.moments.out = call.sums if bands == 1 else <void *> (scratch + call.sums_at)
+    # dynamic: who takes a band decides which slab it uses, not the order of any sum.
     for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
                        use_threads_if=n_tasks > 1 and multiplications(g) > MIN_WORK):
         forward_task(plan, b, task, scratch + call.slabs_at + threadid() * plan.slab)
@@ -182,6 +189,7 @@ def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threa
     plan_forward(&call.plan, <Py_ssize_t *> taps.address, b.on_x.scale != NULL or b.on_x.relu, itemsize, MIN_TASKS)
     cdef Py_ssize_t lanes = lanes_of_size(itemsize), width = g.G * panel_width(g.O // g.G, lanes)
     cdef Py_ssize_t bands = call.plan.n_row_bands * call.plan.n_col_bands
+    # Scratch: panels of filters, the padded bias, a slab a thread, moments of bands.
     call.bias_at = round_up(g.KH * g.KW * (g.C // g.G) * width, lanes)
     call.slabs_at = call.bias_at + width
     call.sums_at = call.slabs_at + n_threads * call.plan.slab

@@ -31,6 +31,7 @@ cdef enum:
 
 
 cdef Geometry winograd_geometry(geometry) except *:
+    """The geometry of a tuple, refused where F(4x4, 3x3) computes something else."""
     cdef Geometry g = unpack(geometry)
     if (g.KH != 3 or g.KW != 3 or g.SH != 1 or g.SW != 1 or g.DH != 1 or g.DW != 1 or g.G != 1 or g.PH > 2 or g.PW > 2
             or g.P != g.H + 2 * g.PH - 2 or g.Q != g.W + 2 * g.PW - 2):
@@ -46,6 +47,7 @@ cdef void transform_channel(const float *w, Py_ssize_t C, Py_ssize_t O, bint fli
     """u [panel of outputs][36][C][lanes] of input channel c from w (9, C, O); `flip` reverses the taps."""
     cdef Py_ssize_t o = 0, lanes = TD_LANES_F, vectors, k
     while o < O:
+        # All panels before that of channel o are whole: they hold 36*C*o elements.
         vectors = 1 if O - o <= lanes else 2
         for k in range(vectors):
             td_wino_filter(w + c * O + o + k * lanes, C * O, flip,
@@ -57,6 +59,7 @@ cdef void transform_channel(const float *w, Py_ssize_t C, Py_ssize_t O, bint fli
 cdef void transpose_tap(const float *w, Py_ssize_t C, Py_ssize_t O, float *wt) noexcept nogil:
     """wt (O, C) from w (C, O)."""
     cdef Py_ssize_t c, o, lanes = TD_LANES_F
+    # Square blocks of a vector's width are transposed in registers.
     if C % lanes == 0 and O % lanes == 0:
         for c in range(C // lanes):
             for o in range(O // lanes):
@@ -70,6 +73,7 @@ cdef void transpose_tap(const float *w, Py_ssize_t C, Py_ssize_t O, float *wt) n
 cdef void transform_filters(const float *w, Py_ssize_t C, Py_ssize_t O, float *u, int n_threads) noexcept nogil:
     """Transformed filters of the forward sum."""
     cdef Py_ssize_t k
+    # An input channel is a task: its rows of every panel are its own.
     for k in prange(C, num_threads=n_threads, schedule="static", use_threads_if=C * O > FILTER_WORK):
         transform_channel(w, C, O, False, u, k)
 
@@ -98,6 +102,7 @@ cdef void multiply(const WinogradPlan *p, Py_ssize_t n_tiles, const float *v, co
     cdef td_epilogue nothing
     cdef Py_ssize_t k
     memset(&nothing, 0, sizeof(nothing))
+    # Element k of all tiles times element k of all filters. The epilogue waits for the way back.
     for k in range(36):
         strip(&tiles, v + k * p.slice_v, u + k * p.C * width, width, m + k * p.slice_m, width, &nothing)
 
@@ -114,6 +119,7 @@ cdef void finish_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t
     for k in range(vectors):
         e[k] = td_epilogue_from_channel(b.epilogue, (o + k * lanes) * sizeof(float))
     for i in range(n_images):
+        # Moments are summed over an image, or over a band, which is then the block.
         part = block if p.images == 0 else first + i
         for k in range(vectors if b.epilogue.moments.out != NULL else 0):
             e[k].moments.out = <float *> b.epilogue.moments.out + part * 2 * p.O + o + k * lanes
@@ -121,12 +127,14 @@ cdef void finish_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t
             pixels.n_rows = min(4, p.P - 4 * (row + r))
             for q in range(p.TW):
                 pixels.n_cols = min(4, p.Q - 4 * q)
+                # Seek to y[n, 4*(row + r), 4*q, 0]; n_rows and n_cols say how much of the 4x4 block there is.
                 at = (((first + i) * p.P + 4 * (row + r)) * p.Q + 4 * q) * p.O
                 for k in range(vectors):
                     pixels.n = min(lanes, p.O - o - k * lanes)
                     y = b.y + o + k * lanes
                     td_wino_output(m + (t * vectors + k) * lanes, p.slice_m, y, at, &pixels, &e[k])
                     if e[k].moments.out != NULL:
+                        # From y again: it was written just now and is in L1.
                         td_wino_moments(y, at, &pixels, &e[k].moments)
                 t = t + 1
 
@@ -137,10 +145,12 @@ cdef void run_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t bl
     cdef TileBuffer tiles
     cdef Py_ssize_t lanes = TD_LANES_F, vectors, n_tiles
     cdef float *m
+    # Scratch: padded rows, 36 slices of transformed tiles, 36 slices of products of one panel.
     tiles.slab, tiles.v, tiles.step, tiles.slice = scratch, scratch + round_up(p.slab, LINE), p.Cp, p.slice_v
     m = tiles.v + 36 * p.slice_v
     n_tiles = transform_block(&b.source, p, block, 0, p.C, &tiles)
     while o < stop:
+        # Tiles were transformed once for all panels; products are used up before the next panel overwrites them.
         vectors = 1 if p.O - o <= lanes else 2
         multiply(p, n_tiles, tiles.v, b.u + 36 * o * p.C, vectors * lanes, m)
         finish_block(p, b, block, o, vectors, m)
@@ -148,6 +158,7 @@ cdef void run_block(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t bl
 
 
 cdef void block_task(const WinogradPlan *p, const BlockOperands *b, Py_ssize_t block, float *scratch) noexcept nogil:
+    """All output channels of a block. Its moments are its own, and cleared first, for tiles add to them."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t first, n_images = block_images(p, block, &first), part = block if p.images == 0 else first
     if b.epilogue.moments.out != NULL:
@@ -165,6 +176,7 @@ cdef void run_blocks(const WinogradPlan *p, BlockOperands *b, float *parts, floa
     cdef float *sums = <float *> b.epilogue.moments.out
     if sums != NULL and p.images == 0:
         b.epilogue.moments.out = parts
+    # dynamic: blocks at the end of an image are smaller. Who takes one decides only which scratch it uses.
     for block in prange(p.n_blocks, num_threads=n_threads, schedule="dynamic",
                         use_threads_if=p.n_blocks > 1 and p.N * p.P * p.Q * p.O * p.C > MIN_WORK):
         block_task(p, b, block, scratch + threadid() * per_thread)
@@ -192,6 +204,7 @@ def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_t
     cdef WinogradPlan p = plan_blocks(g.N, g.C, g.H, g.W, g.O, g.PH, g.PW, MIN_BLOCKS)
     cdef Py_ssize_t width = round_up(g.O, TD_LANES_F), per_thread = block_scratch(&p), filters = 36 * g.C * width
     cdef Py_ssize_t parts = 0 if moments is None else p.n_blocks * 2 * g.O
+    # Scratch: transformed filters, the bias in whole vectors, a part a thread, moments of bands.
     cdef Block scratch = Block((filters + width + n_threads * per_thread + parts) * sizeof(float))
     cdef float *u = <float *> scratch.address
     cdef float *padded = u + filters

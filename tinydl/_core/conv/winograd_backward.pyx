@@ -64,6 +64,7 @@ cdef void sum_tiles(const WinogradBackward *call, Py_ssize_t part, Py_ssize_t c0
     cdef float *s
     cdef td_pixel_range tiles
     cdef td_entries entries
+    # Scratch: padded rows, of x and afterwards of dy; then 36 slices each of tiles of x, tiles of dy, and sums.
     v.slab = z.slab = scratch
     v.step, z.step = round_up(min(x.C, <Py_ssize_t> PANEL_C), lanes), width
     v.slice, z.slice = x.tiles * v.step + lanes, x.tiles * 2 * lanes + lanes
@@ -71,14 +72,17 @@ cdef void sum_tiles(const WinogradBackward *call, Py_ssize_t part, Py_ssize_t c0
     z.v = v.v + 36 * v.slice
     s = z.v + 36 * z.slice
     memset(&tiles, 0, sizeof(tiles))
+    # To the outer tiles the tiles of a slice are a row of pixels, and channels are the entries of a filter.
     tiles.n_images = tiles.n_rows = 1
     tiles.x_col, tiles.dy_col = v.step, width
     entries.rows, entries.n, entries.x_row, entries.dw_row, entries.dw_entry = 1, n_c, 0, 0, width
     for block in range(begin, end):
+        # Sums stay in the transformed domain from block to block: the way back is linear, so once a part is enough.
         tiles.n_cols = transform_block(&call.x, x, block, c0, n_c, &v)
         transform_block(&call.dy, dy, block, o, min(width, dy.C - o), &z)
         for k in range(36):
             outer_strip(&tiles, &entries, v.v + k * v.slice, z.v + k * z.slice, width, s + k * slice_s, block > begin)
+    # Taps of one (c, o) lie C*O elements apart in dw (9, C, O).
     for c in range(n_c):
         for k in range(width // lanes):
             td_wino_filter_gradient(s + c * width + k * lanes, slice_s, dw + (c0 + c) * dy.C + o + k * lanes,
@@ -93,6 +97,7 @@ cdef void sum_pixels(const WinogradBackward *call, Py_ssize_t part, float *slab,
     for block in range(begin, min(p.n_blocks, begin + call.blocks)):
         n_images = block_images(p, block, &first)
         n_rows = block_rows(p, block, &row)
+        # dy_plan has no border: the slab holds the 16 pixels of every tile, zeros where they are outside the image.
         for i in range(n_images):
             load_tiles(&call.dy, p, first + i, row, n_rows, 0, p.C, slab)
             for k in range(16 * n_rows * p.TW):
@@ -101,9 +106,12 @@ cdef void sum_pixels(const WinogradBackward *call, Py_ssize_t part, float *slab,
 
 
 cdef void weight_task(const WinogradBackward *call, Py_ssize_t part, float *scratch) noexcept nogil:
+    """dw (9, C, O) of a part, and behind it db (O)."""
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t c0 = 0, o, C = call.x_plan.C, O = call.dy_plan.C, lanes = TD_LANES_F
     cdef float *dw = call.parts + part * (call.n_w + O)
+    # The 36 slices of sums for PANEL_C x two vectors of channels stay in L2 over all blocks of the part. The price: x
+    # is transformed again for every two vectors of O, dy for every panel of C.
     while c0 < C:
         o = 0
         while o < O:
@@ -120,6 +128,7 @@ cdef void joint_task(const WinogradBackward *call, Py_ssize_t part, float *scrat
     in the cache."""
     cdef Py_ssize_t block, n = call.dx_plan.n_blocks
     weight_task(call, part, scratch)
+    # Rounding down at both ends gives every block exactly one part.
     for block in range(part * n // call.n_parts, (part + 1) * n // call.n_parts):
         block_task(&call.dx_plan, &call.on_dx, block, scratch)
 
@@ -133,9 +142,11 @@ cdef void backward_all(WinogradBackward *call, int n_threads) noexcept nogil:
     cdef bint wants_dx = call.on_dx.y != NULL, bands
     cdef float *sums = <float *> call.on_dx.epilogue.moments.out
     # The blocks of dx are shared out more finely than the parts of dw when there are many threads.
+    # That choice depends on the threads, but no bit does: the same tasks write the same elements either way.
     cdef bint joint = call.dw != NULL and wants_dx and call.n_parts >= 4 * n_threads
     if joint:
         bands = sums != NULL and dx.images == 0
+        # Bands sum their moments apart, whoever takes them; an image's are added in the order of its bands.
         if bands:
             call.on_dx.epilogue.moments.out = call.band_sums
         for part in prange(call.n_parts, num_threads=n_threads, schedule="dynamic",
@@ -161,6 +172,7 @@ cdef Py_ssize_t plan_parts(WinogradBackward *call) noexcept:
     cdef const WinogradPlan *x = &call.x_plan
     cdef Py_ssize_t lanes = TD_LANES_F, step = round_up(min(x.C, <Py_ssize_t> PANEL_C), lanes)
     call.blocks = max(1, ceil_div(x.n_blocks, MIN_PARTS))
+    # Each part has a dw of its own: large filters make fewer parts.
     while call.blocks < x.n_blocks and ceil_div(x.n_blocks, call.blocks) * call.n_w * 4 > PART_BYTES:
         call.blocks *= 2
     call.n_parts = ceil_div(x.n_blocks, call.blocks)
@@ -197,6 +209,7 @@ def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moment
     call.db = NULL if db is None else <float *> data(db, "db", t, g.O, True)
     e.residual = NULL if residual is None else channels_last(residual, "residual", t, x_size)
     e.moments.saved_x, e.moments.mask = call.x.x, call.x.on_x
+    # Without pixels every sum is empty.
     if g.N * g.P * g.Q == 0 or g.H * g.W == 0:
         for array in (dx, dw, db, None if moments is None else moments.sums):
             if array is not None:
@@ -207,6 +220,7 @@ def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moment
     call.dy_plan = call.x_plan
     call.dy_plan.C, call.dy_plan.H, call.dy_plan.W, call.dy_plan.PH, call.dy_plan.PW = g.O, g.P, g.Q, 0, 0
     call.dy_plan.border, call.dy_plan.slab = 0, 16 * call.x_plan.band * call.x_plan.TW * g.O
+    # dx is a forward pass over dy with padding 2 - PH, 2 - PW and its filters reversed and transposed.
     call.dx_plan = plan_blocks(g.N, g.O, g.P, g.Q, g.C, 2 - g.PH, 2 - g.PW, MIN_BLOCKS)
     cdef Py_ssize_t parts = 0, filters = 0, sums = 0
     if dw is not None:
@@ -217,6 +231,8 @@ def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moment
         filters = round_up(36 * g.O * round_up(g.C, TD_LANES_F) + call.n_w, LINE)
         sums = 0 if moments is None else call.dx_plan.n_blocks * 2 * g.C
     call.per_thread = round_up(call.per_thread, LINE)
+    # Scratch: transformed filters (behind them room for the nine taps transposed), a part a thread, dw and db of each
+    # part, moments of bands.
     cdef Block scratch = Block((filters + n_threads * call.per_thread + parts + sums + LINE) * sizeof(float))
     cdef float *u = <float *> scratch.address
     call.threads = u + filters

@@ -37,6 +37,7 @@ cdef void pack(const Product *p, real *panel) noexcept nogil:
     cdef const real *dy = <const real *> p.dy
     while n < p.N:
         width = 2 * lanes if p.N - n > lanes else lanes
+        # A row of the panel is one o of all its rows of the batch; rows beyond the last are zero.
         for o in range(p.O):
             for i in range(width):
                 panel[o * width + i] = dy[(n + i) * p.O + o] if n + i < p.N else 0
@@ -52,6 +53,7 @@ cdef void transpose(const real *src, Py_ssize_t lds, real *dst, Py_ssize_t ldd, 
         while i + lanes <= n_rows:
             transpose_block(src + i * lds, lds, dst + i, ldd)
             i = i + lanes
+    # What is left: rows after the last whole block, or all of a vector that the batch does not fill.
     for c in range(n_cols):
         for r in range(i, n_rows):
             dst[c * ldd + r] = src[r * lds + c]
@@ -62,6 +64,7 @@ cdef void backward_input_task(const Product *p, Py_ssize_t k, Py_ssize_t n, real
     cdef unsigned int saved = td_flush_denormals()
     cdef Py_ssize_t lanes = lanes_of[real](0), vectors = 2 if p.N - n > lanes else 1, j
     cdef Py_ssize_t n_inputs = min(<Py_ssize_t> INPUTS, p.K - k)
+    # Rows of w are the pixels; the rows of dx' that they give lie two vectors apart in the block.
     cdef td_rectangle inputs = td_matrix(n_inputs, p.O, p.O, 2 * lanes)
     cdef td_epilogue nothing
     memset(&nothing, 0, sizeof(nothing))
@@ -76,6 +79,8 @@ cdef void backward_input_task(const Product *p, Py_ssize_t k, Py_ssize_t n, real
 
 cdef void backward_input_all(const Product *p, real *dx, int n_threads) noexcept nogil:
     cdef Py_ssize_t width = 2 * lanes_of[real](0), n_panels = ceil_div(p.N, width), task
+    # Cut along inputs and batch, never along O: every sum has one owner. Panels vary fastest, so tasks that follow each
+    # other read the same rows of w.
     cdef Py_ssize_t n_tasks = ceil_div(p.K, INPUTS) * n_panels
     pack(p, <real *> p.panels)
     for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
@@ -95,9 +100,11 @@ def linear_backward_input(dy, w, dx, int n_threads):
     p.dy = rows_of(dy, "dy", t, p.N, p.O)
     p.w = weight_of(w, "w", t, p.O, p.K)
     p.dx = rows_of(dx, "dx", t, p.N, p.K, True)
+    # O = 0 goes on: empty sums make dx 0.
     if p.N == 0 or p.K == 0:
         return
     cdef Py_ssize_t panels = round_up(p.N, width) * p.O
+    # Scratch: dy' as panels, then a block of dx' for each thread.
     cdef Block scratch = Block((panels + n_threads * INPUTS * width) * itemsize)
     p.panels = scratch.address
     p.blocks = <char *> p.panels + panels * itemsize

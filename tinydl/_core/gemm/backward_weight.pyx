@@ -39,12 +39,15 @@ cdef void backward_weight_task(const Product *p, Py_ssize_t k, real *dw, real *s
     cdef td_entries entries
     memset(&batch, 0, sizeof(batch))
     memset(&entries, 0, sizeof(entries))
+    # The batch is one row of pixels, the task's inputs are one row of filter entries.
     batch.n_images = batch.n_rows = entries.rows = 1
     batch.x_col, batch.dy_col = p.K, p.O
     entries.n, entries.dw_entry = n_inputs, p.O
+    # Blocks of the batch in order: the first writes dw, the others add to it.
     while n < p.N:
         batch.n_cols = min(<Py_ssize_t> BATCH, p.N - n)
         x = <const real *> p.x + n * p.K + k
+        # Rows so far apart share cache sets and throw each other out; copies lie side by side.
         if p.K % SHARED == 0:
             for i in range(batch.n_cols):
                 memcpy(slab + i * INPUTS, x + i * p.K, n_inputs * sizeof(real))
@@ -55,6 +58,7 @@ cdef void backward_weight_task(const Product *p, Py_ssize_t k, real *dw, real *s
 
 
 cdef void sum_rows(const Product *p, real *db) noexcept nogil:
+    """db in the order of the batch, by one thread: N*O additions are little beside the N*K*O products."""
     cdef Py_ssize_t n, o
     cdef const real *dy = <const real *> p.dy
     memset(db, 0, p.O * sizeof(real))
@@ -65,6 +69,7 @@ cdef void sum_rows(const Product *p, real *db) noexcept nogil:
 
 cdef void backward_weight_all(const Product *p, real *dw, int n_threads) noexcept nogil:
     cdef Py_ssize_t task, n_tasks = ceil_div(p.K, p.inputs)
+    # An empty batch has no first block that would write dw.
     if dw != NULL and p.N == 0:
         memset(dw, 0, p.K * p.O * sizeof(real))
     elif dw != NULL:

@@ -51,6 +51,7 @@ cdef void plan(Product *p) noexcept:
     p.n_row_blocks = ceil_div(p.N, ROWS)
     # An even number of rows: the tiles take pixels in pairs.
     p.rows = round_up(ceil_div(p.N, p.n_row_blocks), 2)
+    # Parts only while blocks of y are too few to share out, and none shorter than PART: each costs a copy of y.
     p.n_parts = 1
     while (p.n_parts < MAX_PARTS and p.K >= 2 * p.n_parts * PART
            and p.n_parts * p.n_row_blocks * p.n_col_blocks < 2 * MAX_PARTS):
@@ -75,6 +76,7 @@ cdef void multiply(const td_rectangle *rows, const real *x, const real *w, Py_ss
     cdef Py_ssize_t lanes = lanes_of[real](0), o = 0, n, whole = n_cols // lanes * lanes
     cdef td_epilogue here
     while o < n_cols:
+        # Two vectors while w has them, then one, then the tail.
         n = 2 * lanes if o + 2 * lanes <= whole else min(lanes, n_cols - o)
         here = td_epilogue_from_channel(e[0], o * sizeof(real))
         if o < whole:
@@ -87,15 +89,18 @@ cdef void multiply(const td_rectangle *rows, const real *x, const real *w, Py_ss
 cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) noexcept nogil:
     """One block of y, or of one part of it."""
     cdef unsigned int saved = td_flush_denormals()
+    # Of the number of a task parts vary fastest, then columns, then rows.
     cdef Py_ssize_t lanes = lanes_of[real](0), part = task % p.n_parts, block = task // p.n_parts, i, depth
     cdef Py_ssize_t o = block % p.n_col_blocks * p.cols, n = block // p.n_col_blocks * p.rows
     cdef Py_ssize_t begin = part * p.part, end = min(p.K, begin + p.part), k = begin
     cdef Py_ssize_t n_rows = min(p.rows, p.N - n), n_cols = min(p.cols, p.O - o)
+    # Seek to y[n, o], or to the same place in the part's own (N, O).
     cdef real *out = (y if p.n_parts == 1 else <real *> p.parts + part * p.N * p.O) + n * p.O + o
     cdef const real *src
     cdef td_rectangle rows
     cdef td_epilogue e
     memset(&e, 0, sizeof(e))
+    # The bias enters once, with the first block of the first part.
     if p.bias != NULL and begin == 0:
         e.bias = <const real *> p.padded_bias + o
     # Once at least: of no terms at all the result is the bias.
@@ -103,6 +108,7 @@ cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) n
         depth = next_depth(end - k)
         src = <const real *> p.x + n * p.K + k
         rows = td_matrix(n_rows, depth, p.K, p.O)
+        # Rows so far apart share cache sets: without a copy each column would read them from L2 again.
         if p.K > DEPTH + SLACK and p.K % SHARED == 0:
             rows.src_col = DEPTH + SLACK
             for i in range(n_rows):
@@ -120,6 +126,7 @@ cdef void forward_task(const Product *p, Py_ssize_t task, real *y, real *slab) n
 cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
     cdef Py_ssize_t lanes = lanes_of[real](0), whole = p.O // lanes * lanes, k, task
     cdef Py_ssize_t n_tasks = p.n_row_blocks * p.n_col_blocks * p.n_parts
+    # Loads are whole vectors: the last columns of w and the bias get zeros behind them, where w itself would end.
     if whole < p.O:
         memset(p.tail, 0, p.K * lanes * sizeof(real))
         for k in range(p.K):
@@ -130,17 +137,20 @@ cdef void forward_all(const Product *p, real *y, int n_threads) noexcept nogil:
     for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic",
                        use_threads_if=n_tasks > 1 and p.N * p.K * p.O > SMALL):
         forward_task(p, task, y, <real *> p.slabs + threadid() * p.slab)
+    # In the order of their index, whoever made them.
     if p.n_parts > 1:
         combine(<const real *> p.parts, y, p.n_parts, p.N * p.O, p.N * p.O, n_threads)
 
 
 cdef int run(Product *p, int type_number, int n_threads) except -1:
+    """Plan, scratch and type. K = 0 is a product like any other: y is the bias, or 0."""
     if p.N == 0 or p.O == 0:
         return 0
     cdef Py_ssize_t itemsize = 4 if type_number == NPY_FLOAT32 else 8, lanes = lanes_of_size(itemsize)
     plan(p)
     cdef Py_ssize_t tail = p.K * lanes if p.O % lanes else 0, width = round_up(p.O, lanes)
     cdef Py_ssize_t parts = round_up(p.n_parts * p.N * p.O, lanes) if p.n_parts > 1 else 0
+    # Scratch: the tail of w, the padded bias, the parts' results, a slab a thread.
     cdef Block scratch = Block((tail + width + parts + n_threads * p.slab + 1) * itemsize)
     p.tail = scratch.address
     p.padded_bias = <char *> p.tail + tail * itemsize

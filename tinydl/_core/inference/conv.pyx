@@ -22,7 +22,9 @@ cdef struct ConvStep:
 cdef void conv_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y, const float *residual,
                     float *slab) noexcept nogil:
     cdef const ConvStep *step = <const ConvStep *> state
+    # Parts of the output channels vary fastest: tasks that follow each other read the same rows of x.
     cdef Py_ssize_t o = task % step.n_parts * step.channels, Og = step.plan.g.O // step.plan.g.G
+    # A copy: other threads take tasks of this step at the same time, on other arrays.
     cdef BandOperands operands = step.operands
     operands.x, operands.y, operands.epilogue.residual = x, y, residual
     forward_band(&step.plan, &operands, task // step.n_parts, o, min(step.channels, Og - o), slab)
@@ -37,10 +39,12 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
     if len(shape) not in (3, 4) or n_groups < 1 or shape[0] % n_groups:
         raise ValueError(f"conv_filters: a weight of shape {shape} in {n_groups} groups")
     g.O, g.C, g.G = shape[0], shape[1] * n_groups, n_groups
+    # A signal is an image of one row. Packing asks the geometry for no more than this.
     g.KH, g.KW = shape[2:] if len(shape) == 4 else (1, shape[2])
     cdef float *w_data = <float *> weight(w, "w", NPY_FLOAT32, w.size)
     cdef Py_ssize_t lanes = TD_LANES_F, Og = g.O // g.G, width = panel_width(Og, lanes), block
     cdef Block panels = Block(max(1, g.KH * g.KW * shape[1] * g.G * width * sizeof(float)))
+    # All groups' panels one after another; lanes beyond a group's last channel are zero.
     for block in range(g.G * ceil_div(Og, 2 * lanes)):
         pack_forward(w_data, <float *> panels.address, &g, block)
     return make_filters(panels, bias, g.O, g.G, lanes, ("conv", g.O, shape[1], g.KH, g.KW, g.G))
@@ -59,6 +63,7 @@ def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_task
     g[0] = unpack(geometry)
     if filters.shape != ("conv", g.O, g.C // g.G, g.KH, g.KW, g.G):
         raise ValueError(f"conv_step: filters of shape {filters.shape} for geometry {geometry}")
+    # Planned for one image, which the number of the task then names.
     g.N = 1
     taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     step.operands.panels, step.operands.epilogue.relu = filters.weights.address, relu
@@ -68,6 +73,7 @@ def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_task
     step.channels = ceil_div(panels, max(1, min(panels, min_tasks))) * 2 * lanes
     step.n_parts = ceil_div(g.O // g.G, step.channels)
     plan_forward(&step.plan, <Py_ssize_t *> taps.address, False, sizeof(float), ceil_div(min_tasks, step.n_parts))
+    # The cut follows from shape and min_tasks, never from the threads that take the tasks.
     cdef Step made = make_step(conv_task, state, (filters, taps), 1,
                                step.plan.n_row_bands * step.plan.n_col_bands * step.n_parts, g.C * g.H * g.W,
                                g.O * g.P * g.Q)

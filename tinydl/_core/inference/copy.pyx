@@ -13,6 +13,7 @@ import_array()
 cdef enum:
     AXES = 6                                    # of a copy
 
+# x_at and y_at: where the copy begins in an image. n, sx, sy: each axis, its length and its distances, slowest first.
 cdef struct Copy:
     Py_ssize_t n_in, n_out, x_at, y_at
     Py_ssize_t n[AXES]
@@ -29,11 +30,13 @@ cdef void copy_task(const void *state, Py_ssize_t task, Py_ssize_t n, const floa
     cdef Py_ssize_t i, k = 0, sx = c.sx[AXES - 1], sy = c.sy[AXES - 1], length = c.n[AXES - 1]
     memset(done, 0, sizeof(done))
     y += task * c.n_out
+    # The whole image first: the copy overwrites what is its own.
     if c.fills:
         for i in range(c.n_out):
             y[i] = c.value
     x += task * c.n_in + c.x_at
     y += c.y_at
+    # Rows along the last axis; `done` counts the steps of the others, and x and y stand at the row's first element.
     while k >= 0:
         if sx == 1 and sy == 1:
             memcpy(y, x, length * sizeof(float))
@@ -48,6 +51,7 @@ cdef void copy_task(const void *state, Py_ssize_t task, Py_ssize_t n, const floa
             y += c.sy[k]
             if done[k] < c.n[k]:
                 break
+            # This axis is through: back to its begin, then a step of the one before it.
             x -= c.n[k] * c.sx[k]
             y -= c.n[k] * c.sy[k]
             done[k] = 0
@@ -65,12 +69,14 @@ def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize
         raise ValueError(f"copy_step: at most {AXES} axes of positive lengths, got {axes}")
     for name, at, size, strides in (("x", x_at, n_in, [(n, sx) for n, sx, _ in axes]),
                                     ("y", y_at, n_out, [(n, sy) for n, _, sy in axes])):
+        # Distances may be negative: the outermost elements are the sums of all ends below and of all above 0.
         ends = [(n - 1) * s for n, s in strides]
         if at + sum([min(0, e) for e in ends]) < 0 or at + sum([max(0, e) for e in ends]) >= size:
             raise ValueError(f"copy_step: axes {axes} from element {at} on leave the {size} elements of {name}")
     cdef Block state = Block(sizeof(Copy))
     cdef Copy *c = <Copy *> state.address
     cdef int k
+    # Axes of length 1 in front: always AXES of them, so that a task needs no number of axes.
     axes = [(1, 0, 0)] * (AXES - len(axes)) + axes
     for k in range(AXES):
         c.n[k], c.sx[k], c.sy[k] = axes[k]

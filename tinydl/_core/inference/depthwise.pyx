@@ -51,6 +51,7 @@ def depthwise_step(Filters filters not None, geometry, bint relu):
     cdef DepthwiseStep *s = <DepthwiseStep *> state.address
     s.g, s.w, s.relu = g, <float *> filters.weights.address, relu
     s.bias = NULL if filters.bias is None else <float *> filters.bias.address
+    # A task is what it is for the kernel of training, a whole image.
     cdef Step step = make_step(depthwise_task, state, filters, 1, 1, g.C * g.H * g.W, g.C * g.P * g.Q)
     step.takes_residual = True
     return step

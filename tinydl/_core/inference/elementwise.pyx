@@ -16,6 +16,7 @@ cdef struct Elements:
 cdef void activation_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
                           const float *residual, float *scratch) noexcept nogil:
     cdef const Elements *e = <const Elements *> state
+    # Denormals are flushed already: a program does so once for all the steps that a thread takes.
     e.loop(x + task * e.size, NULL, y + task * e.size, e.size, e.parameter)
 
 
@@ -27,6 +28,7 @@ def activation_step(str name, Py_ssize_t size, double parameter):
     cdef Elements *e = <Elements *> state.address
     cdef int i
     e.size, e.parameter, e.loop = size, parameter, NULL
+    # Looked up once, here: a task calls the loop without asking for a name.
     for i in range(TD_N_ACTIVATIONS):
         if td_activations[i].name.decode() == name:
             e.loop = td_activations[i].value[0]     # float's loop

@@ -44,12 +44,14 @@ cdef void panel_block(const td_packed *w, const td_rectangle *rows, const float 
     cdef Py_ssize_t width = TD_LANES_F if w.O - o <= TD_LANES_F else 2 * TD_LANES_F
     cdef td_epilogue e
     memset(&e, 0, sizeof(e))
+    # Blocks of the sum follow each other in order: the first brings the bias, the others add to what is in y.
     if k > 0:
         e.residual = y + o
     elif w.bias != NULL:
         e.bias = w.bias + o
     # Results below 0 may still grow before the last term.
     e.relu = w.relu and k + rows.K == w.K
+    # All panels before this one are whole: they hold K*o elements.
     strip(rows, x, w.panels + o * w.K + k * width, width, y + o, min(width, w.O - o), &e)
 
 
@@ -57,6 +59,7 @@ cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
                       float *slab) noexcept nogil:
     cdef const LinearStep *s = <const LinearStep *> state
     cdef const td_packed *w = &s.w
+    # Panels vary fastest: tasks that follow each other read the same rows of x.
     cdef Py_ssize_t columns = PANELS * 2 * TD_LANES_F, row = task // s.n_parts * ROWS
     cdef Py_ssize_t begin = task % s.n_parts * columns, end = min(w.O, begin + columns), o, k = 0, i
     cdef Py_ssize_t n_rows = min(<Py_ssize_t> ROWS, n - row)
@@ -68,6 +71,7 @@ cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
         # The tiles would use two of their accumulators: no hiding of the latency of an addition.
         td_gemv(w, x, y, begin, end)
         return
+    # K outside, panels inside: the block of x serves all panels of the task while it is in L1.
     while k < w.K:
         rows.K = min(w.depth, w.K - k)
         src = x + k

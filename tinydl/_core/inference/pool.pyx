@@ -17,6 +17,7 @@ import_array()
 
 cdef void window_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
                       const float *residual, float *scratch) noexcept nogil:
+    # A copy: other threads take tasks of this step at the same time, on other images.
     cdef PoolCall k = (<const PoolCall *> state)[0]
     cdef Py_ssize_t image = task // k.n_tasks
     k.pool.src, k.pool.dst = x + image * k.n_src, y + image * k.n_dst

@@ -69,6 +69,7 @@ cdef Filters make_filters(Block weights, object bias, Py_ssize_t O, Py_ssize_t n
     if bias is not None:
         src = <float *> data(bias, "bias", NPY_FLOAT32, O)
         f.bias = Block(n_groups * width * sizeof(float))
+        # Zeros behind each group's channels: a tile adds whole vectors of bias.
         memset(f.bias.address, 0, n_groups * width * sizeof(float))
         for group in range(n_groups):
             memcpy(<float *> f.bias.address + group * width, src + group * n, n * sizeof(float))
@@ -91,6 +92,7 @@ cdef class Step:
 
 
 cdef inline float *place(const Place *p, const Prediction *call, Py_ssize_t first, float *own) noexcept nogil:
+    """Where image `first` of a value lies; a private block begins with the first image of its chunk."""
     if p.block == NOWHERE:
         return NULL
     if p.block == PRIVATE:
@@ -99,6 +101,7 @@ cdef inline float *place(const Place *p, const Prediction *call, Py_ssize_t firs
 
 
 cdef inline Py_ssize_t take(Py_ssize_t *begun, Py_ssize_t before, int n_threads) noexcept nogil:
+    """The next number that nobody has taken; `before` is the last one of this thread."""
     # A thread alone needs no counter that others see.
     return before + 1 if n_threads == 1 else td_next(begun)
 
@@ -132,6 +135,7 @@ cdef void work(const Prediction *call, int thread, int n_threads) noexcept nogil
     cdef Py_ssize_t s, k, task, n_tasks, taken
     cdef const Stage *stage
     cdef const Entry *e
+    # Every thread walks through all stages; none enters the next before all of this one is done.
     for s in range(call.n_stages):
         stage = &call.stages[s]
         if stage.n_chunks > 1:
@@ -143,6 +147,7 @@ cdef void work(const Prediction *call, int thread, int n_threads) noexcept nogil
         for k in range(stage.first, stage.stop):
             # One chunk: all threads work on one entry, then on the next.
             e = &call.entries[k]
+            # The counters of entries follow those of stages.
             n_tasks = ceil_div(call.N, e.images) * e.parts
             task, taken = take(&call.begun[call.n_stages + k], -1, n_threads), 0
             while task < n_tasks:
@@ -195,6 +200,8 @@ cdef class Program:
 
     def __init__(self, list stages, bint row_major, Py_ssize_t n_in, tuple shape, Py_ssize_t shared,
                  Py_ssize_t private, bint threaded):
+        if not shape:
+            raise TypeError("a program makes an array of shape (N, ...), got shape ()")
         cdef Py_ssize_t N = shape[0], n_out = 1
         for n in shape[1:]:
             n_out *= n
@@ -215,15 +222,18 @@ cdef class Program:
                 raise ValueError(f"a chunk of {chunk} images")
             stage.first, stage.stop = k, k + len(entries)
             stage.chunk, stage.n_chunks = chunk, ceil_div(N, chunk)
+            # A private value holds a chunk; of a stage that is one chunk it holds all images.
             images = chunk if stage.n_chunks > 1 else N
             for step, x, y, residual in entries:
                 if step is None or step.run == NULL:
                     raise TypeError("a program takes the steps that kernels make")
+                # Raw pointers: self.held keeps what they point to.
                 e.run, e.state, e.images, e.parts = step.run, step.state.address, step.images, step.parts
                 e.x, e.y = self.checked(x, step.n_in, images), self.checked(y, step.n_out, images)
                 e.residual = self.checked(residual, step.n_out, images)
                 if e.residual.block != NOWHERE and not step.takes_residual or e.y.block == INPUT:
                     raise ValueError("a step without residual was given one, or writes to the input")
+                # One area a thread, as large as the step that needs most.
                 self.scratch = max(self.scratch, round_up(step.scratch, LINE))
                 self.held.append(step)
                 e += 1
@@ -236,6 +246,8 @@ cdef class Program:
         memset(&p, 0, sizeof(p))
         if value is None:
             return p
+        if not isinstance(value, tuple) or len(value) != 3:
+            raise TypeError(f"a value lies at (block, at, size), got {value!r}")
         p.block, p.at, p.size = PLACES[value[0]], value[1], value[2]
         cdef Py_ssize_t room = (self.N * self.n_in if p.block == INPUT else self.N * self.n_out if p.block == OUTPUT
                                 else self.shared if p.block == SHARED else self.private)
@@ -257,6 +269,8 @@ cdef class Program:
         call.entries, call.stages = <Entry *> self.entries.address, <Stage *> self.stages.address
         call.n_stages, call.N = self.n_stages, self.N
         call.private, call.per_thread = self.private, self.private + self.scratch + LINE
+        # One block: two counters of 8 bytes for each stage and entry, the shared values, and for each thread its
+        # private values and scratch, a line apart so that threads share none.
         cdef Py_ssize_t n_counters = self.n_stages + self.n_entries, counters = round_up(4 * n_counters, LINE)
         cdef Block memory = Block((counters + self.shared + n_threads * call.per_thread) * sizeof(float))
         call.begun = <Py_ssize_t *> memory.address
@@ -265,7 +279,9 @@ cdef class Program:
         call.blocks[1] = <float *> PyArray_DATA(<PyArrayObject *> y)
         call.blocks[2] = <float *> memory.address + counters
         call.blocks[3] = call.blocks[2] + self.shared
+        # Only counters need a value: of values and scratch nothing is read that was not written.
         memset(memory.address, 0, counters * sizeof(float))
+        # Without a region: its start would cost as much as a small network.
         if n_threads == 1:
             with nogil:
                 work(&call, 0, 1)

@@ -24,7 +24,9 @@ cdef struct WinogradStep:
 cdef void winograd_task(const void *state, Py_ssize_t task, Py_ssize_t n, const float *x, float *y,
                         const float *residual, float *scratch) noexcept nogil:
     cdef const WinogradStep *step = <const WinogradStep *> state
+    # Parts of the output channels vary fastest. Each transforms the tiles of the block for itself.
     cdef Py_ssize_t o = task % step.n_parts * step.channels
+    # Copies: other threads take tasks of this step at the same time, on other arrays.
     cdef WinogradPlan plan = step.plan
     cdef BlockOperands operands = step.operands
     # The last chunk may have fewer images than the step was made for.
@@ -41,6 +43,7 @@ def winograd_filters(w, bias):
     O, C = w.shape[:2]
     cdef float *w_data = <float *> weight(w, "w", NPY_FLOAT32, 9 * C * O)
     cdef Block u = Block(max(1, 36 * C * round_up(O, lanes) * sizeof(float)))
+    # By one thread: a network is frozen once.
     transform_filters(w_data, C, O, <float *> u.address, 1)
     return make_filters(u, bias, O, 1, lanes, ("winograd", O, C))
 
@@ -59,10 +62,12 @@ def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_
     # Blocks of at least 2 * MIN_TILES tiles are cut; smaller ones would read all filters for few tiles.
     blocks = max(1, min(min_tasks, g.N * per_image // MIN_TILES))
     plan[0] = plan_blocks(g.N, g.C, g.H, g.W, g.O, g.PH, g.PW, blocks)
+    # Channels are cut, in whole panels, where blocks are fewer than the tasks that are asked for.
     step.channels = ceil_div(panels, max(1, min(panels, ceil_div(min_tasks, plan.n_blocks)))) * 2 * lanes
     step.n_parts = ceil_div(g.O, step.channels)
     step.operands.u, step.operands.epilogue.relu = <float *> filters.weights.address, relu
     step.operands.epilogue.bias = NULL if filters.bias is None else filters.bias.address
+    # A block is some whole images, or one of the bands of a single image.
     cdef Py_ssize_t bands = plan.n_bands if plan.images == 0 else 1
     cdef Step made = make_step(winograd_task, state, filters, max(1, plan.images), step.n_parts * bands,
                                g.C * g.H * g.W, g.O * g.P * g.Q)

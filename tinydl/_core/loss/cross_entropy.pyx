@@ -108,6 +108,7 @@ cdef (double, double) forward_all(const real *x, const Targets *targets, real *l
     if n_rows <= step:  # not even a team of one: it costs as much as the work
         forward_task(x, targets, losses, p, 0, n_rows, n_classes)
     else:
+        # Rows share nothing, so where they are cut changes no bit.
         for t in prange(n_tasks, num_threads=n_threads, schedule="static"):
             forward_task(x, targets, losses, p, t * step, min(step, n_rows - t * step), n_classes)
     # By one thread in the order of the rows, which no number of threads changes.
@@ -142,6 +143,7 @@ cdef void backward_task(const real *p, const Targets *targets, const real *dloss
             for c in range(n_classes):
                 out[c] = 0
             continue
+        # What multiplies the probabilities of the row is made in float64 and rounded once.
         g = <double> dlosses[n * g_step]
         v = weight_of(weight, label)
         hard = (1 - smoothing) * v
@@ -182,6 +184,7 @@ cdef int read_targets(Targets *out, object labels, object weight, int dtype_num,
     cdef Py_ssize_t n
     out.labels = <const int64_t *> data(labels, "labels", NPY_INT64, n_rows)
     out.weight = NULL if weight is None else data(weight, "weight", dtype_num, n_classes)
+    # Before any thread starts: a task raises nothing, and a label is an index of its row.
     for n in range(n_rows):
         if (out.labels[n] < 0 or out.labels[n] >= n_classes) and out.labels[n] != out.ignore_index:
             raise ValueError(f"labels: row {n} holds {out.labels[n]}, expected a class from 0 to {n_classes - 1} or "

@@ -38,6 +38,7 @@ cdef void softmax_rows(const real *x, real *y, Py_ssize_t n_rows, Py_ssize_t n_c
     # One loop over all rows, not one a row: ten classes would leave most of a vector empty.
     for c in range(n_rows * n_classes):
         y[c] = exponential(y[c])
+    # The sums of LANES rows are made side by side.
     while n < n_rows:
         normalise_rows(y + n * n_classes, sums, min(<Py_ssize_t> LANES, n_rows - n), n_classes)
         n += LANES
@@ -58,6 +59,7 @@ cdef void log_softmax_rows(const real *x, real *y, Py_ssize_t n_rows, Py_ssize_t
         for b in range(n_classes // LANES):
             for k in range(LANES):
                 lane[k] += <double> exponential(row[b * LANES + k])
+        # What does not fill the lanes goes to the first.
         for c in range(n_classes - n_classes % LANES, n_classes):
             lane[0] += <double> exponential(row[c])
         total = 0

@@ -53,6 +53,7 @@ def global_avg_pool_forward(x, y, Map on_x, int n_threads):
             raise ValueError(f"x: cannot take the mean of empty images, shape {x.shape}")
         return
     images.size = total // (N * images.C)
+    # L accumulators an image, not a thread: a task then needs no number of its thread.
     cdef Block sums = Block(N * images.L * (4 if dtype_num == NPY_FLOAT32 else 8))
     images.sums = sums.address
     with nogil:

@@ -58,3 +58,15 @@ ACTIVATION(hardswish,
     dx = dy * ((2 * s + 3) / 6);
     if (s >= 3) dx = dy;
     if (s <= -3) dx = 0)
+
+/* (1 + tanh u) / 2 is sigmoid(2u) with 2u = 2 sqrt(2 / pi) (x + 0.044715 x^3). Beyond -50 and 50 as for gelu. */
+ACTIVATION(gelu_tanh,
+    const T z = x < -50 ? -50 : x;
+    const T v = z > 50 ? 50 : z;
+    y = z * NAME(sigmoid)((T)1.5957691216057308 * v * (1 + (T)0.044715 * v * v)),
+
+    T z = s < -50 ? -50 : s;
+    z = z > 50 ? 50 : z;
+    const T v = (T)1.5957691216057308 * z * (1 + (T)0.044715 * z * z);
+    const T w = NAME(sigmoid)(v);
+    dx = dy * (w + z * (w * NAME(sigmoid)(-v)) * ((T)1.5957691216057308 * (1 + (T)0.134145 * z * z))))

@@ -24,6 +24,20 @@ static inline int td_mask_of(const td_pending *dy) {
     return !dy->y || !dy->mask.relu ? TD_OPEN : dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN;
 }
 
+/* A value and what a residual block adds to it, each by its map. residual NULL: none; on_residual.scale NULL: as it is. */
+typedef struct {
+    const void *x, *residual;
+    td_map on_x, on_residual;
+} td_residual_sum;
+
+/* A gradient dz' and the batch norm's input x that it is summed with, about a value per channel. masked: where dz' goes,
+   or NULL; it may be dz. A map that masks dz reads x, whatever dy.y. */
+typedef struct {
+    td_pending dy;
+    const void *x, *about;
+    void *masked;
+} td_reduction;
+
 #define T float
 #define VT td_vf
 #define NAME(x) td_##x##_f

@@ -12,10 +12,11 @@
 
 TD_INLINE T NAME(map_one)(T x, T centre, T scale, T shift) { return scale * (x - centre) + shift; }
 
-TD_INLINE void NAME(affine_body)(const T *x, const td_map *on_x, const T *r, const td_map *on_r, T *y, ptrdiff_t n,
-                                 ptrdiff_t L, const int relu, const int residual) {
-    const T *k = on_x->centre, *s = on_x->scale, *t = on_x->shift;
-    const T *rk = on_r->centre, *rs = on_r->scale, *rt = on_r->shift;
+TD_INLINE void NAME(affine_body)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
+                                 const int relu, const int residual) {
+    const T *x = (const T *)sum->x + first, *r = residual ? (const T *)sum->residual + first : NULL;
+    const T *k = sum->on_x.centre, *s = sum->on_x.scale, *t = sum->on_x.shift;
+    const T *rk = sum->on_residual.centre, *rs = sum->on_residual.scale, *rt = sum->on_residual.shift;
     for (ptrdiff_t i = 0; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
@@ -27,29 +28,29 @@ TD_INLINE void NAME(affine_body)(const T *x, const td_map *on_x, const T *r, con
     }
 }
 
-/* y = [relu](on_x of x [+ r] [+ on_r of r]), relu that of on_x; r NULL: no residual, on_r->scale NULL: plain residual */
-static inline void NAME(affine)(const T *x, const td_map *on_x, const T *r, const td_map *on_r, T *y, ptrdiff_t n,
-                                ptrdiff_t L, int stream) {
+/* y[0 .. n - 1] = [relu](on_x of x [+ residual] [+ on_residual of it]) from element `first` on, relu that of on_x */
+static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
+                                int stream) {
     if (stream) {
         /* Past the caches; y then consists of whole aligned vectors, and L is at most TD_MOST. */
         const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
         VT part[TD_MOST / (sizeof(VT) / sizeof(T))];
         for (ptrdiff_t i = 0; i < n; i += L) {
             const ptrdiff_t m = n - i < L ? n - i : L;
-            NAME(affine)(x + i, on_x, r ? r + i : r, on_r, (T *)part, m, L, 0);
+            NAME(affine)(sum, first + i, (T *)part, m, L, 0);
             for (ptrdiff_t j = 0; j < m; j += lanes) NAME(stream)(y + i + j, part[j / lanes]);
         }
         td_stream_fence();
         return;
     }
-    const int residual = r == NULL ? 0 : on_r->scale == NULL ? 1 : 2;
-    switch (2 * residual + (on_x->relu != 0)) {
-    case 0: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 0); break;
-    case 1: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 0); break;
-    case 2: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 1); break;
-    case 3: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 1); break;
-    case 4: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 0, 2); break;
-    default: NAME(affine_body)(x, on_x, r, on_r, y, n, L, 1, 2);
+    const int residual = sum->residual == NULL ? 0 : sum->on_residual.scale == NULL ? 1 : 2;
+    switch (2 * residual + (sum->on_x.relu != 0)) {
+    case 0: NAME(affine_body)(sum, first, y, n, L, 0, 0); break;
+    case 1: NAME(affine_body)(sum, first, y, n, L, 1, 0); break;
+    case 2: NAME(affine_body)(sum, first, y, n, L, 0, 1); break;
+    case 3: NAME(affine_body)(sum, first, y, n, L, 1, 1); break;
+    case 4: NAME(affine_body)(sum, first, y, n, L, 0, 2); break;
+    default: NAME(affine_body)(sum, first, y, n, L, 1, 2);
     }
 }
 
@@ -80,10 +81,12 @@ TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, const int mask) 
     return dz;
 }
 
-TD_INLINE void NAME(gradient_sums_body)(const td_pending *dy, const T *x, const T *about, T *s1, T *s2, T *masked,
-                                        ptrdiff_t n, ptrdiff_t L, const int mask, const int keep) {
-    const T *dz = dy->dz, *y = mask == TD_BY_SIGN ? dy->y : x;
-    const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift;
+TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
+                                        const int mask, const int keep) {
+    const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
+    const T *y = mask == TD_BY_SIGN ? (const T *)r->dy.y + first : x;
+    const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
+    T *masked = keep ? (T *)r->masked + first : NULL, *s2 = s1 + L;
     ptrdiff_t i = 0;
     for (; i + 4 * L <= n; i += 4 * L) {
         const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
@@ -113,16 +116,15 @@ TD_INLINE void NAME(gradient_sums_body)(const td_pending *dy, const T *x, const 
     }
 }
 
-/* s1 += dz', s2 += dz' (x - about); a map that masks dz reads x, whatever dy->y. masked = dz', or NULL; it may be dz. */
-static inline void NAME(gradient_sums)(const td_pending *dy, const T *x, const T *about, T *s1, T *s2, T *masked,
-                                       ptrdiff_t n, ptrdiff_t L) {
-    switch (2 * td_mask_of(dy) + (masked != NULL)) {
-    case 0: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_OPEN, 0); break;
-    case 1: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_OPEN, 1); break;
-    case 2: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_MAP, 0); break;
-    case 3: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_MAP, 1); break;
-    case 4: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_SIGN, 0); break;
-    default: NAME(gradient_sums_body)(dy, x, about, s1, s2, masked, n, L, TD_BY_SIGN, 1);
+/* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on; masked = dz' where it is wanted */
+static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T *sums, ptrdiff_t n, ptrdiff_t L) {
+    switch (2 * td_mask_of(&r->dy) + (r->masked != NULL)) {
+    case 0: NAME(gradient_sums_body)(r, first, sums, n, L, TD_OPEN, 0); break;
+    case 1: NAME(gradient_sums_body)(r, first, sums, n, L, TD_OPEN, 1); break;
+    case 2: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_MAP, 0); break;
+    case 3: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_MAP, 1); break;
+    case 4: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_SIGN, 0); break;
+    default: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_SIGN, 1);
     }
 }
 

@@ -9,6 +9,7 @@
 static inline int td_has_openmp(void) { return 1; }
 static inline int td_thread_num(void) { return omp_get_thread_num(); }
 static inline int td_num_threads_in_team(void) { return omp_get_num_threads(); }
+static inline double td_clock(void) { return omp_get_wtime(); } /* seconds since some time in the past */
 #if _OPENMP >= 201811
 static inline int td_pause(void) { return omp_pause_resource_all(omp_pause_hard); }
 #else
@@ -18,6 +19,7 @@ static inline int td_pause(void) { return 1; }
 static inline int td_has_openmp(void) { return 0; }
 static inline int td_thread_num(void) { return 0; }
 static inline int td_num_threads_in_team(void) { return 1; }
+static inline double td_clock(void) { return 0; }
 static inline int td_pause(void) { return 0; }
 #endif
 

@@ -94,6 +94,7 @@ cdef void gradient_task(Operation operation, double argument, const Segment *seg
     """One chunk; partial[task] gets its share of a norm."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const Segment *s = segment_at(segments, n_segments, task)
+    # The chunk's place in its array, whose first task is s.first_task.
     cdef Py_ssize_t at = (task - s.first_task) * CHUNK
     cdef Py_ssize_t n = min(<Py_ssize_t> CHUNK, s.size - at)
     if s.dtype_num == NPY_FLOAT32:

@@ -140,6 +140,7 @@ cdef void adagrad_chunk(real *p, const real *grad, real *total, Py_ssize_t n, co
 cdef void update_chunk(Kind kind, const Numbers *numbers, real *p, void *const *array, Py_ssize_t at,
                        Py_ssize_t n) noexcept nogil:
     """The rule of this kind for n elements: p points at them, the parameter's arrays hold them from `at` on."""
+    # array[0] is the parameter, array[1] its gradient; what the rule keeps follows.
     cdef const real *grad = <const real *> array[1] + at
     cdef real *slot[SLOTS]
     cdef int k

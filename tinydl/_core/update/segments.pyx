@@ -70,6 +70,7 @@ cdef Segments segments_of(tuple names, tuple lists, tuple written):
         size = leader.size
         segment = made.first + k
         segment.dtype_num, segment.size, segment.first_task = t, size, made.n_tasks
+        # A chunk never crosses from one array into the next; an empty array has none.
         made.n_tasks += (size + CHUNK - 1) // CHUNK
         made.n_elements += size
         # Only the first need be dense: the others have its strides.

@@ -2,7 +2,7 @@
 
 import numbers
 
-from tinydl.optim._check import integer
+from tinydl._check import integer
 from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["LRScheduler"]

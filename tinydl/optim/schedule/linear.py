@@ -1,6 +1,6 @@
 """A linear warm-up or decay."""
 
-from tinydl.optim._check import integer, number
+from tinydl._check import integer, number
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["LinearLR"]

@@ -1,6 +1,8 @@
 """Lower the learning rate when a metric stops improving."""
 
-from tinydl.optim._check import integer, number
+import math
+
+from tinydl._check import integer, number
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["ReduceLROnPlateau"]
@@ -90,9 +92,9 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
 
     def _is_better(self, metric):
-        if self.best is None:
-            return metric == metric  # anything but NaN
         sign = 1 if self.mode == "min" else -1
+        if self.best is None:
+            return sign * metric < math.inf
         if self.threshold_mode == "rel":
             return sign * metric < sign * self.best * (1 - sign * self.threshold)
         return sign * metric < sign * self.best - self.threshold

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tinydl.optim._check import integer, number
+from tinydl._check import integer, number
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["MultiStepLR", "StepLR"]
