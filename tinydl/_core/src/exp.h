@@ -17,6 +17,10 @@ TD_INLINE int64_t td_bits_d(double x) { int64_t i; memcpy(&i, &x, sizeof i); ret
 TD_INLINE float td_from_bits_f(int32_t i) { float x; memcpy(&x, &i, sizeof x); return x; }
 TD_INLINE double td_from_bits_d(int64_t i) { double x; memcpy(&x, &i, sizeof x); return x; }
 
+/* 2^n. Of NaN come n that are out of range: shifted without a sign they mean nothing, but are defined. */
+TD_INLINE float td_exp2_f(int32_t n) { return td_from_bits_f((int32_t)((uint32_t)(n + 127) << 23)); }
+TD_INLINE double td_exp2_d(int64_t n) { return td_from_bits_d((int64_t)((uint64_t)(n + 1023) << 52)); }
+
 /* P(r), |r| <= ln(2)/2 */
 TD_INLINE float td_exp_tail_f(float r) {
     float p = 0.0013926213466332f;
@@ -52,7 +56,7 @@ TD_INLINE float td_exp_f(float x) {
     float p = td_exp_tail_f(r) * (r * r) + r + 1.0f;
     /* 2^n in two factors, because n may leave the range of exponents where the result does not. */
     int32_t half = n >> 1;
-    return p * td_from_bits_f((half + 127) << 23) * td_from_bits_f((n - half + 127) << 23);
+    return p * td_exp2_f(half) * td_exp2_f(n - half);
 }
 
 TD_INLINE double td_exp_d(double x) {
@@ -67,12 +71,12 @@ TD_INLINE double td_exp_d(double x) {
     double p = td_exp_tail_d(r) * (r * r) + r + 1.0;
     /* (n - half) + half == n; arithmetic shifts of 64-bit lanes are missing below AVX-512, hence the biased one. */
     int64_t half = (int64_t)((uint64_t)(n + 4096) >> 1) - 2048;
-    return p * td_from_bits_d((int64_t)((uint64_t)(half + 1023) << 52)) *
-           td_from_bits_d((int64_t)((uint64_t)(n - half + 1023) << 52));
+    return p * td_exp2_d(half) * td_exp2_d(n - half);
 }
 
 TD_INLINE float td_log_f(float x) {
-    int32_t bits = td_bits_f(x) - 0x3f3504f3; /* bits of sqrt(1/2): the exponent below is that of x / sqrt(1/2) */
+    /* bits of sqrt(1/2): the exponent below is that of x / sqrt(1/2); unsigned, as those of x < 0 would overflow */
+    int32_t bits = (int32_t)((uint32_t)td_bits_f(x) - 0x3f3504f3u);
     float k = (float)(bits >> 23);
     float f = td_from_bits_f((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
     float s = f / (2.0f + f), z = s * s, h = 0.5f * f * f;
@@ -87,7 +91,7 @@ TD_INLINE float td_log_f(float x) {
 }
 
 TD_INLINE double td_log_d(double x) {
-    int64_t bits = td_bits_d(x) - 0x3fe6a09e667f3bcdLL;
+    int64_t bits = (int64_t)((uint64_t)td_bits_d(x) - 0x3fe6a09e667f3bcdULL);
     /* (bits >> 52) as a double, without a 64-bit conversion: the exponent goes into the low bits of 1.5 * 2^52. */
     const double magic = 6755399441055744.0;
     double k = td_from_bits_d((int64_t)((uint64_t)bits >> 52) + td_bits_d(magic)) - magic;

@@ -17,7 +17,7 @@ TD_INLINE float td_expm1_f(float x) {
     const float magic = 12582912.0f;
     x = x < -30.0f ? -30.0f : x; /* -1 to the last bit */
     float t = x * 1.44269504f + magic;
-    float s = td_from_bits_f((td_bits_f(t) - td_bits_f(magic) + 127) << 23);
+    float s = td_exp2_f(td_bits_f(t) - td_bits_f(magic));
     t -= magic;
     float r = x - t * 0.693359375f;
     r = r - t * -2.12194440e-4f;
@@ -28,7 +28,7 @@ TD_INLINE double td_expm1_d(double x) {
     const double magic = 6755399441055744.0;
     x = x < -60.0 ? -60.0 : x;
     double t = x * 1.4426950408889634 + magic;
-    double s = td_from_bits_d((int64_t)((uint64_t)(td_bits_d(t) - td_bits_d(magic) + 1023) << 52));
+    double s = td_exp2_d(td_bits_d(t) - td_bits_d(magic));
     t -= magic;
     double r = x - t * 0.6931467056274414;
     r = r - t * 4.7493250390316723e-7;
