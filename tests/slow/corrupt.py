@@ -192,14 +192,26 @@ def corrupt(content, n):
 
 # --- the run ---------------------------------------------------------------------------------------------------------
 
+class Hangs(BaseException):
+    """No error that a reader may take for one of its own."""
+
+
+def hangs(number, frame):
+    raise Hangs(f"after {SECONDS} seconds")
+
+
 def read(path, reader, documented):
     """None, or what came that should not."""
+    signal.signal(signal.SIGALRM, hangs)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         reader(path)
     except documented:
         pass
-    except Exception as error:
+    except (Exception, Hangs) as error:
         return f"{type(error).__name__}: {error}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return None
 
 
@@ -225,9 +237,7 @@ def main(total):
                     out.write(changed)
                 before = tracemalloc.get_traced_memory()[0]
                 tracemalloc.reset_peak()
-                signal.setitimer(signal.ITIMER_REAL, SECONDS)
                 fault = read(path, reader, documented)
-                signal.setitimer(signal.ITIMER_REAL, 0)
                 taken, tried = tracemalloc.get_traced_memory()[1] - before, tried + 1
                 if fault is None and taken > SLACK + multiple * len(changed):
                     fault = f"took {taken:,} bytes for a file of {len(changed):,}"
