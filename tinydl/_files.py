@@ -23,9 +23,15 @@ def _require_file(status, path):
 
 
 def _status(path):
-    """What `os.stat` says of a file, None where there is none. Any other error counts: `os.path.exists` hides it."""
-    with contextlib.suppress(FileNotFoundError):
+    """What `os.stat` says of a file, None where there is none, or a link to itself, which a rename replaces.
+
+    Any other error counts: `os.path.exists` hides it.
+    """
+    try:
         return os.stat(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
     return None
 
 
