@@ -37,10 +37,11 @@ def walk(root, gradient, retain_graph):
             gradient, node._arrived = node._arrived, None
             if node.retained is not None:
                 node.retained._accumulate(gradient.array(), owned=False)
-            edges, first, residual = node.edges, None, None
-            if node.function.adds_residual and edges[0] is not None:
-                first, residual = edges[0], edges[0]._arrived
-            gradients = node.function.propagate(node, gradient, residual)
+            edges, function, first, residual = node.edges, node.function, None, None
+            if function.adds_residual and edges[0] is not None:
+                first = edges[0]
+                residual = first._arrived
+            gradients = function.propagate(node, gradient, residual)
             if not retain_graph:
                 node.release()
             for edge, dx in zip(edges, gradients, strict=True):

@@ -21,13 +21,12 @@ class Context:
     saved_tensors : tuple of numpy.ndarray
         What `save_for_backward` stored.
     needs_input_grad : tuple of bool
-        For each argument of forward (after ctx): whether its gradient will be used. A backward pass may return None
-        for the others and skip their work.
+        For each positional argument of forward (after ctx): whether its gradient will be used. A backward pass may
+        return None for the others and skip their work.
     """
 
     edges = ()
     frozen = ()  # (number, Parameter) of the arguments that are Parameters and require no gradient
-    needs_input_grad = ()
     retained = None
     saved_tensors = ()
     output = None  # (shape, dtype) of the result
@@ -41,6 +40,10 @@ class Context:
     def name(self):
         """Name of the operation."""
         return self.function.__name__
+
+    @property
+    def needs_input_grad(self):
+        return tuple([edge is not None for edge in self.edges])
 
     def save_for_backward(self, *arrays):
         """Keep arrays (or anything else) for the backward pass, which finds them in `saved_tensors`."""
@@ -73,7 +76,7 @@ class Context:
 
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
-        self.function = _released(self.name)
+        self.function = _released(self.function.__name__)
         self.edges = self.frozen = self.saved_tensors = ()
 
 
@@ -162,30 +165,31 @@ class Function:
         if mode.recorder is not None:
             return mode.recorder.apply(cls, args, kwargs)
         recording, n_values = mode.grad, cls.n_values
-        values, edges, frozen = [], [], ()
+        wanted, values, edges, frozen = False, [], [], ()
         for k, arg in enumerate(args):
             edge = None
             if isinstance(arg, Tensor):
                 if recording:
                     if arg.requires_grad:
-                        edge = arg if arg.creator is None else arg.creator
+                        edge, wanted = arg.creator or arg, True
                     elif arg.is_parameter:
                         frozen += ((k, arg),)
                 arg = arg.raw
-            if isinstance(arg, Value):
-                arg.lent = True
-                if k >= n_values:
-                    arg = arg.array()
+                if isinstance(arg, Value):
+                    arg.lent = True
+                    if k >= n_values:
+                        arg = arg.array()
+                elif k < n_values:
+                    arg = Given(arg)
             elif k < n_values:
                 arg = Given(arg)
             values.append(arg)
             edges.append(edge)
         ctx = Context(cls)
-        ctx.needs_input_grad = needs = tuple([edge is not None for edge in edges])
+        ctx.edges = edges
         result = cls.result(cls.forward(ctx, *values, **kwargs), args, values)
-        if True not in needs or result.dtype.kind != "f":
+        if not wanted or result.dtype.kind != "f":
             return from_result(result, None)
-        ctx.edges = tuple(edges)
         if frozen:
             ctx.frozen = frozen
         ctx.output = (result.shape, result.dtype)

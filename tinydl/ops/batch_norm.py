@@ -64,11 +64,12 @@ class BatchNorm(ValueOperation):
             sums = np.empty((1, 2, C))
             batchnorm_backward.backward_reduce(Pending(dz, array, mask), array, on_x.centre, sums, None,
                                                team())
-        dgamma, dbeta = (np.empty(C, x.dtype) if needed else None for needed in ctx.needs_input_grad[1:3])
+        need_x, need_gamma, need_beta = ctx.needs_input_grad
+        dgamma = np.empty(C, x.dtype) if need_gamma else None
+        dbeta = np.empty(C, x.dtype) if need_beta else None
         batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
                                         pending)
-        dx = Gradient.waiting(pending) if ctx.needs_input_grad[0] else None
-        return dx, dgamma, dbeta, None, None, None, None, None
+        return Gradient.waiting(pending) if need_x else None, dgamma, dbeta
 
     @staticmethod
     def describe(node):
@@ -102,16 +103,19 @@ def _batch_statistics(x, running_mean, mean, var):
     batchnorm.statistics(x.array(), about, mean, var, team())
 
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def _update_running(mean, var, M, momentum, running_mean, running_var):
     """Blend in place: the arrays are the module's buffers."""
-    own = [v if v.dtype.kind == "f" and v.dtype.itemsize in (4, 8) and layout.is_channels_last(v)
-           else v.astype(np.float64) for v in (running_mean, running_var)]
-    if own[0].dtype != own[1].dtype:
-        own = [v.astype(np.float64) for v in own]
+    dtype = running_mean.dtype
+    if dtype in _FLOATS and running_var.dtype == dtype and layout.is_channels_last(running_mean) \
+            and layout.is_channels_last(running_var):
+        batchnorm.update_running(mean, var, M, momentum, running_mean, running_var)
+        return
+    own = [running_mean.astype(np.float64), running_var.astype(np.float64)]
     batchnorm.update_running(mean, var, M, momentum, *own)
-    for kept, new in zip((running_mean, running_var), own, strict=True):
-        if new is not kept:
-            kept[...] = new
+    running_mean[...], running_var[...] = own
 
 
 def _statistic(array, name):
@@ -145,19 +149,22 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     """
     if not isinstance(x, Tensor):
         x = beside(x, weight.dtype if isinstance(weight, Tensor) else None)
-    weight, bias = (v if v is None or isinstance(v, Tensor) else beside(v, x.dtype) for v in (weight, bias))
+    shape, dtype = x.shape, x.dtype
+    if weight is not None and not isinstance(weight, Tensor):
+        weight = beside(weight, dtype)
+    if bias is not None and not isinstance(bias, Tensor):
+        bias = beside(bias, dtype)
     running_mean, running_var = _statistic(running_mean, "running_mean"), _statistic(running_var, "running_var")
-    shape = x.shape
     if len(shape) not in (2, 3, 4):
         raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")
-    C, dtype = shape[1], x.dtype
-    for array in (weight, bias, running_mean, running_var):
-        if array is not None and array.shape != (C,):
-            named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-            name = next(name for name, value in named.items() if value is array)
+    C = shape[1]
+    for name, array in (("weight", weight), ("bias", bias), ("running_mean", running_mean),
+                        ("running_var", running_var)):
+        if array is None:
+            continue
+        if array.shape != (C,):
             raise ValueError(f"batch_norm: the input of shape {shape} has {C} channels, {name} has shape {array.shape}")
-    for array in (weight, bias):
-        if array is not None and array.dtype != dtype:
+        if array.dtype != dtype and isinstance(array, Tensor):
             raise TypeError(f"batch_norm got {dtype} input and {array.dtype} parameters; convert one with .astype()")
     M = layout.size(shape) // C if C else 0
     if (running_mean is None) != (running_var is None):
@@ -169,4 +176,5 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
     if not training and running_mean is None:
         raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
                          "track_running_stats=True")
-    return BatchNorm.apply(x, weight, bias, running_mean, running_var, training, momentum, eps)
+    return BatchNorm.apply(x, weight, bias, running_mean=running_mean, running_var=running_var, training=training,
+                           momentum=momentum, eps=eps)

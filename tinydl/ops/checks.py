@@ -13,6 +13,9 @@ __all__ = [
 ]
 
 
+_INT = {int}
+
+
 def as_input(x, dtype=None):
     """The tensor of a layer's input: tensors pass, arrays are converted.
 
@@ -126,12 +129,9 @@ def axes(axis, ndim):
 
 def integers(value, n, name, least):
     """An int (alone or in a tuple), or n of them, as a tuple of n ints, each at least `least`."""
-    if type(value) is tuple and len(value) == n:  # what layers pass: checked when they were made
-        for v in value:
-            if type(v) is not int or not least <= v < 2**31:
-                break
-        else:
-            return value
+    if type(value) is tuple and len(value) == n and {*map(type, value)} == _INT \
+            and min(value) >= least and max(value) < 2**31:
+        return value  # what layers pass: checked when they were made
     values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
     values = values * n if len(values) == 1 else values
     wanted = "an integer" if n == 1 else f"an integer or {n} of them"

@@ -57,7 +57,7 @@ class Conv(ValueOperation):
     @staticmethod
     def backward(ctx, dy, residual):
         x, w, on_x, source = ctx.saved_tensors
-        needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
+        needs_x, needs_w, needs_b = ctx.needs_input_grad
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w or needs_b else None
         db = np.empty(w.shape[0], w.dtype) if needs_b else None
@@ -69,7 +69,7 @@ class Conv(ValueOperation):
         ctx.kernels.backward(x, dy.operand(), w, dx, dw, db, ctx.geometry, on_x, residual, moments, team())
         if moments is not None:
             dx = Gradient(dx, sums=moments.sums, summed=source.x)
-        return dx, dw, db, None, None, None
+        return dx, dw, db
 
     @staticmethod
     def describe(node):
@@ -99,7 +99,7 @@ class DepthwiseConv(Operation):
     @staticmethod
     def backward(ctx, dy):
         x, w = ctx.saved_tensors
-        needs_x, needs_w, needs_b = ctx.needs_input_grad[:3]
+        needs_x, needs_w, needs_b = ctx.needs_input_grad
         dy = layout.channels_last(dy)
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
         dw = layout.empty_like(w) if needs_w else None
@@ -108,7 +108,7 @@ class DepthwiseConv(Operation):
             depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, team())
         if needs_w or needs_b:
             depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, team())
-        return dx, dw, db, None, None
+        return dx, dw, db
 
     @staticmethod
     def describe(node):
@@ -143,8 +143,8 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     if bias is not None:
         bias = bias_of(bias, out[1], weight.dtype, f"conv{n}d")
     if groups > 1 and groups == shape[1] == out[1] and config.mode.algorithm != "im2col":
-        return DepthwiseConv.apply(x, weight, bias, geometry, out)
-    return Conv.apply(x, weight, bias, geometry, out, about)
+        return DepthwiseConv.apply(x, weight, bias, geometry=geometry, shape=out)
+    return Conv.apply(x, weight, bias, geometry=geometry, shape=out, about=about)
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):

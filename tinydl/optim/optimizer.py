@@ -145,29 +145,43 @@ class Optimizer:
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
                 self._check_group(group)
                 self._checked[k] = hyper
-            for params, values, grads in self._batches(group["params"]):
-                self._update(group, params, values, grads, n_threads)
-                changes.written(params)
+            self._update(group, n_threads)
         return loss
 
-    def _batches(self, params):
-        """(parameters, values, gradients) of those that have a gradient: a triple of lists for each dtype."""
-        batches = {}
-        for p in params:
+    def _update(self, group, n_threads):
+        """Update the parameters of a group, and their state, in place from their gradients."""
+        found, calls, started = [], {}, {}
+        for p in group["params"]:  # all of them, before the state of any changes
             grad = p.grad
-            if grad is None:
-                continue
-            values = p.raw if isinstance(p.raw, np.ndarray) else p.data
-            dtype = values.dtype
-            if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != dtype:
-                grad = self._fitting(grad, values)
-            if dtype not in batches:
-                batches[dtype] = ([], [], [])
-            lists = batches[dtype]
-            lists[0].append(p)
-            lists[1].append(values)
-            lists[2].append(grad)
-        return batches.values()
+            if grad is not None:
+                values = p.raw if isinstance(p.raw, np.ndarray) else p.data
+                if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != values.dtype:
+                    grad = self._fitting(grad, values)
+                found.append((p, values, grad))
+        for p, values, grad in found:
+            dtype, state = values.dtype, self.state.get(p)
+            if state is None:
+                state = started[p] = {}
+            # One kernel call, but for each type of numbers, and for parameters that missed a gradient and are some
+            # steps behind.
+            key = dtype, self._count(state)
+            call = calls.get(key)
+            if call is None:
+                rule = self._rule(group, key[1])
+                slots = [[] if used else None for used in rule.uses]
+                used = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
+                call = calls[key] = rule, [], [], slots, used
+            call[1].append(values)
+            call[2].append(grad)
+            for name, arrays in call[4]:
+                array = state.get(name)
+                if array is None or array.strides != values.strides or array.dtype != dtype:
+                    array = state[name] = self._slot(group, array, values, name)
+                arrays.append(array)
+        self.state.update({p: state for p, state in started.items() if state})
+        for rule, values, grads, slots, _ in calls.values():
+            update.step(rule, values, grads, slots, n_threads)
+        changes.written([p for p, _, _ in found])
 
     def _fitting(self, grad, values):
         """A gradient that a user set, in dtype and memory order of its parameter's values."""
@@ -176,28 +190,8 @@ class Optimizer:
             raise ValueError(f"{self._name}: a parameter of shape {values.shape} has a gradient of shape {grad.shape}")
         return _like(grad, values)
 
-    def _update(self, group, params, values, grads, n_threads):
-        """Update `values` (and the state of `params`) in place from `grads`; lists of equal length, one dtype."""
-        calls = {}  # parameters that missed a gradient are some steps behind: one call per count, usually one in all
-        for p, w, g in zip(params, values, grads, strict=True):
-            step = self._count(p)
-            if step not in calls:
-                rule = self._rule(group, step)
-                calls[step] = rule, [], [], [[] if used else None for used in rule.uses]
-            _, chosen, gradients, slots = calls[step]
-            chosen.append(w)
-            gradients.append(g)
-            for name, arrays in zip(self._slots, slots, strict=True):
-                if arrays is not None:
-                    arrays.append(self._slot(group, p, w, name))
-        for rule, *lists in calls.values():
-            update.step(rule, *lists, n_threads)
-
-    def _count(self, p):
-        """The number of the step that `p` is about to take, from 1, remembered in its state."""
-        state = self.state.get(p)
-        if state is None:
-            state = self.state[p] = {}
+    def _count(self, state):
+        """The number of the step that a parameter is about to take, from 1, remembered in its state."""
         step = state["step"] = state.get("step", 0) + 1
         return step
 
@@ -209,17 +203,12 @@ class Optimizer:
         """What the state array `name` holds before the first step."""
         return 0.0
 
-    def _slot(self, group, p, values, name):
-        """The state array `name` of `p` in the memory order of its values, made where there is none yet."""
-        state = self.state.get(p)
-        if state is None:
-            state = self.state[p] = {}
-        array = state.get(name)
-        if array is None:
-            array = state[name] = layout.empty_like(values)
-            array.fill(self._start(group, name))
-        elif array.strides != values.strides or array.dtype != values.dtype:
-            array = state[name] = _like(array, values)  # the user replaced p.data by an array of another order
+    def _slot(self, group, array, values, name):
+        """The state array `name` in the memory order of a parameter's values: a new one, or a copy of `array`."""
+        if array is not None:
+            return _like(array, values)  # the user replaced p.data by an array of another order
+        array = layout.empty_like(values)
+        array.fill(self._start(group, name))
         return array
 
     # --- saving ----------------------------------------------------------------------------------------------------

@@ -56,9 +56,9 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening = 0, got "
                              f"momentum={group['momentum']!r}, dampening={group['dampening']!r}")
 
-    def _count(self, p):
+    def _count(self, state):
         # The buffer itself tells whether the first step is done, as in PyTorch's state dict.
-        return 2 if "momentum_buffer" in self.state.get(p, ()) else 1
+        return 2 if "momentum_buffer" in state else 1
 
     def _rule(self, group, step):
         return update.sgd(group["lr"], group["momentum"], group["dampening"], group["weight_decay"],
