@@ -71,6 +71,13 @@ def test_the_team_comes_back_when_the_others_have_gone():
     assert machine.governor.size == 2
 
 
+def test_two_programs_that_give_way_to_each_other_do_not_come_back_at_once():
+    # Two cores, two programs of two threads: with one thread each nobody waits, and neither knows of the other.
+    machine = Machine(2, lambda size: 1.0, lambda size: 1.0 * (size == 2))
+    machine.run(10)
+    assert machine.run(20)[1] > 18
+
+
 def test_trials_become_rare():
     machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     machine.run(20)

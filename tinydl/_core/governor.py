@@ -18,6 +18,7 @@ _DELAYED = 0.05     # a team that waits for cores so much of its time shares the
 _LOOK = 0.01        # share of the time that looking at the threads may take: there may be hundreds
 _GAIN = 1.25        # a larger team must get so much more CPU time than a smaller one, of which others suffer less
 _FIRST_HOLD, _LONGEST_HOLD = 0.25, 4.0  # seconds between trials: longer each time the answer stays
+_SOON = 6 * WINDOW  # a whole team that is shrunk so soon again met its like: two programs that give way and come back
 
 
 def run_delay():
@@ -53,6 +54,8 @@ class Governor:
         self.looked, self.look_at = None, 0.0  # (when, delay so far) of the last look at the threads, and the next one
         self.compared = None  # (size, rate) of the team that a trial is compared with
         self.hold, self.trial_at = _FIRST_HOLD, 0.0
+        # When the team was made whole last, when it may be next, and how long that waits after a failure.
+        self.whole_at, self.whole_from, self.patience = -_LONGEST_HOLD, 0.0, _FIRST_HOLD
         self.shrinks = True  # the direction of the next trial: on where the last one gained, else back
 
     def next_size(self):
@@ -70,8 +73,8 @@ class Governor:
                 self.shrinks = self.size > 1
             self.compared = self.size, rate
             self.size = self.size // 2 if self.shrinks else min(self.wanted, 2 * self.size)
-        elif demand is False and self.size < self.wanted:
-            self.size, self.hold = self.wanted, _FIRST_HOLD
+        elif demand is False and self.size < self.wanted and now >= self.whole_from:
+            self.size, self.hold, self.whole_at = self.wanted, _FIRST_HOLD, now
         self.started, self.cpu_before = now, cpu
         return self.size
 
@@ -98,4 +101,8 @@ class Governor:
             self.hold, self.shrinks = min(2 * self.hold, _LONGEST_HOLD), not self.shrinks
         else:
             self.hold = _FIRST_HOLD
+            if chosen < size:
+                self.patience = min(2 * self.patience, _LONGEST_HOLD) if now - self.whole_at < _SOON else _FIRST_HOLD
+                if self.patience > _FIRST_HOLD:
+                    self.whole_from = now + self.patience
         self.size, self.trial_at = chosen, now + self.hold

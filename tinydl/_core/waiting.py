@@ -10,7 +10,7 @@ import os
 
 __all__ = ["SPINS", "short_spins"]
 
-SPINS = "5000"  # some 200 microseconds: longer than the Python between two kernels, much shorter than a time slice
+SPINS = "15000"  # some 600 microseconds: longer than the Python between two kernels, shorter than a time slice
 
 
 @contextlib.contextmanager
