@@ -257,7 +257,7 @@ class ValueOperation(Operation):
 
 def _may_share(result, values):
     """Whether a result may share its memory with an argument."""
-    return isinstance(result.base, np.ndarray) or any([result is value for value in values])
+    return isinstance(result.base, np.ndarray) or id(result) in map(id, values)
 
 
 def _view(result, args):
