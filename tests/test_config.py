@@ -10,6 +10,7 @@ import pytest
 
 import tinydl as td
 from tinydl import config
+from tinydl._core.waiting import SPINS
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +119,32 @@ def test_show_config_prints_what_it_returns(capsys):
     assert lines["isa_level"] == facts["isa_level"]
     assert facts["isa_level"] in facts["isa_supported"]
     assert facts["team_size_obtained"] == facts["threads"] == td.get_num_threads()
+
+
+@pytest.mark.parametrize("variables, expected", [
+    ({}, f"GOMP_SPINCOUNT={SPINS} by tinydl"),
+    ({"OMP_WAIT_POLICY": "passive"}, "OMP_WAIT_POLICY=passive"),
+    ({"GOMP_SPINCOUNT": "7"}, "GOMP_SPINCOUNT=7"),
+])
+def test_what_idle_threads_were_told(variables, expected):
+    kept = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    program = "import tinydl; facts = tinydl.show_config(False); print(facts['openmp'], facts['idle_threads'])"
+    openmp, _, told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                                     env={**kept, **variables}).stdout.strip().partition(" ")
+    assert told == (expected if openmp == "True" else "None")
+
+
+def test_more_threads_than_cpus_are_warned_of_once():
+    program = ("import os, warnings, tinydl\n"
+               "n = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()\n"
+               "with warnings.catch_warnings(record=True) as said:\n"
+               "    warnings.simplefilter('always')\n"
+               "    for k in (n, n + 1, n + 2): tinydl.set_num_threads(k)\n"
+               "print(len(said), said[0].message)")
+    count, _, message = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                                       check=True).stdout.partition(" ")
+    assert count == "1"
+    assert "threads share the" in message
 
 
 def test_the_import_keeps_to_the_limits():

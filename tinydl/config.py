@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 
-from tinydl._core import isa, memory, parallel
+from tinydl._core import isa, memory, parallel, waiting
 from tinydl._version import __version__
 
 __all__ = [
@@ -60,12 +60,14 @@ def _threads_asked_for():
     return None
 
 
+def _cpus():
+    """Number of the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _limits():
     """Every limit on the number of threads that was found, as a dict of numbers (None: no such limit)."""
-    if hasattr(os, "sched_getaffinity"):
-        cpus = os.sched_getaffinity(0)
-    else:
-        cpus = range(os.cpu_count() or 1)
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(_cpus())
     return {
         "OMP_NUM_THREADS": _threads_asked_for(),
         "cpu_affinity": len(cpus),
@@ -82,6 +84,19 @@ def _default_threads():
     return min(n for n in found if n is not None)
 
 
+_warned = False
+
+
+def _warn_of_more_than_cpus(n):
+    """Warn, once in a process, that `n` threads will wait for each other's CPUs."""
+    global _warned
+    cpus = _cpus()
+    if n > cpus and not _warned:
+        _warned = True
+        warnings.warn(f"{n} threads share the {cpus} CPUs that this process may use: every kernel then waits until its "
+                      f"last thread has had one; {cpus} are faster", RuntimeWarning, stacklevel=3)
+
+
 def set_num_threads(n):
     """Set the number of threads of tinydl's kernels.
 
@@ -90,7 +105,7 @@ def set_num_threads(n):
     n : int
         Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). While other
         processes hold the cores, kernels may get fewer. Results do not depend on it: every number of threads gives the
-        same bits.
+        same bits. More threads than CPUs are slower than as many; that is warned of once.
 
     Raises
     ------
@@ -105,6 +120,7 @@ def set_num_threads(n):
                          f"the default, got {n}")
     if n < 0:
         n = max(1, _default_threads() + n + 1)
+    _warn_of_more_than_cpus(n)
     parallel.set_num_threads(n)
 
 
@@ -280,6 +296,7 @@ def show_config(print_it=True):
         "openmp_runtime": _openmp_runtime() if parallel.has_openmp() else None,
         "threads": n,
         "team_size_obtained": parallel.team_size(n),
+        "idle_threads": waiting.policy if parallel.has_openmp() else None,
         **_limits(),
     }
     if print_it:

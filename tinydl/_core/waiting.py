@@ -8,17 +8,24 @@ variable is set for that moment only, and not where the user has set it or OMP_W
 import contextlib
 import os
 
-__all__ = ["SPINS", "short_spins"]
+__all__ = ["SPINS", "policy", "short_spins"]
 
 SPINS = "15000"  # some 600 microseconds: longer than the Python between two kernels, shorter than a time slice
+
+
+policy = ""  # what the runtime was told when it was loaded, and by whom
 
 
 @contextlib.contextmanager
 def short_spins():
     """Set GOMP_SPINCOUNT inside, unless the user has said how to wait."""
-    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+    global policy
+    said = [f"{name}={os.environ[name]}" for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY") if name in os.environ]
+    if said:
+        policy = ", ".join(said)
         yield
         return
+    policy = f"GOMP_SPINCOUNT={SPINS} by tinydl"
     os.environ["GOMP_SPINCOUNT"] = SPINS
     try:
         yield
