@@ -8,9 +8,9 @@ import json
 import sys
 import time
 
-# The cases are those of the revision: its bench comes before the one that this file lies in.
+# The cases are those of the revision; its tinydl is the installed one, not the source that lies beside its bench.
 FOLDER, ONLY = sys.argv.pop(1), sys.argv.pop(1)
-sys.path.insert(0, FOLDER)
+sys.path.append(FOLDER)
 
 from bench.compare.protocol import answer, answers, arguments  # noqa: E402 - the path comes first
 from bench.kernels import convolution, linear, memory_bound  # noqa: E402
