@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 def close(ours, theirs, name, rtol=1e-9):
     theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else np.asarray(theirs)
-    ours = np.asarray(ours)
+    ours = ours.numpy() if isinstance(ours, td.Tensor) else np.asarray(ours)
     assert ours.shape == theirs.shape, name
     np.testing.assert_allclose(
         ours, theirs, rtol=rtol, atol=rtol * max(1.0, np.abs(theirs).max(initial=0)), err_msg=name
