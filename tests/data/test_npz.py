@@ -160,3 +160,15 @@ def test_missing_file(tmp_path):
 def test_npy_is_read_as_x(tmp_path):
     np.save(tmp_path / "a.npy", np.asfortranarray(np.arange(6).reshape(2, 3)))
     assert read_arrays(tmp_path / "a.npy")["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path):
+    path = tmp_path / "names.npz"
+    np.savez(path, x_train=np.zeros((2, 1, 4, 4), np.uint8), y_train=np.arange(2))
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")  # the first name in the archive's directory
+    data[entry + 9] |= 0x08             # says that it is UTF-8
+    data[entry + 46] = 0xC3             # which must not stand before an ASCII letter
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="damaged or truncated"):
+        load_npz(path)

@@ -76,7 +76,7 @@ def read_arrays(path):
                     with archive.open(info) as member:
                         arrays[name] = _read_npy(path, name, member, info.file_size)
             return arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: damaged or truncated .npz file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
