@@ -18,6 +18,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import batchnorm_backward, gemm, im2col
 from tinydl._core.operands import Pending
+from tinydl.ops.unfold import columns
 
 __all__ = ["backward", "forward"]
 
@@ -26,7 +27,7 @@ def forward(x, w, bias, y, geometry, on_x, moments, n_threads):
     """y and its moments; the arguments are those of `conv_forward`."""
     x, matrix = _mapped(x, on_x), _matrix(w)
     for inputs, outputs, part in _groups(geometry):
-        cols = _columns(x[:, inputs], part, n_threads)
+        cols = columns(x[:, inputs], part, n_threads)
         share = layout.empty((cols.shape[0], part[4]), y.dtype)
         gemm.linear_forward(cols, np.ascontiguousarray(matrix[:, outputs]).T, None if bias is None else bias[outputs],
                             share, n_threads)
@@ -46,7 +47,7 @@ def backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_threads)
         rows = np.ascontiguousarray(_rows(dy)[:, outputs])
         if dw is not None:
             share = layout.empty((part[5] * part[6] * part[1], part[4]), dw.dtype)
-            gemm.linear_backward_weight(_columns(z[:, inputs], part, n_threads), rows, share.T,
+            gemm.linear_backward_weight(columns(z[:, inputs], part, n_threads), rows, share.T,
                                         None if db is None else db[outputs], n_threads)
             _matrix(dw)[:, outputs] = share
         if dx is not None:
@@ -70,14 +71,6 @@ def _groups(geometry):
     c, o = C // G, O // G
     for g in range(G):
         yield slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o), (N, c, H, W, o, *window, 1, P, Q)
-
-
-def _columns(x, geometry, n_threads):
-    """im2col(x)."""
-    N, C, _, _, _, KH, KW, *_, P, Q = geometry
-    cols = layout.empty((N * P * Q, KH * KW * C), x.dtype)
-    im2col.im2col(layout.channels_last(x), cols, geometry, n_threads)
-    return cols
 
 
 def _rows(y):

@@ -51,10 +51,17 @@ class Fold(Operation):
         return Description(kind="affine", whole=(2,))
 
 
-def _unfolded(x, geometry):
+def columns(x, geometry, n_threads):
+    """The windows of x (N, C, H, W) as rows (N P Q, KH KW C), in the order of x in memory."""
     N, C, _, _, _, KH, KW, *_, P, Q = geometry
     cols = layout.empty((N * P * Q, KH * KW * C), x.dtype)
-    im2col.im2col(layout.channels_last(x), cols, geometry, team())
+    im2col.im2col(layout.channels_last(x), cols, geometry, n_threads)
+    return cols
+
+
+def _unfolded(x, geometry):
+    N, C, _, _, _, KH, KW, *_, P, Q = geometry
+    cols = columns(x, geometry, team())
     y = layout.empty((N, C * KH * KW, P * Q), x.dtype)
     # The kernel's rows are (i, j, c), for channels are innermost in memory; PyTorch's are (c, i, j).
     y.transpose(0, 2, 1).reshape(N, P * Q, C, KH * KW)[...] = cols.reshape(N, P * Q, KH * KW, C).swapaxes(2, 3)
