@@ -175,12 +175,10 @@ class Function:
                     elif arg.is_parameter:
                         frozen += ((k, arg),)
                 arg = arg.raw
-                if isinstance(arg, Value):
-                    arg.lent = True
-                    if k >= n_values:
-                        arg = arg.array()
-                elif k < n_values:
-                    arg = Given(arg)
+            if isinstance(arg, Value):
+                arg.lent = True
+                if k >= n_values:
+                    arg = arg.array()
             elif k < n_values:
                 arg = Given(arg)
             values.append(arg)
