@@ -169,8 +169,8 @@ class Optimizer:
             if call is None:
                 rule = self._rule(group, key[1])
                 slots = [[] if used else None for used in rule.uses]
-                used = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
-                call = calls[key] = rule, [], [], slots, used
+                named = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
+                call = calls[key] = rule, [], [], slots, named
             call[1].append(values)
             call[2].append(grad)
             for name, arrays in call[4]:
