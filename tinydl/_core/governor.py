@@ -101,8 +101,9 @@ class Governor:
             self.hold, self.shrinks = min(2 * self.hold, _LONGEST_HOLD), not self.shrinks
         else:
             self.hold = _FIRST_HOLD
-            if chosen < size:
-                self.patience = min(2 * self.patience, _LONGEST_HOLD) if now - self.whole_at < _SOON else _FIRST_HOLD
-                if self.patience > _FIRST_HOLD:
-                    self.whole_from = now + self.patience
+            if chosen < size and now - self.whole_at < _SOON:
+                self.patience = min(2 * self.patience, _LONGEST_HOLD)
+                self.whole_from = now + self.patience
+            elif chosen < size:
+                self.patience = _FIRST_HOLD
         self.size, self.trial_at = chosen, now + self.hold
