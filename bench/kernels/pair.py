@@ -60,6 +60,8 @@ class Revision:
 def compare(here, other, rounds, seconds):
     """Ratios of the rounds, and the median times."""
     taken = {here: [], other: []}
+    for revision in taken:
+        revision.ask(cmd="round", seconds=0)  # a first call, which is not counted
     for k in range(rounds):
         for revision in (here, other) if k % 2 else (other, here):
             taken[revision].append(revision.ask(cmd="round", seconds=seconds)["ms"])

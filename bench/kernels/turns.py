@@ -26,8 +26,6 @@ def main():
             case = next(every, None)
             answer(out, {"end": True} if case is None else {"kernel": case.kernel, "name": case.name,
                                                             "group": case.group})
-            if case is not None:
-                case.call(n_threads)
         else:
             calls, start = 0, time.perf_counter()
             while calls == 0 or time.perf_counter() - start < command["seconds"]:
