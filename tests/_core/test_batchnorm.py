@@ -8,7 +8,7 @@ from tinydl import layout
 from tinydl._core import batchnorm
 from tinydl._core.reference import batchnorm as reference
 from tinydl.testing.compare import assert_close, assert_same
-from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
+from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import BATCHNORMS, select
 
 BOTH = pytest.mark.parametrize("kernels", [batchnorm, reference], ids=["kernel", "reference"])
@@ -33,15 +33,8 @@ class Case:
             setattr(self, name, make(shape[1:2]))
 
     def _run(self, call, *outputs):
-        guards = Guards()
-        arrays = [guards.empty(shape, dtype, "activation") for shape, dtype in outputs]
-        inputs = [v for v in vars(self).values() if isinstance(v, np.ndarray)]
-        before = [a.copy() for a in inputs]
-        call(*arrays)
-        guards.check()
-        for old, new in zip(before, inputs, strict=True):
-            assert_same(new, old, "an input")
-        return arrays
+        return guarded(call, [v for v in vars(self).values() if isinstance(v, np.ndarray)],
+                       *((shape, dtype, "activation") for shape, dtype in outputs))
 
     def statistics(self, kernels=batchnorm, n_threads=1):
         return self._run(lambda m, v: kernels.statistics(self.x, self.about, m, v, n_threads),

@@ -9,7 +9,7 @@ from tinydl._core.operands import Map, Pending
 from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.reference import batchnorm_backward as reference
 from tinydl.testing.compare import assert_close, assert_same
-from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
+from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import BATCHNORMS, select
 
 BOTH = pytest.mark.parametrize("kernels", [batchnorm_backward, reference], ids=["kernel", "reference"])
@@ -47,15 +47,7 @@ class Case:
         }[kind]
 
     def _run(self, call, *outputs):
-        guards = Guards()
-        arrays = [guards.empty(shape, dtype, kind) for shape, dtype, kind in outputs]
-        inputs = [v for v in vars(self).values() if isinstance(v, np.ndarray)]
-        before = [a.copy() for a in inputs]
-        call(*arrays)
-        guards.check()
-        for old, new in zip(before, inputs, strict=True):
-            assert_same(new, old, "an input")
-        return arrays
+        return guarded(call, [v for v in vars(self).values() if isinstance(v, np.ndarray)], *outputs)
 
     def reduce(self, kernels=batchnorm_backward, kind="plain", n_threads=1):
         sums = ((1, 2, self.shape[1]), np.float64, "row")

@@ -6,7 +6,7 @@ import pytest
 from tinydl._core import groupnorm
 from tinydl._core.reference import groupnorm as reference
 from tinydl.testing.compare import assert_close, assert_same
-from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
+from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import GROUPNORMS, select
 
 BOTH = pytest.mark.parametrize("kernels", [groupnorm, reference], ids=["kernel", "reference"])
@@ -24,15 +24,7 @@ class Case:
         self.weight, self.bias = rng.standard_normal((2, shape[1])).astype(dtype) if affine else (None, None)
 
     def _run(self, call, *outputs):
-        guards = Guards()
-        arrays = [guards.empty(shape, dtype, kind) for shape, dtype, kind in outputs]
-        inputs = [v for v in vars(self).values() if isinstance(v, np.ndarray)]
-        before = [a.copy() for a in inputs]
-        call(*arrays)
-        guards.check()
-        for old, new in zip(before, inputs, strict=True):
-            assert_same(new, old, "an input")
-        return arrays
+        return guarded(call, [v for v in vars(self).values() if isinstance(v, np.ndarray)], *outputs)
 
     def forward(self, kernels=groupnorm, n_threads=1, eps=EPS):
         """y, mean, rstd."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out, order_of
+from tinydl.testing.guards import Guards, exact_integers, flawed, guarded, laid_out, order_of
 
 
 @pytest.mark.parametrize(("kind", "ndim", "order"), [
@@ -54,3 +54,12 @@ def test_elements_left_out_show():
     assert (guards.empty((2, 3), np.int32) == 100).all()
     assert (guards.copy(np.ones((2, 3), np.float32)) == 1).all()
     guards.check()
+
+
+@pytest.mark.parametrize("spoil", [lambda x, y: x.fill(1), lambda x, y: y.base[:1].fill(1)], ids=["input", "outside"])
+def test_a_call_that_writes_where_it_must_not_is_found(spoil):
+    x = np.zeros(3)
+    (y,) = guarded(lambda y: y.fill(2), [x], ((3,), np.float64, "row"))
+    assert y.tolist() == [2, 2, 2]
+    with pytest.raises(AssertionError):
+        guarded(lambda y: spoil(x, y), [x], ((3,), np.float64, "row"))

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-__all__ = ["Guards", "exact_integers", "flawed", "laid_out", "order_of"]
+from tinydl.testing.compare import assert_same
+
+__all__ = ["Guards", "exact_integers", "flawed", "guarded", "laid_out", "order_of"]
 
 _GUARD = 64         # elements on either side of an output
 _MARK = -7.75e30    # value of a guard cell
@@ -88,3 +90,18 @@ class Guards:
             for side in (block[:_GUARD], block[_GUARD + size:]):
                 mark = _WHOLE_MARK if side.dtype.kind in "iu" else _MARK
                 assert (side == side.dtype.type(mark)).all(), f"a guard cell beside an output of {size} was overwritten"
+
+
+def guarded(call, inputs, *outputs):
+    """Arrays that ``call(*arrays)`` has filled, one for each (shape, dtype, kind) of `outputs`.
+
+    AssertionError if it wrote outside of them, or to one of the arrays `inputs`.
+    """
+    guards = Guards()
+    arrays = [guards.empty(shape, dtype, kind) for shape, dtype, kind in outputs]
+    before = [a.copy() for a in inputs]
+    call(*arrays)
+    guards.check()
+    for old, new in zip(before, inputs, strict=True):
+        assert_same(new, old, "an input")
+    return arrays

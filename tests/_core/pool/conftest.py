@@ -9,7 +9,7 @@ import pytest
 
 from tinydl._core import operands, pool
 from tinydl.testing.compare import assert_close, assert_same
-from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
+from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 
 Map = operands.Map
 
@@ -43,14 +43,8 @@ class Case:
         return Map(self.scale, self.shift, self.centre, relu) if affine else Map(relu=True) if relu else None
 
     def _run(self, call, *outputs):
-        guards = Guards()
-        arrays = [guards.empty(shape, dtype, "activation") for shape, dtype in outputs]
-        inputs = self.x, self.dy, self.scale, self.shift, self.centre
-        before = [a.copy() for a in inputs]
-        call(*arrays)
-        guards.check()
-        for old, new in zip(before, inputs, strict=True):
-            assert_same(new, old, "an input")
+        arrays = guarded(call, (self.x, self.dy, self.scale, self.shift, self.centre),
+                         *((shape, dtype, "activation") for shape, dtype in outputs))
         return arrays if len(arrays) > 1 else arrays[0]
 
     def max(self, problem, kernels=pool, n_threads=1, affine=False, relu=False):
