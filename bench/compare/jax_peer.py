@@ -100,11 +100,11 @@ class _Walker:
                 main = self.run(layer[1], x)
                 x = jax.nn.relu(main + self.run(layer[2], x))
             elif kind == "conv":
-                _, _, _, stride, padding, bias = layer
+                _, _, _, stride, padding, bias, groups = layer
                 orders = ("NWC", "WIO", "NWC") if x.ndim == 3 else ("NHWC", "HWIO", "NHWC")
-                pads = [(padding, padding)] * len(axes)
+                pads = [(p, p) for p in walk.each_axis(padding, len(axes))]
                 x = lax.conv_general_dilated(x, next(self.params), (stride,) * len(axes), pads,
-                                             dimension_numbers=orders)
+                                             dimension_numbers=orders, feature_group_count=groups)
                 x = x + next(self.params) if bias else x
             elif kind == "bn":
                 x = self.bn(x, axes)

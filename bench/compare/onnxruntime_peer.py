@@ -72,10 +72,10 @@ class _Graph:
             shape = walk._shape_after(layer, before)
             rank = len(before) - 1
             if kind == "conv":
-                _, _, window, stride, padding, bias = layer
+                _, _, *numbers, bias, groups = layer
+                window, stride, padding = (walk.each_axis(number, rank) for number in numbers)
                 inputs = [x, *(self.constant(next(self.arrays)) for _ in range(1 + bias))]
-                x = self.node("Conv", inputs, kernel_shape=[window] * rank, strides=[stride] * rank,
-                              pads=[padding] * (2 * rank))
+                x = self.node("Conv", inputs, kernel_shape=window, strides=stride, pads=2 * padding, group=groups)
             elif kind == "bn":
                 gamma, beta = next(self.arrays), next(self.arrays)
                 inputs = [gamma, beta, self.np.zeros_like(gamma), self.np.ones_like(gamma)]
@@ -97,11 +97,11 @@ def _graph(net):
     from onnx import TensorProto, checker, helper
 
     graph = _Graph(net)
-    out, _ = graph.run(net.layers, "x", net.shape)
+    _, shape = graph.run(net.layers, "x", net.shape)
     graph.nodes[-1].output[0] = "logits"
     made = helper.make_graph(
         graph.nodes, net.name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *net.shape])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])], graph.constants)
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", *shape])], graph.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model)
     return model, sum(w.size for w in walk.weights(net))

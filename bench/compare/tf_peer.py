@@ -64,8 +64,10 @@ class Model:
         arrays, flat_from = iter(walk.weights(net)), None
         for layer, before, after in walk.steps(net):
             if layer[0] == "conv":
-                w = next(arrays)
-                self.params.append(tf.Variable(np.ascontiguousarray(np.moveaxis(w, (0, 1), (-1, -2)))))
+                w = np.moveaxis(next(arrays), (0, 1), (-1, -2))
+                if layer[6] > 1:  # depthwise: TensorFlow's order is (KH, KW, C, 1)
+                    w = np.moveaxis(w, -1, -2)
+                self.params.append(tf.Variable(np.ascontiguousarray(w)))
                 if layer[5]:
                     self.params.append(tf.Variable(next(arrays)))
             elif layer[0] == "flatten":
@@ -93,12 +95,13 @@ class Model:
                 main = self._run(layer[1], x, training)
                 x = tf.nn.relu(main + self._run(layer[2], x, training))
             elif kind == "conv":
-                _, _, _, stride, padding, bias = layer
-                pads = [[0, 0], *[[padding, padding]] * (len(x.shape) - 2), [0, 0]]
-                if one_d:
-                    x = tf.nn.conv1d(x, next(self._p), stride, "VALID" if padding == 0 else pads)
+                _, _, _, stride, padding, bias, groups = layer
+                pads = [[0, 0], *([p, p] for p in walk.each_axis(padding, len(x.shape) - 2)), [0, 0]]
+                pads = "VALID" if padding == 0 else pads
+                if groups > 1:
+                    x = tf.nn.depthwise_conv2d(x, next(self._p), [1, stride, stride, 1], pads)
                 else:
-                    x = tf.nn.conv2d(x, next(self._p), stride, "VALID" if padding == 0 else pads)
+                    x = (tf.nn.conv1d if one_d else tf.nn.conv2d)(x, next(self._p), stride, pads)
                 if bias:
                     x = tf.nn.bias_add(x, next(self._p))
             elif kind == "bn":

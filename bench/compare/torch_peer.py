@@ -89,8 +89,9 @@ def _modules(nn, layers, shape):
             continue
         shape = walk._shape_after(layer, before)
         if kind == "conv":
-            _, out, window, stride, padding, bias = layer
-            modules.append((nn.Conv1d if flat else nn.Conv2d)(before[0], out, window, stride, padding, bias=bias))
+            _, out, window, stride, padding, bias, groups = layer
+            make = nn.Conv1d if flat else nn.Conv2d
+            modules.append(make(before[0], out, window, stride, padding, groups=groups, bias=bias))
         elif kind == "bn":
             modules.append((nn.BatchNorm1d if flat else nn.BatchNorm2d)(before[0]))
         elif kind == "relu":

@@ -1,8 +1,9 @@
-"""The seven networks, written once as lists of layers. Every peer builds its own from these lists, so all are the same.
+"""The networks, written once as lists of layers. Every peer builds its own from these lists, so all are the same.
 
 A layer is a tuple: its name and its numbers.
 
-    ("conv", out_channels, window, stride, padding, bias)      1-D or 2-D after the input's rank
+    ("conv", out_channels, window, stride, padding, bias, groups)      1-D or 2-D after the input's rank; window,
+                                                                       stride and padding one number or one an axis
     ("bn",) ("relu",) ("maxpool", window) ("gap",) ("flatten",) ("linear", out_features)
     ("residual", main path: list of layers, shortcut: list of layers)      relu(main(x) + shortcut(x))
 """
@@ -27,12 +28,12 @@ class Network:
     layers: list
 
 
-def conv(out, window, stride=1, padding=0, bias=True):
-    return ("conv", out, window, stride, padding, bias)
+def conv(out, window, stride=1, padding=0, bias=True, groups=1):
+    return ("conv", out, window, stride, padding, bias, groups)
 
 
-def conv_bn_relu(out, window, stride=1, padding=0, bias=False):
-    return [conv(out, window, stride, padding, bias), ("bn",), ("relu",)]
+def conv_bn_relu(out, window, stride=1, padding=0, bias=False, groups=1):
+    return [conv(out, window, stride, padding, bias, groups), ("bn",), ("relu",)]
 
 
 def _shortcut(channels, out, stride):
@@ -83,6 +84,13 @@ def m5():
     return [*layers, ("gap",), ("linear", 10)]
 
 
+def ds_cnn():
+    layers = conv_bn_relu(64, (10, 4), 2, (5, 1))
+    for _ in range(4):
+        layers += conv_bn_relu(64, 3, 1, 1, groups=64) + conv_bn_relu(64, 1)
+    return [*layers, ("gap",), ("linear", 12)]
+
+
 MLP = [("flatten",), ("linear", 256), ("relu",), ("linear", 10)]
 LENET5 = [conv(6, 5, 1, 2), ("relu",), ("maxpool", 2), conv(16, 5), ("relu",), ("maxpool", 2), ("flatten",),
           ("linear", 120), ("relu",), ("linear", 84), ("relu",), ("linear", 10)]
@@ -97,4 +105,5 @@ NETWORKS = {net.name: net for net in [
     Network("resnet20", (3, 32, 32), 128, 272_474, 40_813_184, resnet20()),
     Network("resnet29_bottleneck", (3, 32, 32), 128, 313_114, 47_106_560, resnet29_bottleneck()),
     Network("m5", (1, 8000), 64, 25_290, 1_878_656, m5()),
+    Network("ds_cnn", (1, 49, 10), 100, 23_180, 2_656_768, ds_cnn()),
 ]}

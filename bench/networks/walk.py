@@ -4,7 +4,12 @@ import math
 
 import numpy as np
 
-__all__ = ["batch", "first_layer_macs", "parameter_shapes", "step_flops", "steps", "weights"]
+__all__ = ["batch", "each_axis", "first_layer_macs", "parameter_shapes", "step_flops", "steps", "weights"]
+
+
+def each_axis(number, n_axes):
+    """A number of a layer as one number an axis."""
+    return number if isinstance(number, tuple) else (number,) * n_axes
 
 
 def steps(net):
@@ -34,8 +39,9 @@ def _steps(layers, shape):
 def _shape_after(layer, shape):
     kind = layer[0]
     if kind == "conv":
-        _, out, window, stride, padding, _ = layer
-        return (out, *((n + 2 * padding - window) // stride + 1 for n in shape[1:]))
+        _, out, *numbers, _, _ = layer
+        numbers = [each_axis(number, len(shape) - 1) for number in numbers]
+        return (out, *((n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:], *numbers, strict=True)))
     if kind == "maxpool":
         return (shape[0], *(n // layer[1] for n in shape[1:]))
     if kind == "gap":
@@ -52,7 +58,7 @@ def parameter_shapes(net):
     found = []
     for layer, before, after in steps(net):
         if layer[0] == "conv":
-            found.append(("conv", (after[0], before[0], *[layer[2]] * (len(before) - 1))))
+            found.append(("conv", (after[0], before[0] // layer[6], *each_axis(layer[2], len(before) - 1))))
             found += [("bias", after[:1])] if layer[5] else []
         elif layer[0] == "linear":
             found += [("linear", (after[0], before[0])), ("bias", after)]
@@ -88,7 +94,7 @@ def layer_macs(net):
     found = []
     for layer, before, after in steps(net):
         if layer[0] == "conv":
-            found.append(math.prod(after) * before[0] * layer[2] ** (len(before) - 1))
+            found.append(math.prod(after) * before[0] // layer[6] * math.prod(each_axis(layer[2], len(before) - 1)))
         elif layer[0] == "linear":
             found.append(before[0] * after[0])
     if sum(found) != net.macs:
