@@ -59,6 +59,13 @@ def test_dirac_copies_its_input():
     np.testing.assert_array_equal(layer(x).data, x)
 
 
+def test_dirac_keeps_the_filters_beyond_the_channels():
+    w = init.dirac_(weight(3, 2, 1, 3), keep=True).data
+    assert w.tolist() == [[[[0, 1, 0]], [[0, 0, 0]]], [[[0, 0, 0]], [[0, 1, 0]]], [[[7, 7, 7]], [[7, 7, 7]]]]
+    assert init.dirac_(weight(3, 2, 1, 3)).data[2].tolist() == [[[0, 0, 0]], [[0, 0, 0]]]
+    assert init.dirac_(weight(1, 2, 1), keep=True).data.tolist() == [[[1], [0]]]
+
+
 def test_gains():
     assert init.calculate_gain("relu") == pytest.approx(np.sqrt(2))
     assert init.calculate_gain("tanh") == pytest.approx(5 / 3)

@@ -141,13 +141,21 @@ def orthogonal_(tensor, gain=1.0):
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
 
 
-def dirac_(tensor):
-    """The filter that copies its input: 1 at the window's centre of channel (k, k), 0 elsewhere."""
+def dirac_(tensor, keep=False):
+    """The filters that copy their input: filter k is 1 at the window's centre of channel k, 0 elsewhere.
+
+    Parameters
+    ----------
+    tensor : Tensor, shape (O, C, *window)
+    keep : bool
+        Where there are more filters than channels, whether the others keep their values; else they become 0.
+    """
     shape = _shape(tensor)
     if len(shape) < 3:
         raise ValueError(f"dirac_ needs a convolution weight (O, C, *window), got shape {shape}")
-    values = np.zeros(shape)
+    values = np.array(tensor.data) if keep else np.zeros(shape)
     centre = tuple(k // 2 for k in shape[2:])
+    values[:shape[1]] = 0
     for k in range(min(shape[:2])):
         values[(k, k, *centre)] = 1
     return _fill(tensor, values)
