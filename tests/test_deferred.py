@@ -13,6 +13,7 @@ import pytest
 import tinydl as td
 from tinydl import nn, ops
 from tinydl.deferred import Affine, ConvResult, Dense, switched_off
+from tinydl.ops.activations import OPERATIONS
 
 SHAPE = (2, 4, 6, 5)
 
@@ -69,6 +70,13 @@ PRODUCERS = {
     "norm in evaluation": lambda p: p.norm(p.conv(p("x"), "c"), "n", training=False),
     "relu": lambda p: ops.relu(p.conv(p("x"), "c")),
     "norm relu": lambda p: ops.relu(p.norm(p.conv(p("x"), "c"), "n")),
+    "leaky_relu": lambda p: ops.leaky_relu(p.conv(p("x"), "c"), -0.5),
+    "gelu": lambda p: ops.gelu(p.conv(p("x"), "c")),
+    **{f"norm {name}": lambda p, f=f: f(p.norm(p.conv(p("x"), "c"), "n")) for name, f in OPERATIONS.items()},
+    "norm in evaluation elu": lambda p: ops.elu(p.norm(p.conv(p("x"), "c"), "n", training=False)),
+    "norm of leaf gelu": lambda p: ops.gelu(p.norm(p("z"), "n")),
+    "leaky gelu": lambda p: ops.gelu(ops.leaky_relu(p.norm(p.conv(p("x"), "c"), "n"))),
+    "sum leaky_relu": lambda p: ops.leaky_relu(ops.add(p.norm(p.conv(p("x"), "c"), "n"), p("x"))),
     "sum": lambda p: ops.add(p.norm(p.conv(p("x"), "c"), "n"), p("x")),
     "sum of norms": lambda p: ops.add(p.norm(p.conv(p("x"), "c"), "n"), p.norm(p.conv(p("x"), "d"), "m")),
     "block": lambda p: ops.relu(ops.add(p.norm(p.conv(p("x"), "c"), "n"), ops.relu(p.conv(p("x"), "d")))),
@@ -86,6 +94,9 @@ READERS = {
     "norm relu conv": lambda p, z: p.conv(ops.relu(p.norm(z, "r")), "s"),
     "relu": lambda p, z: ops.relu(z),
     "relu conv": lambda p, z: p.conv(ops.relu(z), "r"),
+    "norm leaky_relu conv": lambda p, z: p.conv(ops.leaky_relu(p.norm(z, "r"), 0.2), "s"),
+    "norm gelu conv norm": lambda p, z: p.norm(p.conv(ops.gelu(p.norm(z, "r")), "s"), "t"),
+    "leaky_relu conv": lambda p, z: p.conv(ops.leaky_relu(z), "r"),
     "sum": lambda p, z: ops.add(z, p("other", z.shape)),
     "doubled": lambda p, z: ops.add(z, z),
     "block": lambda p, z: ops.relu(ops.add(p.norm(p.conv(ops.relu(p.norm(p.conv(z, "r"), "rn")), "s"), "sn"),
@@ -313,8 +324,12 @@ def test_what_waits_for_its_reader():
     y = ops.relu(ops.add(norm(z), norm(conv(drawn(2, 3, 6, 6, seed=1)))))
     assert isinstance(y.raw, Affine) and isinstance(y.raw.residual, Affine)
     assert isinstance(ops.relu(nn.Linear(3, 2)(drawn(2, 3))).raw, Dense)
+    assert isinstance(ops.leaky_relu(z).raw, Affine) and isinstance(ops.gelu(z).raw, Dense)
+    assert all(isinstance(f(norm(conv(drawn(2, 3, 6, 6)))).raw, Affine) for f in OPERATIONS.values())
+    assert isinstance(ops.gelu(ops.relu(norm(z))).raw, Dense)
     with switched_off():
         assert isinstance(norm(conv(drawn(2, 3, 6, 6))).raw, Dense)
+        assert isinstance(ops.leaky_relu(conv(drawn(2, 3, 6, 6))).raw, Dense)
 
 
 def test_what_others_may_write_to_is_computed_at_once():

@@ -12,7 +12,7 @@ def pending():
     y = laid_out(np.array([[[1.0, -2.0]], [[3.0, 0.0]]]), "activation")
     dz = laid_out(np.array([[[5.0, 6.0]], [[7.0, 8.0]]]), "activation")
     vectors = [np.array([v]) for v in (1.0, 0.0, 0.0, 2.0, 3.0, 4.0)]
-    return Pending(dz, y, Map(vectors[0], vectors[2], vectors[1], True), *[*vectors[3:5], np.array([1.0])])
+    return Pending(dz, y, Map(vectors[0], vectors[2], vectors[1], "relu"), *[*vectors[3:5], np.array([1.0])])
 
 
 EXPECTED = [[[14.0, -5.0]], [[24.0, 1.0]]]  # 2 dz' + 3 y + 1

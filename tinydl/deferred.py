@@ -1,9 +1,13 @@
 """Values that operations hand to each other: arrays, and what waits for its reader to compute it.
 
-After its statistics are known, batch norm is a map scale*(x - centre) + shift per channel and ReLU a clamp of it.
-Writing the result costs a pass over memory that the next operation can save by applying the map while it loads. Values
-speak a small language, `relu`, `add`, `mapped`, and answer how they are read: `operand` for readers that apply a map
-themselves, `array` for all others.
+After its statistics are known, batch norm is a map scale*(x - centre) + shift per channel and an activation a function
+of it. Writing the result costs a pass over memory that the next operation can save by applying the map while it loads.
+Values speak a small language, `relu`, `activated`, `add`, `mapped`, and answer how they are read: `operand` for readers
+that apply a map themselves, `array` for all others.
+
+ReLU and leaky ReLU cost less than a pass over memory, so every reader applies them again as it loads, and their
+gradient too. The other activations cost more: they and the map before them are computed in one pass at the first read,
+and their gradient in the pass that makes the sums for the batch norm.
 
 Only arrays that nobody outside can write to may wait for a reader. `Given` wraps those that others hold: what is made
 of them is computed at once. An array that an operation has read, and may read again in the backward pass, is `lent`:
@@ -86,6 +90,10 @@ class Dense(Value):
         elementwise.relu_forward(x, y, team())
         return Dense(y)
 
+    def activated(self, activation, parameter=0.0):
+        """The value of an activation, left to its reader; None where that saves nothing."""
+        return
+
     def masked(self, dy):
         """The gradient `dy` where this value, a ReLU's result, is above 0 or NaN."""
         y, dz = self._array, dy.array()
@@ -117,7 +125,7 @@ class Given(Dense):
 
 
 class ConvResult(Dense):
-    """A convolution's result; its ReLU is left to the next operation.
+    """A convolution's result; its ReLU or leaky ReLU is left to the next operation.
 
     Parameters
     ----------
@@ -134,18 +142,23 @@ class ConvResult(Dense):
 
     def relu(self):
         """max(x, 0), left to its reader."""
-        return _left(Affine(self, Map(relu=True)))
+        return _left(Affine(self, Map(activation="relu")))
+
+    def activated(self, activation, parameter=0.0):
+        """The value of an activation that readers apply as they load, left to them; None for the others."""
+        on_x = Map(activation=activation, parameter=parameter)
+        return Affine(self, on_x) if on_x.loads and config.mode.deferral else None
 
 
 class Affine(Value):
-    """The value `map` of x [+ residual], clamped after the sum if map.relu: what batch norm and ReLU leave.
+    """The value `map` of x [+ residual], the map's activation after the sum: what batch norm and activations leave.
 
     Parameters
     ----------
     x : Dense (N, C, *spatial)
         Channels last in memory.
     map : Map
-        Without scale and shift for a plain ReLU.
+        Without scale and shift for an activation alone.
     residual : Dense as x, Affine that `takes` more, or None
     """
 
@@ -169,7 +182,7 @@ class Affine(Value):
         if self._array is None:
             x, y = self.x.array(), layout.empty_like(self.x.array())
             if self.map.scale is None:
-                elementwise.relu_forward(x, y, team())
+                elementwise.activation_forward(self.map.activation, x, y, self.map.parameter, team())
             else:
                 residual, on_residual = (None, None) if self.residual is None else self.residual.operand()
                 batchnorm.affine_forward(x, self.map, residual, on_residual, y, team())
@@ -182,8 +195,8 @@ class Affine(Value):
 
     @property
     def is_map(self):
-        """Whether a reader can apply the map by itself: no second array to add, and not computed already."""
-        return self.residual is None and self._array is None
+        """Whether a reader can apply the map by itself: nothing to add, nothing dear, and not computed already."""
+        return self.residual is None and self._array is None and self.map.loads
 
     def laid(self):
         """The value as an array, channels-last in memory."""
@@ -191,25 +204,34 @@ class Affine(Value):
 
     def relu(self):
         """The same value, clamped."""
-        if self.map.relu or self._array is not None:
+        if self.map.activation or self._array is not None:
             return Dense(self.array()).relu()
-        return _left(Affine(self.x, self.map.with_relu(), self.residual))
+        return _left(Affine(self.x, self.map.followed_by("relu"), self.residual))
+
+    def activated(self, activation, parameter=0.0):
+        """The value of an activation, left to its reader; None where that saves nothing."""
+        if self.map.activation or not self.is_map or self.given or not config.mode.deferral:
+            return None
+        return Affine(self.x, self.map.followed_by(activation, parameter))
 
     def masked(self, dy):
-        """The gradient `dy` where this value is above 0 or NaN, left to the batch norm or convolution below."""
-        if self.residual is None:
+        """`dy` times the derivative of the activation of this value, left to the batch norm or convolution below."""
+        if self.residual is None and self.map.loads:
             sums = dy.sums if dy.summed is self.x else None
             return Gradient.waiting(Pending(layout.channels_last(dy.array()), self.x.array(), self.map), sums, self.x)
-        # The sums that the batch norm below needs are made in the same pass.
+        # The sums that the batch norm below needs are made in the same pass. Behind a residual sum ReLU goes by the
+        # sign of its result.
         dz, x = layout.channels_last(dy.array()), self.x.array()
         sums, masked = np.empty((1, 2, x.shape[1])), dz if dy.owned and dz.flags.writeable else layout.empty_like(x)
-        by_sign = Pending(dz, self.array(), Map(relu=True))
-        batchnorm_backward.backward_reduce(by_sign, x, self.map.centre, sums, masked, team())
+        waiting = Pending(dz, x, self.map)
+        if self.residual is not None:
+            waiting = Pending(dz, self.array(), Map(activation="relu"))
+        batchnorm_backward.backward_reduce(waiting, x, self.map.centre, sums, masked, team())
         return Gradient(masked, sums=sums, summed=self.x)
 
     def takes(self, other):
         """Whether `other` can be added to this map as its residual."""
-        return self.is_map and not self.map.relu and self.shape == other.shape and self.dtype == other.dtype
+        return self.is_map and not self.map.activation and self.shape == other.shape and self.dtype == other.dtype
 
     def add(self, other):
         """self + other, with broadcasting; left to its reader together with the ReLU that usually follows."""

@@ -52,7 +52,7 @@ def _batchnorm(problem):
 
     x, residual, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
     y = np.empty_like(x)
-    on_x = Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), relu=True)
+    on_x = Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), "relu")
     yield "statistics", [x, np.zeros(c, np.float32), np.zeros(c), np.zeros(c)], [2, 3], x.size, ""
     yield "affine_forward", [x, on_x, None, None, y], [4], 2 * x.size, ""
     yield "affine_forward", [x, on_x, residual, None, y], [4], 3 * x.size, " + residual"
@@ -63,7 +63,7 @@ def _batchnorm_backward(problem):
 
     x, dz, c = _random(problem.shape, 0), _random(problem.shape, 1), problem.shape[1]
     rows = np.random.default_rng(2).standard_normal((6, c)).astype(np.float32)
-    mask = Map(*rows[:3], relu=True)
+    mask = Map(*rows[:3], "relu")
     yield "backward_reduce", [Pending(dz, x, mask), x, rows[2], np.zeros((1, 2, c)), None], [3], 2 * x.size, ""
     yield "backward_apply", [Pending(dz, x, mask, *rows[3:]), np.empty_like(x)], [1], 3 * x.size, ""
 
@@ -83,7 +83,7 @@ def _pool(problem):
 
     x, dy, c = _random(problem.x_shape, 0), _random(problem.y_shape, 1), problem.C
     y, dx, argmax = layout.empty_like(dy), layout.empty_like(x), layout.zeros(problem.y_shape, np.uint8)
-    on_x = operands.Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), True)
+    on_x = operands.Map(*np.random.default_rng(2).standard_normal((3, c)).astype(np.float32), "relu")
     traffic = x.size + 1.25 * dy.size
     yield "max_pool_forward", [x, y, argmax, problem.geometry, None], [1, 2], traffic, ""
     yield "max_pool_forward", [x, y, argmax, problem.geometry, on_x], [1], traffic, " of relu of affine"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tinydl._core.elementwise import ACTIVATIONS
 from tinydl._core.operands import Map, Moments
 
 from tinydl import layout
@@ -10,6 +11,9 @@ from tinydl._core.reference import batchnorm as reference
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import BATCHNORMS, select
+
+EVERY = ("", *ACTIVATIONS)
+SLOPE = -2.0    # of leaky ReLU and ELU: exact among integers
 
 BOTH = pytest.mark.parametrize("kernels", [batchnorm, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -21,7 +25,7 @@ class Case:
     """All arrays of one problem; each method runs one kernel between guard cells and checks that inputs stay."""
 
     def __init__(self, shape, dtype, seed=0, exact=False):
-        self.shape, self.dtype, rng = shape, dtype, np.random.default_rng(seed)
+        self.shape, self.dtype, self.exact, rng = shape, dtype, exact, np.random.default_rng(seed)
 
         def make(shape):
             if exact:
@@ -40,8 +44,8 @@ class Case:
         return self._run(lambda m, v: kernels.statistics(self.x, self.about, m, v, n_threads),
                          *[(self.shape[1:2], np.float64)] * 2)
 
-    def affine(self, kernels=batchnorm, relu=False, extra="", n_threads=1):
-        on_x = Map(self.scale, self.shift, self.centre, relu)
+    def affine(self, kernels=batchnorm, activation="", extra="", n_threads=1):
+        on_x = Map(self.scale, self.shift, self.centre, activation, SLOPE)
         on_residual = Map(self.residual_scale, self.residual_shift, self.residual_centre) if extra == "map" else None
         residual = self.residual if extra else None
         return self._run(lambda y: kernels.affine_forward(self.x, on_x, residual, on_residual, y, n_threads),
@@ -49,9 +53,9 @@ class Case:
 
     def everything(self, kernels=batchnorm, n_threads=1):
         results = dict(zip(("mean", "var"), self.statistics(kernels, n_threads), strict=True))
-        for relu in (False, True):
+        for activation in EVERY[:3] if self.exact else EVERY:  # the first are exact among integers
             for extra in ("", "residual", "map"):
-                results[f"y {relu} {extra}"] = self.affine(kernels, relu, extra, n_threads)
+                results[f"y {activation} {extra}"] = self.affine(kernels, activation, extra, n_threads)
         return results
 
 
@@ -102,12 +106,12 @@ def test_literal_affine_maps(kernels, dtype):
         return row(*values, dtype=dtype)
 
     x, residual, y = vector(1, 2).reshape(2, 1), vector(5, -50).reshape(2, 1), np.empty((2, 1), dtype)
-    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), True), None, None, y, 1)
+    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), "relu"), None, None, y, 1)
     assert y.ravel().tolist() == [0, 1]
     kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1)), residual, None, y, 1)
     assert y.ravel().tolist() == [4, -49]
     on_residual = Map(vector(10), vector(11), vector(1))
-    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), True), residual, on_residual, y, 1)
+    kernels.affine_forward(x, Map(vector(2), vector(-1), vector(1), "relu"), residual, on_residual, y, 1)
     assert y.ravel().tolist() == [50, 0]
 
 
@@ -208,14 +212,14 @@ def test_every_number_of_channels(channels):
 @DTYPES
 def test_output_may_be_an_input(dtype):
     case = Case((3, 10, 9, 9), dtype)
-    for relu in (False, True):
-        on_x = Map(case.scale, case.shift, case.centre, relu)
+    for activation in EVERY:
+        on_x = Map(case.scale, case.shift, case.centre, activation, SLOPE)
         y = case.x.copy(order="K")
         batchnorm.affine_forward(y, on_x, None, None, y, 1)
-        assert_same(y, case.affine(relu=relu))
+        assert_same(y, case.affine(activation=activation))
         y = case.residual.copy(order="K")
         batchnorm.affine_forward(case.x, on_x, y, None, y, 1)
-        assert_same(y, case.affine(relu=relu, extra="residual"))
+        assert_same(y, case.affine(activation=activation, extra="residual"))
 
 
 # --- 3 statistics of any mean ----------------------------------------------------------------------------------------
@@ -346,7 +350,7 @@ def calls():
         "affine_forward": (
             {"x": case.x, "scale": case.scale, "shift": case.shift, "centre": case.centre, "residual": case.residual,
              "y": np.zeros_like(case.x)}, ("y",),
-            lambda v: batchnorm.affine_forward(v["x"], Map(v["scale"], v["shift"], v["centre"], True), v["residual"],
+            lambda v: batchnorm.affine_forward(v["x"], Map(v["scale"], v["shift"], v["centre"], "relu"), v["residual"],
                                                None, v["y"], 1)),
         "affine_forward residual": (
             {"scale": case.residual_scale, "shift": case.residual_shift, "centre": case.residual_centre}, (),
@@ -393,10 +397,10 @@ def test_refused_shapes():
     on_x = Map(c3, c3, c3)
     with pytest.raises(ValueError, match="needs a residual"):
         batchnorm.affine_forward(x, on_x, None, on_x, x.copy(), 1)
-    with pytest.raises(ValueError, match="no relu"):
-        batchnorm.affine_forward(x, on_x, x, Map(relu=True), x.copy(), 1)
+    with pytest.raises(ValueError, match="no activation"):
+        batchnorm.affine_forward(x, on_x, x, Map(activation="relu"), x.copy(), 1)
     with pytest.raises(ValueError, match="scale and shift"):
-        batchnorm.affine_forward(x, Map(relu=True), None, None, x.copy(), 1)
+        batchnorm.affine_forward(x, Map(activation="relu"), None, None, x.copy(), 1)
     for call in (lambda: batchnorm.affine_forward(x, None, None, None, x.copy(), 1),
                  lambda: batchnorm.forward_map(wide, wide, None, None, 0.0, wide, None),
                  lambda: batchnorm.finish_statistics(x, None, wide, wide, 1)):
@@ -422,7 +426,7 @@ def test_special_values_stay_in_their_channel(kernels, special):
 def test_nan_passes_relu(kernels):
     case = Case((2, 3, 4, 4), np.float32)
     case.x[0, 1, 2, 3] = np.nan
-    assert np.argwhere(np.isnan(case.affine(kernels, relu=True))).tolist() == [[0, 1, 2, 3]]
+    assert np.argwhere(np.isnan(case.affine(kernels, activation="relu"))).tolist() == [[0, 1, 2, 3]]
 
 
 @BOTH
@@ -451,7 +455,7 @@ def test_maps_larger_than_the_caches_exact(channels):
 
     plain = applied(on_x, x)
     for n_threads in (1, 2):
-        batchnorm.affine_forward(x, on_x.with_relu(), None, None, y, n_threads)
+        batchnorm.affine_forward(x, on_x.followed_by("relu"), None, None, y, n_threads)
         np.testing.assert_array_equal(y, np.maximum(plain, 0))
         batchnorm.affine_forward(x, on_x, residual, on_residual, y, n_threads)
         np.testing.assert_array_equal(y, plain + applied(on_residual, residual))

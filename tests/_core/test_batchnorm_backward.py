@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tinydl._core.elementwise import ACTIVATIONS
 from tinydl._core.operands import Map, Pending
 
 from tinydl._core import batchnorm, batchnorm_backward
@@ -11,6 +12,10 @@ from tinydl._core.reference import batchnorm_backward as reference
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import BATCHNORMS, select
+
+SLOPE = -2.0    # of leaky ReLU and ELU: exact among integers
+LOADED = ("relu", "leaky_relu")
+DEAR = tuple(name for name in ACTIVATIONS if name not in LOADED)    # what readers do not apply as they load
 
 BOTH = pytest.mark.parametrize("kernels", [batchnorm_backward, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -23,7 +28,7 @@ class Case:
     """All arrays of one problem; each method runs one kernel between guard cells and checks that inputs stay."""
 
     def __init__(self, shape, dtype, seed=0, exact=False):
-        self.shape, self.dtype, rng = shape, dtype, np.random.default_rng(seed)
+        self.shape, self.dtype, self.exact, rng = shape, dtype, exact, np.random.default_rng(seed)
 
         def make(shape):
             if exact:
@@ -34,16 +39,17 @@ class Case:
         for name in PER_CHANNEL:
             setattr(self, name, make(shape[1:2]))
 
-    def mask(self, relu):
-        return Map(self.scale, self.shift, self.centre, relu)
+    def mask(self, activation):
+        return Map(self.scale, self.shift, self.centre, activation, SLOPE)
 
     def gradient(self, kind):
         """What `backward_reduce` gets: an array, or a gradient masked by a map of x or by the sign of z."""
+        kind, _, activation = kind.partition(" ")
         return {
             "plain": self.dz,
-            "open": Pending(self.dz, self.x, self.mask(False)),
-            "map": Pending(self.dz, self.x, self.mask(True)),
-            "sign": Pending(self.dz, self.z, Map(relu=True)),
+            "open": Pending(self.dz, self.x, self.mask("")),
+            "map": Pending(self.dz, self.x, self.mask(activation or "relu")),
+            "sign": Pending(self.dz, self.z, Map(activation=activation or "relu", parameter=SLOPE)),
         }[kind]
 
     def _run(self, call, *outputs):
@@ -51,6 +57,10 @@ class Case:
 
     def reduce(self, kernels=batchnorm_backward, kind="plain", n_threads=1):
         sums = ((1, 2, self.shape[1]), np.float64, "row")
+        if kind.endswith(DEAR):
+            return self._run(lambda s, m: kernels.backward_reduce(self.gradient(kind), self.x, self.about, s, m,
+                                                                  n_threads),
+                             sums, (self.shape, self.dtype, "activation"))
         (alone,) = self._run(lambda s: kernels.backward_reduce(self.gradient(kind), self.x, self.about, s, None,
                                                                n_threads), sums)
         both, masked = self._run(lambda s, m: kernels.backward_reduce(self.gradient(kind), self.x, self.about, s, m,
@@ -68,11 +78,12 @@ class Case:
 
     def everything(self, kernels=batchnorm_backward, n_threads=1):
         results = {}
-        for kind in ("plain", "open", "map", "sign"):
+        dear = () if self.exact else (f"map {f}" for f in DEAR)
+        for kind in ("plain", "open", "map", "sign", "map leaky_relu", "sign leaky_relu", *dear):
             results[f"sums {kind}"], results[f"masked {kind}"] = self.reduce(kernels, kind, n_threads)
-        for kind in ("open", "map"):
+        for kind in ("open", "map", "map leaky_relu"):
             results[f"dx {kind}"] = self.apply(kernels, kind, True, n_threads)
-        for kind in ("open", "map", "sign"):
+        for kind in ("open", "map", "sign", "map leaky_relu", "sign leaky_relu"):
             results[f"dz' {kind}"] = self.apply(kernels, kind, False, n_threads)
         return results
 
@@ -90,12 +101,13 @@ def test_literal_gradient(kernels, dtype):
         return row(*values, dtype=dtype)
 
     x, dz = vector(1, 2, 4).reshape(3, 1), vector(7, 5, -1).reshape(3, 1)
-    above_one, sums, masked = Map(vector(1), vector(1), vector(2), True), np.empty((1, 2, 1)), np.empty_like(x)
+    above_one, sums, masked = Map(vector(1), vector(1), vector(2), "relu"), np.empty((1, 2, 1)), np.empty_like(x)
     kernels.backward_reduce(Pending(dz, x, above_one), x, vector(2), sums, masked, 1)
     assert (sums.ravel().tolist(), masked.ravel().tolist()) == ([4, -2], [0, 5, -1])
     kernels.backward_reduce(dz, x, vector(2), sums, None, 1)
     assert sums.ravel().tolist() == [11, -9]
-    kernels.backward_reduce(Pending(dz, vector(1, 0, -3).reshape(3, 1), Map(relu=True)), x, vector(2), sums, masked, 1)
+    by_sign = Pending(dz, vector(1, 0, -3).reshape(3, 1), Map(activation="relu"))
+    kernels.backward_reduce(by_sign, x, vector(2), sums, masked, 1)
     assert (sums.ravel().tolist(), masked.ravel().tolist()) == ([7, -7], [7, 0, 0])
     dx = np.empty_like(x)
     kernels.backward_apply(Pending(dz, x, above_one, vector(2), vector(10), vector(100)), dx, 1)
@@ -173,11 +185,12 @@ def test_output_may_be_an_input(dtype, relu):
     for name in ("dz", "x"):
         arrays = {"dz": case.dz, "x": case.x}
         arrays[name] = dx = arrays[name].copy(order="K")
-        dy = Pending(arrays["dz"], arrays["x"], case.mask(relu), case.a, case.b, case.c)
+        dy = Pending(arrays["dz"], arrays["x"], case.mask("relu" if relu else ""), case.a, case.b, case.c)
         batchnorm_backward.backward_apply(dy, dx, 1)
         assert_same(dx, expected)
     sums, masked = np.empty((1, 2, 10)), case.dz.copy(order="K")
-    batchnorm_backward.backward_reduce(Pending(masked, case.z, Map(relu=True)), case.x, case.about, sums, masked, 1)
+    by_sign = Pending(masked, case.z, Map(activation="relu"))
+    batchnorm_backward.backward_reduce(by_sign, case.x, case.about, sums, masked, 1)
     for got, expected in zip((sums, masked), case.reduce(kind="sign"), strict=True):
         assert_same(got, expected)
 
@@ -188,7 +201,7 @@ def test_mask_of_backward_is_the_sign_of_forward():
     x = laid_out(rng.standard_normal((64, 32, 8, 8)), "activation", np.float32)
     scale, centre = rng.uniform(0.5, 2, 32).astype(np.float32), rng.standard_normal(32).astype(np.float32)
     shift = -(scale * (x[0, :, 0, 0] - centre))  # some products nearly cancel
-    y, dx, mask = np.empty_like(x), np.empty_like(x), Map(scale, shift, centre, True)
+    y, dx, mask = np.empty_like(x), np.empty_like(x), Map(scale, shift, centre, "relu")
     batchnorm.affine_forward(x, mask, None, None, y, 1)
     one, zero = np.ones(32, np.float32), np.zeros(32, np.float32)
     for coefficients in ((one, zero, zero), ()):
@@ -208,7 +221,7 @@ def layer(x, gamma, beta, relu):
     """The whole layer forward: (y, mean, rstd, the map)."""
     c = x.shape[1]
     mean, var, rstd, y = *np.empty((3, c)), np.empty_like(x)
-    on_x = Map(*np.empty((3, c), x.dtype), relu=relu)
+    on_x = Map(*np.empty((3, c), x.dtype), "relu" if relu else "")
     batchnorm.statistics(x, np.zeros(c, x.dtype), mean, var, 1)
     batchnorm.forward_map(mean, var, gamma, beta, EPS, rstd, on_x)
     batchnorm.affine_forward(x, on_x, None, None, y, 1)
@@ -303,7 +316,7 @@ def calls():
     vectors = {"scale": case.scale, "shift": case.shift, "centre": case.centre}
 
     def mask(v):
-        return Map(v["scale"], v["shift"], v["centre"], True)
+        return Map(v["scale"], v["shift"], v["centre"], "relu")
 
     return {
         "backward_reduce": (
@@ -313,8 +326,8 @@ def calls():
                                                          v["sums"], v["masked"], 1)),
         "backward_reduce by sign": (
             {"y": case.z}, (),
-            lambda v: batchnorm_backward.backward_reduce(Pending(case.dz, v["y"], Map(relu=True)), case.x, case.about,
-                                                         np.zeros((1, 2, 4)), None, 1)),
+            lambda v: batchnorm_backward.backward_reduce(Pending(case.dz, v["y"], Map(activation="relu")), case.x,
+                                                         case.about, np.zeros((1, 2, 4)), None, 1)),
         "backward_reduce of an array": (
             {"dy": case.dz}, (),
             lambda v: batchnorm_backward.backward_reduce(v["dy"], case.x, case.about, np.zeros((1, 2, 4)), None, 1)),
@@ -363,10 +376,16 @@ def test_refused_arrays(kernel, name):
 def test_refused_gradients():
     case, sums = Case((3, 4, 5, 6), np.float32), np.zeros((1, 2, 4))
     with pytest.raises(ValueError, match="a, b, c"):
-        batchnorm_backward.backward_reduce(Pending(case.dz, case.x, case.mask(True), case.a, case.b, case.c), case.x,
+        batchnorm_backward.backward_reduce(Pending(case.dz, case.x, case.mask("relu"), case.a, case.b, case.c), case.x,
                                            case.about, sums, None, 1)
     with pytest.raises(ValueError, match="another array"):
-        batchnorm_backward.backward_reduce(Pending(case.dz, case.z, case.mask(True)), case.x, case.about, sums, None, 1)
+        batchnorm_backward.backward_reduce(Pending(case.dz, case.z, case.mask("relu")), case.x, case.about, sums, None,
+                                           1)
+    for mask, masked in ((case.mask("gelu"), None), (Map(activation="gelu"), case.z.copy(order="K"))):
+        with pytest.raises(ValueError, match="gelu needs scale and shift, and `masked`"):
+            batchnorm_backward.backward_reduce(Pending(case.dz, case.x, mask), case.x, case.about, sums, masked, 1)
+    with pytest.raises(ValueError, match="no gelu as it loads"):
+        batchnorm_backward.backward_apply(Pending(case.dz, case.x, case.mask("gelu")), case.x.copy(order="K"), 1)
     with pytest.raises(ValueError, match=r"expected a writeable array \(1, 2, 4\)"):
         batchnorm_backward.backward_reduce(case.dz, case.x, case.about, np.zeros((2, 2, 4)), None, 1)
     with pytest.raises(TypeError):

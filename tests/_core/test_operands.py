@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from tinydl._core.elementwise import ACTIVATIONS
 from tinydl._core.operands import Map, Moments, Pending
 
 SCALE, SHIFT, CENTRE = (np.float32([k, k + 1]) for k in (1, 3, 5))
@@ -15,9 +16,9 @@ def fields(value):
 
 
 def test_a_map_is_whole_or_plain():
-    plain, whole = Map(relu=True), Map(SCALE, SHIFT, CENTRE)
-    assert (plain.scale, plain.shift, plain.centre, plain.relu) == (None, None, None, True)
-    assert whole.scale is SCALE and whole.shift is SHIFT and whole.centre is CENTRE and whole.relu is False
+    plain, whole = Map(activation="relu"), Map(SCALE, SHIFT, CENTRE)
+    assert (plain.scale, plain.shift, plain.centre, plain.activation) == (None, None, None, "relu")
+    assert whole.scale is SCALE and whole.shift is SHIFT and whole.centre is CENTRE and whole.activation == ""
     for parts in ((SCALE,), (SCALE, SHIFT), (None, SHIFT), (None, None, CENTRE), (SCALE, None, CENTRE)):
         with pytest.raises(ValueError, match="scale, shift and centre are given together or not at all"):
             Map(*parts)
@@ -25,13 +26,25 @@ def test_a_map_is_whole_or_plain():
 
 def test_a_relu_behind_a_map_is_another_map():
     whole = Map(SCALE, SHIFT, CENTRE)
-    clamped = whole.with_relu()
-    assert clamped.relu and not whole.relu
+    clamped = whole.followed_by("relu")
+    assert clamped.activation == "relu" and not whole.activation
     assert clamped.scale is SCALE and clamped.centre is CENTRE
 
 
+def test_a_map_takes_one_activation_of_the_table():
+    leaky = Map(SCALE, SHIFT, CENTRE).followed_by("leaky_relu", 0.25)
+    assert (leaky.activation, leaky.parameter) == ("leaky_relu", 0.25)
+    assert leaky != Map(SCALE, SHIFT, CENTRE, "leaky_relu")
+    with pytest.raises(ValueError, match="one activation: gelu after leaky_relu"):
+        leaky.followed_by("gelu")
+    with pytest.raises(ValueError, match="no activation 'swish'; known: relu, leaky_relu, elu"):
+        Map(activation="swish")
+    loaded = [name for name in ACTIVATIONS if Map(activation=name).loads]
+    assert loaded == ["relu", "leaky_relu"] and Map().loads
+
+
 def test_a_pending_gradient_is_whole_or_a_mask():
-    dz, y, mask = np.zeros((1, 2)), np.ones((1, 2)), Map(SCALE, SHIFT, CENTRE, True)
+    dz, y, mask = np.zeros((1, 2)), np.ones((1, 2)), Map(SCALE, SHIFT, CENTRE, "relu")
     masked, whole = Pending(dz, y, mask), Pending(dz, y, mask, SCALE, SHIFT, CENTRE)
     assert masked.dz is dz and masked.y is y and masked.mask is mask and masked.a is None
     assert whole.a is SCALE and whole.b is SHIFT and whole.c is CENTRE
@@ -39,13 +52,13 @@ def test_a_pending_gradient_is_whole_or_a_mask():
         with pytest.raises(ValueError, match="a, b and c are given together or not at all"):
             Pending(dz, y, mask, *parts)
     with pytest.raises(ValueError, match="need a mask with a centre"):
-        Pending(dz, y, Map(relu=True), SCALE, SHIFT, CENTRE)
+        Pending(dz, y, Map(activation="relu"), SCALE, SHIFT, CENTRE)
     with pytest.raises(TypeError):
         Pending(dz, y, None)
 
 
-@pytest.mark.parametrize("value", [Map(SCALE, SHIFT, CENTRE, True), Map(), Moments(CENTRE, np.zeros((3, 2, 2))),
-                                   Pending(SCALE, SHIFT, Map(relu=True))], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize("value", [Map(SCALE, SHIFT, CENTRE, "relu"), Map(), Moments(CENTRE, np.zeros((3, 2, 2))),
+                                   Pending(SCALE, SHIFT, Map(activation="relu"))], ids=lambda v: type(v).__name__)
 def test_copies_and_pickles_hold_the_same(value):
     for again in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
         assert type(again) is type(value)
@@ -56,7 +69,7 @@ def test_copies_and_pickles_hold_the_same(value):
                 assert np.array_equal(old, new) and type(old) is type(new)
 
 
-@pytest.mark.parametrize(("value", "name"), [(Map(), "scale"), (Map(), "relu"), (Moments(None, None), "sums"),
+@pytest.mark.parametrize(("value", "name"), [(Map(), "scale"), (Map(), "activation"), (Moments(None, None), "sums"),
                                              (Pending(None, None, Map()), "dz")])
 def test_they_do_not_change(value, name):
     with pytest.raises(AttributeError):
@@ -65,8 +78,8 @@ def test_they_do_not_change(value, name):
 
 def test_maps_of_the_same_bits_are_equal():
     one = Map(SCALE, SHIFT, CENTRE)
-    assert one == Map(SCALE.copy(), SHIFT.copy(), CENTRE.copy()) and Map(relu=True) == Map(relu=True)
-    assert one != Map(SCALE, SHIFT, SCALE) and one != one.with_relu() and one != Map() and one != 1
+    assert one == Map(SCALE.copy(), SHIFT.copy(), CENTRE.copy()) and Map(activation="relu") == Map(activation="relu")
+    assert one != Map(SCALE, SHIFT, SCALE) and one != one.followed_by("relu") and one != Map() and one != 1
     nan = np.float32([np.nan, 1])
     assert Map(nan, SHIFT, CENTRE) == Map(nan.copy(), SHIFT, CENTRE)
     assert one != Map(*(v.astype(np.float64) for v in (SCALE, SHIFT, CENTRE)))

@@ -25,7 +25,7 @@ CASES = [
     (np.ones(3), np.ones(3), np.ones(3), np.zeros(3)),
     (np.ones((2, 3)), np.ones((3, 3)), np.ones((5, 3)), np.ones((5, 4))),
     (np.ones(3), np.ones(3), np.ones(3), np.ones(3, np.float32)), (np.full(2, np.nan),) * 3 + (np.zeros(2),),
-    (*(operands.Map(np.ones(3), np.ones(3), np.zeros(3)) for _ in range(3)), operands.Map(relu=True)),
+    (*(operands.Map(np.ones(3), np.ones(3), np.zeros(3)) for _ in range(3)), operands.Map(activation="relu")),
     (td.tensor([1.0]), td.tensor([1.0]), td.tensor([1.0]), td.tensor([2.0])),
     (np.int64(3), np.int64(3), np.int64(3), 3),
 ]
@@ -43,7 +43,7 @@ def test_what_two_batch_sizes_say_of_a_third(case):
     (1, 2), (3, 4), (-2, 3), (0.5, 0.25), (2.0, 3.0), ("a", "b"),
     ((1, 2), (1, 2, 3)), ([1], (1,)), ({"a": 1}, {"b": 1}),
     (np.ones(3), np.zeros(3)), (np.ones(3), np.ones(3, "f")), (np.ones((2, 2)), np.ones((3, 4))), (1, None), (1, True),
-    (object(), object()), (slice(2), slice(1)), (operands.Map(relu=True), operands.Map())], ids=str)
+    (object(), object()), (slice(2), slice(1)), (operands.Map(activation="relu"), operands.Map())], ids=str)
 def test_what_has_no_rule(two, three):
     with pytest.raises(Unlike):
         unified(two, three, 2, 3, nothing_varies)

@@ -37,8 +37,8 @@ class Case:
         self.x, self.w, self.b = make(problem.x_shape, "activation"), make(problem.w_shape, "weight"), make((O,))
         self.dy, self.z = make(problem.y_shape, "activation"), make(problem.y_shape, "activation")
         self.residual = make(problem.x_shape, "activation")
-        self.on_x = Map(make((C,)), make((C,)), make((C,)), True)
-        self.mask = Map(make((O,)), make((O,)), make((O,)), True)
+        self.on_x = Map(make((C,)), make((C,)), make((C,)), "relu")
+        self.mask = Map(make((O,)), make((O,)), make((O,)), "relu")
         self.pending = Pending(self.dy, self.z, self.mask, make((O,)), make((O,)), make((O,)))
         self.x_about, self.y_about = make((C,)), make((O,))
         self.n = problem.N

@@ -13,8 +13,9 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum
 from tinydl._core.channels cimport moments as sum_moments
+from tinydl._core.elementwise cimport td_activations, td_element_loop
 from tinydl._core.memory cimport Block
-from tinydl._core.operands cimport Map, Moments, read_map
+from tinydl._core.operands cimport TD_LEAK, Map, Moments, read_map
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rows cimport (
     RETAKES,
@@ -255,12 +256,21 @@ cdef struct AffineCall:
     RowPlan p
     td_residual_sum sum
     bint stream
+    td_element_loop activation      # of its own loop, over pieces in L1; NULL: that of `sum`, or none
 
 
 cdef void affine_task(real *y, const AffineCall *call, Py_ssize_t task) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
-    cdef Py_ssize_t i = task * p.chunk, n = min(p.chunk, p.n - i)
+    cdef Py_ssize_t i = task * p.chunk, n = min(p.chunk, p.n - i), end = i + n, m
+    if call.activation != NULL:
+        while i < end:
+            m = min(p.piece, end - i)
+            affine(&call.sum, i, y + i, m, p.L, False)
+            call.activation(y + i, NULL, y + i, m, call.sum.on_x.parameter)
+            i += m
+        td_restore_denormals(saved)
+        return
     # Past the caches only whole vectors: a last task that does not end with one is written as usual.
     affine(&call.sum, i, y + i, n, p.L, call.stream and n % 16 == 0)
     td_restore_denormals(saved)
@@ -274,10 +284,10 @@ cdef void affine_all(real *y, const AffineCall *call, int n_threads) noexcept no
 
 
 def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_threads):
-    """y = on_x of x [+ residual, or on_residual of it], then max(y, 0) if on_x.relu; NaN passes.
+    """y = f(on_x of x [+ residual, or on_residual of it]), f the activation of on_x.
 
-    x : IN (N, C, *spatial).  on_x : IN, with scale.  residual : IN as x, or None.  on_residual : IN without relu, or
-    None.  y : OUT as x; may be x or residual.
+    x : IN (N, C, *spatial).  on_x : IN, with scale.  residual : IN as x, or None.  on_residual : IN without activation,
+    or None.  y : OUT as x; may be x or residual.
     """
     check_team(n_threads)
     cdef AffineCall call
@@ -286,13 +296,17 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
     cdef int t = plan_rows(x, "x", p)
     s.x = channels_last(x, "x", t, p.n)
     cdef void *y_data = channels_last(y, "y", t, p.n, True)
-    read_map(on_x, &s.on_x, t, p.C)
+    read_map(on_x, &s.on_x, t, p.C, True)
     read_map(on_residual, &s.on_residual, t, p.C)
     if s.on_x.scale == NULL:
-        raise ValueError("affine_forward needs a map with scale and shift; a plain ReLU is relu_forward")
-    if on_residual is not None and (residual is None or on_residual.relu):
-        raise ValueError("on_residual needs a residual and no relu, got "
-                         f"{'None' if residual is None else 'a relu'}")
+        raise ValueError("affine_forward needs a map with scale and shift; an activation alone is activation_forward")
+    if on_residual is not None and (residual is None or on_residual.number):
+        raise ValueError("on_residual needs a residual and no activation, got "
+                         f"{'None' if residual is None else on_residual.activation}")
+    call.activation = NULL
+    if s.on_x.activation > TD_LEAK:
+        call.activation = td_activations[s.on_x.activation - 1].value[t != NPY_FLOAT32]
+        s.on_x.activation = 0
     s.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
     # Up to six vectors along a period: three of each map.
     cdef Block vectors = scratch(6 * p.L * p.size)

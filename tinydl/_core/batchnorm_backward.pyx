@@ -4,12 +4,13 @@ The rounding rule is that of `batchnorm`. Sums about the true mean are not made:
 forward map, which the type of x holds exactly, and moved to the mean in float64.
 """
 
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport fold, gradient, gradient_sums, td_reduction
+from tinydl._core.channels cimport affine, fold, gradient, gradient_sums, td_reduction, td_residual_sum
+from tinydl._core.elementwise cimport td_activation, td_activations
 from tinydl._core.memory cimport Block
-from tinydl._core.operands cimport Pending, read_gradient, td_pending
+from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rows cimport RowPlan, combine, partial_sums, plan_rows, repeat_map, repeated
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -23,9 +24,37 @@ import_array()
 cdef struct ReduceCall:
     RowPlan p
     td_reduction r      # its vectors along a period
+    # Of an activation that readers do not apply as they load: pieces of dz' are computed in L1 and then summed.
+    const td_activation *activation     # or NULL
+    int double_loops                    # 1: of float64
+    void *values                        # scratch: a piece a thread
 
 
-cdef void reduce_task(real *groups, const ReduceCall *call, Py_ssize_t g) noexcept nogil:
+cdef void reduce_activation(real *s, const ReduceCall *call, Py_ssize_t first, Py_ssize_t n, int thread) noexcept nogil:
+    """The two sums of n elements from `first` on, and dz' = dz times the derivative at the mask's value of x."""
+    cdef const RowPlan *p = &call.p
+    cdef const td_activation *f = call.activation
+    cdef double parameter = call.r.dy.mask.parameter
+    cdef real *values = <real *> call.values + thread * p.piece
+    cdef real *masked = <real *> call.r.masked
+    cdef const real *dz = <const real *> call.r.dy.dz
+    cdef Py_ssize_t end = first + n, m
+    cdef td_residual_sum at_x
+    cdef td_reduction sums = call.r
+    at_x.x, at_x.residual, at_x.on_x = call.r.x, NULL, call.r.dy.mask
+    at_x.on_x.activation = 0
+    sums.dy.dz, sums.dy.y, sums.masked = masked, NULL, NULL
+    while first < end:
+        m = min(p.piece, end - first)
+        affine(&at_x, first, values, m, p.L, False)
+        if f.gradient_reads_y:
+            f.value[call.double_loops](values, NULL, values, m, parameter)
+        f.gradient[call.double_loops](values, dz + first, masked + first, m, parameter)
+        gradient_sums(&sums, first, s, m, p.L)
+        first += m
+
+
+cdef void reduce_task(real *groups, const ReduceCall *call, Py_ssize_t g, int thread) noexcept nogil:
     """The two sums of group g, and dz' where it is wanted."""
     cdef unsigned int saved = td_flush_denormals()
     cdef const RowPlan *p = &call.p
@@ -33,7 +62,10 @@ cdef void reduce_task(real *groups, const ReduceCall *call, Py_ssize_t g) noexce
     # Groups are whole periods of the repeated vectors: each begins with channel 0.
     cdef Py_ssize_t first = g * p.group, n = min(p.group, p.n - first)
     memset(s, 0, 2 * p.L * sizeof(real))
-    gradient_sums(&call.r, first, s, n, p.L)
+    if call.activation == NULL:
+        gradient_sums(&call.r, first, s, n, p.L)
+    else:
+        reduce_activation(s, call, first, n, thread)
     fold(s, p.C, p.L)
     fold(s + p.L, p.C, p.L)
     td_restore_denormals(saved)
@@ -45,17 +77,17 @@ cdef void reduce_all(real *groups, const ReduceCall *call, double *sums, int n_t
     cdef Py_ssize_t g
     # A group is a task; combine adds them in float64, in the order of their index.
     for g in prange(p.n_groups, num_threads=n_threads, schedule="static", use_threads_if=p.n_groups > 1):
-        reduce_task(groups, call, g)
+        reduce_task(groups, call, g, threadid())
     combine(<const real *> groups, p.n_groups, 2 * p.L, p.L, p.C, sums)
 
 
 def backward_reduce(dy, x, about, sums, masked, int n_threads):
     """sums = sum of dz' and of dz' * (x - about) per channel, the two that the gradient of batch norm needs.
 
-    dy : IN (N, C, *spatial), which is dz' itself, or a `Pending` without a, b, c: dz' is then dz where its mask's value
-    is above 0 or NaN, else 0. A mask with scale reads x; one without reads the sign of its y, the result of a ReLU
-    behind a residual sum.  x : IN as dy.  about : IN (C,).  sums : OUT (1, 2, C) float64.
-    masked : OUT as x, dz', or None; may be dz.
+    dy : IN (N, C, *spatial), which is dz' itself, or a `Pending` without a, b, c: dz' is then dz times the derivative
+    of its mask's activation. A mask with scale reads x; one without, of ReLU or leaky ReLU, reads the sign of its y,
+    the result behind a residual sum.  x : IN as dy.  about : IN (C,).  sums : OUT (1, 2, C) float64.
+    masked : OUT as x, dz', or None; may be dz. It is needed for the activations that readers do not apply as they load.
     """
     check_team(n_threads)
     cdef ReduceCall call
@@ -64,7 +96,7 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     cdef int t = plan_rows(x, "x", p)
     cdef Py_ssize_t G, C
     r.x = channels_last(x, "x", t, p.n)
-    read_gradient(dy, &r.dy, t, p.n, p.C)
+    read_gradient(dy, &r.dy, t, p.n, p.C, True)
     if r.dy.a != NULL:
         raise ValueError("backward_reduce: dy still has a map a, b, c; compute it with backward_apply first")
     if r.dy.mask.scale != NULL and r.dy.y != r.x:
@@ -74,11 +106,20 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     if G != 1 or C != p.C or not sums.flags.writeable:
         raise ValueError(f"sums: expected a writeable array (1, 2, {p.C}), got shape {sums.shape}")
     r.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
-    # Scratch: `about` and the mask's three vectors along a period, then two sums along a period for each group.
-    cdef Block block = scratch(p.L * (4 + 2 * p.n_groups) * p.size)
+    call.activation, call.double_loops = NULL, t != NPY_FLOAT32
+    if r.dy.mask.activation > TD_LEAK:
+        call.activation = &td_activations[r.dy.mask.activation - 1]
+        if r.masked == NULL or r.dy.mask.scale == NULL:
+            raise ValueError(f"backward_reduce: a mask with {dy.mask.activation} needs scale and shift, and `masked`")
+    # Scratch: `about` and the mask's three vectors along a period, a piece a thread, two sums along a period for each
+    # group.
+    cdef Py_ssize_t pieces = n_threads * p.piece if call.activation != NULL else 0
+    cdef Block block = scratch((p.L * (4 + 2 * p.n_groups) + pieces) * p.size)
     cdef char *at = <char *> block.address
     r.about = repeated(about_data, &at, p)
     repeat_map(&r.dy.mask, &at, p)
+    call.values = at
+    at += pieces * p.size
     with nogil:
         if t == NPY_FLOAT32:
             reduce_all(<float *> at, &call, to_sums, n_threads)

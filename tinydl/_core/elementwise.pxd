@@ -7,8 +7,9 @@ cdef extern from "src/elementwise.h" nogil:
     ctypedef void (*td_element_loop)(const void *a, const void *b, void *out, Py_ssize_t n,
                                      double parameter) noexcept nogil
     ctypedef struct td_activation:
-        const char *name
         td_element_loop value[2]
         td_element_loop gradient[2]
+        int gradient_reads_y
+    const char *const *td_activation_names
     const td_activation *td_activations
     const td_element_loop *td_sum

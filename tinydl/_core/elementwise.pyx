@@ -26,7 +26,7 @@ cdef struct ElementwiseCall:
 
 
 # Names of the activations, in the order of src/activations.h.
-ACTIVATIONS = tuple([td_activations[i].name.decode() for i in range(TD_N_ACTIVATIONS)])
+ACTIVATIONS = tuple([td_activation_names[i].decode() for i in range(TD_N_ACTIVATIONS)])
 cdef dict _rows = {name: i for i, name in enumerate(ACTIVATIONS)}
 
 

@@ -72,7 +72,7 @@ cdef inline void load_gradient(const td_pending *p, Py_ssize_t image, real *out,
     cdef real *dst
     if p.y == NULL:
         nothing.centre = nothing.scale = nothing.shift = NULL
-        nothing.relu = False
+        nothing.activation, nothing.parameter = 0, 0
         load_image(<const real *> p.dz + image * w.H * w.W * w.step, out, w, &nothing)
         return
     for r in range(w.n_rows):

@@ -10,7 +10,8 @@ cdef extern from "src/operands.h" nogil:
         const void *centre
         const void *scale
         const void *shift
-        Py_ssize_t relu
+        Py_ssize_t activation
+        double parameter
     ctypedef struct td_pending:
         const void *dz
         const void *y
@@ -36,10 +37,18 @@ cdef extern from "src/operands.h" nogil:
     td_epilogue td_epilogue_from_channel(td_epilogue, Py_ssize_t bytes) noexcept
     td_epilogue td_epilogue_from_pixel(td_epilogue, Py_ssize_t bytes) noexcept
 
+cdef extern from "src/bend.h" nogil:
+    enum:
+        TD_N_ACTIVATIONS
+        TD_LEAK
+    const char *const *td_activation_names
+
 
 cdef class Map:
     cdef readonly object scale, shift, centre
-    cdef readonly bint relu
+    cdef readonly str activation
+    cdef readonly double parameter
+    cdef Py_ssize_t number      # 0: no activation; else 1 + its row
 
 
 cdef class Pending:
@@ -51,13 +60,18 @@ cdef class Moments:
     cdef readonly object about, sums
 
 
-cdef inline int read_map(Map m, td_map *out, int type_number, Py_ssize_t C) except -1:
-    """Fill `out` from a map over C channels, or from None."""
+cdef inline int read_map(Map m, td_map *out, int type_number, Py_ssize_t C, bint any_activation=False) except -1:
+    """Fill `out` from a map over C channels, or from None.
+
+    any_activation : whether the kernel takes all of them, and not only those that readers apply as they load.
+    """
     out.centre = out.scale = out.shift = NULL
-    out.relu = False
+    out.activation, out.parameter = 0, 0
     if m is None:
         return 0
-    out.relu = m.relu
+    if m.number > TD_LEAK and not any_activation:
+        raise ValueError(f"this kernel applies no {m.activation} as it loads; compute the map with affine_forward")
+    out.activation, out.parameter = m.number, m.parameter
     if m.scale is not None:
         out.centre = data(m.centre, "centre", type_number, C)
         out.scale = data(m.scale, "scale", type_number, C)
@@ -90,10 +104,11 @@ cdef inline int gradient_type(object dy) except -1:
     return float_type((<Pending> dy).dz, "dz") if isinstance(dy, Pending) else float_type(dy, "dy")
 
 
-cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ssize_t size, Py_ssize_t C) except -1:
+cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ssize_t size, Py_ssize_t C,
+                              bint any_activation=False) except -1:
     """Fill `out` from an upstream gradient of `size` elements and C channels: an array or a `Pending`.
 
-    y stays NULL where nothing waits: for an array, and for a Pending without ReLU and coefficients.
+    y stays NULL where nothing waits: for an array, and for a Pending without activation and coefficients.
     """
     cdef Pending p
     out.y = out.a = out.b = out.c = NULL
@@ -103,10 +118,10 @@ cdef inline int read_gradient(object dy, td_pending *out, int type_number, Py_ss
         return 0
     p = <Pending> dy
     out.dz = channels_last(p.dz, "dz", type_number, size)
-    if p.a is None and not p.mask.relu:
+    if p.a is None and p.mask.number == 0:
         read_map(None, &out.mask, type_number, C)
         return 0
-    read_map(p.mask, &out.mask, type_number, C)
+    read_map(p.mask, &out.mask, type_number, C, any_activation)
     out.y = channels_last(p.y, "y", type_number, size)
     if p.a is not None:
         out.a = data(p.a, "a", type_number, C)

@@ -9,47 +9,62 @@ from tinydl._core.array cimport import_array
 
 import_array()
 
+cdef dict _numbers = {"": 0, **{td_activation_names[i].decode(): 1 + i for i in range(TD_N_ACTIVATIONS)}}
+
 
 cdef tuple _bits(Map m):
     return tuple([None if v is None else (v.dtype.str, v.shape, v.tobytes()) for v in (m.scale, m.shift, m.centre)])
 
 
 cdef class Map:
-    """The map [relu](scale*(x - centre) + shift) per channel.
+    """The map f(scale*(x - centre) + shift) per channel, f an activation.
 
     Parameters
     ----------
     scale, shift : numpy.ndarray (C,), or None
-        Both None for a plain ReLU or the identity.
+        Both None for an activation alone or the identity.
     centre : numpy.ndarray (C,), or None
         Given with scale and shift; for a batch norm the mean of what it read, rounded to the type of x.
-    relu : bool
+    activation : str
+        Name of a row of `src/activations.h`, or "" for none.
+    parameter : float
+        Of the activation.
     """
 
-    def __init__(self, scale=None, shift=None, centre=None, bint relu=False):
+    def __init__(self, scale=None, shift=None, centre=None, str activation not None="", double parameter=0):
         if (scale is None) != (shift is None) or (scale is None) != (centre is None):
             raise ValueError("scale, shift and centre are given together or not at all")
-        self.scale, self.shift, self.centre, self.relu = scale, shift, centre, relu
+        if activation not in _numbers:
+            raise ValueError(f"no activation {activation!r}; known: {', '.join(filter(None, _numbers))}")
+        self.scale, self.shift, self.centre = scale, shift, centre
+        self.activation, self.parameter, self.number = activation, parameter, _numbers[activation]
 
-    def with_relu(self):
-        """The same map followed by ReLU."""
-        return Map(self.scale, self.shift, self.centre, True)
+    def followed_by(self, str activation, double parameter=0):
+        """The same map, which has no activation, followed by one."""
+        if self.number:
+            raise ValueError(f"a map takes one activation: {activation} after {self.activation}")
+        return Map(self.scale, self.shift, self.centre, activation, parameter)
+
+    @property
+    def loads(self):
+        """Whether readers apply the map as they load; else it is computed in a pass of its own."""
+        return self.number <= TD_LEAK
 
     def __eq__(self, other):
-        """Whether all vectors have the same bits and both end in ReLU or none; two recorded passes are so compared."""
+        """Whether vectors have the same bits and activations are the same; two recorded passes are so compared."""
         if not isinstance(other, Map):
             return NotImplemented
         cdef Map m = <Map> other
-        return self.relu == m.relu and _bits(self) == _bits(m)
+        return self.number == m.number and self.parameter == m.parameter and _bits(self) == _bits(m)
 
     def __reduce__(self):
-        return Map, (self.scale, self.shift, self.centre, self.relu)
+        return Map, (self.scale, self.shift, self.centre, self.activation, self.parameter)
 
 
 cdef class Pending:
     """The gradient a*dz' + b*(y - centre) + c per channel, which its reader computes as it loads.
 
-    dz' is dz where the mask's value of y is above 0 (if mask.relu), else dz; centre is the mask's.
+    dz' is dz times the derivative of the mask's activation at the mask's value of y; centre is the mask's.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from tinydl._core.operands cimport td_map
 cdef enum:
     CHUNK = 16384  # elements of one task of a map
     GROUP = 8192   # elements of one group of a sum, at least
+    PIECE = 2048   # elements that pass several loops while they stay in L1
     # Sums of x - about and its square have a relative error e of about 3e-7 in float32, at worst some 1e-6. The
     # variance that is left when the square of their mean, d^2, is taken off is then wrong by e (1 + 3 d^2 / var): by
     # about 1e-5 at worst while d^2 <= 4 var, that is while `about` lies within two standard deviations of the mean.
@@ -24,6 +25,7 @@ cdef struct RowPlan:
     Py_ssize_t n           # elements
     Py_ssize_t L           # period of the repeated per-channel vectors
     Py_ssize_t chunk       # elements of a task of a map, a multiple of L
+    Py_ssize_t piece       # elements that pass several loops in turn, a multiple of 4 L, which sums take at a time
     Py_ssize_t group       # elements of a group of a sum
     Py_ssize_t n_groups
     Py_ssize_t size        # bytes of an element
@@ -44,6 +46,7 @@ cdef inline int plan_rows(object x, str name, RowPlan *p) except -1:
     p.size = 4 if t == NPY_FLOAT32 else 8
     p.L = td_period(p.C)
     p.chunk = max(CHUNK // p.L, 1) * p.L if p.L else 1
+    p.piece = max(PIECE // (4 * p.L), 1) * 4 * p.L if p.L else 1
     cdef Py_ssize_t per_period = p.L // p.C if p.C else 1
     # Some 32 groups keep many threads busy; more only while each has enough elements to be worth it.
     cdef Py_ssize_t rows = max(p.M // 32, GROUP // max(p.C, 1), 1)

@@ -1,6 +1,6 @@
 """Activations: an operation for each row of `_core/reference/activations.py`.
 
-ReLU is not made here but in relu.py: it leaves its clamp to the operation that reads its result.
+ReLU is not made here but in relu.py: it goes by the sign of its result, also behind a residual sum.
 """
 
 import functools
@@ -9,22 +9,29 @@ from tinydl import layout
 from tinydl._core import elementwise
 from tinydl._core.parallel import team
 from tinydl._core.reference.activations import ROWS, Row
-from tinydl.function import Operation
+from tinydl.function import ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
 
 _OF_ITS_OWN = {"relu"}
 
 
-class Activation(Operation):
-    """y = f(x), element by element; dx = dy f'(x), from x or from y, whichever is cheaper."""
+class Activation(ValueOperation):
+    """y = f(x), element by element; dx = dy f'(x), from x or from y, whichever is cheaper.
+
+    After a batch norm its map and f are computed together; see `tinydl.deferred`.
+    """
 
     row: Row
 
     @staticmethod
     def forward(ctx, x, parameter):
         row = ctx.function.row
-        x = layout.channels_last(x)
+        waiting = x.activated(row.name, parameter)
+        if waiting is not None:
+            ctx.save_for_backward(waiting)
+            return waiting
+        x = layout.channels_last(x.array())
         y = layout.empty(x.shape, x.dtype)
         elementwise.activation_forward(row.name, x, y, parameter, team())
         ctx.save_for_backward(y if row.saves == "y" else x, parameter)
@@ -32,9 +39,11 @@ class Activation(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        saved, parameter = ctx.saved_tensors
+        saved, *parameter = ctx.saved_tensors
+        if not parameter:
+            return saved.masked(dy)
         dx = layout.empty(saved.shape, saved.dtype)
-        elementwise.activation_backward(ctx.function.row.name, saved, layout.channels_last(dy), dx, parameter,
+        elementwise.activation_backward(ctx.function.row.name, saved, layout.channels_last(dy.array()), dx, *parameter,
                                         team())
         return dx
 

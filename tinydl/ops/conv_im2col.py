@@ -18,6 +18,7 @@ import numpy as np
 from tinydl import layout
 from tinydl._core import batchnorm_backward, gemm, im2col
 from tinydl._core.operands import Pending
+from tinydl._core.reference.activations import ROWS
 from tinydl.ops.unfold import columns
 
 __all__ = ["backward", "forward"]
@@ -60,8 +61,9 @@ def backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_threads)
     if dx is not None and residual is not None:
         dx += residual
     if moments is not None:
-        # The gradient below the ReLU of the map; NaN is not masked.
-        dz = dx if on_x is None or not on_x.relu else np.where(_mapped(x, on_x, relu=False) <= 0, 0, dx)
+        dz = dx
+        if on_x is not None and on_x.activation:
+            dz = ROWS[on_x.activation].masked(_mapped(x, on_x, False), dx, on_x.parameter)
         _sums(dz, x - _column(moments.about, x), moments)
 
 
@@ -88,14 +90,14 @@ def _column(values, like):
     return values.reshape(-1, *[1] * (like.ndim - 2))
 
 
-def _mapped(x, m, relu=True):
-    """What the map m makes of x, with or without its ReLU."""
+def _mapped(x, m, activated=True):
+    """What the map m makes of x, with or without its activation."""
     if m is None:
         return x
     z = x
     if m.scale is not None:
         z = _column(m.scale, x) * (x - _column(m.centre, x)) + _column(m.shift, x)
-    return np.maximum(z, 0) if m.relu and relu else z
+    return ROWS[m.activation].at(z, m.parameter) if m.activation and activated else z
 
 
 def _sums(v, off, moments):

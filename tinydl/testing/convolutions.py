@@ -9,7 +9,10 @@ from tinydl._core.reference.conv import geometry
 from tinydl.testing.guards import Guards, exact_integers, laid_out
 from tinydl.testing.problems import CONVS, select
 
-__all__ = ["LAYERS", "ODD", "WINOGRAD", "Case", "Problem", "assert_equal_results"]
+__all__ = ["LAYERS", "LOADED", "ODD", "SLOPE", "WINOGRAD", "Case", "Problem", "assert_equal_results"]
+
+LOADED = ("", "relu", "leaky_relu")  # the activations that readers apply as they load
+SLOPE = -2  # of leaky ReLU: exact among integers, and not the sign that a mask would show by itself
 
 
 @dataclasses.dataclass
@@ -108,28 +111,28 @@ class Case:
         """Every array."""
         return [*(v for v in vars(self).values() if isinstance(v, np.ndarray)), *self.above]
 
-    def map(self, relu):
+    def map(self, activation):
         """What stands before the convolution."""
-        return Map(self.scale, self.shift, self.centre, relu)
+        return Map(self.scale, self.shift, self.centre, activation, SLOPE)
 
-    def pending(self, relu):
-        """What stands behind it: the gradient of a batch norm, with its ReLU."""
+    def pending(self, activation):
+        """What stands behind it: the gradient of a batch norm, with its activation."""
         scale, shift, centre, a, b, c = self.above
-        return Pending(self.dy, self.y_above, Map(scale, shift, centre, relu), a, b, c)
+        return Pending(self.dy, self.y_above, Map(scale, shift, centre, activation, SLOPE), a, b, c)
 
-    def forward(self, kernel, n_threads=1, bias=True, fused=False, relu=False, sums=False):
+    def forward(self, kernel, n_threads=1, bias=True, fused=False, activation="", sums=False):
         """{"y": ..., "sums": ...} of a forward kernel, `fused` with the map."""
         def call(guards):
             y = guards.empty(self.y_shape, self.dtype, "activation")
             s = guards.empty((self.geo[0], 2, self.geo[4]), self.dtype) if sums else None
-            kernel(self.x, self.w, self.b if bias else None, y, self.geo, self.map(relu) if fused else None,
+            kernel(self.x, self.w, self.b if bias else None, y, self.geo, self.map(activation) if fused else None,
                    Moments(self.about, s) if sums else None, n_threads)
             return {"y": y, "sums": s}
 
         return self._checked(call)
 
-    def backward(self, kernel, n_threads=1, wanted="dx dw db", fused=False, pending=False, relu=False, residual=False,
-                 sums=False):
+    def backward(self, kernel, n_threads=1, wanted="dx dw db", fused=False, pending=False, activation="",
+                 residual=False, sums=False):
         """{"dx": ..., "dw": ..., "db": ..., "sums": ...} of a backward kernel.
 
         `fused` with the map on x, `pending` with a gradient that waits; an array that is not needed is None.
@@ -139,8 +142,8 @@ class Case:
             dw = guards.empty(self.w.shape, self.dtype, "weight") if "dw" in wanted else None
             db = guards.empty(self.b.shape, self.dtype) if "db" in wanted else None
             s = guards.empty((self.geo[0], 2, self.geo[1]), self.dtype) if sums else None
-            kernel(self.x if sums or "dw" in wanted else None, self.pending(relu) if pending else self.dy,
-                   self.w if "dx" in wanted else None, dx, dw, db, self.geo, self.map(relu) if fused else None,
+            kernel(self.x if sums or "dw" in wanted else None, self.pending(activation) if pending else self.dy,
+                   self.w if "dx" in wanted else None, dx, dw, db, self.geo, self.map(activation) if fused else None,
                    self.residual if residual else None, Moments(self.x_about, s) if sums else None, n_threads)
             return {"dx": dx, "dw": dw, "db": db, "sums": s}
 

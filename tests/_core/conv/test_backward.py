@@ -11,7 +11,7 @@ from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl._core.reference.conv import geometry
 from tinydl.testing.compare import assert_close, assert_same
-from tinydl.testing.convolutions import LAYERS, ODD, Case, Problem, assert_equal_results
+from tinydl.testing.convolutions import LAYERS, LOADED, ODD, Case, Problem, assert_equal_results
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -58,7 +58,7 @@ def test_worked_gradient_that_waits(kernels, dtype):
     # dz = (1, 2) behind relu(3 (y - 10) + 1) of y = (9, 11) is (0, 2); then 5 dz' + 7 (y - 10) + 1 = (-6, 18).
     one = [np.array([v], dtype) for v in (3, 1, 10, 5, 7, 1)]
     dz, y = laid_out([[[1, 2]]], "activation", dtype), laid_out([[[9, 11]]], "activation", dtype)
-    dy = Pending(dz, y, Map(*one[:3], True), *one[3:])
+    dy = Pending(dz, y, Map(*one[:3], "relu"), *one[3:])
     w, dx = laid_out([[[1]]], "weight", dtype), Guards().empty((1, 1, 2), dtype, "activation")
     kernels.conv_backward_input(dy, w, dx, geometry((1, 1, 2), (1, 1, 1)), 1)
     assert dx.tolist() == [[[-6, 18]]]
@@ -70,7 +70,7 @@ def test_worked_moments(kernels, dtype):
     # dx = dy = (1, 2, 4) where 2 (x - 10) + 1 of x = (9, 10, 12) is above 0: (0, 2, 4), about 11: 2 (-1) + 4 (1).
     x, dy = (laid_out([[v]], "activation", dtype) for v in ([9, 10, 12], [1, 2, 4]))
     w, dx = laid_out([[[1]]], "weight", dtype), Guards().empty((1, 1, 3), dtype, "activation")
-    on_x = Map(*(np.array([v], dtype) for v in (2, 1, 10)), True)
+    on_x = Map(*(np.array([v], dtype) for v in (2, 1, 10)), "relu")
     moments = Moments(np.array([11], dtype), np.empty((1, 2, 1), dtype))
     kernels.conv_backward(x, dy, w, dx, None, None, geometry((1, 1, 3), (1, 1, 1)), on_x, None, moments, 1)
     assert dx.tolist() == [[[1, 2, 4]]] and moments.sums.tolist() == [[[6], [2]]]
@@ -96,10 +96,10 @@ def test_exact(problem, dtype):
 def test_fused_exact(problem, dtype, wanted):
     case = Case(problem, dtype, np.random.default_rng(9), most=1)
     case.dy[:, 1::2] = case.y_above[:, 1::2] = 0
-    for pending, sums, relu in itertools.product((False, True), (False, True), (False, True)):
+    for pending, sums, activation in itertools.product((False, True), (False, True), LOADED):
         if sums and "dx" not in wanted:
             continue
-        options = {"wanted": wanted, "fused": True, "pending": pending, "sums": sums, "relu": relu}
+        options = {"wanted": wanted, "fused": True, "pending": pending, "sums": sums, "activation": activation}
         assert_equal_results(*both(case, **options), options)
 
 
@@ -120,7 +120,7 @@ def test_exact_for_random_geometries(dtype):
         tried += 1
         case = Case(problem, dtype, rng)
         options = {"fused": bool(rng.integers(2)), "n_threads": 1 + tried % 3}
-        options["relu"] = options["fused"] and bool(rng.integers(2))
+        options["activation"] = LOADED[rng.integers(3)] if options["fused"] else ""
         assert_equal_results(case.forward(conv.conv_forward, **options),
                              case.forward(reference.conv_forward, **options), (problem, options))
         options |= {"pending": bool(rng.integers(2)), "residual": bool(rng.integers(2))}
@@ -145,8 +145,8 @@ def test_a_mean_far_from_zero_costs_no_digits(mean):
     case = Case(Problem((4, 17, 9, 9), (20, 17, 3, 3), 1, 1), np.float32, np.random.default_rng(9), exact=False)
     for array in (case.x, case.centre, case.x_about, case.y_above, case.above[2]):
         array += np.float32(mean)
-    for relu in (False, True):
-        options = {"fused": True, "pending": True, "relu": relu, "sums": True}
+    for activation in LOADED:
+        options = {"fused": True, "pending": True, "activation": activation, "sums": True}
         got, expected = case.backward(conv.conv_backward, **options), case.wide().backward(reference.conv_backward,
                                                                                            **options)
         for name, value in expected.items():
@@ -170,8 +170,8 @@ def test_residual_and_plain_relu_masks_exact(dtype, stride, groups, channels):
     reference.conv_backward_input(masked, w, expected_dx, geo, 1)
     reference.conv_backward_weight(np.maximum(x, 0), masked, expected_dw, None, geo, None, 1)
     for kernels, n_threads in ((conv, 1), (conv, 2), (reference, 1)):
-        kernels.conv_backward(x, Pending(dy, y, Map(relu=True)), w, dx, dw, None, geo, Map(relu=True), residual, None,
-                              n_threads)
+        clamp = Map(activation="relu")
+        kernels.conv_backward(x, Pending(dy, y, clamp), w, dx, dw, None, geo, clamp, residual, None, n_threads)
         np.testing.assert_array_equal(dx, expected_dx + residual)
         np.testing.assert_array_equal(dw, expected_dw)
 
@@ -223,7 +223,7 @@ def test_gradients_by_finite_differences(problem):
 @DTYPES
 def test_same_bits_for_any_number_of_threads(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(11), exact=False)
-    for options in ({}, {"fused": True, "pending": True, "relu": True, "residual": True, "sums": True}):
+    for options in ({}, {"fused": True, "pending": True, "activation": "relu", "residual": True, "sums": True}):
         first = case.backward(conv.conv_backward, 1, **options)
         for n_threads in (1, 2, 3, 7):
             again = case.backward(conv.conv_backward, n_threads, **options)
@@ -271,14 +271,14 @@ def test_refused_gradients_that_wait():
     for name in names:
         parts = {n: getattr(good if n != "scale" else good.mask, n) for n in names}
         parts[name] = parts[name].astype(np.float64)
-        mask = Map(parts["scale"], good.mask.shift, good.mask.centre, True)
+        mask = Map(parts["scale"], good.mask.shift, good.mask.centre, "relu")
         with pytest.raises((TypeError, ValueError)):
             call(case, dy=Pending(parts["dz"], parts["y"], mask, parts["a"], parts["b"], parts["c"]))
 
 
 def test_read_only_inputs_are_accepted():
     case = Case(SMALL, np.float32, np.random.default_rng(14))
-    options = {"fused": True, "pending": True, "relu": True, "residual": True, "sums": True}
+    options = {"fused": True, "pending": True, "activation": "relu", "residual": True, "sums": True}
     expected = case.backward(conv.conv_backward, **options)
     for array in case.inputs():
         array.flags.writeable = False
@@ -289,7 +289,7 @@ def test_what_belongs_together():
     case = Case(SMALL, np.float32, np.random.default_rng(22))
     moments = Moments(case.x_about, np.empty((case.geo[0], 2, case.geo[1]), np.float32))
     with pytest.raises(ValueError, match="scale and shift"):
-        call(case, on_x=Map(relu=True), moments=moments)
+        call(case, on_x=Map(activation="relu"), moments=moments)
     with pytest.raises(TypeError, match="need x"):
         call(case, x=None)
     with pytest.raises(TypeError, match="need x"):

@@ -9,7 +9,7 @@ from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl._core.reference.conv import geometry
 from tinydl.testing.compare import assert_close
-from tinydl.testing.convolutions import LAYERS, ODD, Case, Problem, assert_equal_results
+from tinydl.testing.convolutions import LAYERS, LOADED, ODD, Case, Problem, assert_equal_results
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -79,7 +79,7 @@ def test_worked_map_on_load(kernels, dtype):
     # z = relu(2 (x - 10) + 1) of (8, 10, 11) is (0, 1, 3), with zeros around it; the filter adds neighbours.
     x, w = laid_out([[[8, 10, 11]]], "activation", dtype), laid_out([[[1, 1]]], "weight", dtype)
     y = Guards().empty((1, 1, 4), dtype, "activation")
-    on_x = Map(*(np.array([v], dtype) for v in (2, 1, 10)), True)
+    on_x = Map(*(np.array([v], dtype) for v in (2, 1, 10)), "relu")
     moments = Moments(np.array([1], dtype), np.empty((1, 2, 1), dtype))
     kernels.conv_forward(x, w, None, y, geometry((1, 1, 3), (1, 1, 2), 1, 1), on_x, moments, 1)
     assert y.tolist() == [[[0, 1, 4, 3]]]
@@ -100,8 +100,8 @@ def test_exact(problem, dtype):
 @DTYPES
 def test_map_on_load_exact(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(2), most=2)
-    for relu in (False, True):
-        assert_equal_results(*both(case, fused=True, relu=relu), f"relu {relu}")
+    for activation in LOADED:
+        assert_equal_results(*both(case, fused=True, activation=activation), activation)
 
 
 @EACH
@@ -110,7 +110,7 @@ def test_sums_exact(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(3), most=1)
     case.x[:, ::2] = 0  # keeps the sums of squares below 2^24, where float32 is exact
     case.centre[::2] = case.shift[::2] = 0
-    for options in ({}, {"fused": True, "relu": True, "bias": False}):
+    for options in ({}, {"fused": True, "activation": "relu", "bias": False}):
         expected = case.forward(reference.conv_forward, sums=True, **options)
         if dtype == np.float32 and expected["sums"].size and np.abs(expected["sums"]).max() >= 2**24:
             pytest.skip("sums of squares exceed the integers of float32")
@@ -133,9 +133,9 @@ def test_a_mean_far_from_zero_costs_no_digits(mean):
     case = Case(Problem((4, 17, 9, 9), (20, 17, 3, 3), 1, 1), np.float32, np.random.default_rng(9), exact=False)
     case.x += np.float32(mean)
     case.centre += np.float32(mean)
-    for relu in (False, True):
-        got = case.forward(conv.conv_forward, fused=True, relu=relu)["y"]
-        assert_close(got, case.wide().forward(reference.conv_forward, fused=True, relu=relu)["y"], 2e-6)
+    for activation in LOADED:
+        got = case.forward(conv.conv_forward, fused=True, activation=activation)["y"]
+        assert_close(got, case.wide().forward(reference.conv_forward, fused=True, activation=activation)["y"], 2e-6)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -157,7 +157,7 @@ def test_results_larger_than_the_caches_exact(n_threads):
 @DTYPES
 def test_same_bits_for_any_number_of_threads(problem, dtype):
     case = Case(problem, dtype, np.random.default_rng(11), exact=False)
-    for options in ({"sums": True}, {"fused": True, "relu": True, "bias": False}):
+    for options in ({"sums": True}, {"fused": True, "activation": "relu", "bias": False}):
         first = case.forward(conv.conv_forward, 1, **options)
         for n_threads in (1, 2, 3, 7):
             assert_equal_results(case.forward(conv.conv_forward, n_threads, **options), first, f"{n_threads} threads")
@@ -220,7 +220,8 @@ def test_unaligned_to_the_vector_is_accepted():
 @pytest.mark.parametrize(("name", "bad"), [
     ("scale", Map(np.ones(4, np.float32), np.ones(3, np.float32), np.zeros(3, np.float32))),
     ("shift", Map(np.ones(3, np.float32), np.ones(3), np.zeros(3, np.float32))),
-    ("centre", Map(np.ones(3, np.float32), np.ones(3, np.float32), [0, 0, 0]))])
+    ("centre", Map(np.ones(3, np.float32), np.ones(3, np.float32), [0, 0, 0])),
+    ("no gelu as it loads", Map(*np.ones((3, 3), np.float32), "gelu"))])
 def test_refused_maps(name, bad):
     case = Case(SMALL, np.float32, np.random.default_rng(17))
     with pytest.raises((TypeError, ValueError), match=name):
@@ -265,7 +266,7 @@ def test_special_values_reach_exactly_the_outputs_that_read_them(problem, specia
 def test_nan_passes_the_relu_on_load():
     case = Case(SMALL, np.float32, np.random.default_rng(20))
     case.x[0, 0, 2, 2], case.w[...], case.scale[...] = np.nan, np.abs(case.w) + 1, 1
-    y = case.forward(conv.conv_forward, fused=True, relu=True)["y"]
+    y = case.forward(conv.conv_forward, fused=True, activation="relu")["y"]
     assert np.isnan(y[0, :, 1:4, 1:4]).all() and np.isnan(y).sum() == 4 * 9
 
 

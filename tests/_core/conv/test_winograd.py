@@ -11,7 +11,8 @@ from tinydl.testing.convolutions import LAYERS, WINOGRAD, Case, Problem
 from tinydl.testing.guards import flawed, laid_out
 
 EACH = pytest.mark.parametrize("problem", WINOGRAD.values(), ids=WINOGRAD.keys())
-OPTIONS = pytest.mark.parametrize("options", [{}, {"fused": True}, {"fused": True, "relu": True}], ids=str)
+OPTIONS = pytest.mark.parametrize("options", [{}, {"fused": True}, {"fused": True, "activation": "relu"},
+                                                {"fused": True, "activation": "leaky_relu"}], ids=str)
 SMALL = Problem((1, 4, 9, 9), (4, 4, 3, 3), 1, 1)
 
 
@@ -45,7 +46,7 @@ def test_close_to_the_twin(problem, options):
 
 @pytest.mark.parametrize("name", ["vgg_small.conv2/2", "vgg_small.conv6/2", "resnet20.layer2/2", "mnist_cnn.conv2/2"])
 def test_close_on_layers_of_the_networks(name):
-    check(make(LAYERS[name]), fused=True, relu=True)
+    check(make(LAYERS[name]), fused=True, activation="relu")
 
 
 def test_error_of_a_thousand_random_shapes_stays_in_its_bound():
@@ -64,13 +65,13 @@ def test_a_mean_far_from_zero_costs_no_digits(mean):
     case = make(Problem((4, 17, 9, 9), (20, 17, 3, 3), 1, 1))
     case.x += np.float32(mean)
     case.centre += np.float32(mean)
-    check(case, fused=True, relu=True)
+    check(case, fused=True, activation="relu")
 
 
 @EACH
 def test_same_bits_for_any_number_of_threads_and_on_repeat(problem):
     case = make(problem)
-    options = {"fused": True, "relu": True, "sums": True}
+    options = {"fused": True, "activation": "relu", "sums": True}
     first = case.forward(conv.winograd_forward, 1, **options)
     for n_threads in (1, 2, 3, 7):
         for name, array in case.forward(conv.winograd_forward, n_threads, **options).items():

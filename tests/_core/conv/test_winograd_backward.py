@@ -7,13 +7,14 @@ from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core import conv
 from tinydl._core.reference import conv as reference
 from tinydl.testing.compare import assert_close, assert_same, relative_error
-from tinydl.testing.convolutions import LAYERS, WINOGRAD, Case, Problem
+from tinydl.testing.convolutions import LAYERS, SLOPE, WINOGRAD, Case, Problem
 from tinydl.testing.guards import flawed, laid_out
 
 EACH = pytest.mark.parametrize("problem", WINOGRAD.values(), ids=WINOGRAD.keys())
 FUSED = {"fused": True, "pending": True, "sums": True}
-ALL = {**FUSED, "relu": True, "residual": True}
-OPTIONS = pytest.mark.parametrize("options", [{"sums": True}, FUSED, ALL], ids=str)
+ALL = {**FUSED, "activation": "relu", "residual": True}
+OPTIONS = pytest.mark.parametrize("options", [{"sums": True}, FUSED, ALL, {**FUSED, "activation": "leaky_relu"}],
+                                  ids=str)
 SMALL = Problem((1, 4, 9, 9), (4, 4, 3, 3), 1, 1)
 
 
@@ -27,17 +28,17 @@ def bound(geo):
     return 2e-5 * max(1, (N * P * Q / 8) ** 0.4)
 
 
-def check(case, fused=False, relu=False, **options):
+def check(case, fused=False, activation="", **options):
     """The gradients against float64; the sums against those of the kernel's own dx."""
-    options = {"fused": fused, "relu": relu, **options}
+    options = {"fused": fused, "activation": activation, **options}
     got, wide = case.backward(conv.winograd_backward, **options), case.wide()
     expected = wide.backward(reference.conv_backward, **options)
     for name, limit in {"dx": 2e-5, "dw": bound(case.geo), "db": 1e-5}.items():
         assert_close(got[name], expected[name], limit, name)
     dx = got["dx"].astype(np.float64)
-    if fused and relu:
+    if fused and activation:
         scale, shift, centre, x_about = (v[:, None, None] for v in (wide.scale, wide.shift, wide.centre, wide.x_about))
-        dx = np.where(scale * (wide.x - centre) + shift > 0, dx, 0)
+        dx = np.where(scale * (wide.x - centre) + shift > 0, dx, SLOPE * dx if activation == "leaky_relu" else 0)
     x_about = wide.x_about[:, None, None]
     assert_close(got["sums"], np.stack([dx.sum((2, 3)), (dx * (wide.x - x_about)).sum((2, 3))], 1), 1e-5, "sums")
 
@@ -63,7 +64,7 @@ def test_close_to_the_twin(problem, options):
 
 @pytest.mark.parametrize("name", ["vgg_small.conv2/2", "vgg_small.conv6/2", "resnet20.layer2/2", "mnist_cnn.conv2/2"])
 def test_close_on_layers_of_the_networks(name):
-    check(make(LAYERS[name]), **FUSED, relu=True)
+    check(make(LAYERS[name]), **FUSED, activation="relu")
 
 
 def test_error_of_a_thousand_random_shapes_stays_in_its_bounds():
@@ -83,15 +84,16 @@ def test_a_mean_far_from_zero_costs_no_digits(mean):
     case = make(Problem((4, 17, 9, 9), (20, 17, 3, 3), 1, 1))
     for array in (case.x, case.centre, case.x_about, case.y_above, case.above[2]):
         array += np.float32(mean)
-    check(case, **FUSED, relu=True)
+    check(case, **FUSED, activation="relu")
 
 
 @EACH
 def test_plain_relu_masks_and_residual(problem):
     case = make(problem)
     dx, dw = np.empty_like(case.x), np.empty_like(case.w)
-    conv.winograd_backward(case.x, Pending(case.dy, case.y_above, Map(relu=True)), case.w, dx, dw, None, case.geo,
-                           Map(relu=True), case.residual, None, 2)
+    clamp = Map(activation="relu")
+    conv.winograd_backward(case.x, Pending(case.dy, case.y_above, clamp), case.w, dx, dw, None, case.geo, clamp,
+                           case.residual, None, 2)
     masked = np.where(case.y_above <= 0, 0, case.dy).astype(np.float64)
     expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)
     reference.conv_backward_input(masked, case.w, expected_dx, case.geo, 1)
@@ -140,7 +142,8 @@ def test_what_belongs_together():
     dx, dw, db = np.empty_like(case.x), np.empty_like(case.w), np.empty_like(case.b)
     moments = Moments(case.x_about, np.empty((1, 2, 4), np.float32))
     with pytest.raises(ValueError, match="scale and shift"):
-        conv.winograd_backward(case.x, case.dy, case.w, dx, None, None, case.geo, Map(relu=True), None, moments, 1)
+        conv.winograd_backward(case.x, case.dy, case.w, dx, None, None, case.geo, Map(activation="relu"), None, moments,
+                               1)
     for x, sums in ((None, dw), (case.x, None)):
         with pytest.raises(TypeError, match="db needs dw"):
             conv.winograd_backward(x, case.dy, case.w, dx, sums, db, case.geo, None, None, None, 1)

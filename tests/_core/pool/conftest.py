@@ -9,6 +9,7 @@ import pytest
 
 from tinydl._core import operands, pool
 from tinydl.testing.compare import assert_close, assert_same
+from tinydl.testing.convolutions import LOADED, SLOPE
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 
 Map = operands.Map
@@ -38,17 +39,18 @@ class Case:
         self.x, self.dy = make(x_shape), make(y_shape)
         self.scale, self.shift, self.centre = (make(x_shape[1:2]) for _ in range(3))
 
-    def map(self, affine, relu):
-        """The map of an operand: with vectors or without, with ReLU or without; None for the identity."""
-        return Map(self.scale, self.shift, self.centre, relu) if affine else Map(relu=True) if relu else None
+    def map(self, affine, activation):
+        """The map of an operand: with vectors or without, with an activation or without; None for the identity."""
+        vectors = (self.scale, self.shift, self.centre) if affine else (None, None, None)
+        return Map(*vectors, activation, SLOPE) if affine or activation else None
 
     def _run(self, call, *outputs):
         arrays = guarded(call, (self.x, self.dy, self.scale, self.shift, self.centre),
                          *((shape, dtype, "activation") for shape, dtype in outputs))
         return arrays if len(arrays) > 1 else arrays[0]
 
-    def max(self, problem, kernels=pool, n_threads=1, affine=False, relu=False):
-        on_x = self.map(affine, relu)
+    def max(self, problem, kernels=pool, n_threads=1, affine=False, activation=""):
+        on_x = self.map(affine, activation)
         y, argmax = self._run(lambda y, a: kernels.max_pool_forward(self.x, y, a, problem.geometry, on_x, n_threads),
                               (self.y_shape, self.dtype), (self.y_shape, codes(problem)))
         dx = self._run(lambda dx: kernels.max_pool_backward(self.dy, argmax, dx, problem.geometry, n_threads),
@@ -77,9 +79,9 @@ class Case:
     def image_mean(self, kernels=pool, n_threads=1):
         results = {"dx": self._run(lambda dx: kernels.global_avg_pool_backward(self.dy, dx, n_threads),
                                    (self.x_shape, self.dtype))}
-        for affine, relu in itertools.product((False, True), repeat=2):
-            on_x = self.map(affine, relu)
-            results[f"y {affine} {relu}"] = self._run(
+        for affine, activation in itertools.product((False, True), LOADED):
+            on_x = self.map(affine, activation)
+            results[f"y {affine} {activation}"] = self._run(
                 lambda y, m=on_x: kernels.global_avg_pool_forward(self.x, y, m, n_threads), (self.y_shape, self.dtype))
         return results
 
@@ -155,7 +157,7 @@ def refused_maps(call, values, name):
         call(*{**values, "on_x": vectors[name]}.values(), 1)
 
 
-def far_from_zero(shape, y_shape, dtype, relu):
+def far_from_zero(shape, y_shape, dtype, activation):
     """(a case whose channels have a mean of up to 1e4 standard deviations, what its map makes of x in long double)."""
     case, rng, channels = Case(shape, y_shape, dtype), np.random.default_rng(12), shape[1]
     case.centre = rng.uniform(-1e4, 1e4, channels).astype(dtype)
@@ -164,4 +166,4 @@ def far_from_zero(shape, y_shape, dtype, relu):
     wide, column = np.longdouble, (-1, 1, 1)
     mapped = (case.scale.reshape(column).astype(wide) * (case.x.astype(wide) - case.centre.reshape(column))
               + case.shift.reshape(column))
-    return case, np.maximum(mapped, 0) if relu else mapped
+    return case, np.maximum(mapped, 0) if activation else mapped

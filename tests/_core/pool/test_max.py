@@ -1,10 +1,13 @@
 """Maximum over windows: the seven groups of kernel tests, guard cells around outputs in each run."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from tinydl._core import operands, pool
 from tinydl._core.reference import pool as reference
+from tinydl.testing.convolutions import LOADED
 from tinydl.testing.guards import laid_out
 from tinydl.testing.problems import POOLS, select
 
@@ -52,7 +55,7 @@ def test_literal_affine_and_relu_come_before_the_maximum(kernels):
     geometry = (2, 1, 1, 2, 1, 2, 1, 2, 0, 0, 1, 1, 1, 1)
     scale, shift = np.array([-1], np.float32), np.array([1.5], np.float32)
     on_x = Map(scale, shift, np.zeros(1, np.float32))
-    kernels.max_pool_forward(x, y, argmax, geometry, on_x.with_relu(), 1)
+    kernels.max_pool_forward(x, y, argmax, geometry, on_x.followed_by("relu"), 1)
     assert y.ravel().tolist() == [0.5, 0] and argmax.ravel().tolist() == [0, 0]
     kernels.max_pool_forward(x, y, argmax, geometry, on_x, 1)
     assert y.ravel().tolist() == [0.5, -1.5] and argmax.ravel().tolist() == [0, 1]
@@ -75,8 +78,8 @@ def test_literal_adaptive_windows(kernels):
 @DTYPES
 def test_max_equal_to_reference(problem, dtype, cases):
     case = cases.of(problem, dtype)
-    for affine, relu in ((False, False), (True, True), (True, False), (False, True)):
-        cases.check(case.max(problem, pool, 2, affine, relu), case.max(problem, reference, 1, affine, relu))
+    for affine, activation in itertools.product((False, True), LOADED):
+        cases.check(case.max(problem, pool, 2, affine, activation), case.max(problem, reference, 1, affine, activation))
 
 
 @EACH_ADAPTIVE
@@ -226,11 +229,11 @@ def test_special_values_reach_exactly_the_windows_that_hold_them(problem, specia
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 4e-6), (np.float64, 8e-15)])
-@pytest.mark.parametrize("relu", [False, True])
-def test_a_map_keeps_its_digits_where_the_mean_is_large(dtype, bound, relu, cases):
+@pytest.mark.parametrize("activation", ["", "relu"])
+def test_a_map_keeps_its_digits_where_the_mean_is_large(dtype, bound, activation, cases):
     """x - centre is exact near the centre: a channel with mean/std = 1e4 is as accurate as one without a mean."""
-    case, mapped = cases.far_from_zero((3, 21, 9, 8), (3, 21, 4, 4), dtype, relu)
+    case, mapped = cases.far_from_zero((3, 21, 9, 8), (3, 21, 4, 4), dtype, activation)
     y, argmax = np.empty_like(case.dy), laid_out(np.zeros(case.y_shape), "activation", np.uint8)
-    pool.max_pool_forward(case.x, y, argmax, (3, 21, 9, 8, 3, 2, 2, 2, 0, 0, 1, 1, 4, 4), case.map(True, relu), 2)
+    pool.max_pool_forward(case.x, y, argmax, (3, 21, 9, 8, 3, 2, 2, 2, 0, 0, 1, 1, 4, 4), case.map(True, activation), 2)
     windows = np.lib.stride_tricks.sliding_window_view(mapped, (3, 2), (2, 3))[:, :, ::2, ::2]
     assert np.abs(y - windows.max((4, 5))).max() <= bound

@@ -269,8 +269,8 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     x : IN (N, C, H, W) as `conv_forward` read it through `on_x`; None if dw and moments are.  dy : IN (N, O, P, Q), or
     the `Pending` that gives it.  w : IN (O, C/G, KH, KW), None if dx is None.  dx : OUT as x, the gradient at `on_x` of
     x, or None.  dw : OUT as w and db : OUT (O,), or None.  residual : IN as dx, added to it, or None.  moments : None,
-    or for each image the sums of dx' and dx' * (x - about) OUT, dx' being dx where on_x of x is above 0 (if its relu):
-    what the batch norm before x needs.
+    or for each image the sums of dx' and dx' * (x - about) OUT, dx' being dx times the derivative of on_x's
+    activation: what the batch norm before x needs.
     """
     check_team(n_threads)
     cdef BackwardCall call
@@ -293,8 +293,8 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     read_map(on_x, &call.on_x, t, g.C)
     read_moments(moments, &call.on_dx.moments, t, g.N, g.C)
     call.on_dx.moments.saved_x, call.on_dx.moments.mask = call.x, call.on_x
-    if moments is not None and call.on_x.relu and call.on_x.scale == NULL:
-        raise ValueError("conv_backward: moments behind a ReLU need the scale and shift of on_x")
+    if moments is not None and call.on_x.activation and call.on_x.scale == NULL:
+        raise ValueError("conv_backward: moments behind an activation need the scale and shift of on_x")
     if x is None and (dw is not None or moments is not None):
         raise TypeError("conv_backward: dw and moments need x")
     call.on_dx.stream = streams(call.dx, x_size, g.C // g.G, itemsize)
@@ -302,7 +302,7 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
     cdef Block taps = Block(2 * (g.KH * g.KW + 1) * sizeof(Py_ssize_t))
     cdef Block grids = Block(min(g.SH, g.H + 1) * min(g.SW, g.W + 1) * sizeof(Grid))
     plan.positions, plan.grids = <Py_ssize_t *> taps.address, <Grid *> grids.address
-    plan_backward(plan, call.on_x.scale != NULL or call.on_x.relu, call.dy.y != NULL,
+    plan_backward(plan, call.on_x.scale != NULL or call.on_x.activation, call.dy.y != NULL,
                   moments is None and residual is None, itemsize)
     # Scratch: panels of filters, then dw and db of each part, then a slab a thread.
     if dx is not None:

@@ -164,7 +164,7 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
 def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
     """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
 
-    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it: [relu](scale*(x - centre) + shift). Padding stays zero.
+    x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it. Padding stays zero.
     w : IN (O, C/G, KH, KW) over (KH, KW, C/G, O).  bias : IN (O,) or None.  y : OUT (N, O, P, Q) channels-last.
     moments : None, or for each image the sums of (y - about) and (y - about)^2 OUT, which batch-norm statistics are
     combined from.
@@ -186,7 +186,8 @@ def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threa
     call.sums = b.epilogue.moments.out
     b.epilogue.stream = streams(b.y, y_size, g.O // g.G, itemsize)
     cdef Block taps = Block((g.KH * g.KW + 1) * sizeof(Py_ssize_t))
-    plan_forward(&call.plan, <Py_ssize_t *> taps.address, b.on_x.scale != NULL or b.on_x.relu, itemsize, MIN_TASKS)
+    plan_forward(&call.plan, <Py_ssize_t *> taps.address, b.on_x.scale != NULL or b.on_x.activation, itemsize,
+                 MIN_TASKS)
     cdef Py_ssize_t lanes = lanes_of_size(itemsize), width = g.G * panel_width(g.O // g.G, lanes)
     cdef Py_ssize_t bands = call.plan.n_row_bands * call.plan.n_col_bands
     # Scratch: panels of filters, the padded bias, a slab a thread, moments of bands.

@@ -197,8 +197,8 @@ def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moment
     read_map(on_x, &call.x.on_x, t, g.C)
     read_gradient(dy, &call.dy.dy, t, g.N * g.O * g.P * g.Q, g.O)
     read_moments(moments, &e.moments, t, g.N, g.C)
-    if moments is not None and call.x.on_x.relu and call.x.on_x.scale == NULL:
-        raise ValueError("winograd_backward: moments behind a ReLU need the scale and shift of on_x")
+    if moments is not None and call.x.on_x.activation and call.x.on_x.scale == NULL:
+        raise ValueError("winograd_backward: moments behind an activation need the scale and shift of on_x")
     if x is None and (dw is not None or moments is not None) or db is not None and dw is None:
         raise TypeError("winograd_backward: dw and moments need x, db needs dw")
     call.x.x = NULL if x is None else <float *> channels_last(x, "x", t, x_size)

@@ -57,6 +57,14 @@ class Row(NamedTuple):
         """The parameter as `value` and `gradient` take it: a tuple of one or none."""
         return (number,) if self.parameter else ()
 
+    def at(self, x, number):
+        """y of x."""
+        return self.value(x, *self.arguments(number))
+
+    def masked(self, x, dy, number):
+        """dx of x and dy, whatever gradient reads."""
+        return self.gradient(x if self.saves == "x" else self.at(x, number), dy, *self.arguments(number))
+
 
 ROWS: dict[str, Row] = {}
 

@@ -5,6 +5,8 @@ Activations are (N, C, *spatial); M = N * prod(spatial) is the number of values 
 
 import numpy as np
 
+from tinydl._core.reference.activations import ROWS
+
 __all__ = ["affine_forward", "finish_statistics", "forward_map", "statistics", "update_running"]
 
 
@@ -64,9 +66,9 @@ def update_running(mean, var, rows, momentum, running_mean, running_var):
 
 
 def affine_forward(x, on_x, residual, on_residual, y, n_threads):
-    """y = on_x of x [+ residual, or on_residual of it], then max(y, 0) if on_x.relu."""
+    """y = f(on_x of x [+ residual, or on_residual of it]), f the activation of on_x."""
     with np.errstate(invalid="ignore"):
         out = mapped(x, on_x)
         if residual is not None:
             out = out + mapped(residual, on_residual)
-        y[...] = np.where(out < 0, 0, out) if on_x.relu else out
+        y[...] = ROWS[on_x.activation].at(out, on_x.parameter) if on_x.activation else out

@@ -3,17 +3,19 @@
 import numpy as np
 
 from tinydl._core.operands import Pending
+from tinydl._core.reference.activations import ROWS
 from tinydl._core.reference.batchnorm import channel_sum, mapped, per_channel
 
 __all__ = ["backward_apply", "backward_reduce", "gradient_map"]
 
 
 def _masked(dy):
-    """dz' of a gradient in float64: dz where the mask's value of y is above 0 or NaN (if its relu), else 0."""
+    """dz' of a gradient in float64: dz times the derivative of its mask's activation at the mask's value of y."""
     if not isinstance(dy, Pending):
         return np.asarray(dy, np.float64)
     dz = np.asarray(dy.dz, np.float64)
-    return np.where(mapped(dy.y, dy.mask) <= 0, 0, dz) if dy.mask.relu else dz
+    row = ROWS.get(dy.mask.activation)
+    return dz if row is None else row.masked(mapped(dy.y, dy.mask), dz, dy.mask.parameter)
 
 
 def backward_reduce(dy, x, about, sums, masked, n_threads):

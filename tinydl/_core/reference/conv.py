@@ -8,6 +8,7 @@ dilation, G groups. geometry = (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G
 import numpy as np
 
 from tinydl._core.operands import Map, Pending
+from tinydl._core.reference.activations import ROWS
 
 __all__ = [
     "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "geometry", "winograd_backward",
@@ -41,11 +42,11 @@ def _column(values, like):
 
 
 def _mapped(x, on_x):
-    """x, or what `on_x` makes of it, in float64; NaN passes its ReLU."""
+    """x, or what `on_x` makes of it, in float64."""
     z = x.astype(np.float64)
     if on_x is not None and on_x.scale is not None:
         z = _column(on_x.scale, x) * (z - _column(on_x.centre, x)) + _column(on_x.shift, x)
-    return np.where(z < 0, 0.0, z) if on_x is not None and on_x.relu else z
+    return ROWS[on_x.activation].at(z, on_x.parameter) if on_x is not None and on_x.activation else z
 
 
 def _padded(x, geo, on_x=None):
@@ -59,9 +60,9 @@ def _gradient(dy):
     if not isinstance(dy, Pending):
         return dy.astype(np.float64)
     y, mask, gradient = dy.y, dy.mask, dy.dz.astype(np.float64)
-    if mask.relu:
-        # The mask is of the value before its ReLU; what is not above 0 passes nothing, NaN everything.
-        gradient = np.where(_mapped(y, Map(mask.scale, mask.shift, mask.centre)) <= 0, 0.0, gradient)
+    if mask.activation:
+        before = _mapped(y, Map(mask.scale, mask.shift, mask.centre))
+        gradient = ROWS[mask.activation].masked(before, gradient, mask.parameter)
     if dy.a is None:
         return gradient
     return _column(dy.a, y) * gradient + (_column(dy.b, y) * (y - _column(mask.centre, y)) + _column(dy.c, y))
@@ -150,7 +151,7 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, on_x, residual, moments, n_thr
     x : IN (N, C, H, W), None when dw and moments are.  dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW), None
     when dx is.  dx : OUT (N, C, H, W) or None, the gradient at z, that is `on_x` of x.  dw, db : OUT (O, C/G, KH, KW)
     and (O,), or None.  residual : IN as dx, added to it, or None.  moments : Moments OUT or None, per image the sums of
-    dx' and dx' * (x-about), dx' = dx where z before its ReLU is above 0 (if on_x.relu), else dx.
+    dx' and dx' * (x-about), dx' = dx times the derivative of on_x's activation.
     """
     gradient = _gradient(dy)
     conv_backward_weight(x, gradient, dw, db, geometry, on_x, n_threads)

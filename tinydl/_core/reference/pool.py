@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from tinydl._core.reference.activations import ROWS
+
 __all__ = ["adaptive_avg_pool_backward", "adaptive_avg_pool_forward", "adaptive_max_pool_backward",
            "adaptive_max_pool_forward", "avg_pool_backward", "avg_pool_forward", "global_avg_pool_backward",
            "global_avg_pool_forward", "max_pool_backward", "max_pool_forward"]
@@ -32,7 +34,7 @@ def _mapped(x, on_x):
         vectors = on_x.centre, on_x.scale, on_x.shift
         centre, scale, shift = (np.asarray(v, np.float64).reshape(column) for v in vectors)
         out = scale * (out - centre) + shift
-    return (np.where(out < 0, 0, out) if on_x.relu else out).astype(x.dtype)
+    return (ROWS[on_x.activation].at(out, on_x.parameter) if on_x.activation else out).astype(x.dtype)
 
 
 def _max_step(x, h, w, code, best, winner):

@@ -1,16 +1,16 @@
-/* The activations, one row each: its name, y from x, and dx from dy and what the forward pass saved, x or y, as s. Both
-   know the parameter p. elementwise.h includes this file for each element type T and once for the table of names;
+/* The activations, one row each: its name, what its gradient reads (x or y), y from x, and dx from dy and what it reads,
+   as s. Both know the parameter p. elementwise.h includes this file for each element type T and once for the table of names;
    reference/activations.py holds a row of the same name: the same in NumPy, signature, text.
 
-   Rows are straight-line loop bodies, in which an `if` guards one assignment, so that they vectorise. Comparisons are
+   Readers apply the first two as they load (bend.h). Rows are straight-line loop bodies, in which an `if` guards one assignment, so that they vectorise. Comparisons are
    written so that NaN takes the branch that keeps it. A helper is asked only for arguments in its range, also where its
    result is not used. */
 
-ACTIVATION(relu, y = x < 0 ? 0 : x, dx = s <= 0 ? 0 : dy)
+ACTIVATION(relu, y, y = x < 0 ? 0 : x, dx = s <= 0 ? 0 : dy)
 
-ACTIVATION(leaky_relu, y = x <= 0 ? p * x : x, dx = s <= 0 ? p * dy : dy)
+ACTIVATION(leaky_relu, x, y = x <= 0 ? p * x : x, dx = s <= 0 ? p * dy : dy)
 
-ACTIVATION(elu,
+ACTIVATION(elu, x,
     T z = x;
     if (x > 0) z = 0;
     z = NAME(expm1)(z);
@@ -22,7 +22,7 @@ ACTIVATION(elu,
     dx = s <= 0 ? p * z * dy : dy)
 
 /* Beyond -50 and 50 results are those of the limits, where inf * 0 would be NaN. */
-ACTIVATION(gelu,
+ACTIVATION(gelu, x,
     const T z = x < -50 ? -50 : x;
     y = z * NAME(normal_cdf)(z),
 
@@ -31,12 +31,12 @@ ACTIVATION(gelu,
     dx = dy * (NAME(normal_cdf)(z) + z * ((T)0.3989422804014327 * NAME(exp)((T)-0.5 * z * z))))
 
 /* The gradients of these two subtract in double. */
-ACTIVATION(tanh, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))
+ACTIVATION(tanh, y, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))
 
-ACTIVATION(sigmoid, y = NAME(sigmoid)(x), dx = dy * (s * (1.0 - s)))
+ACTIVATION(sigmoid, y, y = NAME(sigmoid)(x), dx = dy * (s * (1.0 - s)))
 
 /* tanh(log(1 + e^x)) is n / (n + 2) with n = e^x (e^x + 2): 1 to the last bit from 20 on, 0 long before -800. */
-ACTIVATION(mish,
+ACTIVATION(mish, x,
     T z = x;
     if (x > 40) z = 40;
     const T e = NAME(exp)(z);
@@ -50,7 +50,7 @@ ACTIVATION(mish,
     const T w = 1 / (n + 2);
     dx = dy * (n * w + 4 * z * (e * w) * ((e + 1) * w)))
 
-ACTIVATION(hardswish,
+ACTIVATION(hardswish, x,
     y = x * (x + 3) / 6;
     if (x >= 3) y = x;
     if (x <= -3) y = 0,
@@ -60,7 +60,7 @@ ACTIVATION(hardswish,
     if (s <= -3) dx = 0)
 
 /* (1 + tanh u) / 2 is sigmoid(2u) with 2u = 2 sqrt(2 / pi) (x + 0.044715 x^3). Beyond -50 and 50 as for gelu. */
-ACTIVATION(gelu_tanh,
+ACTIVATION(gelu_tanh, x,
     const T z = x < -50 ? -50 : x;
     const T v = z > 50 ? 50 : z;
     y = z * NAME(sigmoid)((T)1.5957691216057308 * v * (1 + (T)0.044715 * v * v)),

@@ -2,8 +2,8 @@
 #ifndef TINYDL_CHANNELS_H
 #define TINYDL_CHANNELS_H
 
+#include "src/bend.h"
 #include "src/operands.h"
-#include "src/partial.h"
 
 /* Period of the per-channel vectors for C channels: a multiple of C, also of 16 (the most lanes) where that costs
    little, and at least 256 elements; 0 for no channels. */
@@ -17,12 +17,14 @@ static inline ptrdiff_t td_period(ptrdiff_t C) {
 
 enum { TD_MOST = 1024 }; /* elements that are gathered in L1 before they are stored past the caches */
 
-/* What cuts dz: nothing, the sign of the map of y, the sign of y itself. */
-enum { TD_OPEN, TD_BY_MAP, TD_BY_SIGN };
+/* What cuts dz: nothing, the sign of the map of y, the sign of y itself; and below 0 by a slope in place of 0. */
+enum { TD_OPEN, TD_BY_MAP, TD_BY_SIGN, TD_LEAK_BY_MAP, TD_LEAK_BY_SIGN };
 
 static inline int td_mask_of(const td_pending *dy) {
-    return !dy->y || !dy->mask.relu ? TD_OPEN : dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN;
+    if (!dy->y || !dy->mask.activation) return TD_OPEN;
+    return (dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN) + 2 * (dy->mask.activation == TD_LEAK);
 }
+#define TD_READS_MAP(mask) ((mask) == TD_BY_MAP || (mask) == TD_LEAK_BY_MAP)
 
 /* A value and what a residual block adds to it, each by its map. residual NULL: none; on_residual.scale NULL: as it is. */
 typedef struct {

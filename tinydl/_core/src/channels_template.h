@@ -13,7 +13,8 @@
 TD_INLINE T NAME(map_one)(T x, T centre, T scale, T shift) { return scale * (x - centre) + shift; }
 
 TD_INLINE void NAME(affine_body)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
-                                 const int relu, const int residual) {
+                                 const int bend, const int residual) {
+    const T slope = (T)sum->on_x.parameter;
     const T *x = (const T *)sum->x + first, *r = residual ? (const T *)sum->residual + first : NULL;
     const T *k = sum->on_x.centre, *s = sum->on_x.scale, *t = sum->on_x.shift;
     const T *rk = sum->on_residual.centre, *rs = sum->on_residual.scale, *rt = sum->on_residual.shift;
@@ -23,12 +24,12 @@ TD_INLINE void NAME(affine_body)(const td_residual_sum *sum, ptrdiff_t first, T 
             T v = NAME(map_one)(x[i + j], k[j], s[j], t[j]);
             if (residual == 1) v += r[i + j];
             if (residual == 2) v += NAME(map_one)(r[i + j], rk[j], rs[j], rt[j]);
-            y[i + j] = relu && v < 0 ? 0 : v;
+            y[i + j] = NAME(bent_one)(v, bend, slope);
         }
     }
 }
 
-/* y[0 .. n - 1] = [relu](on_x of x [+ residual] [+ on_residual of it]) from element `first` on, relu that of on_x */
+/* y[0 .. n - 1] = f(on_x of x [+ residual] [+ on_residual of it]) from element `first` on, f the activation of on_x */
 static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
                                 int stream) {
     if (stream) {
@@ -44,13 +45,19 @@ static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *
         return;
     }
     const int residual = sum->residual == NULL ? 0 : sum->on_residual.scale == NULL ? 1 : 2;
-    switch (2 * residual + (sum->on_x.relu != 0)) {
-    case 0: NAME(affine_body)(sum, first, y, n, L, 0, 0); break;
-    case 1: NAME(affine_body)(sum, first, y, n, L, 1, 0); break;
-    case 2: NAME(affine_body)(sum, first, y, n, L, 0, 1); break;
-    case 3: NAME(affine_body)(sum, first, y, n, L, 1, 1); break;
-    case 4: NAME(affine_body)(sum, first, y, n, L, 0, 2); break;
-    default: NAME(affine_body)(sum, first, y, n, L, 1, 2);
+    switch (3 * residual + sum->on_x.activation) {
+#define TD_AFFINE_BODY(residual, bend)                                                                                 \
+    case 3 * residual + bend: NAME(affine_body)(sum, first, y, n, L, bend, residual); break
+        TD_AFFINE_BODY(0, TD_STRAIGHT);
+        TD_AFFINE_BODY(0, TD_CLAMP);
+        TD_AFFINE_BODY(0, TD_LEAK);
+        TD_AFFINE_BODY(1, TD_STRAIGHT);
+        TD_AFFINE_BODY(1, TD_CLAMP);
+        TD_AFFINE_BODY(1, TD_LEAK);
+        TD_AFFINE_BODY(2, TD_STRAIGHT);
+        TD_AFFINE_BODY(2, TD_CLAMP);
+        TD_AFFINE_BODY(2, TD_LEAK);
+#undef TD_AFFINE_BODY
     }
 }
 
@@ -75,16 +82,15 @@ static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdi
     }
 }
 
-TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, const int mask) {
-    if (mask == TD_BY_MAP) return NAME(map_one)(y, centre, scale, shift) <= 0 ? 0 : dz;
-    if (mask == TD_BY_SIGN) return y <= 0 ? 0 : dz;
-    return dz;
+TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, T slope, const int mask) {
+    const T v = TD_READS_MAP(mask) ? NAME(map_one)(y, centre, scale, shift) : y;
+    return mask == TD_OPEN ? dz : NAME(passed_one)(dz, v, mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK, slope);
 }
 
 TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
                                         const int mask, const int keep) {
     const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
-    const T *y = mask == TD_BY_SIGN ? (const T *)r->dy.y + first : x;
+    const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
     T *masked = keep ? (T *)r->masked + first : NULL, *s2 = s1 + L;
     ptrdiff_t i = 0;
@@ -95,10 +101,10 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
         T *m0 = keep ? masked + i : s1, *m1 = m0 + L, *m2 = m1 + L, *m3 = m2 + L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
             const T k = about[j];
-            const T o = mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
-            const T t = mask == TD_BY_MAP ? shift[j] : 0;
-            const T a = NAME(masked)(d0[j], y0[j], o, s, t, mask), b = NAME(masked)(d1[j], y1[j], o, s, t, mask);
-            const T c = NAME(masked)(d2[j], y2[j], o, s, t, mask), d = NAME(masked)(d3[j], y3[j], o, s, t, mask);
+            const T o = TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
+            const T t = TD_READS_MAP(mask) ? shift[j] : 0;
+            const T a = NAME(masked)(d0[j], y0[j], o, s, t, p, mask), b = NAME(masked)(d1[j], y1[j], o, s, t, p, mask);
+            const T c = NAME(masked)(d2[j], y2[j], o, s, t, p, mask), d = NAME(masked)(d3[j], y3[j], o, s, t, p, mask);
             s1[j] += (a + b) + (c + d);
             s2[j] += (a * (x0[j] - k) + b * (x1[j] - k)) + (c * (x2[j] - k) + d * (x3[j] - k));
             if (keep) m0[j] = a, m1[j] = b, m2[j] = c, m3[j] = d;
@@ -107,8 +113,8 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
     for (; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
-            const T o = mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
-            const T a = NAME(masked)(dz[i + j], y[i + j], o, s, mask == TD_BY_MAP ? shift[j] : 0, mask);
+            const T o = TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
+            const T a = NAME(masked)(dz[i + j], y[i + j], o, s, TD_READS_MAP(mask) ? shift[j] : 0, p, mask);
             s1[j] += a;
             s2[j] += a * (x[i + j] - about[j]);
             if (keep) masked[i + j] = a;
@@ -119,24 +125,27 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
 /* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on; masked = dz' where it is wanted */
 static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T *sums, ptrdiff_t n, ptrdiff_t L) {
     switch (2 * td_mask_of(&r->dy) + (r->masked != NULL)) {
-    case 0: NAME(gradient_sums_body)(r, first, sums, n, L, TD_OPEN, 0); break;
-    case 1: NAME(gradient_sums_body)(r, first, sums, n, L, TD_OPEN, 1); break;
-    case 2: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_MAP, 0); break;
-    case 3: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_MAP, 1); break;
-    case 4: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_SIGN, 0); break;
-    default: NAME(gradient_sums_body)(r, first, sums, n, L, TD_BY_SIGN, 1);
+#define TD_SUMS_BODY(mask)                                                                                             \
+    case 2 * mask: NAME(gradient_sums_body)(r, first, sums, n, L, mask, 0); break;                                     \
+    case 2 * mask + 1: NAME(gradient_sums_body)(r, first, sums, n, L, mask, 1); break
+        TD_SUMS_BODY(TD_OPEN);
+        TD_SUMS_BODY(TD_BY_MAP);
+        TD_SUMS_BODY(TD_BY_SIGN);
+        TD_SUMS_BODY(TD_LEAK_BY_MAP);
+        TD_SUMS_BODY(TD_LEAK_BY_SIGN);
+#undef TD_SUMS_BODY
     }
 }
 
 TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, const int mask,
                                    const int map) {
     const T *dz = dy->dz, *y = dy->y, *a = dy->a, *b = dy->b, *c = dy->c;
-    const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift;
+    const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift, p = (T)dy->mask.parameter;
     for (ptrdiff_t i = 0; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
-            const T o = map || mask == TD_BY_MAP ? centre[j] : 0, s = mask == TD_BY_MAP ? scale[j] : 0;
-            const T d = NAME(masked)(dz[i + j], y[i + j], o, s, mask == TD_BY_MAP ? shift[j] : 0, mask);
+            const T o = map || TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
+            const T d = NAME(masked)(dz[i + j], y[i + j], o, s, TD_READS_MAP(mask) ? shift[j] : 0, p, mask);
             dx[i + j] = map ? a[j] * d + (b[j] * (y[i + j] - o) + c[j]) : d;
         }
     }
@@ -144,13 +153,20 @@ TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptr
 
 /* dx = a*dz' + b*(y - centre) + c, or dz' alone where a is NULL; without y dz itself */
 static inline void NAME(gradient)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L) {
-    const int mask = td_mask_of(dy);
-    if (dy->y == NULL) memmove(dx, dy->dz, (size_t)n * sizeof(T));
-    else if (dy->a == NULL && mask == TD_BY_SIGN) NAME(gradient_body)(dy, dx, n, L, TD_BY_SIGN, 0);
-    else if (dy->a == NULL && mask == TD_BY_MAP) NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 0);
-    else if (dy->a == NULL) NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 0);
-    else if (mask == TD_BY_MAP) NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 1);
-    else NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 1);
+    if (dy->y == NULL) {
+        memmove(dx, dy->dz, (size_t)n * sizeof(T));
+        return;
+    }
+    switch (2 * td_mask_of(dy) + (dy->a != NULL)) {
+    case 2 * TD_OPEN: NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 0); break;
+    case 2 * TD_OPEN + 1: NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 1); break;
+    case 2 * TD_BY_MAP: NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 0); break;
+    case 2 * TD_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 1); break;
+    case 2 * TD_BY_SIGN: NAME(gradient_body)(dy, dx, n, L, TD_BY_SIGN, 0); break;
+    case 2 * TD_LEAK_BY_MAP: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_MAP, 0); break;
+    case 2 * TD_LEAK_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_MAP, 1); break;
+    default: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_SIGN, 0); /* with a, b, c the mask has a scale */
+    }
 }
 
 /* s[c] = sum over the period of s[c], s[c + C], ...; halves are added while their number of rows is even, which keeps

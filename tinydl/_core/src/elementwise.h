@@ -2,6 +2,7 @@
 #ifndef TINYDL_ELEMENTWISE_H
 #define TINYDL_ELEMENTWISE_H
 
+#include "src/activation_names.h"
 #include "src/special.h"
 
 /* out [0..n) from a and, if the loop takes two operands, b */
@@ -21,21 +22,14 @@ typedef void (*td_element_loop)(const void *a, const void *b, void *out, ptrdiff
 
 /* Loops come in pairs, float's and double's. */
 typedef struct {
-    const char *name;
-    td_element_loop value[2], gradient[2]; /* y from x; dx from what was saved and dy */
+    td_element_loop value[2], gradient[2]; /* y from x; dx from what it reads and dy */
+    int gradient_reads_y;                  /* and not x */
 } td_activation;
 
-#define ACTIVATION(name, VALUE, GRADIENT)                                                                              \
-    {#name, {td_##name##_value_f, td_##name##_value_d}, {td_##name##_gradient_f, td_##name##_gradient_d}},
+#define ACTIVATION(name, READS, VALUE, GRADIENT)                                                                       \
+    {{td_##name##_value_f, td_##name##_value_d}, {td_##name##_gradient_f, td_##name##_gradient_d}, #READS[0] == 'y'},
 static const td_activation td_activations[] = {
 #include "src/activations.h"
-};
-#undef ACTIVATION
-
-#define ACTIVATION(name, VALUE, GRADIENT) TD_ACTIVATION_##name,
-enum {
-#include "src/activations.h"
-    TD_N_ACTIVATIONS
 };
 #undef ACTIVATION
 

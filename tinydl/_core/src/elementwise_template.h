@@ -2,7 +2,7 @@
 
    Iterations touch only their own element, so the result may be one of the operands. */
 
-#define ACTIVATION(name, VALUE, GRADIENT)                                                                              \
+#define ACTIVATION(name, READS, VALUE, GRADIENT)                                                                       \
     static void NAME(name##_value)(const void *a, const void *b, void *out, ptrdiff_t n, double parameter) {           \
         const T p = (T)parameter;                                                                                      \
         TD_INDEPENDENT for (ptrdiff_t i = 0; i < n; i++) {                                                             \

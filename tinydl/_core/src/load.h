@@ -2,8 +2,8 @@
 #ifndef TINYDL_LOAD_H
 #define TINYDL_LOAD_H
 
+#include "src/bend.h"
 #include "src/operands.h"
-#include "src/partial.h"
 
 #define T float
 #define VT td_vf

@@ -7,19 +7,20 @@
 
 #include <stddef.h>
 
-/* [relu](scale*(x - centre) + shift), per channel. The batch's mean is the centre of a batch norm: x - centre is exact for
-   x near it, where scale*x + shift would lose what the two products have in common. scale NULL: [relu](x). */
+/* f(scale*(x - centre) + shift), per channel, f the activation. The batch's mean is the centre of a batch norm: x - centre is exact for
+   x near it, where scale*x + shift would lose what the two products have in common. scale NULL: f(x). */
 typedef struct {
     const void *centre, *scale, *shift; /* (C), all or none */
-    ptrdiff_t relu;
+    ptrdiff_t activation; /* 0: none; else 1 + the number of its row in activations.h */
+    double parameter;     /* of the activation */
 } td_map;
 
-/* The value of a map before its ReLU, of elements or of vectors: forward passes and the masks of gradients all take this
+/* The value of a map before its activation, of elements or of vectors: forward passes and the masks of gradients all take this
    one expression, which is contracted to one FMA where there is one, so that they see the same bits and the same sign. */
 #define TD_MAPPED(x, centre, scale, shift) ((scale) * ((x) - (centre)) + (shift))
 
-/* A gradient that waits for its map: a*dz' + b*(y - centre) + c, with dz' = dz where the mask's value is above 0 (if
-   mask.relu), else dz. a NULL: dz' alone. */
+/* A gradient that waits for its map: a*dz' + b*(y - centre) + c, with dz' = dz times the derivative of the mask's
+   activation at the mask's value of y. a NULL: dz' alone. */
 typedef struct {
     const void *dz, *y; /* y: what the batch norm read; NULL: there is nothing to apply, the gradient is dz */
     td_map mask;
@@ -27,8 +28,8 @@ typedef struct {
 } td_pending;
 
 /* Sums per channel over the results v of a kernel: out[c] += v - about, out[stride + c] += (v - about)^2, or, with saved_x
-   (laid out as the result), out[c] += v', out[stride + c] += v' * (saved_x - about), v' being v where the mask's value of
-   saved_x is above 0 (if mask.relu). out NULL: no sums. */
+   (laid out as the result), out[c] += v', out[stride + c] += v' * (saved_x - about), v' being v times
+   the derivative of the mask's activation at the mask's value of saved_x. out NULL: no sums. */
 typedef struct {
     const void *about, *saved_x;
     td_map mask;

@@ -23,6 +23,10 @@ TD_INLINE td_vd td_clamp_d(td_vd x) { return (td_vd)((td_vi64)x & ~(td_vi64)(x <
 TD_INLINE td_vf td_kept_f(td_vf dz, td_vf value) { return (td_vf)((td_vi32)dz & ~(td_vi32)(value <= 0)); }
 TD_INLINE td_vd td_kept_d(td_vd dz, td_vd value) { return (td_vd)((td_vi64)dz & ~(td_vi64)(value <= 0)); }
 
+/* a where the mask is set, else b */
+TD_INLINE td_vf td_choose_f(td_vi32 mask, td_vf a, td_vf b) { return (td_vf)(((td_vi32)a & mask) | ((td_vi32)b & ~mask)); }
+TD_INLINE td_vd td_choose_d(td_vi64 mask, td_vd a, td_vd b) { return (td_vd)(((td_vi64)a & mask) | ((td_vi64)b & ~mask)); }
+
 /* Lanes of two vectors, or of one, by an index vector. Clang has only the form with constant indices. */
 #define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
 #define TD_PERMUTE(a, mask) __builtin_shuffle(a, mask)

@@ -6,38 +6,46 @@
    i = one output pixel (a broadcast element), v = one vector of output channels. Forward convolution, backward-input and
    Linear are this sum; only the offsets differ. */
 
+/* Those of add_moments with saved_x. `bend` and n are constants in the usual case, a ReLU and a whole vector. */
+TD_INLINE void NAME(add_masked)(const td_moments *m, VT (*acc)[2], const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t n,
+                                const int v, const int NB, const int G, const int bend, VT about, VT sums[2]) {
+    const T slope = (T)m->mask.parameter;
+    VT centre = {0}, scale = {0}, shift = {0};
+    if (bend) {
+        centre = NAME(load_n)((const T *)m->mask.centre + v * LANES, n);
+        scale = NAME(load_n)((const T *)m->mask.scale + v * LANES, n);
+        shift = NAME(load_n)((const T *)m->mask.shift + v * LANES, n);
+    }
+    TD_UNROLL for (int j = 0; j < NB; j++) {
+        TD_UNROLL for (int g = 0; g < G; g++) {
+            const T *at = (const T *)m->saved_x + d[j] + g * ds + v * LANES;
+            const VT x = n == LANES ? NAME(load)(at) : NAME(load_n)(at, n);
+            const VT dz = NAME(passed)(acc[j * G + g][v], TD_MAPPED(x, centre, scale, shift), bend, slope);
+            sums[0] += dz;
+            sums[1] += dz * (x - about);
+        }
+    }
+}
+
 /* The moments of results acc of runs of G pixels at dst + d[j], of which n of a vector v exist. */
 TD_INLINE void NAME(add_moments)(const td_moments *m, VT (*acc)[2], const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t n,
                                  const int v, const int NB, const int G) {
     const VT about = NAME(load_n)((const T *)m->about + v * LANES, n);
-    VT s = {0}, q = {0};
+    VT sums[2] = {{0}};
     if (!m->saved_x) {
         TD_UNROLL for (int i = 0; i < NB * G; i++) {
             const VT c = acc[i][v] - about;
-            s += c;
-            q += c * c;
+            sums[0] += c;
+            sums[1] += c * c;
         }
+    } else if (m->mask.activation == TD_CLAMP && n == LANES) {
+        NAME(add_masked)(m, acc, d, ds, LANES, v, NB, G, TD_CLAMP, about, sums);
     } else {
-        VT centre = {0}, scale = {0}, shift = {0};
-        if (m->mask.relu) {
-            centre = NAME(load_n)((const T *)m->mask.centre + v * LANES, n);
-            scale = NAME(load_n)((const T *)m->mask.scale + v * LANES, n);
-            shift = NAME(load_n)((const T *)m->mask.shift + v * LANES, n);
-        }
-        TD_UNROLL for (int j = 0; j < NB; j++) {
-            TD_UNROLL for (int g = 0; g < G; g++) {
-                const T *at = (const T *)m->saved_x + d[j] + g * ds + v * LANES;
-                const VT x = n == LANES ? NAME(load)(at) : NAME(load_n)(at, n);
-                VT dz = acc[j * G + g][v];
-                if (m->mask.relu) dz = NAME(kept)(dz, TD_MAPPED(x, centre, scale, shift));
-                s += dz;
-                q += dz * (x - about);
-            }
-        }
+        NAME(add_masked)(m, acc, d, ds, n, v, NB, G, (int)m->mask.activation, about, sums);
     }
     T *sum = (T *)m->out + v * LANES, *square = sum + m->stride;
-    NAME(store_n)(sum, NAME(load_n)(sum, n) + s, n);
-    NAME(store_n)(square, NAME(load_n)(square, n) + q, n);
+    NAME(store_n)(sum, NAME(load_n)(sum, n) + sums[0], n);
+    NAME(store_n)(square, NAME(load_n)(square, n) + sums[1], n);
 }
 
 /* NB runs of G pixels that begin a[j] elements after src and d[j] after dst, V vectors. */

@@ -2,8 +2,8 @@
 #ifndef TINYDL_POOL_H
 #define TINYDL_POOL_H
 
+#include "src/bend.h"
 #include "src/operands.h"
-#include "src/vector.h"
 
 #if defined(__SSE4_1__)
 #include <immintrin.h>
@@ -97,7 +97,7 @@ TD_INLINE td_taps td_taps_known(td_taps taps, const ptrdiff_t nr, const ptrdiff_
 }
 
 /* What a loop has to do besides; constants in the common cases. */
-enum { TD_AFFINE = 1, TD_RELU = 2, TD_WIDE = 4, TD_WHOLE = 8, TD_CODED = 16 };
+enum { TD_AFFINE = 1, TD_RELU = 2, TD_WIDE = 4, TD_WHOLE = 8, TD_CODED = 16, TD_LEAKY = 32 };
 
 #define T float
 #define VT td_vf

@@ -47,7 +47,6 @@ TD_INLINE void NAME(put_codes)(void *codes, ptrdiff_t i, VI x, ptrdiff_t m, cons
 }
 
 TD_INLINE VI NAME(number)(int64_t n) { return (VI){0} + (IT)n; }
-TD_INLINE VT NAME(choose)(VI mask, VT a, VT b) { return (VT)(((VI)a & mask) | ((VI)b & ~mask)); }
 
 /* y, codes [o..o + C) = maximum of what on_x makes of x and the code of the winner: the first maximum, or the last NaN.
    No taps: -inf and -1 (255 in 8 bits). */
@@ -67,7 +66,8 @@ TD_INLINE void NAME(max_body)(const td_pool p, const T *x, const td_taps t, ptrd
             for (ptrdiff_t j = 0; j < t.nc; j++) {
                 VT v = NAME(get)(x + i * t.row + j * t.col + c, m, cut);
                 if (how & TD_AFFINE) v = a * (v - k) + b;
-                if (how & TD_RELU) v = NAME(choose)((VI)(v < 0), (VT){0}, v);
+                if (how & TD_RELU) v = NAME(clamp)(v);
+                if (how & TD_LEAKY) v = NAME(bent)(v, TD_LEAK, (T)p.on_x.parameter);
                 const VI here = NAME(number)(t.code + i * t.code_row + j * t.code_col);
                 if (i == 0 && j == 0) {
                     best = v;
@@ -93,7 +93,8 @@ static void NAME(max_row)(const td_pool *pool, const td_pool_run *positions) {
     const td_pool p = *pool;
     const td_pool_run run = *positions;
     const td_taps t = td_taps_of(&p, &run), small = td_taps_known(t, 2, 2);
-    const int how = (p.on_x.scale ? TD_AFFINE : 0) | (p.on_x.relu ? TD_RELU : 0) | (p.wide ? TD_WIDE : 0) |
+    const int how = (p.on_x.scale ? TD_AFFINE : 0) | (p.on_x.activation == TD_CLAMP ? TD_RELU : 0) |
+                    (p.on_x.activation == TD_LEAK ? TD_LEAKY : 0) | (p.wide ? TD_WIDE : 0) |
                     (run.whole ? TD_WHOLE : 0) | (p.codes ? TD_CODED : 0);
 #define MAX_RUN(HOW)                                                                                                   \
     case HOW:                                                                                                          \

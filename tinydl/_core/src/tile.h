@@ -11,7 +11,7 @@
 #ifndef TINYDL_TILE_H
 #define TINYDL_TILE_H
 
-#include "src/partial.h"
+#include "src/bend.h"
 #include "src/strip.h"
 
 /* Tiles there are: FOR_NB(F, G, V) of NB runs of G pixels and V vectors, FOR_M of M filter entries and V vectors,

@@ -14,8 +14,8 @@
 #ifndef TINYDL_WINOGRAD_H
 #define TINYDL_WINOGRAD_H
 
+#include "src/bend.h"
 #include "src/operands.h"
-#include "src/partial.h"
 
 #define TD_A 0.625f
 #define TD_B 1.5f
@@ -200,12 +200,12 @@ static inline void td_wino_filter_gradient(const float *s, ptrdiff_t slice, floa
 }
 
 /* One pixel of td_wino_moments. */
-TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, const td_vf map[3], int relu, ptrdiff_t n,
-                           td_vf sums[2]) {
+TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, const td_vf map[3], const int bend,
+                           float slope, ptrdiff_t n, td_vf sums[2]) {
     td_vf v = n == TD_LANES_F ? td_load_f(y) : td_load_n_f(y, n);
     if (saved_x) {
         const td_vf x = n == TD_LANES_F ? td_load_f(saved_x) : td_load_n_f(saved_x, n);
-        if (relu) v = td_kept_f(v, TD_MAPPED(x, map[0], map[1], map[2]));
+        v = td_passed_f(v, TD_MAPPED(x, map[0], map[1], map[2]), bend, slope);
         sums[0] += v;
         sums[1] += v * (x - about);
     } else {
@@ -215,15 +215,15 @@ TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, co
     }
 }
 
-/* The moments of the block of results at y + at. Each column is summed downwards, then the columns pairwise, so that no
-   sum waits long for the one before. */
-static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block *b, const td_moments *m) {
+/* td_wino_moments; `bend` is a constant in the usual case, a ReLU. */
+TD_INLINE void td_wino_moments_body(const float *y, ptrdiff_t at, const td_block *b, const td_moments *m,
+                                    const int bend) {
     const ptrdiff_t n = b->n;
     const float *saved_x = m->saved_x ? (const float *)m->saved_x + at : NULL;
     const td_vf about = td_load_n_f(m->about, n);
-    const int relu = m->mask.relu != 0;
+    const float slope = (float)m->mask.parameter;
     td_vf s[4][2] = {{{0}}}, map[3] = {{0}};
-    if (saved_x && relu) {
+    if (saved_x && bend) {
         map[0] = td_load_n_f(m->mask.centre, n);
         map[1] = td_load_n_f(m->mask.scale, n);
         map[2] = td_load_n_f(m->mask.shift, n);
@@ -233,12 +233,20 @@ static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block 
         const float *row = y + i * b->row, *saved_row = saved_x ? saved_x + i * b->row : NULL;
         TD_UNROLL for (int j = 0; j < 4; j++) {
             if (j < b->n_cols)
-                td_wino_add(row + j * b->col, saved_row ? saved_row + j * b->col : NULL, about, map, relu, n, s[j]);
+                td_wino_add(row + j * b->col, saved_row ? saved_row + j * b->col : NULL, about, map, bend, slope, n,
+                            s[j]);
         }
     }
     float *sum = m->out, *square = sum + m->stride;
     td_store_n_f(sum, td_load_n_f(sum, n) + ((s[0][0] + s[1][0]) + (s[2][0] + s[3][0])), n);
     td_store_n_f(square, td_load_n_f(square, n) + ((s[0][1] + s[1][1]) + (s[2][1] + s[3][1])), n);
+}
+
+/* The moments of the block of results at y + at. Each column is summed downwards, then the columns pairwise, so that no
+   sum waits long for the one before. */
+static inline void td_wino_moments(const float *y, ptrdiff_t at, const td_block *b, const td_moments *m) {
+    if (m->mask.activation == TD_CLAMP) td_wino_moments_body(y, at, b, m, TD_CLAMP);
+    else td_wino_moments_body(y, at, b, m, (int)m->mask.activation);
 }
 
 #endif
