@@ -276,6 +276,7 @@ def test_layer_norm(args, shape, over):
         ("ELU", dict(alpha=0.4)),
         ("GELU", {}),
         ("Mish", {}),
+        ("SiLU", {}),
         ("Hardswish", {}),
         ("Softmax", dict(dim=1)),
         ("Softmax", dict(dim=-1)),

@@ -61,6 +61,7 @@ def test_literal_values(kernels, dtype):
         "mish": [-0.252501482695709, -0.22074377465173, 0, 0.375245211304895, 1.94395895953399],
         "hardswish": [-1 / 3, -1.25 / 6, 0, 1.75 / 6, 10 / 6],
         "gelu_tanh": [-0.0454023059122249, -0.154285990174856, 0.0, 0.345714009825144, 1.95459769408777],
+        "silu": [-0.238405844044235, -0.188770334399073, 0, 0.311229665600927, 1.76159415595576],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -80,6 +81,7 @@ def test_literal_gradients(kernels, dtype):
         "mish": [-0.325065277261182, 3, -1.77284875071545],
         "hardswish": [-0.5, 2.5, -8 / 6],
         "gelu_tanh": [-0.258297769870855, 2.5, -1.73473980706928],
+        "silu": [-0.272352746354686, 2.5, -1.4799223746053],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -193,6 +195,18 @@ def test_error_of_gelu_tanh(dtype, bound):
 
 
 @pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
+def test_error_of_silu(dtype, least, gradient):
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
+                        rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+    wide = x.astype(np.longdouble)
+    s = 1 / (1 + np.exp(-wide))
+    assert _ulps(forward("silu", x), wide * s).max() <= 4
+    error = np.abs(backward("silu", x, np.ones_like(x)) - (s + wide * s * (1 - s)))
+    assert error.max() <= gradient
+
+
+@pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
 def test_error_of_mish(dtype, least, gradient):
     rng = np.random.default_rng(4)
     x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
@@ -292,7 +306,7 @@ def test_special_values(kernels, dtype):
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
                 "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
                 "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0],
-                "gelu_tanh": [np.nan, np.inf, 0, 0, 1e4, 0]}
+                "gelu_tanh": [np.nan, np.inf, 0, 0, 1e4, 0], "silu": [np.nan, np.inf, 0, 0, 1e4, 0]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
@@ -307,7 +321,7 @@ def test_gradients_at_special_values(kernels, dtype):
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
                 "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
                 "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1],
-                "gelu_tanh": [np.nan, 2, 0, 1]}
+                "gelu_tanh": [np.nan, 2, 0, 1], "silu": [np.nan, 2, 0, 1]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)

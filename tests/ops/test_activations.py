@@ -18,6 +18,7 @@ FUNCTIONS = {
     "gelu_tanh": (td.ops.gelu_tanh, lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
     "mish": (td.ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
     "hardswish": (td.ops.hardswish, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "silu": (td.ops.silu, lambda x: x / (1 + np.exp(-x))),
     "relu": (td.ops.relu, lambda x: np.maximum(x, 0)),
 }
 

@@ -143,7 +143,8 @@ def adaptive(rng, shape):
 
 
 def activation(rng, shape):
-    kind = str(rng.choice(["ReLU", "ReLU", "ReLU", "LeakyReLU", "ELU", "GELU", "Hardswish", "Mish", "Sigmoid", "Tanh"]))
+    kind = str(rng.choice(["ReLU", "ReLU", "ReLU", "LeakyReLU", "ELU", "GELU", "Hardswish", "Mish", "Sigmoid", "SiLU",
+                          "Tanh"]))
     return kind, {}, shape
 
 

@@ -70,3 +70,13 @@ ACTIVATION(gelu_tanh, x,
     const T v = (T)1.5957691216057308 * z * (1 + (T)0.044715 * z * z);
     const T w = NAME(sigmoid)(v);
     dx = dy * (w + z * (w * NAME(sigmoid)(-v)) * ((T)1.5957691216057308 * (1 + (T)0.134145 * z * z))))
+
+/* Beyond -800 and 800 results are those of the limits, where inf * 0 would be NaN. */
+ACTIVATION(silu, x,
+    const T z = x < -800 ? -800 : x;
+    y = z * NAME(sigmoid)(z),
+
+    T z = s < -800 ? -800 : s;
+    z = z > 800 ? 800 : z;
+    const T w = NAME(sigmoid)(z);
+    dx = dy * (w + z * (w * NAME(sigmoid)(-z))))
