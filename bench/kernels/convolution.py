@@ -17,6 +17,8 @@ def group_of(problem):
         return f"conv1d {problem.KW}{stride}"
     if problem.C in (1, 3):
         return "first layer"
+    if problem.G > 1:
+        return f"depthwise {problem.KH}x{problem.KW}{stride}"
     window = f"{problem.KH}x{problem.KW}{stride}"
     if problem.KH == 3 and not stride:
         return f"{window} C>=32" if problem.C >= 32 else f"{window} C={problem.C}"

@@ -90,7 +90,7 @@ class Watch:
         def backward(args, algorithm):
             return conv_work(algorithm, args[6], sum(gradient is not None for gradient in args[3:5]))
 
-        for name in ("DIRECT", "WINOGRAD"):
+        for name in ("DIRECT", "WINOGRAD", "DEPTHWISE"):
             kernels = getattr(conv_algorithm, name)
             setattr(conv_algorithm, name, kernels._replace(**{
                 key: self.timed(getattr(kernels, key), f"{kernels.name} {key}", partial(work, algorithm=kernels.name))

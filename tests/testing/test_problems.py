@@ -9,14 +9,16 @@ REPEATED = {"resnet20.layer1": 6, "resnet20.layer2": 5, "resnet20.layer3": 5, "r
             "resnet29_bottleneck.layer1.1.conv2": 2, "resnet29_bottleneck.layer1.0.conv3": 3,
             "resnet29_bottleneck.layer2.1.conv1": 2, "resnet29_bottleneck.layer2.1.conv2": 2,
             "resnet29_bottleneck.layer2.0.conv3": 3, "resnet29_bottleneck.layer3.1.conv1": 2,
-            "resnet29_bottleneck.layer3.1.conv2": 2, "resnet29_bottleneck.layer3.0.conv3": 3}
+            "resnet29_bottleneck.layer3.1.conv2": 2, "resnet29_bottleneck.layer3.0.conv3": 3,
+            "ds_cnn.depthwise": 4, "ds_cnn.pointwise": 4}
 # Layers that a network has, but whose shape stands in the table under another network's name.
 SHARED = {"resnet29_bottleneck": 1024 * 27 * 16, "m5": 64 * 10}
 
 
 @pytest.mark.parametrize(("network", "macs"), [
     ("mlp", 203_264), ("lenet5", 416_520), ("mnist_cnn", 11_992_448), ("vgg_small", 38_634_752),
-    ("resnet20", 40_813_184), ("resnet29_bottleneck", 47_106_560), ("m5", 1_878_656)])
+    ("resnet20", 40_813_184), ("resnet29_bottleneck", 47_106_560), ("m5", 1_878_656),
+    ("ds_cnn", 2_656_768)])
 def test_layers_add_up_to_the_networks(network, macs):
     layers = [p for p in select(CONVS, "bench") + select(LINEARS, "bench") if p.name.startswith(network + ".")]
     assert sum(p.macs // p.N * REPEATED.get(p.name, 1) for p in layers) + SHARED.get(network, 0) == macs

@@ -24,3 +24,7 @@ cdef void strips(const td_rectangle *pixels, const real *src, const real *panels
                  const td_epilogue *e) noexcept nogil
 cdef void outer_strip(const td_pixel_range *pixels, const td_entries *entries, const real *x, const real *dy,
                       Py_ssize_t n, real *dw, bint adds) noexcept nogil
+cdef void channelwise_strip(const td_rectangle *pixels, const real *src, const real *filters, real *dst, Py_ssize_t C,
+                            const td_epilogue *e) noexcept nogil
+cdef void channelwise_outer(const td_pixel_range *pixels, const Py_ssize_t *taps, Py_ssize_t n_taps, const real *x,
+                            const real *dy, Py_ssize_t C, real *dw, bint adds) noexcept nogil

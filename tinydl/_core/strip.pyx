@@ -1,12 +1,15 @@
 """The loops over register tiles: sums of panels of filters for a rectangle of pixels, and outer products of pixels.
 
-Convolution forward and backward, Winograd's 36 products and Linear are all these two sums. The tiles are large: they
+Convolution forward and backward, Winograd's 36 products and Linear are all these two sums, and channel by channel, of
+depthwise convolution, two others. The tiles are large: they
 are compiled here, once for an ISA level, and every kernel calls them through this module's pointers.
 """
 
 from tinydl._core.array cimport real
 from tinydl._core.operands cimport td_epilogue
-from tinydl._core.tile cimport tiles_of_outer, tiles_of_strip, tiles_of_strips
+from tinydl._core.tile cimport (
+    tiles_of_channelwise, tiles_of_channelwise_outer, tiles_of_outer, tiles_of_strip, tiles_of_strips,
+)
 
 
 cdef void strip(const td_rectangle *pixels, const real *src, const real *panel, Py_ssize_t ld, real *dst, Py_ssize_t n,
@@ -33,3 +36,18 @@ cdef void outer_strip(const td_pixel_range *pixels, const td_entries *entries, c
     adds : whether it comes to what is in dw.
     """
     tiles_of_outer(pixels, entries, x, dy, n, dw, adds)
+
+
+cdef void channelwise_strip(const td_rectangle *pixels, const real *src, const real *filters, real *dst, Py_ssize_t C,
+                            const td_epilogue *e) noexcept nogil:
+    """dst[pixel][c] = the sum over taps of src times filters[tap][c], then the epilogue, for C channels of pixels.
+
+    src, dst and the pointers of e : of the rectangle's first pixel.  filters : (n_taps, C), and a bias (C).
+    """
+    tiles_of_channelwise(pixels, src, filters, dst, C, e)
+
+
+cdef void channelwise_outer(const td_pixel_range *pixels, const Py_ssize_t *taps, Py_ssize_t n_taps, const real *x,
+                            const real *dy, Py_ssize_t C, real *dw, bint adds) noexcept nogil:
+    """dw[tap][c] (+)= the sum over pixels of x[pixel + tap][c] * dy[pixel][c], for at most 9 taps; dw (n_taps, C)."""
+    tiles_of_channelwise_outer(pixels, taps, n_taps, x, dy, C, dw, adds)

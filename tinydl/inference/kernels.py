@@ -47,8 +47,8 @@ def convolution(geometry, dtype, algorithm):
     _, C, _, _, O, KH, KW, *_, G, P, Q = geometry
     macs, takes = O * (C // G) * KH * KW * P * Q, "relu residual"
     if G > 1 and G == C == O:
-        return Kernel(lambda f, n, n_tasks, relu: inference.depthwise_step(f, geometry, relu), macs, "depthwise",
-                      inference.depthwise_filters, takes)
+        return Kernel(lambda f, n, n_tasks, relu: inference.conv_step(f, geometry, relu, n_tasks), macs, "depthwise",
+                      lambda w, b: inference.conv_filters(w, b, G), takes)
     if takes_winograd(geometry, dtype, algorithm, transformed=True):
         return Kernel(lambda f, n, n_tasks, relu: inference.winograd_step(f, (n, *geometry[1:]), relu, n_tasks), macs,
                       "winograd", inference.winograd_filters, takes)
@@ -59,8 +59,8 @@ def convolution(geometry, dtype, algorithm):
 def channelwise(C, positions):
     """[relu](scale*x + shift + residual) on C channels: a depthwise convolution with windows of one entry."""
     geometry = (1, C, 1, positions, C, 1, 1, 1, 1, 0, 0, 1, 1, C, 1, positions)
-    return Kernel(lambda f, n, n_tasks, relu: inference.depthwise_step(f, geometry, relu), C * positions, "channelwise",
-                  inference.depthwise_filters, "relu residual")
+    return Kernel(lambda f, n, n_tasks, relu: inference.conv_step(f, geometry, relu, n_tasks), C * positions,
+                  "channelwise", lambda w, b: inference.conv_filters(w, b, C), "relu residual")
 
 
 def product(K, O, value):

@@ -3,11 +3,10 @@
 import numpy as np
 
 from tinydl import config, layout
-from tinydl._core import depthwise
 from tinydl._core.operands import Moments
 from tinydl._core.parallel import team
 from tinydl.deferred import ConvResult
-from tinydl.function import Operation, ValueOperation
+from tinydl.function import ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, need_rank
@@ -28,6 +27,7 @@ class Conv(ValueOperation):
     db sums dy. dx is not computed where nobody wants it.
 
     x (N, C, H, W), w (O, C/G, KH, KW), b (O,) or None, y (N, O, P, Q); float32 or float64, NaN and inf as in the sum.
+    Where each channel is a group of its own, the convolution is called depthwise and its sums run over taps alone.
     3x3 convolutions may take Winograd's algorithm; see `tinydl.conv_algorithm`.
     A batch norm's and ReLU's pending map on x is applied while x is loaded, batch norm's gradient while dy is.
 
@@ -81,44 +81,6 @@ class Conv(ValueOperation):
         return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
 
 
-class DepthwiseConv(Operation):
-    """`Conv` with one filter a channel: y[n,c,p,q] = b[c] + sum over i,j of w[c,0,i,j] * x[n,c,...]."""
-
-    factors = (0, 1)
-
-    @staticmethod
-    def forward(ctx, x, w, b, geometry, shape):
-        x, w = layout.channels_last(x), laid_weight(w)
-        y = layout.empty(shape, x.dtype)
-        b = None if b is None else layout.channels_last(b)
-        depthwise.depthwise_forward(x, w, b, y, geometry, team())
-        ctx.geometry = geometry
-        ctx.save_for_backward(x, w)
-        return y
-
-    @staticmethod
-    def backward(ctx, dy):
-        x, w = ctx.saved_tensors
-        needs_x, needs_w, needs_b = ctx.needs_input_grad
-        dy = layout.channels_last(dy)
-        dx = layout.empty(x.shape, x.dtype) if needs_x else None
-        dw = layout.empty_like(w) if needs_w else None
-        db = np.empty(w.shape[0], w.dtype) if needs_b else None
-        if needs_x:
-            depthwise.depthwise_backward_input(dy, w, dx, ctx.geometry, team())
-        if needs_w or needs_b:
-            depthwise.depthwise_backward_weight(x, dy, dw, db, ctx.geometry, team())
-        return dx, dw, db
-
-    @staticmethod
-    def describe(node):
-        return convolved(node["geometry"], "depthwise")
-
-    @staticmethod
-    def lower(node, builder):
-        return builder.convolution(node["x"], node["w"], node["b"], node["geometry"], node["shape"])
-
-
 def convolved(geometry, algorithm):
     """What a convolution says of itself."""
     return Description(geometry.macs, algorithm, "multilinear", geometry.reach, geometry.stride)
@@ -142,8 +104,6 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     out = geometry.out_shape
     if bias is not None:
         bias = bias_of(bias, out[1], weight.dtype, f"conv{n}d")
-    if groups > 1 and groups == shape[1] == out[1] and config.mode.algorithm != "im2col":
-        return DepthwiseConv.apply(x, weight, bias, geometry=geometry, shape=out)
     return Conv.apply(x, weight, bias, geometry=geometry, shape=out, about=about)
 
 

@@ -6,11 +6,14 @@ from tinydl import config
 from tinydl._core import conv, isa
 from tinydl.ops import conv_im2col
 
-__all__ = ["DIRECT", "IM2COL", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal"]
+__all__ = [
+    "DEPTHWISE", "DIRECT", "IM2COL", "WINOGRAD", "Kernels", "choose", "name_of", "takes_winograd", "winograd_refusal",
+]
 
 Kernels = namedtuple("Kernels", ["name", "forward", "backward"])
 
 DIRECT = Kernels("direct", conv.conv_forward, conv.conv_backward)
+DEPTHWISE = DIRECT._replace(name="depthwise")  # the same entries, which see it from the geometry
 WINOGRAD = Kernels("winograd", conv.winograd_forward, conv.winograd_backward)
 IM2COL = Kernels("im2col", conv_im2col.forward, conv_im2col.backward)
 
@@ -50,6 +53,8 @@ def choose(geometry, dtype):
     """
     if config.mode.algorithm == "im2col":
         return IM2COL
+    if 1 < geometry.G == geometry.C == geometry.O:
+        return DEPTHWISE
     return WINOGRAD if takes_winograd(geometry, dtype, config.mode.algorithm) else DIRECT
 
 

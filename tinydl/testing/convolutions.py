@@ -48,6 +48,15 @@ _OWN = {
     "first layer on a line": Problem((2, 1, 50), (3, 1, 5), 1, 2),
     "depthwise, wide": Problem((2, 70, 9, 8), (70, 1, 3, 3), 1, 1, 1, 70),
     "depthwise on a line": Problem((2, 18, 50), (18, 1, 5), 1, 2, 1, 18),
+    "depthwise, stride": Problem((3, 16, 8, 11), (16, 1, 3, 3), 2, 1, 1, 16),
+    "depthwise, unlike axes": Problem((2, 33, 7, 6), (33, 1, 5, 4), (1, 3), (2, 1), 1, 33),
+    "depthwise, dilation": Problem((2, 5, 12, 13), (5, 1, 3, 2), 1, 3, (2, 3), 5),
+    "depthwise, 49 taps": Problem((1, 64, 20, 20), (64, 1, 7, 7), 1, 3, 1, 64),
+    "depthwise, 40 images": Problem((40, 3, 5, 5), (3, 1, 3, 3), 1, 1, 1, 3),
+    "depthwise, one pixel": Problem((3, 100, 1, 1), (100, 1, 1, 1), 1, 0, 1, 100),
+    "depthwise, window in the padding": Problem((2, 4, 3, 3), (4, 1, 2, 2), 1, 2, 1, 4),
+    "depthwise, no images": Problem((0, 8, 5, 5), (8, 1, 3, 3), 1, 1, 1, 8),
+    "depthwise on a line, dilation": Problem((2, 7, 33), (7, 1, 3), 2, 0, 4, 7),
 }
 _TABLE = {p.name: Problem(p.x_shape, p.w_shape, *((p.SH, p.SW), (p.PH, p.PW), (p.DH, p.DW)), p.G) if p.ndim == 2 else
           Problem(p.x_shape, p.w_shape, p.SW, p.PW, p.DW, p.G) for p in select(CONVS, "small")}

@@ -231,6 +231,9 @@ CONVS = tuple(_layers(
     *_bottleneck(1, 16, 16, 32, 1), *_bottleneck(2, 64, 32, 32, 2), *_bottleneck(3, 128, 64, 16, 2),
     _line("m5.conv1", 64, 1, 8000, 32, 80, 16), _line("m5.conv2", 64, 32, 124, 32, 3),
     _line("m5.conv3", 64, 32, 30, 64, 3), _line("m5.conv4", 64, 64, 7, 64, 3),
+    Conv("ds_cnn.conv1", 100, 1, 49, 10, 64, 10, 4, 2, 2, 5, 1),
+    Conv("ds_cnn.depthwise", 100, 64, 25, 5, 64, 3, 3, 1, 1, 1, 1, G=64),
+    Conv("ds_cnn.pointwise", 100, 64, 25, 5, 64, 1, 1),
 ) + _small(
     Conv("one_by_one_pixel", 3, 5, 1, 1, 7, 1, 1),
     Conv("window_is_image", 2, 3, 5, 4, 6, 5, 4),
@@ -292,7 +295,7 @@ LINEARS = tuple(_layers(
     Linear("mlp.fc1", 64, 784, 256), Linear("mlp.fc2", 64, 256, 10), Linear("lenet5.fc1", 64, 400, 120),
     Linear("lenet5.fc2", 64, 120, 84), Linear("lenet5.fc3", 64, 84, 10), Linear("mnist_cnn.fc1", 64, 9216, 128),
     Linear("mnist_cnn.fc2", 64, 128, 10), Linear("vgg_small.fc", 128, 128, 10), Linear("resnet20.fc", 128, 64, 10),
-    Linear("resnet29_bottleneck.fc", 128, 256, 10),
+    Linear("resnet29_bottleneck.fc", 128, 256, 10), Linear("ds_cnn.fc", 100, 64, 12),
 ) + _small(
     Linear("one_by_one", 1, 1, 1), Linear("row", 1, 37, 19), Linear("column", 23, 5, 1), Linear("odd", 13, 31, 33),
     Linear("tall", 70, 3, 17), Linear("wide", 5, 17, 130), Linear("long", 3, 1000, 7), Linear("no_rows", 0, 8, 4),

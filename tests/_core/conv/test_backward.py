@@ -109,8 +109,10 @@ def test_exact_for_random_geometries(dtype):
     rng = np.random.default_rng(7)
     tried = 0
     while tried < 400:
-        groups = int(rng.choice([1, 1, 1, 2, 3]))
+        groups = int(rng.choice([1, 1, 1, 2, 3, 0]))
         c, o = groups * int(rng.integers(1, 12)), groups * int(rng.integers(1, 20))
+        if groups == 0:     # depthwise
+            groups = c = o = int(rng.integers(2, 40))
         kh, kw, sh, sw, ph, pw, dh, dw = rng.integers([1, 1, 1, 1, 0, 0, 1, 1], [8, 8, 5, 5, 5, 5, 4, 4]).tolist()
         shape = (int(rng.integers(1, 6)), c, int(rng.integers(1, 16)), int(rng.integers(1, 16)))
         try:
@@ -125,6 +127,29 @@ def test_exact_for_random_geometries(dtype):
                              case.forward(reference.conv_forward, **options), (problem, options))
         options |= {"pending": bool(rng.integers(2)), "residual": bool(rng.integers(2))}
         assert_equal_results(*both(case, **options), (problem, options))
+
+
+@DTYPES
+def test_depthwise_exact_for_every_channel_count(dtype):
+    """Vectors in pairs, single ones and cut ones; forward and backward."""
+    for c in range(2, 70):
+        case = Case(Problem((2, c, 4, 7), (c, 1, 3, 3), 1, 1, 1, c), dtype, np.random.default_rng(c))
+        options = {"fused": True, "activation": "relu", "sums": True}
+        assert_equal_results(case.forward(conv.conv_forward, **options),
+                             case.forward(reference.conv_forward, **options), c)
+        assert_equal_results(*both(case, pending=True, residual=True, **options), c)
+
+
+def test_depthwise_nan_stays_in_its_channel():
+    for name, results in (("x", ("y", "dw")), ("w", ("y", "dx")), ("dy", ("dx", "dw", "db")), ("b", ("y",))):
+        case = Case(Problem((2, 11, 9, 8), (11, 1, 3, 3), 2, 1, 1, 11), np.float32, np.random.default_rng(0))
+        values = getattr(case, name)
+        values[(0, 4) if name in ("x", "dy") else 4] = np.nan
+        found = case.forward(conv.conv_forward) | case.backward(conv.conv_backward)
+        for result, value in found.items():
+            by_channel = np.isnan(np.moveaxis(value, 1, 0) if result in ("y", "dx") else value)
+            assert by_channel[4].any() == (result in results), (name, result)
+            assert not np.delete(by_channel, 4, axis=0).any(), (name, result)
 
 
 @EACH_AND_LAYERS

@@ -79,7 +79,7 @@ def test_refused_programs(bad):
 
 def test_steps_refuse_filters_of_another_kernel():
     w = laid_out(np.ones((64, 1, 3, 3)), "weight", np.float32)
-    others = inference.depthwise_filters(w, None)
+    others = inference.conv_filters(w, None, 64)
     geo = (1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8)
     for make in (lambda f: inference.linear_step(f, False), lambda f: inference.winograd_step(f, geo, False, 1),
                  lambda f: inference.conv_step(f, geo, False, 1)):

@@ -8,10 +8,10 @@ Geometry as in `forward`.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array, real
 from tinydl._core.conv.filters cimport pack_backward, pack_products, panel_width
-from tinydl._core.conv.geometry cimport ALIGN, Geometry, multiplications, streams, unpack, weight
+from tinydl._core.conv.geometry cimport ALIGN, Geometry, is_channelwise, multiplications, streams, unpack, weight
 from tinydl._core.conv.grid cimport PRODUCT_BYTES, Grid, border_of, plan_grids, plan_products, product_width
 from tinydl._core.conv.outer cimport add_outer, add_pixels
 from tinydl._core.load cimport Window, load_gradient, load_image
@@ -24,7 +24,7 @@ from tinydl._core.operands cimport (
 from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine
 from tinydl._core.rounding cimport ceil_div, round_up
-from tinydl._core.strip cimport strips, td_pixel_range, td_rectangle
+from tinydl._core.strip cimport channelwise_strip, strips, td_pixel_range, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -163,6 +163,9 @@ cdef void sum_grids(const BackwardCall *call, Py_ssize_t n, const real *dy, cons
         of_grid = td_epilogue_from_pixel(call.on_dx, at * sizeof(real))
         if of_grid.moments.out != NULL:
             of_grid.moments.out = <real *> of_grid.moments.out + n * 2 * g.C
+        if is_channelwise(g):
+            channelwise_strip(&grid.pixels, dy, panels + grid.first_tap * g.C, <real *> call.dx + at, g.C, &of_grid)
+            continue
         for group in range(g.G):
             e = td_epilogue_from_channel(of_grid, group * Cg * sizeof(real))
             # Panels lie as [grid][group][panel][tap, output channel][lanes]: skip the grids and groups before.
@@ -230,6 +233,11 @@ cdef void pack_filters(const BackwardCall *call, real *panels, int n_threads) no
     cdef const Grid *grid
     if plan.products:
         pack_products(<const real *> call.w, panels, g, plan.grids[0].pixels.dst_col)
+        return
+    if is_channelwise(g):
+        # The filters in the order in which the grids visit them.
+        for k in range(g.KH * g.KW if plan.n_grids else 0):
+            memcpy(panels + k * g.C, <const real *> call.w + plan.positions[k] * g.C, g.C * sizeof(real))
         return
     for k in range(plan.n_grids):
         grid = &plan.grids[k]

@@ -15,7 +15,8 @@ cdef struct ForwardPlan:
     bint copies                         # whether rows are copied: padding or a map
     Py_ssize_t slab                     # elements of scratch a thread
 
-# Arrays of the whole batch. `epilogue.bias` is laid out as the panels; `epilogue.moments.out` is (N, bands, 2, O).
+# Arrays of the whole batch. `epilogue.bias` is laid out as the panels, which of
+# a depthwise convolution are its filters (KH*KW, C); `epilogue.moments.out` is (N, bands, 2, O).
 cdef struct BandOperands:
     const void *x
     const void *panels

@@ -12,7 +12,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
 from tinydl._core.conv.filters cimport pack_bias, pack_forward, panel_width
-from tinydl._core.conv.geometry cimport ALIGN, Geometry, multiplications, streams, unpack, weight
+from tinydl._core.conv.geometry cimport ALIGN, Geometry, is_channelwise, multiplications, streams, unpack, weight
 from tinydl._core.load cimport Window, load_image
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport (
@@ -21,7 +21,7 @@ from tinydl._core.operands cimport (
 from tinydl._core.parallel cimport check_team
 from tinydl._core.parts cimport combine_images
 from tinydl._core.rounding cimport ceil_div, round_up
-from tinydl._core.strip cimport strips
+from tinydl._core.strip cimport channelwise_strip, strips
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
 import_array()
@@ -114,6 +114,9 @@ cdef void forward_band(const ForwardPlan *plan, const BandOperands *b, Py_ssize_
         src = <const real *> b.x + ((image * g.H + p0 * g.SH) * g.W + q0 * g.SW) * g.C
     if of_band.moments.out != NULL:
         of_band.moments.out = <real *> of_band.moments.out + band * 2 * g.O
+    if is_channelwise(g):
+        channelwise_strip(&pixels, src, <const real *> b.panels, <real *> b.y + at, g.C, &of_band)
+        return
     for group in range(g.G):
         channel = group * Og + o
         e = td_epilogue_from_channel(of_band, channel * sizeof(real))
@@ -144,12 +147,14 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
         if call.sums != NULL:
             memset(call.sums, 0, g.N * 2 * g.O * sizeof(real))
         return
-    if call.bias != NULL:
+    b.panels, b.epilogue.bias = call.w, call.bias   # as depthwise convolution reads them
+    if call.bias != NULL and not is_channelwise(g):
         pack_bias(<const real *> call.bias, scratch + call.bias_at, g)
         b.epilogue.bias = scratch + call.bias_at
-    for block in range(g.G * ceil_div(g.O // g.G, 2 * lanes_of[real](0))):
-        pack_forward(<const real *> call.w, scratch, g, block)
-    b.panels = scratch
+    if not is_channelwise(g):
+        for block in range(g.G * ceil_div(g.O // g.G, 2 * lanes_of[real](0))):
+            pack_forward(<const real *> call.w, scratch, g, block)
+        b.panels = scratch
     if call.sums != NULL:
         # Bands of one image are summed apart, whoever computes them.
         b.epilogue.moments.out = call.sums if bands == 1 else <void *> (scratch + call.sums_at)

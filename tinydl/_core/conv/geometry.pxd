@@ -19,6 +19,11 @@ cdef inline Py_ssize_t multiplications(const Geometry *g) noexcept nogil:
     return g.N * g.P * g.Q * g.O * g.KH * g.KW * (g.C // g.G)
 
 
+cdef inline bint is_channelwise(const Geometry *g) noexcept nogil:
+    """Whether each channel is a group of its own, with one filter: a depthwise convolution."""
+    return g.G > 1 and g.G == g.C and g.G == g.O
+
+
 cdef inline bint streams(const void *y, Py_ssize_t size, Py_ssize_t n_channels, Py_ssize_t itemsize) noexcept:
     """Whether a result that is larger than the caches can be written past them: in whole lines."""
     return size * itemsize >= STREAM_BYTES and n_channels * itemsize % ALIGN == 0 and <uintptr_t> y % ALIGN == 0

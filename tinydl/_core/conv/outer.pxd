@@ -2,8 +2,8 @@
 
 from libc.string cimport memset
 from tinydl._core.array cimport real
-from tinydl._core.conv.geometry cimport Geometry
-from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
+from tinydl._core.conv.geometry cimport Geometry, is_channelwise
+from tinydl._core.strip cimport channelwise_outer, outer_strip, td_entries, td_pixel_range
 
 cdef enum:
     WIDE = 128      # channels of pixels summed side by side
@@ -16,7 +16,14 @@ cdef inline void add_outer(const Geometry *g, const td_pixel_range *pixels, cons
     x : the padded input, whose rows are pixels.x_row / SH apart.  dy : the first pixel inside its border.
     """
     cdef Py_ssize_t Cg = g.C // g.G, Og = g.O // g.G, x_row = pixels.x_row // g.SH, group, k
+    cdef Py_ssize_t taps[9]
     cdef td_entries f
+    if is_channelwise(g):
+        for k in range(g.KH * g.KW):
+            taps[k % 9] = k // g.KW * g.DH * x_row + k % g.KW * g.DW * g.C
+            if k % 9 == 8 or k == g.KH * g.KW - 1:
+                channelwise_outer(pixels, taps, k % 9 + 1, x, dy, g.C, dw + (k - k % 9) * g.C, adds)
+        return
     f.dw_entry = g.O
     if g.DW == 1 and g.G == 1:
         # The entries (kw, c) of a filter row are neighbours in x: few input channels still fill a tile.

@@ -1,10 +1,10 @@
 """Convolution as a step of a program: y = [relu](convolution of x + bias + residual) with filters packed once."""
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
 from tinydl._core.conv.filters cimport pack_forward, panel_width
 from tinydl._core.conv.forward cimport BandOperands, ForwardPlan, forward_band, plan_forward
-from tinydl._core.conv.geometry cimport Geometry, unpack, weight
+from tinydl._core.conv.geometry cimport Geometry, is_channelwise, unpack, weight
 from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div
@@ -33,6 +33,7 @@ cdef void conv_task(const void *state, Py_ssize_t task, Py_ssize_t n, const floa
 def conv_filters(w, bias, Py_ssize_t n_groups):
     """Filters of `conv_step`: w IN (O, C/G, KH, KW) over (KH, KW, C/G, O), bias IN (O,) or None; float32."""
     cdef Geometry g
+    cdef Block filters
     memset(&g, 0, sizeof(g))
     float_type(w, "w")  # an array, or it has no shape
     shape = tuple(w.shape)
@@ -41,6 +42,11 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
     g.O, g.C, g.G = shape[0], shape[1] * n_groups, n_groups
     # A signal is an image of one row. Packing asks the geometry for no more than this.
     g.KH, g.KW = shape[2:] if len(shape) == 4 else (1, shape[2])
+    if is_channelwise(&g):
+        # A copy, for a step is a snapshot; no packing, for the kernel reads filters as they lie.
+        filters = Block(w.size * sizeof(float))
+        memcpy(filters.address, weight(w, "w", NPY_FLOAT32, w.size), w.size * sizeof(float))
+        return make_filters(filters, bias, g.C, 1, 1, ("conv", g.O, 1, g.KH, g.KW, g.G))
     cdef float *w_data = <float *> weight(w, "w", NPY_FLOAT32, w.size)
     cdef Py_ssize_t lanes = TD_LANES_F, Og = g.O // g.G, width = panel_width(Og, lanes), block
     cdef Block panels = Block(max(1, g.KH * g.KW * shape[1] * g.G * width * sizeof(float)))

@@ -1,5 +1,5 @@
 /* The register tiles of every ISA level in both element types, and the loops that lay them over the pixels of a strip;
-   see pixels_template.h and outer_template.h for the arithmetic.
+   see pixels_template.h, outer_template.h and channelwise_template.h for the arithmetic.
 
    Arithmetic of a tile of M x V accumulators: M*V FMAs need M + V loads. Two FMAs and two loads start per cycle, so
    (M + V) / (M*V) <= 1 keeps the FMA units fed and M*V >= 2 * latency (8) hides their latency. With 32 registers 14 x 2
@@ -122,6 +122,7 @@ typedef struct {
 #define LANES TD_LANES_D
 #define NAME(x) td_##x##_d
 #include "src/pixels_template.h"
+#include "src/channelwise_template.h"
 #include "src/outer_template.h"
 #undef T
 #undef VT
@@ -133,3 +134,4 @@ typedef struct {
 #undef TWO_PIXELS
 
 #endif
+#include "src/channelwise_template.h"
