@@ -107,6 +107,17 @@ static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f,
                               T *dw, ptrdiff_t adds) {
     td_outer_sum sum = {pixels, f, x, dy, dw, n, adds};
     if (TWO_PIXELS && td_two_pixels_outer(&sum)) return;
+    /* Rows and images without gaps between them are one row: the same sums with fewer loops to enter. */
+    td_pixel_range row_of = *pixels;
+    if (row_of.x_row == row_of.n_cols * row_of.x_col && row_of.dy_row == row_of.n_cols * row_of.dy_col) {
+        row_of.n_cols *= row_of.n_rows;
+        row_of.n_rows = 1;
+        if (row_of.x_image == row_of.n_cols * row_of.x_col && row_of.dy_image == row_of.n_cols * row_of.dy_col) {
+            row_of.n_cols *= row_of.n_images;
+            row_of.n_images = 1;
+        }
+    }
+    sum.pixels = &row_of;
     const ptrdiff_t joint = NAME(vectors_of_rows)(f), rows = joint ? 1 : f->rows, most = joint ? joint : 2;
     for (ptrdiff_t row = 0; row < rows; row++) {
         for (ptrdiff_t o = 0; o < n; o += sum.n) {

@@ -163,11 +163,9 @@ TD_INLINE ptrdiff_t NAME(largest)(const NAME(pixels_fn) * tiles, ptrdiff_t nb) {
     return nb;
 }
 
-/* The sum of one panel, up to two vectors of which n channels exist, for all pixels of a rectangle: dst[pixel][0 .. n - 1]
-   = that sum with the epilogue `e`, whose pointers are those of the panel's first channel and the rectangle's first
-   pixel. `ld` elements lie between two rows of the panel. */
-static void NAME(strip)(const td_rectangle *r, const T *src, const T *panel, ptrdiff_t ld, T *dst, ptrdiff_t n,
-                        const td_epilogue *e) {
+/* `strip` whose rows are best of an even number of pixels. */
+static void NAME(even_strip)(const td_rectangle *r, const T *src, const T *panel, ptrdiff_t ld, T *dst, ptrdiff_t n,
+                             const td_epilogue *e) {
     const td_panel_sum sum = {r, src, panel, dst, ld, n, e};
     const ptrdiff_t vectors = n > LANES ? 2 : 1;
     td_walk walk = td_begin_walk(r, vectors);
@@ -185,6 +183,31 @@ static void NAME(strip)(const td_rectangle *r, const T *src, const T *panel, ptr
         }
     }
     if (e->stream) td_stream_fence();
+}
+
+/* The sum of one panel, up to two vectors of which n channels exist, for all pixels of a rectangle: dst[pixel][0 .. n - 1]
+   = that sum with the epilogue `e`, whose pointers are those of the panel's first channel and the rectangle's first
+   pixel. `ld` elements lie between two rows of the panel. */
+static void NAME(strip)(const td_rectangle *r, const T *src, const T *panel, ptrdiff_t ld, T *dst, ptrdiff_t n,
+                        const td_epilogue *e) {
+    if (!TD_SPLITS_ODD_ROWS || r->cols % 2 == 0) {
+        NAME(even_strip)(r, src, panel, ld, dst, n, e);
+        return;
+    }
+    td_rectangle rest = td_as_row(*r);
+    td_epilogue here = *e;
+    /* Of an odd rectangle its last column is left, of that its last pixel. */
+    while (rest.cols % 2 && rest.cols > 1) {
+        td_rectangle even = rest;
+        even.cols--;
+        NAME(even_strip)(&even, src, panel, ld, dst, n, &here);
+        src += even.cols * rest.src_col;
+        dst += even.cols * rest.dst_col;
+        here = td_epilogue_from_pixel(here, even.cols * rest.dst_col * (ptrdiff_t)sizeof(T));
+        rest.cols = 1;
+        rest = td_as_row(rest);
+    }
+    if (rest.rows && rest.cols) NAME(even_strip)(&rest, src, panel, ld, dst, n, &here);
 }
 
 /* `strip` for panel after panel: n channels, whose panels of two vectors (one at the tail) follow each other. */

@@ -56,6 +56,24 @@ typedef struct {
     ptrdiff_t row, col;     /* the next run */
 } td_walk;
 
+/* Rows of an odd number of pixels have no runs but those of one pixel, which leave so few accumulators that the FMAs wait
+   for each other where a tile has few runs. */
+enum { TD_SPLITS_ODD_ROWS = 2 * TD_MAX_NB < 8 };
+
+/* A rectangle without gaps between its rows, as one row; a column, as a row. */
+static inline td_rectangle td_as_row(td_rectangle r) {
+    if (r.cols == 1) {
+        r.cols = r.rows;
+        r.src_col = r.src_row;
+        r.dst_col = r.dst_row;
+        r.rows = 1;
+    } else if (r.src_row == r.cols * r.src_col && r.dst_row == r.cols * r.dst_col) {
+        r.cols *= r.rows;
+        r.rows = 1;
+    }
+    return r;
+}
+
 static inline td_walk td_begin_walk(const td_rectangle *r, ptrdiff_t vectors) {
     td_walk w = {0};
     /* Two vectors leave registers for at most two pixels a base. */
@@ -104,6 +122,7 @@ typedef struct {
 #define NAME(x) td_##x##_f
 #include "src/pixels_template.h"
 #include "src/outer_template.h"
+#include "src/channelwise_template.h"
 #undef T
 #undef VT
 #undef LANES
@@ -122,8 +141,8 @@ typedef struct {
 #define LANES TD_LANES_D
 #define NAME(x) td_##x##_d
 #include "src/pixels_template.h"
-#include "src/channelwise_template.h"
 #include "src/outer_template.h"
+#include "src/channelwise_template.h"
 #undef T
 #undef VT
 #undef LANES
@@ -134,4 +153,3 @@ typedef struct {
 #undef TWO_PIXELS
 
 #endif
-#include "src/channelwise_template.h"
