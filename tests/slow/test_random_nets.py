@@ -55,8 +55,8 @@ def test_the_nets_hold_what_they_should(random_nets):
     kinds = collections.Counter(node.kind for node in nodes)
     layers = {f"{name}{axes}d" for axes in (1, 2) for name in (
         "Conv", "ConvTranspose", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool")}
-    layers |= {"LayerNorm", "Linear", "Flatten", "ReLU", "LeakyReLU", "ELU", "GELU", "Hardswish", "Mish", "Sigmoid", "SiLU",
-               "Tanh", "Softmax", "LogSoftmax", "add", "mul", "concatenate", "scale", "turn", "part"}
+    layers |= {"LayerNorm", "Linear", "Flatten", "ReLU", "LeakyReLU", "ELU", "GELU", "Hardswish", "Mish", "Sigmoid",
+               "SiLU", "Tanh", "Softmax", "LogSoftmax", "add", "mul", "concatenate", "scale", "turn", "part"}
     assert layers == set(kinds) and min(kinds.values()) >= 10
     for name, value in (("groups", 2), ("dilation", 2), ("stride", 2), ("padding", "same"), ("ceil_mode", True)):
         assert sum(node.settings.get(name) == value for node in nodes) >= 10, name
