@@ -12,8 +12,8 @@ import numpy as np
 from tinydl._core import memory
 
 __all__ = [
-    "alike", "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through", "size", "zeros",
-    "zeros_like",
+    "alike", "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through",
+    "size", "zeros", "zeros_like",
 ]
 
 

@@ -1,5 +1,7 @@
 """Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
 
+from itertools import compress
+
 import numpy as np
 
 from tinydl import changes, config, layout
@@ -98,7 +100,7 @@ class Optimizer:
             if p.creator is not None:
                 raise ValueError(f"{self._name}: parameter {k} (shape {p.shape}) is the result of {p.creator.name}, "
                                  "only leaf tensors can be optimised")
-            p.data  # an array from now on, if it was the result of an operation that waited for a reader
+            p.numpy()  # an array from now on, if it was the result of an operation that waited for a reader
         params = list(dict.fromkeys(params))
         taken = {id(p) for other in self.param_groups for p in other["params"]}
         for k, p in enumerate(params):
@@ -169,7 +171,7 @@ class Optimizer:
             call = calls.get(key)
             if call is None:
                 rule = self._rule(group, key[1])
-                call = calls[key] = rule, [], {name: [] for name, used in zip(self._slots, rule.uses) if used}
+                call = calls[key] = rule, [], {name: [] for name in compress(self._slots, rule.uses)}
             call[1].append(pair)
             for name, arrays in call[2].items():
                 array = state.get(name)
@@ -178,7 +180,7 @@ class Optimizer:
                 arrays.append(array)
         self.state.update({p: state for p, state in started.items() if state})
         for rule, pairs, slots in calls.values():
-            values, grads = zip(*pairs)
+            values, grads = zip(*pairs, strict=True)
             update.step(rule, values, grads, [*map(slots.get, self._slots)], n_threads)
         changes.written(found)
 
