@@ -97,7 +97,7 @@ def test_batch_norm_without_statistics_uses_the_batch_always():
      r"BatchNorm2d\(3\) takes .* would need BatchNorm2d\(4\)"),
     (lambda: nn.BatchNorm2d(3)(np.ones((4, 3))), ValueError, r"takes \(N, 3, H, W\), got shape \(4, 3\)"),
     (lambda: nn.BatchNorm1d(3)(np.ones((4, 3, 2, 2))), ValueError, r"\(N, 3\) or \(N, 3, L\)"),
-    (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must lie between 0 and 1"),
+    (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must be a finite number >= 0 and <= 1, got 2"),
 ])
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):

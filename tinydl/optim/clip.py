@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import config, layout
-from tinydl._check import number
+from tinydl._check import flag, items, number
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -37,8 +37,10 @@ def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
         The norm before clipping; 0.0 without gradients.
     """
     max_norm = number("clip_grad_norm_", "max_norm", max_norm)
+    norm_type = number("clip_grad_norm_", "norm_type", norm_type, finite=False)
     if norm_type != math.inf:
         norm_type = number("clip_grad_norm_", "norm_type", norm_type, open_low=True)
+    error_if_nonfinite = flag("clip_grad_norm_", "error_if_nonfinite", error_if_nonfinite)
     batches = _gradients(params)
     n_threads = config.team()
     norms = [update.norms(grads, norm_type, n_threads) for grads in batches]
@@ -76,7 +78,7 @@ def clip_grad_value_(params, clip_value):
 
 def _gradients(params):
     """Gradients of `params` that can be written in place, as one list per dtype; each parameter counts once."""
-    params = [params] if isinstance(params, Tensor) else list(params)
+    params = [params] if isinstance(params, Tensor) else items("clipping", "params", params)
     batches = {}
     for k, p in enumerate(params):
         if not isinstance(p, Tensor):
