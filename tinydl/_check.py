@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-__all__ = ["flag", "index_of", "integer", "items", "number", "one_of"]
+__all__ = ["dtype_of", "flag", "index_of", "integer", "items", "number", "one_of"]
 
 
 def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high=True, finite=True):
@@ -48,6 +48,14 @@ def index_of(value):
         return value.__index__()
     except TypeError:
         return None
+
+
+def dtype_of(owner, value):
+    """`value` as a NumPy dtype, else an error."""
+    try:
+        return np.dtype(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{owner} takes a type of numbers such as 'float32', got {value!r}") from None
 
 
 def flag(owner, name, value):

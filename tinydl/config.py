@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 
-from tinydl._check import index_of
+from tinydl._check import flag, index_of
 from tinydl._core import isa, memory, parallel, waiting
 from tinydl._version import __version__
 
@@ -301,7 +301,7 @@ def show_config(print_it=True):
         "idle_threads": waiting.policy if parallel.has_openmp() else None,
         **_limits(),
     }
-    if print_it:
+    if flag("show_config", "print_it", print_it):
         width = max(map(len, facts))
         for name, value in facts.items():
             shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else value

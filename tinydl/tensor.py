@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinydl import changes, config, layout
-from tinydl._check import flag
+from tinydl._check import dtype_of, flag
 from tinydl.backward import walk
 from tinydl.gradient import Gradient
 
@@ -336,7 +336,7 @@ def tensor(data, dtype=None, requires_grad=False):
     """
     values = data.data if isinstance(data, Tensor) else data
     if dtype is not None:
-        values = np.array(array_of(values), dtype=dtype)
+        values = np.array(array_of(values), dtype=dtype_of("tensor", dtype))
     elif isinstance(values, np.ndarray):
         values = values.copy(order="K")
     return Tensor(values, requires_grad)

@@ -89,6 +89,8 @@ class _BatchNorm(Module):
             self.num_batches_tracked += 1
             if momentum is None:
                 momentum = 1 / int(self.num_batches_tracked)
+        elif momentum is None:
+            momentum = 0.0  # nothing is updated
         return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,
                               self.training or not self.track_running_stats, momentum, self.eps)
 

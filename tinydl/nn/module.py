@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinydl import changes, layout
-from tinydl._check import flag
+from tinydl._check import dtype_of, flag
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
@@ -226,7 +226,7 @@ class Module:
 
     def to(self, dtype):
         """Convert parameters and floating buffers to float32 or float64 in place; returns the module."""
-        dtype = np.dtype(dtype)
+        dtype = dtype_of("to()", dtype)
         if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise TypeError(f"a module computes in float32 or float64, got {dtype}")
         for parameter in self.parameters():

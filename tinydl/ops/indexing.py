@@ -7,7 +7,7 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["concatenate", "index", "stack"]
 
@@ -85,7 +85,7 @@ def _plain(key):
     if isinstance(key, tuple):
         return tuple(_plain(k) for k in key)
     if isinstance(key, list):
-        return np.asarray([_plain(k) for k in key]) if key else np.empty(0, np.int64)
+        return array_of([k.data if isinstance(k, Tensor) else k for k in key]) if key else np.empty(0, np.int64)
     return key
 
 

@@ -97,7 +97,8 @@ class _Extreme(Operation):
     @staticmethod
     def _forward(ctx, x, reduced, keepdims, find):
         kept = tuple(k for k in range(x.ndim) if k not in reduced)
-        rows = x.transpose(kept + reduced).reshape((*(x.shape[k] for k in kept), -1))
+        n = element_count(x.shape[k] for k in reduced)
+        rows = x.transpose(kept + reduced).reshape((*(x.shape[k] for k in kept), n))
         winner = np.asarray(find(rows, axis=-1))
         y = np.take_along_axis(rows, winner[..., None], -1)[..., 0]
         ctx.save_for_backward(kept, reduced, x.shape, winner)

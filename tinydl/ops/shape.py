@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl._check import index_of, items, number
+from tinydl._check import dtype_of, index_of, items, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -341,7 +341,7 @@ def astype(x, dtype):
     dtype : dtype
     """
     x = as_tensor(x)
-    dtype = np.dtype(dtype)
+    dtype = dtype_of("astype", dtype)
     if dtype.kind == "f" and x.dtype.kind == "f":
         if dtype.itemsize not in (4, 8):
             raise TypeError(f"a tensor holds float32 or float64, got {dtype}")
