@@ -269,6 +269,8 @@ def fans(x):
 
 
 def orthonormal(x, gain):
+    if not gain:
+        return not x.any()
     flat = x.reshape(len(x), -1).astype(np.float64) / gain
     product = flat @ flat.T if len(flat) <= flat.shape[1] else flat.T @ flat
     return np.allclose(product, np.eye(len(product)), atol=1e-4)

@@ -38,7 +38,7 @@ def unary(name, theirs, least=0):
 
 for _name in ("abs", "cos", "exp", "log", "neg", "relu", "sigmoid", "sin", "sqrt", "tanh"):
     unary(_name, lambda T, x, name=_name: getattr(T, name)(x))
-unary("sign", lambda T, x: x / x if x.isnan().any() else T.sign(x))  # NaN of NaN, as in NumPy
+unary("sign", lambda T, x: T.where(x.isnan(), x, T.sign(x)))  # NaN of NaN, as in NumPy
 # PyTorch has NaN at -inf, where x times a 0 is meant as its limit.
 unary("gelu", lambda T, x: T.nn.functional.gelu(x.clamp(min=-1e3)))
 unary("gelu_tanh", lambda T, x: T.nn.functional.gelu(x.clamp(min=-1e3), approximate="tanh"))
@@ -397,7 +397,8 @@ def batch_norm(rng):
     running = [normal(rng, c, written=True), Real(rng.uniform(0.5, 2, c), written=True)]
     if training and maybe(rng, 0.3):
         running = [None, None]
-    affine = [normal(rng, c), normal(rng, c)] if maybe(rng) else [None, None]
+    # Weights are finite: of an infinite one every value of its channel is NaN here.
+    affine = [normal(rng, c, finite=True), normal(rng, c, finite=True)] if maybe(rng) else [None, None]
 
     def theirs(T, x, w, b, mean, var, training, momentum, eps):
         y = T.nn.functional.batch_norm(x, mean, var, w, b, training, momentum, eps)

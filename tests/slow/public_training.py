@@ -131,6 +131,8 @@ def clipped(name, theirs_named, draw):
             return (w.grad,) if value is None else (w.grad, np.float64(value))
 
         def theirs(T, g, *given):
+            if isinstance(given[-1], bool) and 50 < given[1] < math.inf:
+                raise ValueError  # its powers vanish
             w = T.nn.Parameter(T.zeros_like(g))
             w.grad = g.clone()
             value = getattr(T.nn.utils, theirs_named)([w], *given)
@@ -213,10 +215,10 @@ def frozen(rng):
     def ours(net, x):
         y = td.freeze(net)(x)
         with td.no_grad():
-            return y - net(x).numpy()
+            return np.abs(y - net(x).numpy()).max(initial=0)
     x = Real(rng.standard_normal((int(rng.integers(1, 4)), 2, 2, 2)), gradient=False, finite=True)
     return [net, x], ours, \
-        lambda T, net, x: T.zeros(len(x), 2)
+        lambda T, net, x: T.tensor(0.0)
 
 
 ROWS["freeze"] = frozen

@@ -119,6 +119,6 @@ class ModuleList(_Indexed):
     def insert(self, index, module):
         """Put a module before position `index`."""
         modules = list(self.children())
-        modules.insert(integer("ModuleList", "index", index, -len(modules)), _checked(module, "ModuleList"))
+        modules.insert(min(integer("ModuleList", "index", index, -len(modules)), len(modules)), _checked(module, "ModuleList"))
         for k, each in enumerate(modules):
             setattr(self, str(k), each)

@@ -162,6 +162,8 @@ def dirac_(tensor):
     if len(shape) < 3:
         raise ValueError(f"dirac_ needs a convolution weight (O, C, *window), got shape {shape}")
     values = np.zeros(shape)
+    if not values.size:
+        return _fill(tensor, values)
     centre = tuple(k // 2 for k in shape[2:])
     for k in range(min(shape[:2])):
         values[(k, k, *centre)] = 1

@@ -9,7 +9,7 @@ from tinydl._check import dtype_of, index_of, items, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.broadcast import Like, unbroadcast
+from tinydl.ops.broadcast import Like, broadcasts, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
@@ -178,6 +178,8 @@ def _ints(values, name):
     found = tuple(map(index_of, values))
     if None in found:
         raise TypeError(f"{name} takes integers, got {tuple(values)!r}")
+    if any(abs(v) >= 2**63 for v in found):
+        raise ValueError(f"{name}: lengths are below 2**63, got {tuple(values)!r}")
     return found
 
 
@@ -290,8 +292,7 @@ def broadcast_to(x, shape):
     """x repeated along new axes and axes of length 1, as numpy.broadcast_to."""
     x = as_tensor(x)
     shape = _lengths(shape, "broadcast_to")
-    if len(shape) < x.ndim or any(n < 0 for n in shape) or any(
-            have not in (1, want) for have, want in zip(x.shape[::-1], shape[::-1], strict=False)):
+    if any(n < 0 for n in shape) or not broadcasts(x.shape, shape):
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
     return BroadcastTo.apply(x, shape=shape)
 
