@@ -58,7 +58,7 @@ def parameter_like(values, dtype=None):
     are. The copy is always fresh, so a parameter never aliases an array of the caller.
     """
     values = np.asarray(values)
-    dtype = values.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    dtype = (values.dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
     if values.ndim < 2:
         order = None
     else:

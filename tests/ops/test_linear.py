@@ -53,3 +53,9 @@ def test_shapes_that_do_not_fit(shape, message):
 def test_types_that_do_not_meet():
     with pytest.raises(TypeError, match="linear got float64 input and a float32 weight; convert one with .astype"):
         td.ops.linear(td.tensor(np.ones((1, 3))), td.tensor(np.ones((4, 3), np.float32)))
+
+
+def test_rows_without_entries():
+    """The sum over no features is 0, and the bias is left."""
+    y = td.ops.linear(np.ones((2, 3, 0), "f4"), np.ones((2, 0), "f4"), np.array([1, -2], "f4"))
+    assert y.shape == (2, 3, 2) and (y.numpy() == [1, -2]).all()

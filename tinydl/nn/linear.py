@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag
 from tinydl.nn import init
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
@@ -33,7 +34,8 @@ class Linear(Module):
         (self.in_features,) = integers(in_features, 1, "in_features", 1)
         (self.out_features,) = integers(out_features, 1, "out_features", 1)
         self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
-        self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
+        biased = flag("Linear", "bias", bias)
+        self.bias = Parameter(np.empty(self.out_features, np.float32)) if biased else None
         self.reset_parameters()
 
     def reset_parameters(self):

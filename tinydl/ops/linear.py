@@ -1,5 +1,7 @@
 """Linear: the fully connected layer's matrix product."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
@@ -58,7 +60,7 @@ class Linear(Operation):
 
 def _rows(x):
     """(..., K) as dense rows."""
-    x = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    x = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return layout.channels_last(x)
 
 

@@ -5,6 +5,7 @@ from itertools import compress
 import numpy as np
 
 from tinydl import changes, config, layout
+from tinydl._check import items
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -46,6 +47,8 @@ class Optimizer:
     _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
 
     def __init__(self, params, defaults):
+        if not isinstance(defaults, dict):
+            raise TypeError(f"{self._name}: defaults must be a dict of hyper-parameters, got {defaults!r}")
         self.defaults = dict(defaults)
         self.state = {}
         self.param_groups = []
@@ -56,7 +59,7 @@ class Optimizer:
         if isinstance(params, dict):
             raise TypeError(f"{self._name}: params must be a list of parameters or of groups, got a dict; "
                             "write [group]")
-        params = list(params)
+        params = items(self._name, "params", params)
         if not params:
             raise ValueError(f"{self._name}: got an empty parameter list; pass net.parameters(), once per iterator")
         groups = params if isinstance(params[0], dict) else [{"params": params}]
@@ -91,7 +94,7 @@ class Optimizer:
             raise ValueError(f"{self._name}: unknown hyper-parameter {', '.join(map(repr, unknown))}; "
                              f"known are {', '.join(self.defaults)}")
         params = group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else items(self._name, "params", params)
         for k, p in enumerate(params):
             if not isinstance(p, Tensor):
                 raise TypeError(f"{self._name}: parameter {k} must be a tensor, got {type(p).__name__}")

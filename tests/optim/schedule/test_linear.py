@@ -12,7 +12,7 @@ def test_linear_lr(optimizer, path, near):
 
 
 @pytest.mark.parametrize(("make", "error", "message"), [
-    (lambda o: LinearLR(o, 0.0), ValueError, "start_factor must be .*> 0 and <= 1, got 0.0"),
+    (lambda o: LinearLR(o, 0.0), ValueError, "start_factor must be .*>= 1e-300 and <= 1, got 0.0"),
     (lambda o: LinearLR(o, end_factor=2.0), ValueError, "end_factor must be .* got 2.0"),
 ])
 def test_bad_arguments(make, error, message, optimizer):

@@ -16,7 +16,7 @@ class LinearLR(LRScheduler):
     optimizer : Optimizer
         Whose groups are written.
     start_factor : float
-        In (0, 1].
+        In [1e-300, 1].
     end_factor : float
         In [0, 1].
     total_iters : int
@@ -26,7 +26,7 @@ class LinearLR(LRScheduler):
     """
 
     def __init__(self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
-        self.start_factor = number("LinearLR", "start_factor", start_factor, open_low=True, high=1.0, open_high=False)
+        self.start_factor = number("LinearLR", "start_factor", start_factor, low=1e-300, high=1.0, open_high=False)
         self.end_factor = number("LinearLR", "end_factor", end_factor, high=1.0, open_high=False)
         self.total_iters = integer("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
