@@ -5,8 +5,8 @@ import pytest
 import tinydl as td
 from tinydl.optim import BY_NAME, Optimizer
 
-# The base; what is made of other optimisers.
-NAMELESS = {Optimizer, td.optim.MultiOptimizer}
+# The base; what is made of other optimisers; what takes only some of a net's parameters.
+NAMELESS = {Optimizer, td.optim.MultiOptimizer, td.optim.Muon}
 
 
 def test_every_optimiser_has_a_name():
