@@ -11,8 +11,8 @@ __all__ = ["AveragedViews"]
 class AveragedViews(Module):
     """The mean of what a net says of an image and of its mirrored and shifted copies, for better predictions.
 
-    With views v_k(x) and weights a_k that sum to 1, ``y = sum over k of a_k net(v_k(x))``. The image in place weighs 1/2,
-    and the image moved by `shift` pixels up and left, and down and right, 1/4 each; each shares its weight with its
+    With views v_k(x) and weights a_k that sum to 1, ``y = sum over k of a_k net(v_k(x))``. The image in place weighs
+    1/2, moved by `shift` pixels up and left, and down and right, 1/4 each; each shares its weight with its
     mirror image. What a shift brings in is the image reflected at its edge pixels.
 
     Parameters
