@@ -250,13 +250,7 @@ class Optimizer:
             When groups, parameters, shapes or hyper-parameters do not fit; the message names the place.
         """
         name = self._name
-        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
-            raise ValueError(f"{name}: a state dict has the keys 'state' and 'param_groups', got "
-                             f"{sorted(map(str, state_dict)) if isinstance(state_dict, dict) else state_dict!r}")
-        saved = state_dict["param_groups"]
-        if len(saved) != len(self.param_groups):
-            raise ValueError(f"{name}: the state dict has {len(saved)} parameter groups, the optimiser "
-                             f"{len(self.param_groups)}")
+        saved, saved_state = self._saved(state_dict)
         groups, by_index = [], {}
         for k, (old, new) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(new.get("params", ())) != len(old["params"]):
@@ -276,7 +270,7 @@ class Optimizer:
             groups.append(group)
             by_index.update(zip(new["params"], old["params"], strict=True))
         state = {}
-        for key, values in state_dict["state"].items():
+        for key, values in saved_state.items():
             key = int(key) if isinstance(key, str) and key.isdigit() else key  # JSON turns keys into strings
             if key not in by_index:
                 raise ValueError(f"{name}: the state dict has state for parameter {key!r}, which no group holds")
@@ -286,6 +280,18 @@ class Optimizer:
             old.update(new)
         self.state = state
         self._checked = [self._hyper(group) for group in self.param_groups]
+
+    def _saved(self, state_dict):
+        """The groups and the state that a state dict holds, as many groups as there are here."""
+        name = self._name
+        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"{name}: a state dict has the keys 'state' and 'param_groups', got "
+                             f"{sorted(map(str, state_dict)) if isinstance(state_dict, dict) else state_dict!r}")
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError(f"{name}: the state dict has {len(saved)} parameter groups, the optimiser "
+                             f"{len(self.param_groups)}")
+        return saved, state_dict["state"]
 
     def _load_state(self, key, p, values):
         unknown = sorted(set(values) - {"step", *self._slots})
