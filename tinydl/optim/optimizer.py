@@ -145,7 +145,7 @@ class Optimizer:
         if closure is not None:
             with config.enable_grad():
                 loss = closure()
-        n_threads = config.team()
+        n_threads = config.step_team()
         for k, group in enumerate(self.param_groups):
             hyper = self._hyper(group)
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
