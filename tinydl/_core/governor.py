@@ -20,8 +20,8 @@ _DELAYED = 0.05     # a team that waits for cores so much of its time shares the
 _LOOK = 0.01        # share of the time that looking at the threads may take: there may be hundreds
 _GAIN = 1.1         # a larger team must do so much more than a smaller one, of which others suffer less
 _RECENT = 0.5       # weight of the last window in the rate of a team
-_FIRST_HOLD, _LONGEST_HOLD = 0.5, 8.0  # seconds between trials: longer each time the answer stays
-_SOON = 6 * WINDOW  # a whole team that is shrunk so soon again met its like: two programs that give way and come back
+_FIRST_HOLD, _LONGEST_HOLD = 1.0, 8.0  # seconds between trials: longer each time the answer stays
+_SOON = 7 * WINDOW  # a whole team that is shrunk so soon again met its like: two programs that give way and come back
 
 
 def run_delay():
@@ -85,7 +85,7 @@ class Governor:
             self.compared = self.size, self.rate
             self.size = self.size // 2 if self.shrinks else min(self.wanted, 2 * self.size)
         elif demand is False and self.size < self.wanted and now >= self.whole_from:
-            self.size, self.hold, self.whole_at = self.wanted, _FIRST_HOLD, now
+            self.size, self.hold, self.whole_at, self.trial_at = self.wanted, _FIRST_HOLD, now, now
         if self.size != size:
             self.rate = 0.0
         self.started, self.cpu_before, self.done_before = now, cpu, done
@@ -118,7 +118,7 @@ class Governor:
         else:
             self.hold = _FIRST_HOLD
             if chosen < size and now - self.whole_at < _SOON:
-                self.patience = min(2 * self.patience, _LONGEST_HOLD)
+                self.hold = self.patience = min(4 * self.patience, _LONGEST_HOLD)
                 self.whole_from = now + self.patience
             elif chosen < size:
                 self.patience = _FIRST_HOLD
