@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum
 from tinydl._core.channels cimport moments as sum_moments
-from tinydl._core.elementwise cimport td_activations, td_element_loop
+from tinydl._core.elementwise cimport activation_of, td_element_loop
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Map, Moments, read_map
 from tinydl._core.parallel cimport check_team
@@ -305,7 +305,7 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
                          f"{'None' if residual is None else on_residual.activation}")
     call.activation = NULL
     if s.on_x.activation > TD_LEAK:
-        call.activation = td_activations[s.on_x.activation - 1].value[t != NPY_FLOAT32]
+        call.activation = activation_of(s.on_x.activation).value[t != NPY_FLOAT32]
         s.on_x.activation = 0
     s.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
     # Up to six vectors along a period: three of each map.

@@ -8,7 +8,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport affine, fold, gradient, gradient_sums, td_reduction, td_residual_sum
-from tinydl._core.elementwise cimport td_activation, td_activations
+from tinydl._core.elementwise cimport activation_of, td_activation
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
@@ -108,7 +108,7 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     r.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
     call.activation, call.double_loops = NULL, t != NPY_FLOAT32
     if r.dy.mask.activation > TD_LEAK:
-        call.activation = &td_activations[r.dy.mask.activation - 1]
+        call.activation = activation_of(r.dy.mask.activation)
         if r.masked == NULL or r.dy.mask.scale == NULL:
             raise ValueError(f"backward_reduce: a mask with {dy.mask.activation} needs scale and shift, and `masked`")
     # Scratch: `about` and the mask's three vectors along a period, a piece a thread, two sums along a period for each

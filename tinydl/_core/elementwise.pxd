@@ -13,3 +13,9 @@ cdef extern from "src/elementwise.h" nogil:
     const char *const *td_activation_names
     const td_activation *td_activations
     const td_element_loop *td_sum
+
+# The loops of the activation that a map names by its number, which is not 0.
+cdef const td_activation *activation_of(Py_ssize_t number) noexcept
+
+# The loop of an activation of float32, for a frozen network's step; ValueError for a name that is none.
+cdef td_element_loop value_loop(str name) except NULL
