@@ -60,7 +60,8 @@ def maybe(rng, share=0.5):
 
 # --- contents --------------------------------------------------------------------------------------------------------
 
-SPECIAL = (np.nan, np.inf, -np.inf, 1e-40, -1e-40, 0.0, -0.0, 1.0)
+SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0)
+TINY = (1e-40, -1e-40, 1e-44, 0.0, -0.0)  # apart: kernels flush them, and infinity times 0 is NaN
 HUGE = (1e38, -1e38, 3e38, 2.0**31, 2.0**62)
 
 

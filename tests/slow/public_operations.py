@@ -122,7 +122,7 @@ def reduced(name, theirs):
 
 
 def all_axes(x, axis):
-    if axis == ():
+    if axis in ((), []):
         raise ValueError  # none, as in NumPy; PyTorch takes all
     return tuple(range(x.ndim)) if axis is None else axis
 
@@ -425,7 +425,7 @@ def layer_norm(rng):
 def group_norm(rng):
     groups = int(rng.integers(1, 4))
     c = groups * int(rng.integers(1, 4))
-    affine = [normal(rng, c), normal(rng, c)] if maybe(rng) else [None, None]
+    affine = [normal(rng, c, finite=True), normal(rng, c, finite=True)] if maybe(rng) else [None, None]
     return [normal(rng, *sizes(rng, 1), c, *shape(rng, 0, 3)), groups, *affine, float(10**rng.uniform(-6, -1))], \
         ops.group_norm, lambda T, *given: T.nn.functional.group_norm(*given)
 

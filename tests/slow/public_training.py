@@ -26,6 +26,8 @@ def optimiser(name, draw):
             return tuple(w.data for w in ws)
 
         def theirs(T, x, y, *given):
+            if name == "RMSprop" and given[5] and given[1] < 1e-3:
+                raise ValueError  # a variance of one gradient: the root of a difference of equal numbers
             ws = [T.nn.Parameter(v.clone()) for v in (x, y)]
             step(getattr(T.optim, name)(ws, **dict(zip(names, given, strict=True))), ws, T.tensor)
             return tuple(ws)
