@@ -19,12 +19,15 @@ __all__ = [
 
 def empty(shape, dtype=np.float32):
     """An uninitialised array of logical `shape`, channels-last in memory when it has 3 or 4 axes."""
-    return memory.empty(shape, dtype)
+    try:
+        return memory.empty(shape, dtype)
+    except OverflowError:
+        raise MemoryError(f"an array of shape {tuple(shape)} is larger than any memory") from None
 
 
 def zeros(shape, dtype=np.float32):
     """As `empty`, filled with zeros."""
-    out = memory.empty(shape, dtype)
+    out = empty(shape, dtype)
     out.fill(0)
     return out
 

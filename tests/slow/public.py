@@ -50,8 +50,8 @@ INTERNAL = re.compile(
     r"too large to convert|concatenate (str|tuple)|must be str|'NoneType'|argument of type")
 # Refusals of arrays of types that PyTorch, which gets float64 of everything, never saw.
 OF_TYPES = re.compile(r"convert|float32 or float64|takes no uint8|real numbers|one type|only float32")
-# Nor are these faults: PyTorch computes nothing of no numbers.
-OF_NOTHING = re.compile(r"gives no output|output_padding must be smaller|normalized_shape must be at least 1")
+# Refusals that are meant: PyTorch checks less where there are no numbers, and takes limits in the wrong order.
+MEANT = re.compile(r"clip needs low <= high|gives no output|output_padding must be smaller|normalized_shape must be at least 1")
 
 
 # --- a call ----------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def verdict(call, torch):
         if place(error) and (INTERNAL.search(str(error)) or not str(error)):
             return "refused", f"unclear {text} {place(error)}"
         if judged and not call.spoilt and not call.mixed and not OF_TYPES.search(text) \
-                and not OF_NOTHING.search(text) \
+                and not MEANT.search(text) \
                 and quietly(theirs, call, torch) is not None:
             return "refused", f"PyTorch has a value: {text}"
         return "refused", ""

@@ -137,7 +137,7 @@ def spread(name):
         dims = shape(rng, 1)
         return [normal(rng, *dims), axis_or_none(rng, len(dims)), maybe(rng), pick(rng, 0, 1, 1, 2)], \
             getattr(ops, name), lambda T, x, axis, keepdims, correction: getattr(T, name)(
-                x, all_axes(x, axis), correction=correction, keepdim=keepdims)
+                x, all_axes(x, axis), correction=correction, keepdim=keepdims) if correction >= 0 else None
     ROWS[name] = draw
 
 

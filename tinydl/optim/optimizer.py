@@ -43,6 +43,7 @@ class Optimizer:
     """
 
     _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
+    _counts = True  # whether the state holds the number of steps done
 
     def __init__(self, params, defaults):
         if not isinstance(defaults, dict):
@@ -165,6 +166,8 @@ class Optimizer:
             dtype, state = values.dtype, self.state.get(p)
             if state is None:
                 state = started[p] = {}
+            if self._counts:
+                state.setdefault("step", 0)
             # One kernel call, but for each type of numbers, and for parameters that missed a gradient and are some
             # steps behind.
             key = dtype, self._count(state)
@@ -173,17 +176,22 @@ class Optimizer:
                 rule = self._rule(group, key[1])
                 slots = [[] if used else None for used in rule.uses]
                 named = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
-                call = calls[key] = rule, [], [], slots, named
-            call[1].append(values)
-            call[2].append(grad)
-            for name, arrays in call[4]:
+                call = calls[key] = rule, [], [], [], slots, named
+            call[1].append(p)
+            call[2].append(values)
+            call[3].append(grad)
+            for name, arrays in call[5]:
                 array = state.get(name)
                 if array is None or array.strides != values.strides or array.dtype != dtype:
                     array = state[name] = self._slot(group, array, values, name)
                 arrays.append(array)
-        self.state.update({p: state for p, state in started.items() if state})
-        for rule, values, grads, slots, _ in calls.values():
+        for rule, params, values, grads, slots, _ in calls.values():
             update.step(rule, values, grads, slots, n_threads)
+            for p in params:  # the step is done; for want of memory it would not have been
+                if started.get(p):
+                    self.state[p] = started[p]
+                if self._counts:
+                    self.state[p]["step"] += 1
         changes.written([p for p, _, _ in found])
 
     def _fitting(self, grad, values):
@@ -194,9 +202,8 @@ class Optimizer:
         return _like(grad, values)
 
     def _count(self, state):
-        """The number of the step that a parameter is about to take, from 1, remembered in its state."""
-        step = state["step"] = state.get("step", 0) + 1
-        return step
+        """The number of the step that a parameter is about to take, from 1."""
+        return state.get("step", 0) + 1
 
     def _rule(self, group, step):
         """The rule of a step from the hyper-parameters of a group."""
