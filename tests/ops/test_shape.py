@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -112,5 +114,5 @@ def test_integers_are_padded_with_what_they_can_hold():
     x = td.tensor(np.array([1, 2], "u1"))
     assert td.ops.pad(x, (1, 0), value=255).numpy().tolist() == [255, 1, 2]
     for value in (0.5, 256, -1, 1e38, np.nan):
-        with pytest.raises(ValueError, match=f"pad: an array of uint8 holds no {float(value)}"):
+        with pytest.raises(ValueError, match="pad: an array of uint8 holds no " + re.escape(str(float(value)))):
             td.ops.pad(x, (1, 0), value=value)
