@@ -25,6 +25,7 @@ VALUES = {"ordinary": (1, 1, 1), "images": (TINY, 1, 1), "weights": (1, TINY, 1)
 def stepper(net_name, images, weights, gradient):
     """A function of no arguments that does one training step; the weights stay as they are."""
     import numpy as np
+
     import tinydl as td
 
     td.manual_seed(0)

@@ -2,8 +2,8 @@
 
     python tests/slow/public.py FIRST LAST [--only NAME] [--step K] [--place FILE]
 
-A number is a call. It is drawn right; its arrays take any form and type, some hold NaN, infinity, 1e38 and denormals; in
-half of the calls up to three arguments are then replaced. The only right answers are PyTorch's value and gradients, or
+A number is a call. It is drawn right; its arrays take any form and type, some hold NaN, infinity, 1e38 and denormals;
+in half of the calls up to three arguments are then replaced. The only right answers are PyTorch's value and gradients, or
 an exception that says what is wrong; arguments stay as they were. A call that was drawn right and that PyTorch computes
 has a value. The number of the call is in FILE before it runs, so that a signal can be told from its last words.
 """
@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import arguments as forms
 import numpy as np
+import public_kernels
 import public_layers
-import public_operations
 import public_training
 from arguments import Real, Whole
 
@@ -36,7 +36,7 @@ import tinydl as td
 SECONDS = 10                # of the processor: a call that takes longer hangs
 ROOM = 1 << 30              # bytes of address space beyond what the process has
 LARGE = 2**16               # a number from which on a call may be too large for that
-ROWS = {**{f"ops.{name}": draw for name, draw in public_operations.ROWS.items()}, **public_layers.ROWS,
+ROWS = {**{f"ops.{name}": draw for name, draw in public_kernels.ROWS.items()}, **public_layers.ROWS,
         **public_training.ROWS}
 CLEAR = (TypeError, ValueError, OverflowError)
 # A RuntimeError that users know: the values of a tensor in a graph are wanted as an array.
@@ -46,12 +46,14 @@ INTERNAL = re.compile(
     r"has no attribute|unsupported operand|not supported between|not (iterable|callable|subscriptable|an iterator)|"
     r"cannot unpack|values to unpack|must be real number|(list|tuple|index) index out of range|zip\(\)|truth value|"
     r"only length-1|only 0-dimensional|inhomogeneous|ufunc|setting an array element|bad operand|unhashable|"
-    r"could not convert|only integer scalar|not understood|cannot be interpreted as an integer|invalid literal|can't multiply|Cannot cast|"
+    r"could not convert|only integer scalar|not understood|cannot be interpreted as an integer|invalid literal|"
+    r"can't multiply|Cannot cast|"
     r"too large to convert|concatenate (str|tuple)|must be str|'NoneType'|argument of type")
 # Refusals of arrays of types that PyTorch, which gets float64 of everything, never saw.
 OF_TYPES = re.compile(r"convert|float32 or float64|takes no uint8|real numbers|one type|only float32")
 # Refusals that are meant: PyTorch checks less where there are no numbers, and takes limits in the wrong order.
-MEANT = re.compile(r"clip needs low <= high|gives no output|output_padding must be smaller|normalized_shape must be at least 1")
+MEANT = re.compile(r"clip needs low <= high|gives no output|output_padding must be smaller|"
+                   r"normalized_shape must be at least 1")
 
 
 # --- a call ----------------------------------------------------------------------------------------------------------

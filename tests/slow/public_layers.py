@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from arguments import Real, Whole, maybe, normal, pick, shape, sizes
-from public_operations import classes, images, reduction, small, window
+from public_kernels import classes, images, reduction, small, window
 
 from tinydl import nn
 
@@ -223,7 +223,8 @@ def factors(rng, n):
 def binary(rng):
     dims = shape(rng)
     target = Real(rng.random(dims), finite=True) if maybe(rng, 0.7) else Whole(rng.integers(0, 2, dims))
-    return [factors(rng, dims[-1:]), reduction(rng), factors(rng, dims[-1:]), normal(rng, *dims, finite=True), target], \
+    return [factors(rng, dims[-1:]), reduction(rng), factors(rng, dims[-1:]), normal(rng, *dims, finite=True),
+            target], \
         lambda w, r, p, x, t: nn.BCEWithLogitsLoss(w, r, p)(x, t), \
         lambda T, w, r, p, x, t: T.nn.BCEWithLogitsLoss(w, reduction=r, pos_weight=p)(x, t.double())
 
