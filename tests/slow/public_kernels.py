@@ -49,7 +49,8 @@ def convolution(n):
             groups = o = c
         w = (o, c // groups, *(int(k) for k in rng.integers(1, 5, n)))
         x = normal(rng, sizes(rng, 1)[0], c, *(int(k) for k in rng.integers(1, 10, n)))
-        return [x, normal(rng, *w, finite=True), biased(rng, o), window(rng, n), small(rng, n), pick(rng, 1, 1, window(rng, n)), groups], \
+        return [x, normal(rng, *w, finite=True), biased(rng, o), window(rng, n), small(rng, n),
+                pick(rng, 1, 1, window(rng, n)), groups], \
             getattr(ops, f"conv{n}d"), lambda T, *given: getattr(T.nn.functional, f"conv{n}d")(*given)
 
     def transposed(rng):
