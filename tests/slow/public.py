@@ -3,9 +3,10 @@
     python tests/slow/public.py FIRST LAST [--only NAME] [--step K] [--place FILE]
 
 A number is a call. It is drawn right; its arrays take any form and type, some hold NaN, infinity, 1e38 and denormals;
-in half of the calls up to three arguments are then replaced. The only right answers are PyTorch's value and gradients,
-or an exception that says what is wrong; arguments stay as they were. A call that was drawn right and that PyTorch computes
-has a value. The number of the call is in FILE before it runs, so that a signal can be told from its last words.
+in half of the calls up to three arguments are then replaced. The only right answers are PyTorch's value and
+gradients, or an exception that says what is wrong; arguments stay as they were. A call that was drawn right and that
+PyTorch computes has a value. The number of the call is in FILE before it runs, so that a signal can be told from its
+last words.
 """
 
 import argparse
