@@ -569,6 +569,31 @@ class TorchBlock(torch.nn.Module):
         return torch.relu(y + self.downsample(x))
 
 
+class TorchAirBench(torch.nn.Module):
+    """airbench in PyTorch, with PyTorch's own initial weights."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        layers = [nn.GELU()]
+        for i, o in ((24, 64), (64, 256), (256, 256)):
+            layers += [nn.Conv2d(i, o, 3, padding="same", bias=False), nn.MaxPool2d(2), self.norm(o), nn.GELU(),
+                       nn.Conv2d(o, o, 3, padding="same", bias=False), self.norm(o), nn.GELU()]
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
+        self.layers = nn.Sequential(*layers, nn.MaxPool2d(3), nn.Flatten())
+        self.head = nn.Linear(256, 10, bias=False)
+
+    @staticmethod
+    def norm(channels):
+        norm = torch.nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
+        norm.weight.requires_grad = False
+        return norm
+
+    def forward(self, x):
+        return self.head(self.layers(self.whiten(x))) / 256
+
+
 def torch_net(name):
     """The named networks in PyTorch, written out."""
     nn = torch.nn
@@ -591,6 +616,8 @@ def torch_net(name):
             nn.ReLU(),
             nn.Linear(84, 10),
         )
+    if name == "airbench":
+        return TorchAirBench()
     if name == "vgg_small":
         return nn.Sequential(
             *cbr(3, 32),
@@ -643,6 +670,7 @@ def torch_net(name):
     [
         ("lenet5", 8, (1, 28, 28), "float32"),
         ("m5", 4, (1, 8000), "float32"),
+        ("airbench", 4, (3, 32, 32), "float32"),
         ("lenet5", 8, (1, 28, 28), "float64"),
         # In float32 a rounding error flips the sign of some ReLU's input within a few steps of these deep nets, and the
         # gradient jumps: PyTorch's own float32 leaves its float64 curve then, by 5e-3 to 8e-3 with vgg_small on two

@@ -149,7 +149,8 @@ def set_num_threads(n):
 
 
 get_num_threads = parallel.get_num_threads
-team = parallel.team  # what kernels get: as many, or fewer while other processes hold the cores
+# What kernels get: as many, or fewer while other processes hold the cores. The second at the end of a training's step.
+team, step_team = parallel.team, parallel.step_team
 
 
 # --- gradient mode -------------------------------------------------------------------------------------------------

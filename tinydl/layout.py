@@ -12,22 +12,18 @@ import numpy as np
 from tinydl._core import memory
 
 __all__ = [
-    "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through", "size", "zeros",
-    "zeros_like",
+    "alike", "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through",
+    "size", "zeros", "zeros_like",
 ]
 
 
-def empty(shape, dtype=np.float32):
-    """An uninitialised array of logical `shape`, channels-last in memory when it has 3 or 4 axes."""
-    try:
-        return memory.empty(shape, dtype)
-    except OverflowError:
-        raise MemoryError(f"an array of shape {tuple(shape)} is larger than any memory") from None
+# An uninitialised array of a logical shape, channels-last in memory when it has 3 or 4 axes; float32 unless said.
+empty = memory.empty
 
 
 def zeros(shape, dtype=np.float32):
     """As `empty`, filled with zeros."""
-    out = empty(shape, dtype)
+    out = memory.empty(shape, dtype)
     out.fill(0)
     return out
 
@@ -43,6 +39,7 @@ def zeros_like(x):
 
 
 is_channels_last = memory.is_channels_last
+alike = memory.alike
 
 
 def channels_last(x):

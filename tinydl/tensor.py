@@ -259,8 +259,8 @@ class Tensor:
             else:
                 self.grad = self.grad + grad
             return
-        data = self._array()
-        if owned and grad.strides == data.strides and grad.dtype == data.dtype:
+        data = self.raw if isinstance(self.raw, np.ndarray) else self.raw.array()
+        if owned and layout.alike(grad, data):
             self.grad = grad
         else:
             self.grad = layout.empty_like(data)

@@ -27,16 +27,17 @@ class Case:
         self.offsets = rng.integers(-3, 4, (n, 2)).astype(np.int32)
         self.offsets[:2] = [[0, 0], [0, 1]]
         self.offsets[2:4] = [[10**6, 0], [0, -(2**31)]]
-        self.flip = rng.integers(0, 2, n).astype(np.uint8)
+        self.modes = rng.integers(0, 4, n).astype(np.uint8)
+        self.modes[:2] = [2, 3]
 
     def inputs(self):
         return [v for v in vars(self).values() if isinstance(v, np.ndarray)]
 
-    def run(self, kernels, offsets=True, flip=True, n_threads=1):
+    def run(self, kernels, offsets=True, modes=True, n_threads=1):
         guards, before = Guards(), [a.copy() for a in self.inputs()]
         out = guards.empty((len(self.index), *self.images.shape[1:]), self.dtype, "activation")
         kernels.gather(self.images, self.index, self.scale, self.shift, self.offsets if offsets else None,
-                       self.flip if flip else None, out, n_threads)
+                       self.modes if modes else None, out, n_threads)
         guards.check()
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, self.inputs(), strict=True))
         return out
@@ -55,6 +56,39 @@ def test_literal_numbers(kernels):
                                   [[-1, 499, 79], [-1, -1, -1]]]
 
 
+@BOTH
+def test_reflection_by_hand(kernels):
+    """dcb | abcd | cba: the edge pixel itself is not repeated."""
+    images = np.array([[[[1, 2, 5, 6], [3, 4, 7, 8]]]], np.uint8)
+    one = np.ones(1, np.float32)
+    offsets = np.array([[0, -2], [0, 3], [-1, 1], [1, 1], [0, 7], [0, -2]], np.int32)
+    modes = np.array([2, 2, 2, 3, 2, 3], np.uint8)
+    out = np.empty((6, 1, 2, 4), np.float32)
+    kernels.gather(images, np.zeros(6, np.int64), one, 0 * one, offsets, modes, out)
+    assert out[:, 0].tolist() == [
+        [[5, 2, 1, 2], [7, 4, 3, 4]],  # two columns come in from the left
+        [[6, 5, 2, 1], [8, 7, 4, 3]],  # three from the right
+        [[4, 7, 8, 7], [2, 5, 6, 5]],  # row -1 is row 1
+        [[7, 8, 7, 4], [5, 6, 5, 2]],  # row 2 is row 0, and all is mirrored
+        [[2, 5, 6, 5], [4, 7, 8, 7]],  # columns 7 to 10 have been there and back: 1, 2, 3, 2
+        [[2, 1, 2, 5], [4, 3, 4, 7]],  # the first one, mirrored
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_reflection_is_that_of_numpy(size):
+    """One image of random pixels, padded by numpy.pad as far as any offset reaches."""
+    rng = np.random.default_rng(size)
+    image = rng.integers(0, 256, (1, 2, size, size + 1), np.uint8)
+    padded = np.pad(image[0], ((0, 0), (4, 4), (4, 4)), "reflect")
+    offsets = rng.integers(-4, 5, (60, 2), np.int32)
+    out = np.empty((60, size, size + 1, 2), np.float32).transpose(0, 3, 1, 2)
+    augment.gather(laid_out(image, "activation", np.uint8), np.zeros(60, np.int64), np.ones(2, np.float32),
+                   np.zeros(2, np.float32), offsets, np.full(60, 2, np.uint8), out)
+    for (dy, dx), got in zip(offsets, out, strict=True):
+        assert np.array_equal(got, padded[:, 4 + dy:4 + dy + size, 4 + dx:5 + dx + size])
+
+
 @EACH
 @TYPES
 def test_exact(shape, types):
@@ -65,8 +99,9 @@ def test_exact(shape, types):
             assert np.array_equal(case.run(augment, **options), image.run(reference, **options)[:, :, 0])
         return
     for offsets in (False, True):
-        for flip in (False, True):
-            assert np.array_equal(case.run(augment, offsets, flip), case.run(reference, offsets, flip)), (offsets, flip)
+        for modes in (False, True):
+            got, expected = (case.run(kernels, offsets, modes) for kernels in (augment, reference))
+            assert np.array_equal(got, expected), (offsets, modes)
 
 
 @EACH
@@ -88,13 +123,13 @@ def test_same_bits_for_any_number_of_threads(shape, types):
         assert np.array_equal(case.run(augment, n_threads=n_threads), first)
 
 
-@pytest.mark.parametrize("name", ["images", "index", "scale", "shift", "offsets", "flip", "out"])
+@pytest.mark.parametrize("name", ["images", "index", "scale", "shift", "offsets", "modes", "out"])
 def test_refused_arrays(name):
     case = Case((20, 3, 12, 10), (np.uint8, np.float32))
     good = {"images": case.images, "index": case.index, "scale": case.scale, "shift": case.shift,
-            "offsets": case.offsets, "flip": case.flip, "out": case.run(augment)}
+            "offsets": case.offsets, "modes": case.modes, "out": case.run(augment)}
     bad = flawed(good[name])
-    if name in ("images", "flip"):  # a byte is always aligned and has no order; an image more is only an image more
+    if name in ("images", "modes"):  # a byte is always aligned and has no order; an image more is only an image more
         del bad["misaligned"], bad["other byte order"]
     if name == "images":
         bad = {what: entry for what, entry in bad.items() if what not in ("one more", "none of the elements", "floats")}

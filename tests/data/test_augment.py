@@ -40,6 +40,41 @@ def test_draw_is_by_sample_and_within_its_bounds():
     assert Augment(0, False).draw(5, 0, 0) == (None, None)
 
 
+def test_reflected_at_the_edge_pixels():
+    data = pictures()
+    got = gather(data, [0, 1], np.array([[-2, 1], [1, -3]], np.int32), np.array([2, 3], np.uint8))
+    padded = np.pad(data.images, ((0, 0), (0, 0), (3, 3), (3, 3)), "reflect")
+    assert np.array_equal(got[0], padded[0, :, 1:5, 4:9])
+    assert np.array_equal(got[1], padded[1, :, 4:8, 0:5][..., ::-1])
+
+
+def test_draw_of_a_reflecting_shift():
+    zeros, reflect = (Augment(2, padding=padding).draw(50, seed=1, epoch=4) for padding in ("zeros", "reflect"))
+    assert np.array_equal(zeros[0], reflect[0])
+    assert np.array_equal(zeros[1] + 2, reflect[1])
+    assert Augment(2, False, "reflect").draw(3, 0, 0)[1].tolist() == [2, 2, 2]
+    assert Augment(0, False, "reflect").draw(3, 0, 0) == (None, None)
+
+
+def test_mirrored_by_turns():
+    epochs = [Augment(2, "alternate", "reflect").draw(1000, seed=5, epoch=epoch) for epoch in range(5)]
+    sides = np.array([modes & 1 for _, modes in epochs])
+    assert 0.45 < sides[0].mean() < 0.55
+    assert np.array_equal(sides[2], sides[0]) and np.array_equal(sides[4], sides[0])
+    assert np.array_equal(sides[1], 1 - sides[0]) and np.array_equal(sides[3], 1 - sides[0])
+    assert not np.array_equal(epochs[0][0], epochs[2][0])  # the shifts are drawn anew
+    assert not np.array_equal(sides[0], Augment(2, "alternate").draw(1000, seed=6, epoch=0)[1])
+
+
+def test_two_epochs_by_turns_show_both_sides():
+    data = pictures()
+    batches = Batches(data, 2, seed=3, augment=Augment(0, "alternate"))
+    first, second = (np.concatenate([x for x, _ in batches]) for _ in range(2))
+    assert np.array_equal(first, second[..., ::-1])
+    assert all(np.array_equal(x, image) or np.array_equal(x, image[..., ::-1])
+               for x, image in zip(first, data.images, strict=True))
+
+
 def test_a_picture_looks_the_same_in_any_batch():
     data = pictures()
     seen = []
@@ -62,5 +97,15 @@ def test_shift_that_cannot_be(shift):
         Augment(shift)
 
 
+@pytest.mark.parametrize("options, message", [
+    ({"mirror": "both"}, "mirror must be True, False or 'alternate', got 'both'"),
+    ({"padding": "edge"}, "padding must be 'zeros' or 'reflect', got 'edge'"),
+])
+def test_options_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        Augment(**options)
+
+
 def test_repr():
+    assert repr(Augment(2, "alternate", "reflect")) == "Augment(shift=2, mirror='alternate', padding='reflect')"
     assert repr(Augment(2, False)) == "Augment(shift=2, mirror=False)"

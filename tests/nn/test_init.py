@@ -59,6 +59,57 @@ def test_dirac_copies_its_input():
     np.testing.assert_array_equal(layer(x).data, x)
 
 
+def test_dirac_keeps_the_filters_beyond_the_channels():
+    w = init.dirac_(weight(3, 2, 1, 3), keep=True).data
+    assert w.tolist() == [[[[0, 1, 0]], [[0, 0, 0]]], [[[0, 0, 0]], [[0, 1, 0]]], [[[7, 7, 7]], [[7, 7, 7]]]]
+    assert init.dirac_(weight(3, 2, 1, 3)).data[2].tolist() == [[[0, 0, 0]], [[0, 0, 0]]]
+    assert init.dirac_(weight(1, 2, 1), keep=True).data.tolist() == [[[1], [0]]]
+
+
+def test_whitening_of_known_moments():
+    """Windows (a, b) of signals: 3 of (1, 1), 1 of (1, -1), so M = [[1, 1/2], [1/2, 1]]: eigenvalues 1/2 and 3/2."""
+    signals = np.array([[[1, 1]], [[1, 1]], [[1, -1]], [[-1, -1]]])
+    w = init.whitening_(weight(4, 1, 2), signals, eps=0.5).data[:, 0]
+    r = 0.5**0.5
+    np.testing.assert_allclose(np.abs(w[:2]), [[r, r], [r / 2**0.5, r / 2**0.5]], rtol=1e-6)
+    assert w[0, 0] == pytest.approx(-w[0, 1], rel=1e-6) and (w[1] > 0).all()
+    np.testing.assert_array_equal(w[2:], -w[:2])
+
+
+def test_whitened_windows_are_uncorrelated():
+    rng = np.random.default_rng(0)
+    images = np.cumsum(rng.normal(size=(300, 3, 8, 7)), -1) @ rng.normal(size=(7, 7))  # 300: more than a block of them
+    layer = td.nn.Conv2d(3, 24, 2, bias=False)
+    init.whitening_(layer.weight, images, eps=1e-9)
+    y = layer(images.astype(np.float32)).data[:, :12].astype(np.float64)
+    moments = np.einsum("nohw,nphw->op", y, y) / (300 * 7 * 6)
+    np.testing.assert_allclose(moments, np.eye(12), atol=1e-4)
+
+
+def test_whitening_has_the_same_bits_for_any_number_of_threads():
+    images = np.random.default_rng(1).normal(size=(270, 3, 9, 9)).astype(np.float32)
+    before, weights = td.get_num_threads(), []
+    try:
+        for n in (1, 2, 3):
+            td.set_num_threads(n)
+            weights.append(init.whitening_(weight(24, 3, 2, 2), images).data.tobytes())
+    finally:
+        td.set_num_threads(before)
+    assert len(set(weights)) == 1
+
+
+@pytest.mark.parametrize("shape, images, message", [
+    ((12, 3, 2, 2), (5, 3, 4, 4), "got shape \\(12, 3, 2, 2\\) instead of \\(24, 3, 2, 2\\)"),
+    ((6, 3), (5, 3), "got shape \\(6, 3\\)$"),
+    ((24, 3, 2, 2), (5, 1, 4, 4), "got shape \\(5, 1, 4, 4\\)"),
+    ((24, 3, 2, 2), (5, 3, 1, 4), "room for its window, got shape \\(5, 3, 1, 4\\)"),
+    ((24, 3, 2, 2), (0, 3, 4, 4), "got shape \\(0, 3, 4, 4\\)"),
+])
+def test_whitening_refuses(shape, images, message):
+    with pytest.raises(ValueError, match=message):
+        init.whitening_(weight(*shape), np.zeros(images))
+
+
 def test_gains():
     assert init.calculate_gain("relu") == pytest.approx(np.sqrt(2))
     assert init.calculate_gain("tanh") == pytest.approx(5 / 3)

@@ -43,8 +43,8 @@ def test_what_takes_no_gradient_gets_none():
 
 
 @pytest.mark.parametrize(("shape", "message"), [
-    ((2, 4), r"3 features on the last axis, got shape \(2, 4\)$"), ((2, 3, 1), r"put Flatten\(\) in front"),
-    ((2, 3, 4), r"after Flatten\(\) it would be 12"), ((), r"got shape \(\)")])
+    ((2, 4), r"\(..., 3\), got shape \(2, 4\); .* Linear\(4, 4\)$"), ((2, 3, 1), r"put nn.Flatten\(\) before it"),
+    ((2, 3, 4), r"after nn.Flatten\(\) this input would need Linear\(12, 4\)"), ((), r"got shape \(\)")])
 def test_shapes_that_do_not_fit(shape, message):
     with pytest.raises(ValueError, match=message):
         td.ops.linear(np.ones(shape), td.tensor(np.ones((4, 3))))

@@ -9,7 +9,16 @@ import pytest
 
 import tinydl as td
 from tinydl import layout
-from tinydl.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from tinydl.optim import SGD, Adagrad, Adam, AdamW, MultiOptimizer, Muon, RMSprop
+
+
+def muon_and_sgd(params):
+    """Muon for the matrices, SGD for the rest."""
+    kinds = {True: lambda p: Muon(p, lr=0.1, renormalise=True), False: lambda p: SGD(p, lr=0.1, momentum=0.9)}
+    params = list(params)
+    groups = [(kind, [p for p in params if (p.ndim > 1) == matrix]) for matrix, kind in kinds.items()]
+    return MultiOptimizer(*(kind(group) for kind, group in groups if group))
+
 
 MAKERS = {
     "sgd": lambda params: SGD(params, lr=0.1, momentum=0.9, nesterov=True),
@@ -17,6 +26,7 @@ MAKERS = {
     "adamw": lambda params: AdamW(params, lr=0.1),
     "rmsprop": lambda params: RMSprop(params, lr=0.1, momentum=0.9, centered=True),
     "adagrad": lambda params: Adagrad(params, lr=0.1, lr_decay=0.01, initial_accumulator_value=0.1),
+    "muon": muon_and_sgd,
 }
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -108,12 +118,13 @@ BAD = [math.nan, math.inf, -1.0]
     *[(Adam, name) for name in ("lr", "eps", "weight_decay")],
     *[(AdamW, name) for name in ("lr", "eps", "weight_decay")],
     *[(RMSprop, name) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")],
+    *[(Muon, name) for name in ("lr", "momentum", "weight_decay", "eps")],
     *[(Adagrad, name) for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")],
 ])
 @pytest.mark.parametrize("value", BAD)
 def test_bad_hyper_parameters(kind, name, value):
     with pytest.raises(ValueError, match=rf"{kind.__name__}: {name} must be .*, got {value!r}"):
-        kind([td.Parameter([1.0])], **{name: value})
+        kind([td.Parameter([[1.0]])], **{name: value})
 
 
 @pytest.mark.parametrize("value", ["fast", None, True, [1.0]])

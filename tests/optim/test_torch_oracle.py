@@ -87,6 +87,28 @@ def test_200_steps(name, options, schedule):
         np.testing.assert_allclose(p.data, q.detach().numpy(), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("options", [{}, dict(lr=0.05, weight_decay=0.3, momentum=0.6, nesterov=False, ns_steps=3),
+                                     dict(lr=0.02, adjust_lr_fn="match_rms_adamw", ns_coefficients=(2, -1.5, 0.5))],
+                         ids=str)
+def test_muon(options, monkeypatch):
+    """100 steps beside PyTorch's, made to keep float32 where it rounds to bfloat16."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    rng = np.random.default_rng(0)
+    first = [rng.standard_normal(shape).astype(np.float32) for shape in ((7, 6), (6, 7), (20, 3), (1, 5))]
+    ours, theirs = [td.Parameter(w) for w in first], [torch.nn.Parameter(torch.tensor(w)) for w in first]
+    a, b = optim.Muon(ours, **options), torch.optim.Muon(theirs, **options)
+    for step in range(100):
+        if step == 50:
+            a.load_state_dict(b.state_dict())
+        for p, q in zip(ours, theirs, strict=True):
+            q.grad = torch.tensor(rng.standard_normal(p.shape).astype(np.float32))
+            p.grad = q.grad.numpy().copy()
+        a.step()
+        b.step()
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
 def test_clip(norm_type):
     rng = np.random.default_rng(0)

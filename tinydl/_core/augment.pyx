@@ -33,21 +33,53 @@ ctypedef fused wide:
     float
     double
 
+# What is done with an image besides the shift: bits of its mode.
+cdef enum:
+    MIRRORED = 1            # left and right change places, after the shift
+    REFLECTED = 2           # what comes in from outside is the image mirrored at its edge pixels, not black
+
 cdef struct GatherCall:
     Py_ssize_t N, C, H, W
     Py_ssize_t piece        # elements of the repeated scale and shift: whole rows
     const int64_t *index    # which image
     const int32_t *offsets  # how far it is moved, (dy, dx); NULL: not at all
-    const uint8_t *flip     # whether it is mirrored afterwards; NULL: never
+    const uint8_t *modes    # bits as above; NULL: none
 
 
-cdef void gather_task(const raw *images, wide *out, const wide *scale, const wide *shift, Py_ssize_t n,
+cdef inline Py_ssize_t reflected(Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """The place 0 <= place < n that i is the image of when the line is mirrored at 0 and at n - 1, again and again."""
+    cdef Py_ssize_t period = 2 * (n - 1)
+    if n == 1:
+        return 0
+    i = (i % period + period) % period
+    return i if i < n else period - i
+
+
+cdef inline void edge_pixels(const raw *pixels, wide *target, const wide *scale, Py_ssize_t begin, Py_ssize_t end,
+                             Py_ssize_t dx, int mode, const GatherCall *job) noexcept nogil:
+    """Columns begin <= w < end of a row of the result, which lie outside the image's own row `pixels`."""
+    cdef Py_ssize_t C = job.C, W = job.W, w, x, c
+    cdef const wide *shift = scale + job.piece
+    if not mode & REFLECTED:
+        # Black, 0, is normalised as everything else, which leaves shift.
+        for c in range(begin * C, end * C):
+            target[c] = shift[c]
+        return
+    for w in range(begin, end):
+        x = reflected((W - 1 - w if mode & MIRRORED else w) + dx, W)
+        for c in range(C):
+            target[w * C + c] = scale[c] * <wide> pixels[x * C + c] + shift[c]
+
+
+cdef void gather_task(const raw *images, wide *out, const wide *scale, Py_ssize_t n,
                       const GatherCall *job) noexcept nogil:
     # scale and shift are repeated along some rows (W*C values each), so that an unmirrored row, and several rows of an
     # image that is not shifted either, are one loop over memory.
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t C = job.C, H = job.H, W = job.W, row = W * C, h, w, c, dy = 0, dx = 0, left, right
-    cdef bint mirrored = job.flip != NULL and job.flip[n] != 0
+    cdef const wide *shift = scale + job.piece
+    cdef Py_ssize_t C = job.C, H = job.H, W = job.W, row = W * C, h, w, c, y, dy = 0, dx = 0, left, right
+    cdef int mode = 0 if job.modes == NULL else job.modes[n]
+    cdef bint mirrored = mode & MIRRORED
     # Seek to images[index[n]] (H, W, C): 64 bits, as a data set may be larger than 2^31 elements.
     cdef const raw *image = images + <Py_ssize_t> job.index[n] * H * row
     cdef const raw *source
@@ -62,43 +94,38 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, const wid
                 target[w + c] = scale[c] * <wide> image[w + c] + shift[c]
         td_restore_denormals(saved)
         return
-    # Columns left <= w < right of the moved image are the image's own. What lies beyond is black, 0, and is normalised
-    # as everything else, which leaves shift. Each loop below knows its side of the border and asks nothing per element.
+    # Columns left <= w < right of a row of the result are the image's own. Each loop below knows its side of the border
+    # and asks nothing per element.
     left = min(max(-dx, 0), W)
     right = max(min(W - dx, W), left)
+    if mirrored:
+        left, right = W - right, W - left
     for h in range(H):
+        y = reflected(h + dy, H) if mode & REFLECTED else h + dy
         # A row from above or below the image.
-        if h + dy < 0 or h + dy >= H:
+        if y < 0 or y >= H:
             for c in range(row):
                 target[c] = shift[c]
-        elif not mirrored:
-            source = image + (h + dy) * row + dx * C
-            for c in range(left * C):
-                target[c] = shift[c]
+            target = target + row
+            continue
+        if not mirrored:
+            source = image + y * row + dx * C
             for c in range(left * C, right * C):
                 target[c] = scale[c] * <wide> source[c] + shift[c]
-            for c in range(right * C, row):
-                target[c] = shift[c]
         elif C == 1:
             # Mirrored, the columns are read from the right. With one channel that is a loop over the row, backwards,
             # which compilers turn into loads and one permutation.
-            source = image + (h + dy) * W + dx + W - 1
-            for w in range(W - right):
-                target[w] = shift[w]
-            for w in range(W - right, W - left):
+            source = image + y * W + dx + W - 1
+            for w in range(left, right):
                 target[w] = scale[w] * <wide> source[-w] + shift[w]
-            for w in range(W - left, W):
-                target[w] = shift[w]
         else:
             # Channels of a pixel keep their order, so each pixel is a short loop of its own.
-            source = image + ((h + dy) * W + dx + W - 1) * C
-            for w in range(W):
-                if W - right <= w < W - left:
-                    for c in range(C):
-                        target[w * C + c] = scale[c] * <wide> source[c - w * C] + shift[c]
-                else:
-                    for c in range(C):
-                        target[w * C + c] = shift[c]
+            source = image + (y * W + dx + W - 1) * C
+            for w in range(left, right):
+                for c in range(C):
+                    target[w * C + c] = scale[c] * <wide> source[c - w * C] + shift[c]
+        edge_pixels(image + y * row, target, scale, 0, left, dx, mode, job)
+        edge_pixels(image + y * row, target, scale, right, W, dx, mode, job)
         target = target + row
     td_restore_denormals(saved)
 
@@ -108,7 +135,7 @@ cdef void gather_all(const raw *images, wide *out, const wide *rows, const Gathe
     cdef Py_ssize_t n
     cdef bint threads = job.N * job.C * job.H * job.W > WORTH_THREADS
     for n in prange(job.N, num_threads=n_threads, schedule="static", use_threads_if=threads):
-        gather_task(images, out, rows, rows + job.piece, n, job)
+        gather_task(images, out, rows, n, job)
 
 
 # The kernel's time is that of memory, but a loop over three channels at a time would take longer. Scale and shift are
@@ -125,12 +152,13 @@ cdef void prepare(const wide *scale, const wide *shift, wide *rows, const Gather
     repeat(shift, rows + job.piece, job.C, job.piece // job.C)
 
 
-def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
-    """out[n,c,h,w] = scale[c] * raw[c, h + dy, w' + dx] + shift[c], where raw = images[index[n]], 0 outside it,
-    (dy, dx) = offsets[n] and w' = W-1-w where flip[n], else w: crop first, then mirror.
+def gather(images, index, scale, shift, offsets, modes, out, int n_threads=1):
+    """out[n,c,h,w] = scale[c] * raw[c, h + dy, w' + dx] + shift[c], where raw = images[index[n]], (dy, dx) = offsets[n]
+    and w' = W-1-w where modes[n] & 1, else w: crop first, then mirror. Outside the image raw is 0 or, where
+    modes[n] & 2, the image mirrored at the middle of its edge pixels, as often as it takes.
 
     images : IN (M, C, H, W), uint8 or the type of out.  index : IN (N,) int64.  scale, shift : IN (C,).
-    offsets : IN (N, 2) int32 or None.  flip : IN (N,) uint8 or None.  out : OUT (N, C, H, W).
+    offsets : IN (N, 2) int32 or None.  modes : IN (N,) uint8 or None.  out : OUT (N, C, H, W).
 
     IndexError names the first row of `index` that is no image. Images may also be (M, C, L).
     """
@@ -160,7 +188,7 @@ def gather(images, index, scale, shift, offsets, flip, out, int n_threads=1):
         job.offsets = <int32_t *> channels_last(offsets, "offsets", NPY_INT32, job.N * 2)
         if offsets.shape != (job.N, 2):
             raise ValueError(f"offsets: expected shape ({job.N}, 2), got {offsets.shape}")
-    job.flip = NULL if flip is None else <uint8_t *> data(flip, "flip", NPY_UINT8, job.N)
+    job.modes = NULL if modes is None else <uint8_t *> data(modes, "modes", NPY_UINT8, job.N)
     # Errors come before any thread starts: a task raises nothing, and a wrong row would be read from anywhere.
     for n in range(job.N):
         if job.index[n] < 0 or job.index[n] >= M:

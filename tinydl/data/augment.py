@@ -9,9 +9,11 @@ from tinydl.config import team
 __all__ = ["Augment", "gather"]
 
 _AUGMENT_STREAM = 0xA06
+_MIRROR_STREAM = 0xA11  # of mirroring by turns, which is drawn once for all epochs
+_MIRRORED, _REFLECTED = 1, 2  # bits of a picture's mode
 
 
-def gather(data, indices, offsets=None, flip=None):
+def gather(data, indices, offsets=None, modes=None):
     """The images of `data` at `indices`, normalised.
 
     Parameters
@@ -19,9 +21,10 @@ def gather(data, indices, offsets=None, flip=None):
     data : ArrayDataset
     indices : array of int, shape (B,)
     offsets : array of int32, shape (B, 2), optional
-        Rows and columns by which each picture is shifted; what comes in from outside is 0 before normalisation.
-    flip : array of uint8, shape (B,), optional
-        Which pictures are mirrored (after the shift).
+        Rows and columns by which each picture is shifted.
+    modes : array of uint8, shape (B,), optional
+        Bit 1: the picture is mirrored, after the shift. Bit 2: what the shift brings in is the picture reflected at its
+        edge pixels; else it is 0 before normalisation.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def gather(data, indices, offsets=None, flip=None):
     if images.ndim == 2:  # features are the channels of a signal of length 1
         kernels.gather(images[:, :, None], indices, scale, shift, None, None, out[:, :, None], team())
     else:
-        kernels.gather(images, indices, scale, shift, offsets, flip, out, team())
+        kernels.gather(images, indices, scale, shift, offsets, modes, out, team())
     return out
 
 
@@ -58,23 +61,43 @@ class Augment:
     Parameters
     ----------
     shift : int
-        Largest shift in pixels, up, down, left and right; what comes in is 0 before normalisation. (The usual crop from
-        a picture padded by `shift`.)
-    mirror : bool
-        Mirror left and right with probability 1/2.
+        Largest shift in pixels, up, down, left and right. (The usual crop from a picture padded by `shift`.)
+    mirror : bool or 'alternate'
+        Mirror left and right with probability 1/2. 'alternate' mirrors each picture with probability 1/2 in the first
+        epoch and then in every other epoch, so that two epochs in a row see both of its sides.
+    padding : {'zeros', 'reflect'}
+        What a shift brings in: 0 before normalisation, or the picture reflected at its edge pixels, as
+        ``numpy.pad(..., mode='reflect')``.
+
+    References
+    ----------
+    'alternate': K. Jordan, arXiv:2404.00498.
     """
 
-    def __init__(self, shift=4, mirror=True):
+    def __init__(self, shift=4, mirror=True, padding="zeros"):
         if isinstance(shift, bool) or not hasattr(shift, "__index__") or not 0 <= shift < 2**31:
             raise ValueError(f"shift must be a number of pixels, 0 or more, got {shift!r}")
-        self.shift, self.mirror = shift.__index__(), bool(mirror)
+        if mirror != "alternate" and mirror not in (False, True):
+            raise ValueError(f"mirror must be True, False or 'alternate', got {mirror!r}")
+        if padding not in ("zeros", "reflect"):
+            raise ValueError(f"padding must be 'zeros' or 'reflect', got {padding!r}")
+        self.shift, self.mirror = shift.__index__(), mirror if mirror == "alternate" else bool(mirror)
+        self.padding = padding
 
     def __repr__(self):
-        return f"Augment(shift={self.shift}, mirror={self.mirror})"
+        padding = "" if self.padding == "zeros" else f", padding={self.padding!r}"
+        return f"Augment(shift={self.shift}, mirror={self.mirror!r}{padding})"
 
     def draw(self, n, seed, epoch):
-        """(offsets, flip) for all `n` samples of an epoch, as `gather` takes them; None for what is off."""
+        """(offsets, modes) for all `n` samples of an epoch, as `gather` takes them; None for what is off."""
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _AUGMENT_STREAM, epoch))))
         offsets = rng.integers(-self.shift, self.shift, (n, 2), np.int32, endpoint=True) if self.shift else None
-        flip = rng.integers(0, 2, n, np.uint8) if self.mirror else None
-        return offsets, flip
+        modes = None
+        if self.mirror == "alternate":
+            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _MIRROR_STREAM))))
+            modes = rng.integers(0, 2, n, np.uint8) ^ np.uint8(epoch % 2)
+        elif self.mirror:
+            modes = rng.integers(0, 2, n, np.uint8)
+        if self.padding == "reflect" and self.shift:
+            modes = np.full(n, _REFLECTED, np.uint8) if modes is None else modes | np.uint8(_REFLECTED)
+        return offsets, modes

@@ -89,11 +89,11 @@ class Batches:
         n = len(self.data)
         order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
         labels = self.data.labels
-        offsets, flip = (None, None) if self.augment is None else self.augment.draw(n, self.seed, epoch)
+        offsets, modes = (None, None) if self.augment is None else self.augment.draw(n, self.seed, epoch)
         for index in range(start, self.total):
             chosen = order[index * self.batch_size:(index + 1) * self.batch_size]
             x = gather(self.data, chosen, None if offsets is None else offsets[chosen],
-                       None if flip is None else flip[chosen])
+                       None if modes is None else modes[chosen])
             yield x, None if labels is None else labels[chosen]
 
 

@@ -26,11 +26,12 @@ from tinydl.nn.pool import (
     MaxPool2d,
 )
 from tinydl.nn.residual import BottleneckBlock, ResidualBlock
+from tinydl.nn.views import AveragedViews
 from tinydl.tensor import Parameter
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d",
-    "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AveragedViews",
+    "AvgPool1d", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
     "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "GroupNorm", "HuberLoss",
     "Identity", "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
     "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Softmax", "Unflatten", "init",

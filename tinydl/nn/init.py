@@ -8,13 +8,14 @@ import math
 
 import numpy as np
 
-from tinydl import changes, random
+from tinydl import changes, config, ops, random
 from tinydl._check import integer, number, one_of
 from tinydl.tensor import Tensor
 
 __all__ = [
     "calculate_gain", "constant_", "default_", "dirac_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
-    "orthogonal_", "scale_", "small_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+    "orthogonal_", "scale_", "small_", "trunc_normal_", "uniform_", "whitening_", "xavier_normal_",
+    "xavier_uniform_", "zeros_",
 ]
 
 
@@ -156,15 +157,23 @@ def orthogonal_(tensor, gain=1.0):
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
 
 
-def dirac_(tensor):
-    """The filter that copies its input: 1 at the window's centre of channel (k, k), 0 elsewhere."""
+def dirac_(tensor, keep=False):
+    """The filters that copy their input: filter k is 1 at the window's centre of channel k, 0 elsewhere.
+
+    Parameters
+    ----------
+    tensor : Tensor, shape (O, C, *window)
+    keep : bool
+        Where there are more filters than channels, whether the others keep their values; else they become 0.
+    """
     shape = _shape(tensor)
     if len(shape) < 3:
         raise ValueError(f"dirac_ needs a convolution weight (O, C, *window), got shape {shape}")
-    values = np.zeros(shape)
+    values = np.array(tensor.data) if keep else np.zeros(shape)
     if not values.size:
         return _fill(tensor, values)
     centre = tuple(k // 2 for k in shape[2:])
+    values[:shape[1]] = 0
     for k in range(min(shape[:2])):
         values[(k, k, *centre)] = 1
     return _fill(tensor, values)
@@ -180,6 +189,57 @@ def scale_(tensor, factor):
     factor = number("scale_", "factor", factor, finite=False)
     _shape(tensor)
     return _fill(tensor, tensor.data * factor)
+
+
+def whitening_(tensor, images, eps=5e-4):
+    """Filters whose results on windows of `images` are uncorrelated and of about the same size.
+
+    With the second moments of the windows, ``M = mean of v v'`` over all windows v (each C * prod(window) values), and
+    its eigenvectors e_k and eigenvalues l_k, ascending, filter k is ``e_k / sqrt(l_k + eps)``; as many again are their
+    negatives, so that after a function that cuts off one sign nothing is lost. Of the two signs of an eigenvector, the
+    one whose largest entry is positive comes first.
+
+    Parameters
+    ----------
+    tensor : Tensor, shape (2 * C * prod(window), C, *window)
+    images : array, shape (N, C, *spatial)
+        Normalised as the net gets them; some thousands are enough.
+    eps : float
+        Keeps filters of directions in which the windows hardly differ from growing without bound.
+
+    References
+    ----------
+    K. Jordan, arXiv:2404.00498; the whitening is that of D. Page, "How to train your ResNet", 2018.
+    """
+    shape, images = _shape(tensor), np.asarray(images)
+    size = math.prod(shape[1:])
+    if len(shape) < 3 or shape[0] != 2 * size:
+        raise ValueError(f"whitening_ needs a convolution weight (O, C, *window) with O = 2 * C * prod(window), got "
+                         f"shape {shape}" + (f" instead of {(2 * size, *shape[1:])}" if len(shape) > 2 else ""))
+    window = shape[2:]
+    if images.ndim != len(shape) or images.shape[1] != shape[1] or len(images) == 0 or any(
+            n < k for n, k in zip(images.shape[2:], window, strict=True)):
+        raise ValueError(f"whitening_ of a weight of shape {shape} needs images (N, {shape[1]}, ...) with room for its "
+                         f"window, got shape {images.shape}")
+    number("whitening_", "eps", eps, open_low=True)
+    values, vectors = np.linalg.eigh(_second_moments(images, window))
+    vectors = vectors.T / np.sqrt(np.maximum(values, 0)[:, None] + eps)
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1, keepdims=True), 1)
+    vectors *= np.where(largest < 0, -1.0, 1.0)
+    return _fill(tensor, np.concatenate([vectors, -vectors]).reshape(shape))
+
+
+def _second_moments(images, window):
+    """The mean of v v' over all windows v of the images."""
+    axes = tuple(range(2, images.ndim))
+    total, count = 0.0, 0
+    for start in range(0, len(images), 256):  # the windows of all images at once would fill the memory
+        seen = np.lib.stride_tricks.sliding_window_view(images[start:start + 256], window, axes)
+        v = np.moveaxis(seen, 1, images.ndim - 1).astype(np.float64).reshape(-1, images.shape[1] * math.prod(window))
+        with config.no_grad():  # the product of the library, whose bits do not depend on threads
+            total = total + ops.matmul(Tensor(v.T), Tensor(v)).data
+        count += len(v)
+    return total / count
 
 
 def default_(weight, bias, fan_in):

@@ -44,22 +44,7 @@ class Linear(Module):
 
     def forward(self, x):
         """(..., in_features) to (..., out_features)."""
-        x = as_input(x, self.weight.dtype)
-        shape = x.shape
-        if not shape or shape[-1] != self.in_features:
-            self._refuse(shape)
         return ops.linear(x, self.weight, self.bias)
-
-    def _refuse(self, shape):
-        message = f"Linear takes (..., {self.in_features}), got shape {tuple(shape)}; "
-        flat = int(np.prod(shape[1:]))
-        if len(shape) > 2 and flat == self.in_features:
-            raise ValueError(message + "put nn.Flatten() before it")
-        if len(shape) > 2:
-            raise ValueError(message + f"after nn.Flatten() this input would need Linear({flat}, {self.out_features})")
-        if shape:
-            message += f"this input would need Linear({shape[-1]}, {self.out_features})"
-        raise ValueError(message)
 
     def extra_repr(self):
         """Sizes."""

@@ -3,6 +3,8 @@
 from tinydl.optim import adaptive
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
+from tinydl.optim.multi import MultiOptimizer
+from tinydl.optim.muon import Muon
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.penalty import penalty
 from tinydl.optim.registry import BY_NAME
@@ -18,7 +20,7 @@ from tinydl.optim.schedule import (
 from tinydl.optim.sgd import SGD
 
 __all__ = [
-    "BY_NAME", "SGD", "CosineAnnealingLR", "LRScheduler", "LinearLR", "MultiStepLR", "OneCycleLR", "Optimizer",
-    "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "penalty",
+    "BY_NAME", "SGD", "CosineAnnealingLR", "LRScheduler", "LinearLR", "MultiOptimizer", "MultiStepLR", "Muon",
+    "OneCycleLR", "Optimizer", "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "penalty",
 ]
 __all__ += adaptive.__all__

@@ -1,5 +1,7 @@
 """Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
 
+from itertools import compress
+
 import numpy as np
 
 from tinydl import changes, config, layout
@@ -102,6 +104,7 @@ class Optimizer:
             if p.creator is not None:
                 raise ValueError(f"{self._name}: parameter {k} (shape {p.shape}) is the result of {p.creator.name}, "
                                  "only leaf tensors can be optimised")
+            p.numpy()  # an array from now on, if it was the result of an operation that waited for a reader
         params = list(dict.fromkeys(params))
         taken = {id(p) for other in self.param_groups for p in other["params"]}
         for k, p in enumerate(params):
@@ -143,7 +146,7 @@ class Optimizer:
         if closure is not None:
             with config.enable_grad():
                 loss = closure()
-        n_threads = config.team()
+        n_threads = config.step_team()
         for k, group in enumerate(self.param_groups):
             hyper = self._hyper(group)
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
@@ -154,45 +157,42 @@ class Optimizer:
 
     def _update(self, group, n_threads):
         """Update the parameters of a group, and their state, in place from their gradients."""
-        found, calls, started = [], {}, {}
+        alike, found, calls, started = layout.alike, {}, {}, {}
         for p in group["params"]:  # all of them, before the state of any changes
             grad = p.grad
             if grad is not None:
-                values = p.raw if isinstance(p.raw, np.ndarray) else p.data
-                if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != values.dtype:
+                values = p.raw
+                if not alike(grad, values):
                     grad = self._fitting(grad, values)
-                found.append((p, values, grad))
-        for p, values, grad in found:
-            dtype, state = values.dtype, self.state.get(p)
+                found[p] = values, grad
+        for p, pair in found.items():
+            values, state = pair[0], self.state.get(p)
             if state is None:
                 state = started[p] = {}
             if self._counts:
                 state.setdefault("step", 0)
             # One kernel call, but for each type of numbers, and for parameters that missed a gradient and are some
             # steps behind.
-            key = dtype, self._count(state)
+            key = values.dtype, self._count(state)
             call = calls.get(key)
             if call is None:
                 rule = self._rule(group, key[1])
-                slots = [[] if used else None for used in rule.uses]
-                named = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
-                call = calls[key] = rule, [], [], [], slots, named
+                call = calls[key] = rule, [], {name: [] for name in compress(self._slots, rule.uses)}
             call[1].append(p)
-            call[2].append(values)
-            call[3].append(grad)
-            for name, arrays in call[5]:
+            for name, arrays in call[2].items():
                 array = state.get(name)
-                if array is None or array.strides != values.strides or array.dtype != dtype:
+                if array is None or not alike(array, values):
                     array = state[name] = self._slot(group, array, values, name)
                 arrays.append(array)
-        for rule, params, values, grads, slots, _ in calls.values():
-            update.step(rule, values, grads, slots, n_threads)
+        for rule, params, slots in calls.values():
+            values, grads = zip(*map(found.get, params), strict=True)
+            update.step(rule, values, grads, [*map(slots.get, self._slots)], n_threads)
             for p in params:  # the step is done; for want of memory it would not have been
                 if started.get(p):
                     self.state[p] = started[p]
                 if self._counts:
                     self.state[p]["step"] += 1
-        changes.written([p for p, _, _ in found])
+        changes.written(found)
 
     def _fitting(self, grad, values):
         """A gradient that a user set, in dtype and memory order of its parameter's values."""
@@ -256,13 +256,7 @@ class Optimizer:
             When groups, parameters, shapes or hyper-parameters do not fit; the message names the place.
         """
         name = self._name
-        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
-            raise ValueError(f"{name}: a state dict has the keys 'state' and 'param_groups', got "
-                             f"{sorted(map(str, state_dict)) if isinstance(state_dict, dict) else state_dict!r}")
-        saved = state_dict["param_groups"]
-        if len(saved) != len(self.param_groups):
-            raise ValueError(f"{name}: the state dict has {len(saved)} parameter groups, the optimiser "
-                             f"{len(self.param_groups)}")
+        saved, saved_state = self._saved(state_dict)
         groups, by_index = [], {}
         for k, (old, new) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(new.get("params", ())) != len(old["params"]):
@@ -282,7 +276,7 @@ class Optimizer:
             groups.append(group)
             by_index.update(zip(new["params"], old["params"], strict=True))
         state = {}
-        for key, values in state_dict["state"].items():
+        for key, values in saved_state.items():
             key = int(key) if isinstance(key, str) and key.isdigit() else key  # JSON turns keys into strings
             if key not in by_index:
                 raise ValueError(f"{name}: the state dict has state for parameter {key!r}, which no group holds")
@@ -292,6 +286,18 @@ class Optimizer:
             old.update(new)
         self.state = state
         self._checked = [self._hyper(group) for group in self.param_groups]
+
+    def _saved(self, state_dict):
+        """The groups and the state that a state dict holds, as many groups as there are here."""
+        name = self._name
+        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"{name}: a state dict has the keys 'state' and 'param_groups', got "
+                             f"{sorted(map(str, state_dict)) if isinstance(state_dict, dict) else state_dict!r}")
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError(f"{name}: the state dict has {len(saved)} parameter groups, the optimiser "
+                             f"{len(self.param_groups)}")
+        return saved, state_dict["state"]
 
     def _load_state(self, key, p, values):
         unknown = sorted(set(values) - {"step", *self._slots})

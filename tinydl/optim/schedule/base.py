@@ -64,7 +64,7 @@ class LRScheduler:
         rates = self.base_lrs
         for step in range(self.last_epoch + 2):
             self.last_epoch = step
-            rates = [self._next_lr(lr, base_lr) for lr, base_lr in zip(rates, self.base_lrs, strict=True)]
+            rates = self._next_lrs(rates, self.base_lrs)
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
 
@@ -72,14 +72,19 @@ class LRScheduler:
         """Go on by one step: set the learning rate of every group."""
         self.last_epoch += 1
         groups = self.optimizer.param_groups
-        for group, base_lr in zip(groups, self._bases(len(groups)), strict=True):
-            group["lr"] = self._next_lr(group["lr"], base_lr)
+        rates = self._next_lrs([group["lr"] for group in groups], self._bases(len(groups)))
+        for group, lr in zip(groups, rates, strict=True):
+            group["lr"] = lr
 
     def _bases(self, n):
         # Groups that were added after the schedule was made start from their own learning rate.
         for group in self.optimizer.param_groups[len(self.base_lrs):]:
             self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
         return self.base_lrs[:n]
+
+    def _next_lrs(self, rates, base_lrs):
+        """The learning rates of all groups at `last_epoch` from those before."""
+        return [self._next_lr(lr, base_lr) for lr, base_lr in zip(rates, base_lrs, strict=True)]
 
     def _next_lr(self, lr, base_lr):
         raise NotImplementedError
