@@ -125,8 +125,16 @@ def contention_table(rows):
     return first + ("\n\n" + table(["net (batch)", *pairs], both) if both else "")
 
 
+def denormal_table(rows):
+    """Milliseconds of a step by what is denormal, and their ratio to ordinary values."""
+    return table(["net (batch)", "threads", "denormal", "ms", "of ordinary"], [
+        [f"{r['net']} ({r['batch']})", r["threads"], r["denormal"], milliseconds(r["ms"]), f"{r['ratio']:.2f}x"]
+        for r in rows])
+
+
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,
-          "scaling": scaling_table, "budget": budget_table, "contention": contention_table}
+          "scaling": scaling_table, "budget": budget_table, "contention": contention_table,
+          "denormals": denormal_table}
 
 
 def caption(part):

@@ -1,4 +1,4 @@
-"""One command for every measurement: python bench/run.py [kernels] [networks] [inference] [memory] [scaling] [budget].
+"""One command for every measurement: python bench/run.py [kernels] [networks] [inference] [memory] [scaling] ...
 
 See README.md for peers and for how to read the result.
 """
@@ -18,8 +18,9 @@ from bench.harness import ROOT, machine, save_part, say
 from bench.networks import contention, memory, train
 from bench.networks.table import NETWORKS
 
-PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget", "contention")
+PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget", "contention", "denormals")
 DEEP = ("vgg_small", "resnet20")  # what scaling and budget look at
+SMALL = ("lenet5", "digits_cnn")  # what denormals look at
 RESULTS = Path(__file__).resolve().parent / "results"
 BASELINE = RESULTS / "baseline.json"
 LOSS = 0.10  # share of the peak a kernel may lose against the baseline
@@ -176,6 +177,11 @@ def main():
         elif part == "budget":
             nets = [net for net in args.nets if net in DEEP] or args.nets
             rows = apart(args, "bench/networks/budget.py", 1, TINYDL_BENCH_NETS=nets)
+        elif part == "denormals":
+            told = {"nets": [net for net in args.nets if net in SMALL] or args.nets, "rounds": args.rounds,
+                    "seconds": args.seconds}
+            rows = [row for n in args.threads for row in
+                    apart(args, "bench/networks/denormals.py", n, TINYDL_BENCH_DENORMALS=told)]
         elif part == "contention":
             rows = contention.beside_busy_processes(args.nets, args.peers, args.peer_python, args.rounds, args.seconds)
             rows += contention.two_trainings(args.nets, args.peer_python, args.rounds, args.seconds)

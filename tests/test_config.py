@@ -1,6 +1,7 @@
 """Settings: threads, gradient mode, the algorithm of convolutions, what show_config says."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -145,6 +146,78 @@ def test_more_threads_than_cpus_are_warned_of_once():
                                        check=True).stdout.partition(" ")
     assert count == "1"
     assert "threads share the" in message
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(("groups", "files", "expected"), [
+    ("0::/\n", {}, None),
+    ("0::/\n", {"cpu.max": "max 100000\n"}, None),
+    ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+    ("0::/system.slice/job.service\n", {"system.slice/job.service/cpu.max": "200000 100000\n"}, 2.0),
+    # The least of the way up counts.
+    ("0::/a/b\n", {"cpu.max": "max 100000", "a/cpu.max": "100000 100000", "a/b/cpu.max": "400000 100000"}, 1.0),
+    ("0::/a\n", {"a/b/cpu.max": "100000 100000"}, None),
+    # Seen from a container that does not see its own place.
+    ("0::/../../outer\n", {"cpu.max": "50000 100000"}, 0.5),
+    ("4:memory:/m\n3:cpu,cpuacct:/x\n0::/\n", {"cpu/x/cpu.cfs_quota_us": "300000\n",
+                                               "cpu/x/cpu.cfs_period_us": "100000\n"}, 3.0),
+    ("3:cpu:/x\n", {"cpu/x/cpu.cfs_quota_us": "-1\n", "cpu/x/cpu.cfs_period_us": "100000\n"}, None),
+    ("", {"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "50000\n"}, 2.0),
+    ("0::/\n", {"cpu.max": "no numbers"}, None),
+])
+def test_quotas_of_control_groups(groups, files, expected, tmp_path):
+    for name, text in files.items():
+        write(tmp_path / "fs" / name, text)
+    write(tmp_path / "self", groups)
+    assert config._cgroup_quota(str(tmp_path / "self"), str(tmp_path / "fs")) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(0.3, 1), (1.0, 1), (1.9, 1), (2.0, 2), (None, 5)])
+def test_a_quota_is_rounded_down_to_threads(quota, expected, monkeypatch):
+    monkeypatch.setattr(config, "_limits", lambda: {
+        "OMP_NUM_THREADS": None, "cpu_affinity": 5, "cgroup_quota": quota, "physical_cores": 6})
+    assert config._default_threads() == expected
+
+
+def test_a_real_quota():
+    """A process in a group that has one and a half CPUs takes one thread, whatever the machine has."""
+    for tree, name, text in (("/sys/fs/cgroup", "cpu.max", "150000 100000"),
+                             ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "150000")):
+        group = pathlib.Path(tree, f"tinydl-test-{os.getpid()}")
+        if not pathlib.Path(tree, "cgroup.procs").exists():
+            continue  # a folder that holds the trees of the first version
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / name).write_text(text)
+        except OSError:
+            group.rmdir()
+            continue
+        program = (f"open('{group}/cgroup.procs', 'w').write('0'); import tinydl; "
+                   "print(tinydl.get_num_threads(), tinydl.show_config(False)['cgroup_quota'])")
+        variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+        try:
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=variables,
+                                  check=False)
+        finally:
+            group.rmdir()
+        assert done.stdout.split() == ["1", "1.5"], done.stderr
+        return
+    pytest.skip("no control group can be made here")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this platform")
+def test_one_cpu_is_one_thread():
+    program = ("import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import tinydl; "
+               "print(tinydl.get_num_threads())")
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          check=True).stdout.split() == ["1"]
 
 
 def test_the_import_keeps_to_the_limits():

@@ -41,7 +41,7 @@ def integer(owner, name, value, low=1):
 
 
 def index_of(value):
-    """`value` as an int when it is an integer of any kind but a bool, else None; arrays have `__index__` and may raise."""
+    """`value` as an int when it is an integer but no bool, else None; arrays have `__index__`, which may raise."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         return None
     try:

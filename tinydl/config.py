@@ -20,19 +20,41 @@ _MAX_THREADS = 1024
 
 # --- threads -------------------------------------------------------------------------------------------------------
 
-def _cgroup_quota():
-    """CPUs the control group grants (a float), or None without a limit."""
-    with contextlib.suppress(OSError, ValueError):
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with contextlib.suppress(OSError, ValueError):
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-            quota = int(file.read())
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-            period = int(file.read())
-        return None if quota <= 0 else quota / period
-    return None
+def _cgroup_quota(groups="/proc/self/cgroup", mount="/sys/fs/cgroup"):
+    """CPUs the control groups grant (a float), or None without a limit.
+
+    A process has the least that its group and those above it grant: a service of systemd or a job of a batch system has
+    a group of its own somewhere below the root, a container sees its own as the root.
+    """
+    found = []
+    for folder in _cgroup_folders(groups, mount):
+        with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+            try:
+                quota, period = _words(folder, "cpu.max")
+            except OSError:
+                (quota,), (period,) = _words(folder, "cpu.cfs_quota_us"), _words(folder, "cpu.cfs_period_us")
+            if quota != "max" and int(quota) > 0:
+                found.append(int(quota) / int(period))
+    return min(found, default=None)
+
+
+def _cgroup_folders(groups, mount):
+    """The folders of the control groups of this process that may limit its CPUs, and of all those above them."""
+    places = {(mount, "/"), (f"{mount}/cpu", "/")}  # what /proc names may lie outside the namespace
+    with contextlib.suppress(OSError), open(groups) as file:
+        for line in file:
+            _, controllers, path = line.rstrip("\n").split(":", 2)
+            if not controllers:  # the second version has one tree for all
+                places |= {(mount, path), (f"{mount}/unified", path)}
+            elif "cpu" in controllers.split(","):
+                places |= {(f"{mount}/cpu", path), (f"{mount}/{controllers}", path)}
+    return [f"{tree}/{'/'.join(parts[:n])}" for tree, path in places
+            for parts in [[part for part in path.split("/") if part not in ("", "..")]] for n in range(len(parts) + 1)]
+
+
+def _words(folder, name):
+    with open(f"{folder}/{name}") as file:
+        return file.read().split()
 
 
 def _physical_cores(cpus):

@@ -142,6 +142,15 @@ def test_literal_running_statistics(kernels, dtype):
     assert (mean.tolist(), var.tolist()) == ([6, 4], [6, 1])
 
 
+@BOTH
+@pytest.mark.parametrize("rows", [1, 0, -3, -2**63])
+def test_one_row_has_no_unbiased_variance(kernels, rows):
+    mean, var = row(8), row(4)
+    with pytest.raises(ValueError, match=f"rows must be at least 2, got {rows}"):
+        kernels.update_running(row(4, dtype="d"), row(6, dtype="d"), rows, 0.5, mean, var)
+    assert (mean.tolist(), var.tolist()) == ([8], [4])
+
+
 # --- 2 the reference -------------------------------------------------------------------------------------------------
 
 @EACH

@@ -207,3 +207,11 @@ def test_statistics_of_another_type_than_the_input(dtypes):
     assert (mean.dtype, var.dtype) == dtypes
     np.testing.assert_allclose(mean, 0.1 * x.mean(0), rtol=2e-3)
     np.testing.assert_allclose(var, 0.9 + 0.1 * x.var(0, ddof=1), rtol=2e-3)
+
+
+@pytest.mark.parametrize("place", ["running_mean", "running_var"])
+def test_running_statistics_of_integers_are_refused(place):
+    """Blending would cut them off."""
+    running = {"running_mean": np.zeros(2, "f4"), "running_var": np.ones(2, "f4"), place: np.ones(2, np.int64)}
+    with pytest.raises(TypeError, match=f"{place} must hold floats, which training blends, got int64"):
+        td.ops.batch_norm(np.ones((3, 2), "f4"), **running)

@@ -89,3 +89,12 @@ def test_keepdims_is_a_flag():
     assert td.ops.sum(x, 1, np.bool_(True)).shape == (2, 1)
     with pytest.raises(TypeError, match="sum: keepdims must be True or False, got 2"):
         td.ops.sum(x, 1, 2)
+
+
+def test_equal_entries_have_no_slope():
+    """PyTorch's gradient of a standard deviation of 0; sqrt(var) has 0 / 0."""
+    x = td.tensor(np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 3.0]]), requires_grad=True)
+    y = td.ops.std(x, 1)
+    assert y.numpy().tolist() == [0, 1]
+    y.backward(np.array([5.0, 2.0]))
+    assert x.grad.tolist() == [[0, 0, 0], [-1, 0, 1]]

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,11 @@ def test_pad_of_an_empty_batch(mode):
     assert x.grad.shape == (0, 3, 4, 4)
     with pytest.raises(ValueError, match="at most|no edge"):
         td.ops.pad(td.tensor(np.ones((2, 0))), (1, 1), "reflect" if mode == "constant" else mode)
+
+
+def test_integers_are_padded_with_what_they_can_hold():
+    x = td.tensor(np.array([1, 2], "u1"))
+    assert td.ops.pad(x, (1, 0), value=255).numpy().tolist() == [255, 1, 2]
+    for value in (0.5, 256, -1, 1e38, np.nan):
+        with pytest.raises(ValueError, match="pad: an array of uint8 holds no " + re.escape(str(float(value)))):
+            td.ops.pad(x, (1, 0), value=value)

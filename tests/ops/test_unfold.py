@@ -148,3 +148,8 @@ def zeros(*shape):
 def test_refused(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_windows_beyond_64_bits_are_a_memory_error():
+    with pytest.raises(MemoryError, match="windows are more than any memory holds"):
+        td.ops.unfold(td.tensor(np.ones((4, 7, 2, 1), "f4")), 1, 2, 2**31 - 1, 2)

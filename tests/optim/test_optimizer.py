@@ -368,3 +368,28 @@ def test_a_state_dict_that_does_not_fit_changes_nothing(name, message):
     for k, entry in before["state"].items():
         for key, value in entry.items():
             np.testing.assert_array_equal(after["state"][k][key], value)
+
+
+@pytest.mark.parametrize("make", [lambda p: td.optim.SGD(p, lr=0.5, momentum=0.5, dampening=0.5),
+                                  lambda p: td.optim.Adam(p, lr=0.5)])
+def test_a_step_for_which_there_is_no_memory_has_not_been(make, monkeypatch):
+    """Weights and state are those before it, also before the first step, which has a rule of its own."""
+    def weight():
+        w = td.Parameter(np.array([1.0, 2.0]))
+        w.grad = np.array([1.0, -1.0], "f4")
+        return w
+
+    def fails(*_):
+        raise MemoryError
+
+    w, other = weight(), weight()
+    opt, right = make([w]), make([other])
+    for _ in range(2):
+        before = w.numpy().copy(), repr(opt.state_dict())
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr("tinydl.optim.optimizer.update.step", fails)
+            opt.step()
+        assert (w.numpy() == before[0]).all() and repr(opt.state_dict()) == before[1]
+        opt.step()
+        right.step()
+        assert (w.numpy() == other.numpy()).all() and repr(opt.state_dict()) == repr(right.state_dict())

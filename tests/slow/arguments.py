@@ -60,7 +60,8 @@ def maybe(rng, share=0.5):
 
 # --- contents --------------------------------------------------------------------------------------------------------
 
-SPECIAL = (np.nan, np.inf, -np.inf, 1e-40, -1e-40, 0.0, -0.0, 1.0)
+SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0)
+TINY = (1e-40, -1e-40, 1e-44, 0.0, -0.0)  # apart: kernels flush them, and infinity times 0 is NaN
 HUGE = (1e38, -1e38, 3e38, 2.0**31, 2.0**62)
 
 
@@ -124,7 +125,8 @@ def odd_things():
         "(None, 1)": (None, 1), "(2**62, 1)": (2**62, 1), "[nan]": [float("nan")], "(1, 2, 3, 4, 5)": (1, 2, 3, 4, 5),
         "object": object(), "function": len, "class": int, "1j": 1j, "slice": slice(0, 1), "ellipsis": ...,
         "dtype": np.dtype("f4"), "np.int64": np.int64(2), "np.float32": np.float32(0.5), "np.bool": np.bool_(True),
-        "np.uint64": np.uint64(2**64 - 1), "0-d": np.zeros((), "f4"), "0-d int": np.array(1), "empty": np.zeros(0, "f4"),
+        "np.uint64": np.uint64(2**64 - 1), "0-d": np.zeros((), "f4"), "0-d int": np.array(1),
+        "empty": np.zeros(0, "f4"),
         "empty 4-d": np.zeros((0, 3, 4, 4), "f4"), "1-d": np.ones(5, "f4"), "2-d double": np.ones((2, 3)),
         "8-d": np.ones((1,) * 8, "f4"), "40-d": np.ones((1,) * 40, "f4"), "complex": np.ones(2, "c8"),
         "objects": np.array([None, 1], object), "strings": np.array(["a", "b"]), "dates": np.zeros(2, "M8[s]"),
@@ -132,7 +134,7 @@ def odd_things():
         "matrix of another kind": memoryview(bytearray(4)), "generator": (k for k in (1, 2)), "loop": loop,
         "ragged": [[1], [1, 2]], "tensor": td.Tensor(np.ones(3, "f4")), "leaf": td.Tensor(np.ones((2, 3), "f4"), True),
         "integer tensor": td.Tensor(np.arange(3)), "list of tensors": [td.Tensor(np.ones(2, "f4"))] * 2,
-        "no memory behind it": np.lib.stride_tricks.as_strided(np.zeros(1, "f4"), (3, 2**40), (0, 0)),
+        "no memory behind it": np.lib.stride_tricks.as_strided(np.zeros(1, "f4"), (3, 2**20), (0, 0)),
         "a module": td.nn.ReLU(), "a float subclass": type("F", (float,), {})(0.5), "an int subclass": type(
             "I", (int,), {})(2)}
 

@@ -27,6 +27,7 @@ TRIALS = {  # how often each proof tries, (short, full)
     "memory: batch": (2000, 6000),
     "corrupt files": (1500, 100_000),
     "step through system calls": (5, 1),
+    "step through allocations": (7, 1),
 }
 
 

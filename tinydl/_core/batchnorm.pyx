@@ -185,7 +185,9 @@ def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, ru
     cdef void *to_mean = data(running_mean, "running_mean", t, C, True)
     cdef void *to_var = data(running_var, "running_var", t, C, True)
     # A batch's variance divides by its rows; as an estimate of the data's it would be too small by this factor.
-    cdef double unbiased = <double> rows / (<double> rows - 1)  # least rows - 1 is no integer
+    if rows < 2:
+        raise ValueError(f"the unbiased variance divides by rows - 1: rows must be at least 2, got {rows}")
+    cdef double unbiased = <double> rows / (<double> rows - 1)
     if t == NPY_FLOAT32:
         blend(mean_data, 1, momentum, <float *> to_mean, C)
         blend(var_data, unbiased, momentum, <float *> to_var, C)

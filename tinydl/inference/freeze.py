@@ -15,7 +15,7 @@ from tinydl.inference.tracing import ModuleCall
 from tinydl.inference.weights import Packed
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["Predictor", "freeze"]
 
@@ -75,7 +75,7 @@ class Predictor:
         """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
         if isinstance(x, Tensor):
             return x if x.dtype != _FLOAT else x.data
-        array = x if isinstance(x, np.ndarray) else np.asarray(x)
+        array = array_of(x)
         if array.dtype == np.uint8:
             raise TypeError("a predictor takes no uint8: a data set scales such images (by 1/255 unless it says "
                             "otherwise), a network does not; pass x.astype('float32') as the network was trained on it")

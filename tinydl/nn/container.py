@@ -119,6 +119,7 @@ class ModuleList(_Indexed):
     def insert(self, index, module):
         """Put a module before position `index`."""
         modules = list(self.children())
-        modules.insert(min(integer("ModuleList", "index", index, -len(modules)), len(modules)), _checked(module, "ModuleList"))
+        index = min(integer("ModuleList", "index", index, -len(modules)), len(modules))
+        modules.insert(index, _checked(module, "ModuleList"))
         for k, each in enumerate(modules):
             setattr(self, str(k), each)

@@ -123,10 +123,12 @@ def _update_running(mean, var, M, momentum, running_mean, running_var):
 
 def _statistic(array, name):
     """A running statistic as an array that can be updated in place."""
-    if array is None or isinstance(array, np.ndarray):
-        return array
-    if isinstance(array, Tensor):
-        return array.data
+    values = array.data if isinstance(array, Tensor) else array
+    if values is None or isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return values
+    if isinstance(values, np.ndarray):
+        raise TypeError(f"batch_norm: {name} must hold floats, which training blends, got {values.dtype}; convert with "
+                        f"{name}.astype('float32')")
     raise TypeError(f"batch_norm: {name} must be a NumPy array, which training updates in place, got {array!r}")
 
 

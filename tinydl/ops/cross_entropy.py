@@ -136,5 +136,6 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     n_classes = shape[1] if len(shape) > 1 else shape[0]
     labels = labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
-    return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=ignored_of(ignore_index, "cross_entropy"),
+    ignore_index = ignored_of(ignore_index, "cross_entropy")
+    return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=ignore_index,
                               label_smoothing=label_smoothing, reduction=reduction)

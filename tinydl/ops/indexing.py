@@ -84,7 +84,7 @@ def _plain(key):
         return key.data
     if isinstance(key, tuple):
         return tuple(_plain(k) for k in key)
-    if isinstance(key, int) and not -2**63 <= key < 2**63:
+    if isinstance(key, (int, np.uint64)) and not -2**63 <= int(key) < 2**63:
         raise IndexError(f"index {key} is out of bounds for any axis")
     if isinstance(key, list):
         return array_of([k.data if isinstance(k, Tensor) else k for k in key]) if key else np.empty(0, np.int64)

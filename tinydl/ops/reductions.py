@@ -91,6 +91,30 @@ class Var(Operation):
         return Description(kind="", whole=node["reduced"])
 
 
+class Std(Operation):
+    """y = sqrt(v), v the result of `Var`; dx = (x - mean) dy / (max(n - correction, 0) y), 0 where y is 0."""
+
+    @staticmethod
+    def forward(ctx, x, reduced, keepdims, correction):
+        with np.errstate(invalid="ignore"):
+            y = np.sqrt(Var.forward(ctx, x, reduced, keepdims, correction))
+        ctx.save_for_backward(*ctx.saved_tensors, np.asarray(y))
+        return np.asarray(y)
+
+    @staticmethod
+    def backward(ctx, dy):
+        reduced, centred, factor, y = ctx.saved_tensors
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = np.asarray(np.where(y == 0, y, dy * y.dtype.type(factor / 2) / y))
+            dx = _spread(slope, reduced, centred.shape, dy.dtype)
+            dx *= centred
+        return dx
+
+    @staticmethod
+    def describe(node):
+        return Description(kind="", whole=node["reduced"])
+
+
 class _Extreme(Operation):
     """The first extreme entry of the reduced axes; it alone receives the gradient."""
 
@@ -230,10 +254,10 @@ def var(x, axis=None, keepdims=False, correction=1):
 
 
 def std(x, axis=None, keepdims=False, correction=1):
-    """Standard deviation: the square root of `var`."""
-    from tinydl.ops.elementwise import sqrt
-
-    return sqrt(var(x, axis, keepdims, correction))
+    """Standard deviation: the square root of `var`, with gradient 0 where it is 0, as in PyTorch."""
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "std")
+    correction = number("std", "correction", correction, low=-math.inf)
+    return Std.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 
 def argmax(x, axis=None):

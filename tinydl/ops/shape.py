@@ -321,6 +321,8 @@ def pad(x, widths, mode="constant", value=0.0):
     if not isinstance(mode, str) or mode not in names:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
     value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
+    if x.dtype.kind != "f" and not (value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), x.dtype)):
+        raise ValueError(f"pad: an array of {x.dtype} holds no {value}")
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
     for n, (before, after) in zip(x.shape, pairs, strict=True):

@@ -61,6 +61,8 @@ def columns(x, geometry, n_threads):
 
 def _unfolded(x, geometry):
     N, C, _, _, _, KH, KW, *_, P, Q = geometry
+    if N * P * Q >= 2**63:
+        raise MemoryError(f"unfold: {N} x {P} x {Q} windows are more than any memory holds")
     cols = columns(x, geometry, team())
     y = layout.empty((N, C * KH * KW, P * Q), x.dtype)
     # The kernel's rows are (i, j, c), for channels are innermost in memory; PyTorch's are (c, i, j).

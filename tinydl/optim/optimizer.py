@@ -45,6 +45,7 @@ class Optimizer:
     """
 
     _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
+    _counts = True  # whether the state holds the number of steps done
 
     def __init__(self, params, defaults):
         if not isinstance(defaults, dict):
@@ -168,6 +169,8 @@ class Optimizer:
             values, state = pair[0], self.state.get(p)
             if state is None:
                 state = started[p] = {}
+            if self._counts:
+                state.setdefault("step", 0)
             # One kernel call, but for each type of numbers, and for parameters that missed a gradient and are some
             # steps behind.
             key = values.dtype, self._count(state)
@@ -175,16 +178,20 @@ class Optimizer:
             if call is None:
                 rule = self._rule(group, key[1])
                 call = calls[key] = rule, [], {name: [] for name in compress(self._slots, rule.uses)}
-            call[1].append(pair)
+            call[1].append(p)
             for name, arrays in call[2].items():
                 array = state.get(name)
                 if array is None or not alike(array, values):
                     array = state[name] = self._slot(group, array, values, name)
                 arrays.append(array)
-        self.state.update({p: state for p, state in started.items() if state})
-        for rule, pairs, slots in calls.values():
-            values, grads = zip(*pairs, strict=True)
+        for rule, params, slots in calls.values():
+            values, grads = zip(*map(found.get, params), strict=True)
             update.step(rule, values, grads, [*map(slots.get, self._slots)], n_threads)
+            for p in params:  # the step is done; for want of memory it would not have been
+                if started.get(p):
+                    self.state[p] = started[p]
+                if self._counts:
+                    self.state[p]["step"] += 1
         changes.written(found)
 
     def _fitting(self, grad, values):
@@ -195,9 +202,8 @@ class Optimizer:
         return _like(grad, values)
 
     def _count(self, state):
-        """The number of the step that a parameter is about to take, from 1, remembered in its state."""
-        step = state["step"] = state.get("step", 0) + 1
-        return step
+        """The number of the step that a parameter is about to take, from 1."""
+        return state.get("step", 0) + 1
 
     def _rule(self, group, step):
         """The rule of a step from the hyper-parameters of a group."""

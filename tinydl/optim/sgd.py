@@ -42,6 +42,7 @@ class SGD(Optimizer):
     """
 
     _slots = ("momentum_buffer",)
+    _counts = False
 
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False):
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,

@@ -61,6 +61,8 @@ def forward_map(mean, var, weight, bias, eps, rstd, on_x):
 
 def update_running(mean, var, rows, momentum, running_mean, running_var):
     """Running statistics: (1 - momentum) running + momentum batch, the variance unbiased over `rows` values."""
+    if rows < 2:
+        raise ValueError(f"the unbiased variance divides by rows - 1: rows must be at least 2, got {rows}")
     running_mean[...] = (1 - momentum) * running_mean.astype(np.float64) + momentum * mean
     running_var[...] = (1 - momentum) * running_var.astype(np.float64) + momentum * rows / (rows - 1) * var
 

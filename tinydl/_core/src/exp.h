@@ -17,9 +17,9 @@ TD_INLINE int64_t td_bits_d(double x) { int64_t i; memcpy(&i, &x, sizeof i); ret
 TD_INLINE float td_from_bits_f(int32_t i) { float x; memcpy(&x, &i, sizeof x); return x; }
 TD_INLINE double td_from_bits_d(int64_t i) { double x; memcpy(&x, &i, sizeof x); return x; }
 
-/* 2^n. Of NaN come n that are out of range: shifted without a sign they mean nothing, but are defined. */
-TD_INLINE float td_exp2_f(int32_t n) { return td_from_bits_f((int32_t)((uint32_t)(n + 127) << 23)); }
-TD_INLINE double td_exp2_d(int64_t n) { return td_from_bits_d((int64_t)((uint64_t)(n + 1023) << 52)); }
+/* 2^n. Of NaN come n that are out of range: added and shifted without a sign they mean nothing, but are defined. */
+TD_INLINE float td_exp2_f(int32_t n) { return td_from_bits_f((int32_t)(((uint32_t)n + 127) << 23)); }
+TD_INLINE double td_exp2_d(int64_t n) { return td_from_bits_d((int64_t)(((uint64_t)n + 1023) << 52)); }
 
 /* P(r), |r| <= ln(2)/2 */
 TD_INLINE float td_exp_tail_f(float r) {
@@ -69,9 +69,10 @@ TD_INLINE double td_exp_d(double x) {
     double r = x - t * 0.6931467056274414;
     r = r - t * 4.7493250390316723e-7;
     double p = td_exp_tail_d(r) * (r * r) + r + 1.0;
-    /* (n - half) + half == n; arithmetic shifts of 64-bit lanes are missing below AVX-512, hence the biased one. */
-    int64_t half = (int64_t)((uint64_t)(n + 4096) >> 1) - 2048;
-    return p * td_exp2_d(half) * td_exp2_d(n - half);
+    /* (n - half) + half == n; arithmetic shifts of 64-bit lanes are missing below AVX-512, hence the biased one. Of a
+       NaN with its sign set n is far below -4096, half then large, and their difference beyond int64_t. */
+    int64_t half = (int64_t)(((uint64_t)n + 4096) >> 1) - 2048;
+    return p * td_exp2_d(half) * td_exp2_d((int64_t)((uint64_t)n - (uint64_t)half));
 }
 
 TD_INLINE float td_log_f(float x) {

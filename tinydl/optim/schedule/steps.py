@@ -48,7 +48,8 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
-        self.milestones = sorted(integer("MultiStepLR", "milestones", m, low=0) for m in items("MultiStepLR", "milestones", milestones))
+        milestones = items("MultiStepLR", "milestones", milestones)
+        self.milestones = sorted(integer("MultiStepLR", "milestones", m, low=0) for m in milestones)
         self.gamma = number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
