@@ -13,7 +13,7 @@ A recipe is the settings of a run, in words that JSON holds. Beside what `tinydl
 
 import math
 
-__all__ = ["GROUPED", "RECIPES", "SIZES", "settled", "suited"]
+__all__ = ["GROUPED", "MODELS", "RECIPES", "SIZES", "settled", "suited"]
 
 # Settings that belong to a recipe with `groups` and fall with them when another optimiser is chosen. A group has an
 # `optimizer`, the `parameters` it is for, as patterns of names of which the first that fits counts, and
@@ -49,16 +49,22 @@ RECIPES = {
     },
 }
 
-# For data of the user's own: from so many training images on (the first row that fits counts).
+# For data of the user's own: from so many training images on (the first row that fits counts). On 144 pictures of
+# shapes, 32x32, SGD for 20 epochs guesses, Adam for 300 steps has 89 to 97 % right with vgg_small.
 SIZES = (
     (5000, {"optimizer": "sgd", "batch_size": 64, "least_steps": 0, "least_epochs": 20}),
     (0, {"optimizer": "adam", "batch_size": 32, "least_steps": 300, "least_epochs": 20}),
 )
-_LARGE = 16  # pixels from which on an image is large
+# And by its network: images from so many pixels on either side, of this rank.
+MODELS = (
+    (16, 3, "vgg_small"),
+    (4, 3, "digits_cnn"),
+    (0, 1, "mlp"),
+)
 
 
 def suited(n_images, image_shape):
-    """Settings for data of the user's own, from `SIZES` and the size of an image.
+    """Settings for data of the user's own, by their number (`SIZES`) and their size (`MODELS`).
 
     Parameters
     ----------
@@ -72,10 +78,12 @@ def suited(n_images, image_shape):
         model, optimizer, batch_size, epochs. A batch is an eighth of the images at most, and there are as many epochs
         as it takes to make `least_steps` steps.
     """
-    row = next(dict(row) for least, row in SIZES if n_images >= least)
+    row = next(row for least, row in SIZES if n_images >= least)
+    model = next(model for least, rank, model in MODELS
+                 if len(image_shape) >= rank and min(image_shape[1:], default=0) >= least)
     batch_size = max(1, min(row["batch_size"], n_images // 8))
     steps = math.ceil(n_images / batch_size)
-    return {"model": "digits_cnn", "optimizer": row["optimizer"], "batch_size": batch_size,
+    return {"model": model, "optimizer": row["optimizer"], "batch_size": batch_size,
             "epochs": max(row["least_epochs"], math.ceil(row["least_steps"] / steps))}
 
 
