@@ -10,7 +10,7 @@ import tinydl as td
 from tinydl import cli
 from tinydl.data import ArrayDataset, DataError, registry, sets
 from tinydl.data.registry import File, Source
-from tinydl.train.building import build_net
+from tinydl.train.building import build_augment, build_net
 
 
 @pytest.fixture
@@ -43,6 +43,9 @@ def test_every_recipe_names_a_network_that_takes_such_images():
     for name, entry in td.data.BY_NAME.items():
         assert set(entry.recipe) >= {"model", "epochs", "batch_size"}
         assert build_net(entry.recipe["model"], shapes[name], 10) is not None
+        # A digit mirrored is another sign; clothes and things are what they were.
+        augment = build_augment(entry.recipe)
+        assert (augment is not None and augment.mirror) == (name in ("fashion-mnist", "cifar10"))
 
 
 def test_an_unknown_name():
