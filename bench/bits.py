@@ -15,7 +15,7 @@ import numpy as np
 import tinydl as td
 
 NETS = {"mlp": (1, 28, 28), "lenet5": (1, 28, 28), "mnist_cnn": (1, 28, 28), "vgg_small": (3, 32, 32),
-        "resnet20": (3, 32, 32), "resnet29_bottleneck": (3, 32, 32), "m5": (1, 8000), "odd": (6, 13, 11),
+        "resnet20": (3, 32, 32), "resnet29_bottleneck": (3, 32, 32), "airbench": (3, 32, 32), "m5": (1, 8000), "ds_cnn": (1, 49, 10), "odd": (6, 13, 11),
         "odd1d": (5, 61)}
 BATCH = 17
 

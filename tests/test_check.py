@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl._check import integer, number
+from tinydl._check import dtype_of, flag, index_of, integer, items, number, one_of
 
 
 class Index:
@@ -18,7 +18,7 @@ def test_integers_pass(value, want):
     assert got == want and type(got) is int
 
 
-@pytest.mark.parametrize("value", [3.0, True, np.float32(3), "3", None, math.nan, [3]])
+@pytest.mark.parametrize("value", [3.0, True, np.float32(3), "3", None, math.nan, [3], np.bool_(True), np.zeros(2, int)])
 def test_what_is_no_integer_is_named(value):
     with pytest.raises(TypeError, match=r"^f: n must be an integer, got "):
         integer("f", "n", value, 0)
@@ -40,7 +40,7 @@ def test_bounds_are_closed_unless_told():
     assert number("f", "x", 1.0, high=1.0, open_high=False) == 1
 
 
-@pytest.mark.parametrize("value", [True, "1", b"1", None, [1, 2], 1j])
+@pytest.mark.parametrize("value", [True, "1", b"1", None, [1, 2], 1j, 10**400])
 def test_what_is_no_number_is_named(value):
     with pytest.raises(TypeError, match=r"^f: x must be a number, got "):
         number("f", "x", value)
@@ -64,3 +64,42 @@ def test_a_tensor_is_no_number():
     """Kept as a setting it would change with its values."""
     with pytest.raises(TypeError, match="f: x must be a number, got tensor"):
         number("f", "x", td.tensor(0.5))
+
+
+def test_numbers_that_need_not_be_finite():
+    assert math.isnan(number("f", "x", math.nan, finite=False)) and number("f", "x", -math.inf, finite=False) < 0
+    with pytest.raises(TypeError, match="x must be a number, got 'nan'"):
+        number("f", "x", "nan", finite=False)
+
+
+def test_an_index_is_an_integer_of_any_kind():
+    assert [index_of(v) for v in (3, np.uint8(3), np.array(3), Index())] == [3, 3, 3, 7]
+    assert [index_of(v) for v in (True, 3.0, np.zeros(2, int), np.array(3.0), None, "3")] == [None] * 6
+
+
+@pytest.mark.parametrize("value", [True, np.bool_(True), 1, np.int64(1)])
+def test_flags_pass(value):
+    assert flag("f", "x", value) is True and flag("f", "x", type(value)(0)) is False
+
+
+@pytest.mark.parametrize("value", [None, 2, 1.0, "True", np.zeros(2, bool), [True], math.nan])
+def test_what_is_no_flag_is_named(value):
+    with pytest.raises(TypeError, match=r"^f: x must be True or False, got "):
+        flag("f", "x", value)
+
+
+def test_words_of_a_list():
+    assert one_of("f", "mode", "min", ("min", "max")) == "min"
+    for value in ("Min", None, ["min"], np.array(["min", "max"]), {}):
+        with pytest.raises(ValueError, match=r"^f: mode must be 'min' or 'max', got "):
+            one_of("f", "mode", value, ("min", "max"))
+
+
+def test_sequences_and_types():
+    assert items("f", "params", (k for k in (1, 2))) == [1, 2]
+    with pytest.raises(TypeError, match=r"^f: params must be a sequence, got 3$"):
+        items("f", "params", 3)
+    assert dtype_of("f", "float32") == np.float32 == dtype_of("f", np.dtype("f4"))
+    for value in ("mean", 3, [1]):
+        with pytest.raises(TypeError, match=r"^f takes a type of numbers such as 'float32', got "):
+            dtype_of("f", value)

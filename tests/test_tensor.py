@@ -266,3 +266,27 @@ def test_pickle_keeps_values_and_memory_order():
     for made in (pickle.loads(pickle.dumps(y)), copy.deepcopy(y), copy.copy(y)):
         assert np.array_equal(made.data, z.data) and made.data.strides == z.data.strides
     assert td.layout.is_channels_last(z.data)
+
+
+def test_lists_that_are_no_arrays_are_named():
+    loop = []
+    loop.append(loop)
+    for values in (loop, [[1], [1, 2]], [1, [2]]):
+        for call in (td.tensor, td.Tensor, td.Parameter, td.ops.relu, td.nn.ReLU(),
+                     lambda v: td.ops.add(td.tensor([1.0]), v)):
+            with pytest.raises(ValueError, match=r"expected numbers, or lists of equal lengths .* got \["):
+                call(values)
+
+
+def test_masked_arrays_are_refused():
+    """Their masked entries have no value; taken for plain arrays they would have one."""
+    masked = np.ma.masked_array(np.ones(3, "f4"), [False, True, False])
+    for call in (td.tensor, td.Tensor, td.ops.relu, lambda v: td.tensor(np.ones(3, "f4")) * v):
+        with pytest.raises(TypeError, match=r"a masked array of shape \(3,\).*x.filled"):
+            call(masked)
+    assert td.ops.relu(masked.filled(0)).numpy().tolist() == [1, 0, 1]
+
+
+def test_a_type_of_foreign_byte_order_is_the_native_one():
+    w = td.Parameter([1.0, 2.0], dtype=">f8")
+    assert w.dtype == np.float64 and w.dtype.isnative and w.numpy().tolist() == [1, 2]

@@ -1,21 +1,26 @@
-"""Checks of numbers that users pass; every message holds the value."""
+"""Checks of the settings that users pass; every message holds the value."""
 
 import math
 
-__all__ = ["integer", "number"]
+import numpy as np
+
+__all__ = ["dtype_of", "flag", "index_of", "integer", "items", "number", "one_of"]
 
 
-def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high=True):
+def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high=True, finite=True):
     """`value` as a float when it lies between `low` and `high`, else an error that says what is allowed.
 
-    The bounds are closed unless `open_low` or `open_high` says otherwise; NaN lies nowhere.
+    The bounds are closed unless `open_low` or `open_high` says otherwise; NaN lies nowhere, or with `finite` False
+    everywhere.
     """
     try:
         if isinstance(value, (str, bytes, bool)) or hasattr(value, "requires_grad"):
             raise TypeError  # of a tensor too: what is kept would change with it
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}") from None
+    if not finite:
+        return result
     if not ((result > low if open_low else result >= low) and (result < high if open_high else result <= high)):
         at_least = f"{'>' if open_low else '>='} {low:g}" if low > -math.inf else ""
         at_most = f"{'<' if open_high else '<='} {high:g}" if high < math.inf else ""
@@ -26,9 +31,53 @@ def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high
 
 def integer(owner, name, value, low=1):
     """`value` as an int when it is an integer of at least `low`, else an error."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    found = index_of(value)
+    if found is None:
         raise TypeError(f"{owner}: {name} must be an integer, got {value!r}")
-    value = value.__index__()
+    value = found
     if value < low:
         raise ValueError(f"{owner}: {name} must be at least {low}, got {value}")
     return value
+
+
+def index_of(value):
+    """`value` as an int when it is an integer of any kind but a bool, else None; arrays have `__index__` and may raise."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        return None
+    try:
+        return value.__index__()
+    except TypeError:
+        return None
+
+
+def dtype_of(owner, value):
+    """`value` as a NumPy dtype, else an error."""
+    try:
+        return np.dtype(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{owner} takes a type of numbers such as 'float32', got {value!r}") from None
+
+
+def flag(owner, name, value):
+    """`value` as a bool when it is one, or the integer 0 or 1, else an error."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, (int, np.integer, np.bool_)) and value in (0, 1):
+        return bool(value)
+    raise TypeError(f"{owner}: {name} must be True or False, got {value!r}")
+
+
+def one_of(owner, name, value, known):
+    """`value` when it is one of the strings `known`, two or more, else an error that lists them."""
+    if isinstance(value, str) and value in known:
+        return value
+    *others, last = map(repr, known)
+    raise ValueError(f"{owner}: {name} must be {', '.join(others)} or {last}, got {value!r}")
+
+
+def items(owner, name, value):
+    """What an iterable gives, as a list."""
+    try:
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{owner}: {name} must be a sequence, got {value!r}") from None

@@ -1,6 +1,6 @@
 """The walk of a backward pass through the graph."""
 
-import heapq
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def walk(root, gradient, retain_graph):
     waiting = [(root.place, root)]
     try:
         while waiting:
-            place, node = heapq.heappop(waiting)
+            place, node = heappop(waiting)
             if place > changes.latest:
                 changes.check(node)
             gradient, node._arrived = node._arrived, None
@@ -56,7 +56,7 @@ def walk(root, gradient, retain_graph):
                 if not isinstance(dx, Gradient):
                     dx = Gradient(np.asarray(dx))
                 if edge._arrived is None:
-                    heapq.heappush(waiting, (edge.place, edge))
+                    heappush(waiting, (edge.place, edge))
                 elif residual is not None and edge is first:
                     residual = None  # is in dx
                 else:

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 
+from tinydl._check import flag, index_of
 from tinydl._core import isa, memory, parallel, waiting
 from tinydl._version import __version__
 
@@ -112,9 +113,10 @@ def set_num_threads(n):
     ValueError
         If `n` is 0, or larger than 1024.
     """
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
+    found = index_of(n)
+    if found is None:
         raise TypeError(f"the number of threads must be an integer, got {n!r}")
-    n = n.__index__()
+    n = found
     if n == 0 or n > _MAX_THREADS:
         raise ValueError(f"the number of threads must be between 1 and {_MAX_THREADS}, or negative to count back from "
                          f"the default, got {n}")
@@ -125,7 +127,8 @@ def set_num_threads(n):
 
 
 get_num_threads = parallel.get_num_threads
-team = parallel.team  # what kernels get: as many, or fewer while other processes hold the cores
+# What kernels get: as many, or fewer while other processes hold the cores. The second at the end of a training's step.
+team, step_team = parallel.team, parallel.step_team
 
 
 # --- gradient mode -------------------------------------------------------------------------------------------------
@@ -204,7 +207,7 @@ class conv_algorithm:
     """
 
     def __init__(self, name):
-        if name not in ALGORITHMS:
+        if not isinstance(name, str) or name not in ALGORITHMS:
             raise ValueError(f"the algorithm must be one of {', '.join(map(repr, ALGORITHMS))}, got {name!r}")
         self._before = mode.algorithm
         mode.algorithm = name
@@ -299,7 +302,7 @@ def show_config(print_it=True):
         "idle_threads": waiting.policy if parallel.has_openmp() else None,
         **_limits(),
     }
-    if print_it:
+    if flag("show_config", "print_it", print_it):
         width = max(map(len, facts))
         for name, value in facts.items():
             shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else value

@@ -1,7 +1,5 @@
 """Function: a differentiable operation as a pair of static methods on plain arrays. It knows no operation itself."""
 
-import functools
-
 import numpy as np
 
 from tinydl import changes, config
@@ -76,7 +74,7 @@ class Context:
 
     def release(self):
         """Drop what was saved; a second backward pass is an error from now on."""
-        self.function = _released(self.function.__name__)
+        self.function = self.function.released
         self.edges = self.frozen = self.saved_tensors = ()
 
 
@@ -87,16 +85,11 @@ class _Released:
     factors = ()
 
     def __init__(self, name):
-        self.__name__ = name
+        self.__name__, self.released = name, self
 
     def propagate(self, ctx, dy, residual):
         raise RuntimeError(f"backward() ran through {self.__name__} before and released what it had saved; "
                            "call backward(retain_graph=True) the first time")
-
-
-@functools.lru_cache(maxsize=256)
-def _released(name):
-    return _Released(name)
 
 
 class Function:
@@ -125,6 +118,11 @@ class Function:
     n_values = 0           # how many arguments, the first ones, reach forward as values
     adds_residual = False  # whether backward adds a residual to the gradient of its first argument
     factors: tuple = ()    # of a product: the two arguments of which each is read for the gradient of the other only
+    released = _Released("Function")
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.released = _Released(cls.__name__)
 
     @staticmethod
     def forward(ctx, *args, **kwargs):
@@ -165,24 +163,24 @@ class Function:
         if mode.recorder is not None:
             return mode.recorder.apply(cls, args, kwargs)
         recording, n_values = mode.grad, cls.n_values
-        wanted, values, edges, frozen = False, [], [], ()
+        wanted, frozen = False, ()
+        values, edges = [*args], [None] * len(args)
         for k, arg in enumerate(args):
-            edge = None
             if isinstance(arg, Tensor):
                 if recording:
                     if arg.requires_grad:
-                        edge, wanted = arg.creator or arg, True
+                        wanted = True
+                        edges[k] = arg.creator or arg
                     elif arg.is_parameter:
                         frozen += ((k, arg),)
-                arg = arg.raw
-            if isinstance(arg, Value):
-                arg.lent = True
-                if k >= n_values:
-                    arg = arg.array()
-            elif k < n_values:
-                arg = Given(arg)
-            values.append(arg)
-            edges.append(edge)
+                arg = values[k] = arg.raw
+                if isinstance(arg, Value):
+                    arg.lent = True
+                    if k >= n_values:
+                        values[k] = arg.array()
+                    continue
+            if k < n_values:
+                values[k] = Given(arg)
         ctx = Context(cls)
         ctx.edges = edges
         result = cls.result(cls.forward(ctx, *values, **kwargs), args, values)

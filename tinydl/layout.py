@@ -12,14 +12,13 @@ import numpy as np
 from tinydl._core import memory
 
 __all__ = [
-    "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through", "size", "zeros",
-    "zeros_like",
+    "alike", "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through",
+    "size", "zeros", "zeros_like",
 ]
 
 
-def empty(shape, dtype=np.float32):
-    """An uninitialised array of logical `shape`, channels-last in memory when it has 3 or 4 axes."""
-    return memory.empty(shape, dtype)
+# An uninitialised array of a logical shape, channels-last in memory when it has 3 or 4 axes; float32 unless said.
+empty = memory.empty
 
 
 def zeros(shape, dtype=np.float32):
@@ -40,6 +39,7 @@ def zeros_like(x):
 
 
 is_channels_last = memory.is_channels_last
+alike = memory.alike
 
 
 def channels_last(x):
@@ -58,7 +58,7 @@ def parameter_like(values, dtype=None):
     are. The copy is always fresh, so a parameter never aliases an array of the caller.
     """
     values = np.asarray(values)
-    dtype = values.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    dtype = (values.dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
     if values.ndim < 2:
         order = None
     else:

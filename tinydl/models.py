@@ -11,6 +11,7 @@
 | resnet29_bottleneck | 313,114 | 47,106,560 | 3x32x32 |
 | airbench | 1,972,792 | 118,147,360 | 3x32x32 |
 | m5 | 25,290 | 1,878,656 | 1x8000 |
+| ds_cnn | 23,180 | 2,656,768 | 1x49x10 |
 """
 
 import math
@@ -20,13 +21,14 @@ from tinydl.nn.batchnorm import normalised
 from tinydl.ops.checks import as_input
 
 __all__ = [
-    "INPUT_SHAPES", "airbench", "digits_cnn", "lenet5", "m5", "mlp", "mnist_cnn", "resnet20", "resnet29_bottleneck",
-    "vgg_small",
+    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "m5", "mlp", "mnist_cnn", "resnet20",
+    "resnet29_bottleneck", "vgg_small",
 ]
 
 INPUT_SHAPES = {
     "airbench": (3, 32, 32),
     "digits_cnn": (1, 8, 8),
+    "ds_cnn": (1, 49, 10),
     "lenet5": (1, 28, 28),
     "m5": (1, 8000),
     "mlp": (1, 28, 28),
@@ -274,3 +276,24 @@ def m5(num_classes=10, in_channels=1):
     for c, o, k, s in ((in_channels, 32, 80, 16), (32, 32, 3, 1), (32, 64, 3, 1), (64, 64, 3, 1)):
         layers += [nn.Conv1d(c, o, k, s), nn.BatchNorm1d(o), nn.ReLU(), nn.MaxPool1d(4)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, num_classes))
+
+
+def ds_cnn(num_classes=12, in_channels=1):
+    """For spoken words as 49 frames of 10 cepstral coefficients: DS-CNN of keyword spotting, the small one.
+
+    Conv 64@10x4 stride 2, four blocks of a depthwise 3x3 and a 1x1 convolution with 64 channels, batch norm and ReLU
+    after each convolution, global average, one linear layer. An image of 49x10 becomes 25x5.
+
+    Source: Y. Zhang, N. Suda, L. Lai and V. Chandra, Hello Edge: Keyword Spotting on Microcontrollers,
+    arXiv:1711.07128, 2017. There TensorFlow pads the first layer by 4 rows above and 5 below; here both get 5, which
+    moves the windows down by one row.
+
+    Parameters
+    ----------
+    num_classes, in_channels : int
+    """
+    layers = [nn.Conv2d(in_channels, 64, (10, 4), stride=2, padding=(5, 1), bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    for _ in range(4):
+        layers += [nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+                   nn.Conv2d(64, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))

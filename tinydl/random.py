@@ -12,6 +12,8 @@ import threading
 
 import numpy as np
 
+from tinydl._check import index_of
+
 __all__ = ["generator", "manual_seed", "next_key", "set_state", "state", "stream"]
 
 
@@ -37,9 +39,10 @@ def _current():
 
 
 def _count(name, value):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    found = index_of(value)
+    if found is None:
         raise TypeError(f"the {name} must be an integer, got {value!r}")
-    value = value.__index__()
+    value = found
     if value < 0:
         raise ValueError(f"the {name} must not be negative, got {value}")
     return value

@@ -1,11 +1,13 @@
 """Tensor: an array, its gradient and the operation that made it."""
 
+import reprlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinydl import changes, config, layout
+from tinydl._check import dtype_of, flag
 from tinydl.backward import walk
 from tinydl.gradient import Gradient
 
@@ -51,11 +53,12 @@ class Tensor:
 
     def __init__(self, data, requires_grad=False):
         data = _as_data(data)
+        requires_grad = flag("Tensor", "requires_grad", requires_grad)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"only float32 and float64 tensors take a gradient, got dtype {data.dtype}")
         self.raw = data
         self.grad = None
-        self.requires_grad = bool(requires_grad)
+        self.requires_grad = requires_grad
         self.creator = None
 
     # --- values ----------------------------------------------------------------------------------------------------
@@ -256,8 +259,8 @@ class Tensor:
             else:
                 self.grad = self.grad + grad
             return
-        data = self._array()
-        if owned and grad.strides == data.strides and grad.dtype == data.dtype:
+        data = self.raw if isinstance(self.raw, np.ndarray) else self.raw.array()
+        if owned and layout.alike(grad, data):
             self.grad = grad
         else:
             self.grad = layout.empty_like(data)
@@ -333,7 +336,7 @@ def tensor(data, dtype=None, requires_grad=False):
     """
     values = data.data if isinstance(data, Tensor) else data
     if dtype is not None:
-        values = np.array(values, dtype=dtype)
+        values = np.array(array_of(values), dtype=dtype_of("tensor", dtype))
     elif isinstance(values, np.ndarray):
         values = values.copy(order="K")
     return Tensor(values, requires_grad)
@@ -343,10 +346,10 @@ def _as_data(values):
     """The ndarray a Tensor holds: float32/float64/integer/bool, aligned, native byte order."""
     if isinstance(values, Tensor):
         return values.data
-    if not isinstance(values, np.ndarray):
+    if type(values) is not np.ndarray:
         # NumPy scalars carry their precision; Python numbers are float32, as every default of the library.
         array = array_of(values)
-        if not isinstance(values, np.generic) and array.dtype.kind in "fiu" and array.dtype != np.float32:
+        if not isinstance(values, (np.generic, np.ndarray)) and array.dtype.kind in "fiu" and array.dtype != np.float32:
             array = array.astype(np.float32)
         values = array
     kind = values.dtype.kind
@@ -361,16 +364,26 @@ def _as_data(values):
 
 def array_of(values):
     """`values` as an array; a list of tensors whose gradient would be lost is refused."""
-    if isinstance(values, (list, tuple)) and _recorded_in(values):
+    if isinstance(values, (list, tuple)) and _recorded_in(values, _DEPTH):
         raise TypeError(f"expected one tensor, got a {type(values).__name__} of {len(values)} whose gradient would be "
                         "lost; join them with td.ops.stack or td.ops.concatenate")
-    return np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"got a masked array of shape {values.shape}, and what is masked has no value; say which with "
+                        "x.filled(0)")
+    try:
+        return np.asarray(values)
+    except ValueError:  # NumPy says it of its own arrays, in terms of dimensions it detected
+        raise ValueError("expected numbers, or lists of equal lengths in up to 64 levels, got "
+                         f"{reprlib.repr(values)}") from None
 
 
-def _recorded_in(values):
+_DEPTH = 64  # levels of an array that NumPy knows
+
+
+def _recorded_in(values, depth):
     """Whether nested lists and tuples hold a tensor that `backward` needs."""
-    return any(v.recorded if isinstance(v, Tensor) else isinstance(v, (list, tuple)) and _recorded_in(v)
-               for v in values)
+    return depth > 0 and any(v.recorded if isinstance(v, Tensor) else isinstance(v, (list, tuple))
+                             and _recorded_in(v, depth - 1) for v in values)
 
 
 def from_result(raw, creator):

@@ -32,8 +32,13 @@ class Peer:
             predict = jax.jit(lambda p, r, x: _forward(jax, net, p, r, x, False)[0])
             return lambda: np.asarray(predict(params, running, x)), n_params
 
+        mask = walk.trained(net)
+        still = [p for p, trained in zip(params, mask, strict=True) if not trained]
+        params = [p for p, trained in zip(params, mask, strict=True) if trained]
+
         def loss_of(params, running, x, y):
-            logits, running = _forward(jax, net, params, running, x, True)
+            moving, fixed = iter(params), iter(still)
+            logits, running = _forward(jax, net, [next(moving if t else fixed) for t in mask], running, x, True)
             chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1)
             return -jnp.mean(chosen), running
 
@@ -75,7 +80,7 @@ def _start(net, jnp):
             if flat_from is not None:  # rows follow the flattened (H, W, C), not (C, H, W)
                 w = np.moveaxis(w.reshape(-1, *flat_from), 1, -1).reshape(w.shape)
                 flat_from = None
-            params += [w.T, next(arrays)]
+            params += [w.T, *([next(arrays)] if layer[2] else [])]
         elif layer[0] == "bn":
             params += [next(arrays), next(arrays)]
             running.append((jnp.zeros(after[0]), jnp.ones(after[0])))
@@ -100,16 +105,20 @@ class _Walker:
                 main = self.run(layer[1], x)
                 x = jax.nn.relu(main + self.run(layer[2], x))
             elif kind == "conv":
-                _, _, _, stride, padding, bias = layer
+                _, _, _, stride, padding, bias, groups, _ = layer
                 orders = ("NWC", "WIO", "NWC") if x.ndim == 3 else ("NHWC", "HWIO", "NHWC")
-                pads = [(padding, padding)] * len(axes)
+                pads = [(p, p) for p in walk.each_axis(padding, len(axes))]
                 x = lax.conv_general_dilated(x, next(self.params), (stride,) * len(axes), pads,
-                                             dimension_numbers=orders)
+                                             dimension_numbers=orders, feature_group_count=groups)
                 x = x + next(self.params) if bias else x
             elif kind == "bn":
                 x = self.bn(x, axes)
             elif kind == "relu":
                 x = jax.nn.relu(x)
+            elif kind == "gelu":
+                x = jax.nn.gelu(x, approximate=False)
+            elif kind == "scale":
+                x = x * layer[1]
             elif kind == "maxpool":
                 window = (1, *[layer[1]] * len(axes), 1)
                 x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
@@ -118,7 +127,8 @@ class _Walker:
             elif kind == "flatten":
                 x = x.reshape(x.shape[0], -1)
             elif kind == "linear":
-                x = x @ next(self.params) + next(self.params)
+                x = x @ next(self.params)
+                x = x + next(self.params) if layer[2] else x
         return x
 
     def bn(self, x, axes):

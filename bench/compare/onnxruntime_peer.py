@@ -72,16 +72,22 @@ class _Graph:
             shape = walk._shape_after(layer, before)
             rank = len(before) - 1
             if kind == "conv":
-                _, _, window, stride, padding, bias = layer
+                _, _, *numbers, bias, groups, _ = layer
+                window, stride, padding = (walk.each_axis(number, rank) for number in numbers)
                 inputs = [x, *(self.constant(next(self.arrays)) for _ in range(1 + bias))]
-                x = self.node("Conv", inputs, kernel_shape=[window] * rank, strides=[stride] * rank,
-                              pads=[padding] * (2 * rank))
+                x = self.node("Conv", inputs, kernel_shape=window, strides=stride, pads=2 * padding, group=groups)
             elif kind == "bn":
                 gamma, beta = next(self.arrays), next(self.arrays)
                 inputs = [gamma, beta, self.np.zeros_like(gamma), self.np.ones_like(gamma)]
                 x = self.node("BatchNormalization", [x, *map(self.constant, inputs)], epsilon=1e-5)
             elif kind == "relu":
                 x = self.node("Relu", [x])
+            elif kind == "gelu":  # in opset 17 by hand; the optimiser makes one node of it
+                half = [self.constant(self.np.float32(v)) for v in (2 ** -0.5, 1, 0.5)]
+                cdf = self.node("Add", [self.node("Erf", [self.node("Mul", [x, half[0]])]), half[1]])
+                x = self.node("Mul", [self.node("Mul", [x, cdf]), half[2]])
+            elif kind == "scale":
+                x = self.node("Mul", [x, self.constant(self.np.float32(layer[1]))])
             elif kind == "maxpool":
                 x = self.node("MaxPool", [x], kernel_shape=[layer[1]] * rank, strides=[layer[1]] * rank)
             elif kind == "gap":
@@ -89,7 +95,8 @@ class _Graph:
             elif kind == "flatten":
                 x = self.node("Flatten", [x])
             elif kind == "linear":
-                x = self.node("Gemm", [x, self.constant(next(self.arrays)), self.constant(next(self.arrays))], transB=1)
+                inputs = [x, *(self.constant(next(self.arrays)) for _ in range(1 + layer[2]))]
+                x = self.node("Gemm", inputs, transB=1)
         return x, shape
 
 
@@ -97,11 +104,11 @@ def _graph(net):
     from onnx import TensorProto, checker, helper
 
     graph = _Graph(net)
-    out, _ = graph.run(net.layers, "x", net.shape)
+    _, shape = graph.run(net.layers, "x", net.shape)
     graph.nodes[-1].output[0] = "logits"
     made = helper.make_graph(
         graph.nodes, net.name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *net.shape])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])], graph.constants)
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", *shape])], graph.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model)
     return model, sum(w.size for w in walk.weights(net))

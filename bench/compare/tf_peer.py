@@ -35,7 +35,8 @@ class Peer:
         if mode == "infer":
             predict = tf.function(lambda x: model(x, False))
             return lambda: predict(x).numpy(), n_params
-        momenta = [tf.Variable(tf.zeros_like(v)) for v in model.params]
+        params = [v for v, trained in zip(model.params, walk.trained(net), strict=True) if trained]
+        momenta = [tf.Variable(tf.zeros_like(v)) for v in params]
         lr, mu = tf.constant(1e-3), tf.constant(0.9)
 
         @tf.function
@@ -43,7 +44,7 @@ class Peer:
             with tf.GradientTape() as tape:
                 logits = model(x, True)
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
-            for v, m, g in zip(model.params, momenta, tape.gradient(loss, model.params), strict=True):
+            for v, m, g in zip(params, momenta, tape.gradient(loss, params), strict=True):
                 tf.raw_ops.ResourceApplyMomentum(var=v.handle, accum=m.handle, lr=lr, grad=g, momentum=mu)
             return loss
 
@@ -64,8 +65,10 @@ class Model:
         arrays, flat_from = iter(walk.weights(net)), None
         for layer, before, after in walk.steps(net):
             if layer[0] == "conv":
-                w = next(arrays)
-                self.params.append(tf.Variable(np.ascontiguousarray(np.moveaxis(w, (0, 1), (-1, -2)))))
+                w = np.moveaxis(next(arrays), (0, 1), (-1, -2))
+                if layer[6] > 1:  # depthwise: TensorFlow's order is (KH, KW, C, 1)
+                    w = np.moveaxis(w, -1, -2)
+                self.params.append(tf.Variable(np.ascontiguousarray(w)))
                 if layer[5]:
                     self.params.append(tf.Variable(next(arrays)))
             elif layer[0] == "flatten":
@@ -75,7 +78,9 @@ class Model:
                 if flat_from is not None:  # rows follow the flattened (H, W, C), not (C, H, W)
                     w = np.moveaxis(w.reshape(-1, *flat_from), 1, -1).reshape(w.shape)
                     flat_from = None
-                self.params += [tf.Variable(np.ascontiguousarray(w.T)), tf.Variable(next(arrays))]
+                self.params.append(tf.Variable(np.ascontiguousarray(w.T)))
+                if layer[2]:
+                    self.params.append(tf.Variable(next(arrays)))
             elif layer[0] == "bn":
                 self.params += [tf.Variable(next(arrays)), tf.Variable(next(arrays))]
                 self.running.append((tf.Variable(tf.zeros(after[0]), trainable=False),
@@ -93,18 +98,23 @@ class Model:
                 main = self._run(layer[1], x, training)
                 x = tf.nn.relu(main + self._run(layer[2], x, training))
             elif kind == "conv":
-                _, _, _, stride, padding, bias = layer
-                pads = [[0, 0], *[[padding, padding]] * (len(x.shape) - 2), [0, 0]]
-                if one_d:
-                    x = tf.nn.conv1d(x, next(self._p), stride, "VALID" if padding == 0 else pads)
+                _, _, _, stride, padding, bias, groups, _ = layer
+                pads = [[0, 0], *([p, p] for p in walk.each_axis(padding, len(x.shape) - 2)), [0, 0]]
+                pads = "VALID" if padding == 0 else pads
+                if groups > 1:
+                    x = tf.nn.depthwise_conv2d(x, next(self._p), [1, stride, stride, 1], pads)
                 else:
-                    x = tf.nn.conv2d(x, next(self._p), stride, "VALID" if padding == 0 else pads)
+                    x = (tf.nn.conv1d if one_d else tf.nn.conv2d)(x, next(self._p), stride, pads)
                 if bias:
                     x = tf.nn.bias_add(x, next(self._p))
             elif kind == "bn":
                 x = self._bn(x, training)
             elif kind == "relu":
                 x = tf.nn.relu(x)
+            elif kind == "gelu":
+                x = tf.nn.gelu(x)
+            elif kind == "scale":
+                x = x * layer[1]
             elif kind == "maxpool":
                 k = layer[1]
                 x = (tf.nn.max_pool1d if one_d else tf.nn.max_pool2d)(x, k, k, "VALID")
@@ -113,8 +123,8 @@ class Model:
             elif kind == "flatten":
                 x = tf.reshape(x, (-1, int(np.prod(x.shape[1:]))))
             elif kind == "linear":
-                w, b = next(self._p), next(self._p)
-                x = tf.nn.bias_add(tf.matmul(x, w), b)
+                x = tf.matmul(x, next(self._p))
+                x = tf.nn.bias_add(x, next(self._p)) if layer[2] else x
         return x
 
     def _bn(self, x, training):

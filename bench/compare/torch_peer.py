@@ -1,5 +1,6 @@
 """PyTorch: eager, channels_last memory format, torch.compile. --variant eager|cl|compile."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -25,8 +26,9 @@ class Peer:
         torch._dynamo.reset() if self.variant == "compile" else None
         model = _modules(torch.nn, net.layers, net.shape)[0]
         with torch.no_grad():
-            for p, w in zip(model.parameters(), walk.weights(net), strict=True):
+            for p, w, trained in zip(model.parameters(), walk.weights(net), walk.trained(net), strict=True):
                 p.copy_(torch.from_numpy(w))
+                p.requires_grad = trained
         if self.variant == "cl" and len(net.shape) == 3:
             model = model.to(memory_format=torch.channels_last)
         return model
@@ -89,12 +91,17 @@ def _modules(nn, layers, shape):
             continue
         shape = walk._shape_after(layer, before)
         if kind == "conv":
-            _, out, window, stride, padding, bias = layer
-            modules.append((nn.Conv1d if flat else nn.Conv2d)(before[0], out, window, stride, padding, bias=bias))
+            _, out, window, stride, padding, bias, groups, _ = layer
+            make = nn.Conv1d if flat else nn.Conv2d
+            modules.append(make(before[0], out, window, stride, padding, groups=groups, bias=bias))
         elif kind == "bn":
             modules.append((nn.BatchNorm1d if flat else nn.BatchNorm2d)(before[0]))
         elif kind == "relu":
             modules.append(nn.ReLU(inplace=True))
+        elif kind == "gelu":
+            modules.append(nn.GELU())
+        elif kind == "scale":
+            modules.append(_scale(nn)(layer[1]))
         elif kind == "maxpool":
             modules.append((nn.MaxPool1d if flat else nn.MaxPool2d)(layer[1]))
         elif kind == "gap":
@@ -102,28 +109,36 @@ def _modules(nn, layers, shape):
         elif kind == "flatten":
             modules.append(nn.Flatten())
         elif kind == "linear":
-            modules.append(nn.Linear(before[0], layer[1]))
+            modules.append(nn.Linear(before[0], layer[1], bias=layer[2]))
     return nn.Sequential(*modules), shape
 
 
-_RESIDUAL = None
-
-
+@functools.cache
 def _residual(nn):
-    global _RESIDUAL
-    if _RESIDUAL is None:
-        class Residual(nn.Module):
-            def __init__(self, main, shortcut):
-                super().__init__()
-                self.main, self.shortcut, self.relu = main, shortcut, nn.ReLU(inplace=True)
+    class Residual(nn.Module):
+        def __init__(self, main, shortcut):
+            super().__init__()
+            self.main, self.shortcut, self.relu = main, shortcut, nn.ReLU(inplace=True)
 
-            def forward(self, x):
-                out = self.main(x)
-                out += x if self.shortcut is None else self.shortcut(x)
-                return self.relu(out)
+        def forward(self, x):
+            out = self.main(x)
+            out += x if self.shortcut is None else self.shortcut(x)
+            return self.relu(out)
 
-        _RESIDUAL = Residual
-    return _RESIDUAL
+    return Residual
+
+
+@functools.cache
+def _scale(nn):
+    class Scale(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x):
+            return x * self.factor
+
+    return Scale
 
 
 if __name__ == "__main__":

@@ -4,7 +4,13 @@ import math
 
 import numpy as np
 
-__all__ = ["batch", "first_layer_macs", "parameter_shapes", "step_flops", "steps", "weights"]
+__all__ = ["batch", "each_axis", "parameter_shapes", "step_flops", "steps", "trained",
+           "weights"]
+
+
+def each_axis(number, n_axes):
+    """A number of a layer as one number an axis."""
+    return number if isinstance(number, tuple) else (number,) * n_axes
 
 
 def steps(net):
@@ -34,8 +40,9 @@ def _steps(layers, shape):
 def _shape_after(layer, shape):
     kind = layer[0]
     if kind == "conv":
-        _, out, window, stride, padding, _ = layer
-        return (out, *((n + 2 * padding - window) // stride + 1 for n in shape[1:]))
+        _, out, *numbers, _, _, _ = layer
+        numbers = [each_axis(number, len(shape) - 1) for number in numbers]
+        return (out, *((n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:], *numbers, strict=True)))
     if kind == "maxpool":
         return (shape[0], *(n // layer[1] for n in shape[1:]))
     if kind == "gap":
@@ -52,12 +59,26 @@ def parameter_shapes(net):
     found = []
     for layer, before, after in steps(net):
         if layer[0] == "conv":
-            found.append(("conv", (after[0], before[0], *[layer[2]] * (len(before) - 1))))
+            found.append(("conv", (after[0], before[0] // layer[6], *each_axis(layer[2], len(before) - 1))))
             found += [("bias", after[:1])] if layer[5] else []
         elif layer[0] == "linear":
-            found += [("linear", (after[0], before[0])), ("bias", after)]
+            found.append(("linear", (after[0], before[0])))
+            found += [("bias", after)] if layer[2] else []
         elif layer[0] == "bn":
             found += [("gamma", before[:1]), ("beta", before[:1])]
+    return found
+
+
+def trained(net):
+    """Whether each of these parameters is trained, in the same order."""
+    found = []
+    for layer, *_ in steps(net):
+        if layer[0] == "conv":
+            found += [layer[7], *[True] * layer[5]]
+        elif layer[0] == "linear":
+            found += [True] * (1 + layer[2])
+        elif layer[0] == "bn":
+            found += [layer[1], True]
     return found
 
 
@@ -88,7 +109,7 @@ def layer_macs(net):
     found = []
     for layer, before, after in steps(net):
         if layer[0] == "conv":
-            found.append(math.prod(after) * before[0] * layer[2] ** (len(before) - 1))
+            found.append(math.prod(after) * before[0] // layer[6] * math.prod(each_axis(layer[2], len(before) - 1)))
         elif layer[0] == "linear":
             found.append(before[0] * after[0])
     if sum(found) != net.macs:
@@ -96,11 +117,11 @@ def layer_macs(net):
     return found
 
 
-def first_layer_macs(net):
-    """Multiply-adds of the first layer with weights; its input needs no gradient."""
-    return layer_macs(net)[0]
-
-
 def step_flops(net, size):
-    """Floating-point operations of a training step: 2 x (3 per forward multiply-add, no dx for the first layer)."""
-    return 2 * size * (3 * net.macs - first_layer_macs(net))
+    """Floating-point operations of a training step: 2 x (3 per forward multiply-add).
+
+    The first layer's input needs no gradient, and filters that are not trained need none.
+    """
+    macs, layers = layer_macs(net), [layer for layer, *_ in steps(net) if layer[0] in ("conv", "linear")]
+    idle = sum(m for m, layer in zip(macs, layers, strict=True) if layer[0] == "conv" and not layer[7])
+    return 2 * size * (3 * net.macs - macs[0] - idle)

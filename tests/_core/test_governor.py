@@ -7,14 +7,14 @@ from tinydl._core.governor import Governor, run_delay
 
 
 class Machine:
-    """Clocks of a process whose teams get a given number of CPUs: `cpus(size)` says how many."""
+    """Clocks of a process whose teams use `cpus(size)` CPUs and do work at a `speed(size)`: by default as many."""
 
-    def __init__(self, wanted, cpus, delay):
-        self.cpus, self.delayed = cpus, delay
-        self.now = self.used = self.waited = 0.0
+    def __init__(self, wanted, cpus, delay, speed=None):
+        self.cpus, self.delayed, self.speed = cpus, delay, speed
+        self.now = self.used = self.waited = self.done = 0.0
         self.governor = Governor(wanted, lambda: self.now, lambda: self.used, lambda: self.waited)
 
-    def run(self, seconds, window=0.05):
+    def run(self, seconds, window=0.1):
         """Let windows pass; returns the seconds spent at each size."""
         spent = {}
         for _ in range(round(seconds / window)):
@@ -22,8 +22,9 @@ class Machine:
             self.now += window
             self.used += window * self.cpus(size)
             self.waited += window * self.delayed(size)
+            self.done += window * 1000 * (self.speed or self.cpus)(size)
             spent[size] = spent.get(size, 0.0) + window
-            self.governor.next_size()
+            self.governor.next_size(self.done)
         return spent
 
 
@@ -62,6 +63,19 @@ def test_a_team_that_gets_more_of_a_busy_machine_stays():
     assert machine.run(20)[2] > 18
 
 
+def test_threads_that_spin_while_they_wait_do_no_work():
+    """Two threads use twice the CPU time of one, most of it in vain."""
+    machine = Machine(2, lambda size: 0.5 * size, lambda size: 0.5 * size, speed=lambda size: 1.0 if size == 1 else 0.2)
+    spent = machine.run(20)
+    assert spent[1] > 18
+
+
+def test_a_busy_machine_on_which_two_threads_do_more_keeps_them():
+    machine = Machine(2, lambda size: 0.5 * size, lambda size: 0.5 * size, speed=lambda size: 1.0 if size == 1 else 1.3)
+    spent = machine.run(20)
+    assert spent[2] > 18
+
+
 def test_the_team_comes_back_when_the_others_have_gone():
     machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     machine.run(10)
@@ -93,11 +107,11 @@ def test_a_system_that_does_not_tell_delays_keeps_the_team():
 def test_a_pause_of_the_program_is_no_measurement():
     machine = Machine(2, lambda size: 0.5, lambda size: 0.5 * size)
     while machine.governor.compared is None:
-        machine.run(0.05)
+        machine.run(0.1)
     tried = machine.governor.size
     machine.now += 10
     machine.waited += 5
-    assert machine.governor.next_size() == tried
+    assert machine.governor.next_size(machine.done) == tried
     assert machine.governor.compared is not None
 
 
@@ -110,7 +124,7 @@ def test_a_burst_of_others_is_soon_forgotten(burst, rate):
         machine.run(0.5)
         assert machine.governor.size == 4
         machine.cpus, machine.delayed = lambda size: 0.5, lambda size: 0.5 * size
-        machine.run(0.05 * burst)
+        machine.run(0.1 * burst)
         machine.cpus, machine.delayed = lambda size: rate * size, lambda size: 0.0
         machine.run(0.2)
         assert machine.governor.size == 4
@@ -143,7 +157,7 @@ def test_a_team_is_never_larger_than_wanted_nor_empty():
         for _ in range(500):
             rate, wait = rng.uniform(0, 1, 2)
             machine.cpus, machine.delayed = lambda size, r=rate: r * size, lambda size, w=wait: w * size
-            machine.run(0.05)
+            machine.run(0.1)
             assert 1 <= machine.governor.size <= wanted
 
 

@@ -1,5 +1,6 @@
 """The door to OpenMP: team sizes that are asked for, given and refused."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -46,8 +47,9 @@ class Scripted:
         self.wanted, self.asked = wanted, 0
         made.append(self)
 
-    def next_size(self):
+    def next_size(self, done):
         self.asked += 1
+        self.done = done
         return self.wanted if answer is None else answer()
 
 
@@ -171,6 +173,51 @@ def test_many_threads_ask_for_teams_at_once(monkeypatch):
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(ask, range(4000))) <= set(range(1, most + 1))
+
+
+def test_windows_end_with_steps_where_there_are_any(governed, monkeypatch):
+    monkeypatch.setattr(parallel, "LATEST", 1000)
+    parallel.set_num_threads(4)
+    governed(lambda: 2)
+    assert parallel.step_team() == 2 and made[0].asked == 1
+    assert [parallel.team() for _ in range(9)] == [2] * 9
+    assert made[0].asked == 1
+    assert parallel.step_team() == 2 and made[0].asked == 2
+
+
+def test_a_step_that_does_not_end_is_not_waited_for_for_ever(governed, monkeypatch):
+    monkeypatch.setattr(parallel, "LATEST", 0)
+    parallel.set_num_threads(4)
+    governed(lambda: 2)
+    parallel.step_team()
+    before = made[0].asked
+    parallel.team()
+    assert made[0].asked == before + 1
+
+
+def test_a_step_in_a_window_makes_it_wait_for_the_next(governed, monkeypatch):
+    monkeypatch.setattr(parallel, "WINDOW", 0.05)
+    monkeypatch.setattr(parallel, "LATEST", 1000)
+    parallel.set_num_threads(4)
+    parallel.step_team()
+    time.sleep(0.1)
+    parallel.team()
+    assert made[0].asked == 0
+    parallel.step_team()
+    assert made[0].asked == 1
+
+
+def test_the_governor_is_told_how_many_teams_were_asked_for(governed, monkeypatch):
+    monkeypatch.setattr(parallel, "WINDOW", 1000)
+    parallel.set_num_threads(4)
+    monkeypatch.setattr(parallel, "WINDOW", -1)
+    parallel.set_num_threads(4)
+    parallel.team()
+    before = made[-1].done
+    for _ in range(4):
+        parallel.team()
+    parallel.step_team()
+    assert made[-1].done == before + 5  # the last call ends its window before it counts
 
 
 def test_levels_of_other_machines_are_not_supported():

@@ -26,12 +26,16 @@ def test_networks_are_those_of_models(name):
 
     net = NETWORKS[name]
     assert sum(walk.layer_macs(net)) == net.macs
-    assert [p.shape for p in getattr(models, name)().parameters()] == [w.shape for w in walk.weights(net)]
+    parameters = list(getattr(models, name)().parameters())
+    assert [p.shape for p in parameters] == [w.shape for w in walk.weights(net)]
+    assert [p.requires_grad for p in parameters] == walk.trained(net)
 
 
 def test_step_flops():
     # mlp: 2 * 64 * (3 * 203264 - 200704)
     assert walk.step_flops(NETWORKS["mlp"], 64) == 52_363_264
+    # airbench: the first layer, 31*31*24*12 multiply-adds, has no gradient but that of its bias
+    assert walk.step_flops(NETWORKS["airbench"], 1) == 2 * (3 * 118_147_360 - 2 * 31 * 31 * 24 * 12)
 
 
 def test_a_worker_trains_and_infers():

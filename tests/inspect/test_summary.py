@@ -10,6 +10,7 @@ NETWORKS = {
     "mlp": (203_530, 203_264, 28), "lenet5": (61_706, 416_520, 32), "mnist_cnn": (1_199_882, 11_992_448, 28),
     "vgg_small": (288_746, 38_634_752, 60), "resnet20": (272_474, 40_813_184, 109),
     "resnet29_bottleneck": (313_114, 47_106_560, 67), "m5": (25_290, 1_878_656, 6848),
+    "ds_cnn": (23_180, 2_656_768, (74, 28)),
     "airbench": (1_972_792, 118_147_360, 67),
 }
 FROZEN = {"airbench": 24 * 12 + 2 * (64 + 256 + 256)}
@@ -24,9 +25,10 @@ def test_networks(name):
     assert table.parameters - table.trainable == FROZEN.get(name, 0)
     assert table.multiply_adds == sum(row.multiply_adds for row in table.rows) == macs
     assert table.receptive_field == field == receptive_field(net, models.INPUT_SHAPES[name])
-    assert table.output_shape == (10,)
+    classes = 12 if name == "ds_cnn" else 10
+    assert table.output_shape == (classes,)
     (last,) = [line.split() for line in str(table).splitlines() if line.startswith("total")]
-    assert last[:4] == ["total", "10", f"{parameters:,}", f"{macs:,}"]
+    assert last[:4] == ["total", str(classes), f"{parameters:,}", f"{macs:,}"]
 
 
 def test_rows_of_a_residual_net():

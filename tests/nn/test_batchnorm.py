@@ -97,8 +97,16 @@ def test_batch_norm_without_statistics_uses_the_batch_always():
      r"BatchNorm2d\(3\) takes .* would need BatchNorm2d\(4\)"),
     (lambda: nn.BatchNorm2d(3)(np.ones((4, 3))), ValueError, r"takes \(N, 3, H, W\), got shape \(4, 3\)"),
     (lambda: nn.BatchNorm1d(3)(np.ones((4, 3, 2, 2))), ValueError, r"\(N, 3\) or \(N, 3, L\)"),
-    (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must lie between 0 and 1"),
+    (lambda: nn.BatchNorm1d(3, momentum=2), ValueError, "momentum must be a finite number >= 0 and <= 1, got 2"),
 ])
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_plain_averages_are_left_alone_where_nothing_is_averaged():
+    """momentum=None has no number in evaluation, and without running statistics."""
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    y = nn.BatchNorm1d(2, momentum=None, track_running_stats=False)(x).numpy()
+    np.testing.assert_allclose(y[:, 0], [-1.2247449, 0, 1.2247449], 1e-5, 1e-6)
+    np.testing.assert_allclose(nn.BatchNorm1d(2, momentum=None).eval()(x).numpy(), x, 1e-4)

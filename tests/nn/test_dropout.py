@@ -36,7 +36,7 @@ def test_dropout_only_in_training():
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda: nn.Dropout(1.5), ValueError, "probability from 0 to 1, got p=1.5"),
+    (lambda: nn.Dropout(1.5), ValueError, "p must be a finite number >= 0 and <= 1, got 1.5"),
 ])
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):

@@ -114,7 +114,7 @@ def test_gains():
     assert init.calculate_gain("relu") == pytest.approx(np.sqrt(2))
     assert init.calculate_gain("tanh") == pytest.approx(5 / 3)
     assert init.calculate_gain("leaky_relu", 1) == pytest.approx(1)
-    with pytest.raises(ValueError, match="no gain for 'swish'; known: linear"):
+    with pytest.raises(ValueError, match="nonlinearity must be 'linear', .* or 'leaky_relu', got 'swish'"):
         init.calculate_gain("swish")
 
 

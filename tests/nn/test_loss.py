@@ -126,7 +126,7 @@ def test_class_numbers_are_targets_of_binary_outputs():
     (lambda: nn.NLLLoss([]), ValueError, r"one factor for each class, got shape \(0,\)"),
     (lambda: nn.NLLLoss(2.0), ValueError, r"one factor for each class, got shape \(\)"),
     (lambda: nn.CrossEntropyLoss("ab"), TypeError, "weight must hold numbers, got 'ab'"),
-    (lambda: nn.CrossEntropyLoss(label_smoothing=np.nan), ValueError, "label_smoothing must lie between 0 and 1"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=np.nan), ValueError, "label_smoothing must be a finite number >= 0 and <= 1, got nan"),
     (lambda: nn.HuberLoss(delta=np.inf), ValueError, "delta must be a finite number > 0, got inf"),
     (lambda: nn.HuberLoss(delta="1"), TypeError, "delta must be a number, got '1'"),
     (lambda: nn.BCEWithLogitsLoss(pos_weight=np.inf), ValueError, "pos_weight must be finite .*, got inf"),
@@ -139,7 +139,7 @@ def test_settings_that_cannot_be(make, error, message):
 
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: nn.CrossEntropyLoss(reduction="avg"), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
-    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "between 0 and 1"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, ">= 0 and <= 1, got 2"),
     (lambda: nn.CrossEntropyLoss()(np.ones((2, 3)), np.array([0, 3])), ValueError, "row 1 holds 3"),
     (lambda: nn.HuberLoss(delta=0), ValueError, "delta must be"),
     (lambda: nn.MSELoss()(np.ones((2, 1)), np.ones(2)), ValueError, "reshape the target"),

@@ -48,6 +48,8 @@ CALLS = {
     "conv_transpose2d": (ops.conv_transpose2d, normal(2, 3, 6, 5), normal(3, 4, 3, 3), normal(4)),
     "batch_norm": (ops.batch_norm, normal(8, 4), normal(4), normal(4)),
     "layer_norm": (lambda x, w, b: ops.layer_norm(x, 4, w, b), normal(8, 4), normal(4), normal(4)),
+    "group_norm": (lambda x, w, b: ops.group_norm(td.tensor(x) if isinstance(x, list) else x, 2, w, b), normal(3, 4, 5),
+                   normal(4), normal(4)),
     "matmul": (lambda a, b: ops.matmul(a, b), normal(3, 4), normal(4, 5)),
     "mse": (ops.mse, normal(3, 4), normal(3, 4)),
     "huber": (ops.huber, normal(3, 4), normal(3, 4)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.ops.broadcast import operands, unbroadcast
+from tinydl.ops.broadcast import broadcasts, operands, unbroadcast
 
 
 @pytest.mark.parametrize(("dtype", "other", "expected"), [
@@ -42,3 +42,8 @@ def test_gradients_sum_over_what_was_repeated(shape, expected):
 def test_sums_are_made_in_float64():
     gradient = np.full((1 << 20, 1), 0.1, np.float32)
     assert unbroadcast(gradient, np.zeros(1, np.float32))[0] == np.float32(np.float64(np.float32(0.1)) * (1 << 20))
+
+
+def test_what_can_be_repeated_to_a_shape():
+    assert all(broadcasts(*pair) for pair in (((), (2,)), ((1, 3), (2, 3)), ((3,), (0, 3)), ((1,) * 40, (1,) * 41)))
+    assert not any(broadcasts(*pair) for pair in (((2,), ()), ((2,), (1,)), ((3,), (3, 1)), ((1, 1), (1,))))

@@ -97,5 +97,14 @@ def test_integer_types_of_labels():
 
 
 def test_label_smoothing_range():
-    with pytest.raises(ValueError, match="between 0 and 1, got 1.5"):
+    with pytest.raises(ValueError, match="label_smoothing must be a finite number >= 0 and <= 1, got 1.5"):
         td.ops.cross_entropy(td.tensor(np.zeros((1, 2))), [0], label_smoothing=1.5)
+
+
+@pytest.mark.parametrize("loss", [td.ops.cross_entropy, td.ops.nll])
+def test_the_ignored_label_is_an_integer_that_labels_can_be(loss):
+    x = td.tensor(np.zeros((2, 3), "f4"))
+    with pytest.raises(TypeError, match="ignore_index must be an integer, got 1.5"):
+        loss(x, [0, 1], ignore_index=1.5)
+    with pytest.raises(ValueError, match="ignore_index must be"):
+        loss(x, [0, 1], ignore_index=10**30)

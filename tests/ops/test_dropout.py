@@ -37,5 +37,5 @@ def test_edges():
     y.backward(np.ones((3, 4)))
     assert not y.data.any() and not x.grad.any()
     for p in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="probability from 0 to 1"):
+        with pytest.raises(ValueError, match="p must be a finite number >= 0 and <= 1"):
             td.ops.dropout(x, p)

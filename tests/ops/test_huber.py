@@ -32,7 +32,7 @@ def test_infinity_and_nan():
 
 def test_delta_must_be_positive():
     for delta in (0, -1, math.nan):
-        with pytest.raises(ValueError, match=f"huber needs a positive delta, got {delta}"):
+        with pytest.raises(ValueError, match=f"huber: delta must be a finite number > 0, got {delta}"):
             td.ops.huber(td.tensor([1.0]), [0.0], delta=delta)
 
 

@@ -68,3 +68,14 @@ def test_bad_arguments():
         td.ops.concatenate([])
     with pytest.raises(IndexError):
         x[3]
+
+
+def test_keys_beyond_any_axis_and_lists_that_hold_themselves():
+    x = td.tensor(np.arange(3.0))
+    loop = []
+    loop.append(loop)
+    with pytest.raises(IndexError, match="index 9223372036854775808 is out of bounds"):
+        x[2**63]
+    with pytest.raises(ValueError, match="lists of equal lengths"):
+        x[loop]
+    assert x[[td.tensor(2, dtype="i8"), 0]].numpy().tolist() == [2, 0]

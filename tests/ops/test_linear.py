@@ -43,8 +43,8 @@ def test_what_takes_no_gradient_gets_none():
 
 
 @pytest.mark.parametrize(("shape", "message"), [
-    ((2, 4), r"3 features on the last axis, got shape \(2, 4\)$"), ((2, 3, 1), r"put Flatten\(\) in front"),
-    ((2, 3, 4), r"after Flatten\(\) it would be 12"), ((), r"got shape \(\)")])
+    ((2, 4), r"\(..., 3\), got shape \(2, 4\); .* Linear\(4, 4\)$"), ((2, 3, 1), r"put nn.Flatten\(\) before it"),
+    ((2, 3, 4), r"after nn.Flatten\(\) this input would need Linear\(12, 4\)"), ((), r"got shape \(\)")])
 def test_shapes_that_do_not_fit(shape, message):
     with pytest.raises(ValueError, match=message):
         td.ops.linear(np.ones(shape), td.tensor(np.ones((4, 3))))
@@ -53,3 +53,9 @@ def test_shapes_that_do_not_fit(shape, message):
 def test_types_that_do_not_meet():
     with pytest.raises(TypeError, match="linear got float64 input and a float32 weight; convert one with .astype"):
         td.ops.linear(td.tensor(np.ones((1, 3))), td.tensor(np.ones((4, 3), np.float32)))
+
+
+def test_rows_without_entries():
+    """The sum over no features is 0, and the bias is left."""
+    y = td.ops.linear(np.ones((2, 3, 0), "f4"), np.ones((2, 0), "f4"), np.array([1, -2], "f4"))
+    assert y.shape == (2, 3, 2) and (y.numpy() == [1, -2]).all()

@@ -71,3 +71,21 @@ def test_variance_of_too_few_entries():
     for correction in (np.nan, np.inf):
         with pytest.raises(ValueError, match="var: correction must be a finite number"):
             td.ops.var(x, correction=correction)
+
+
+def test_extremes_along_an_axis_with_nothing_beside_it():
+    for call in (td.ops.max, td.ops.min):
+        assert call(td.tensor(np.zeros((5, 0), "f4")), 0).shape == (0,)
+    for call in (td.ops.argmax, td.ops.argmin):
+        assert call(td.tensor(np.zeros((5, 0), "f4")), 0).shape == (0,)
+        with pytest.raises(ValueError, match=r"arg(max|min) of no entries: shape \(5, 0\)"):
+            call(td.tensor(np.zeros((5, 0), "f4")), 1)
+        with pytest.raises(TypeError, match="an axis is an integer, got 1.0"):
+            call(td.tensor(np.zeros((5, 1), "f4")), 1.0)
+
+
+def test_keepdims_is_a_flag():
+    x = td.tensor(np.ones((2, 3), "f4"))
+    assert td.ops.sum(x, 1, np.bool_(True)).shape == (2, 1)
+    with pytest.raises(TypeError, match="sum: keepdims must be True or False, got 2"):
+        td.ops.sum(x, 1, 2)

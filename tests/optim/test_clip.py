@@ -81,3 +81,21 @@ def test_bad_arguments(value):
             clip_grad_norm_(params, 1.0, value)
     with pytest.raises(TypeError, match="ndarray at place 0"):
         clip_grad_norm_([np.ones(3)], 1.0)
+
+
+@pytest.mark.parametrize(("values", "p", "expected"), [
+    ([0.1, -0.1], 1000, 0.1 * 2 ** (1 / 1000)), ([0.5], 2**31, 0.5), ([3.0, 4.0], 700, 4.0),
+    ([1e200, 1e200], 2, 2**0.5 * 1e200), ([1e-200, 0.0], 2, 1e-200)])
+def test_norms_whose_powers_leave_the_range_of_numbers(values, p, expected):
+    w = td.Parameter(np.zeros(len(values)), dtype="f8")
+    w.grad = np.array(values)
+    assert td.optim.clip_grad_norm_([w], 1e300, p) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("call", "expected"), [(lambda w: td.optim.clip_grad_value_([w], 1.0), [1, -0.5]),
+                                                (lambda w: td.optim.clip_grad_norm_([w], 1.0, np.inf), [1, -0.25])])
+def test_gradients_of_foreign_byte_order_are_clipped(call, expected):
+    w = td.Parameter(np.zeros(2, "f4"))
+    w.grad = np.array([2.0, -0.5], ">f4")
+    call(w)
+    np.testing.assert_allclose(w.grad, expected, 1e-6)

@@ -82,3 +82,8 @@ def test_bad_arguments(arguments, message):
 def test_not_a_tensor():
     with pytest.raises(TypeError, match="parameter 0 must be a tensor, got ndarray"):
         penalty([np.ones((2, 2))])
+
+
+def test_integers_have_no_penalty():
+    with pytest.raises(TypeError, match="penalty needs float32 or float64 values, got int64"):
+        td.penalty([td.tensor(np.ones((2, 2), int))])

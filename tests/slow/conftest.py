@@ -17,6 +17,7 @@ if SCALE not in ("short", "full"):
 TRIALS = {  # how often each proof tries, (short, full)
     "random nets": (60, 10_000),
     "spoilt calls": (4_000, 1_000_000),
+    "public calls": (8_000, 1_000_000),
     "kills": (15, 1000),
     "steps beside PyTorch": (200, 2000),
     "nets of bits": (3, 7),

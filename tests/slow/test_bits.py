@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("bits.py")
-NETS = ("lenet5", "m5", "digits_cnn", "mlp", "vgg_small", "resnet20", "resnet29_bottleneck")  # the last ones take long
+# The last ones take long.
+NETS = ("lenet5", "m5", "digits_cnn", "ds_cnn", "mlp", "vgg_small", "resnet20", "resnet29_bottleneck")
 
 
 def bits(trials, n_threads, how="plain", before=(), **variables):

@@ -12,3 +12,6 @@ cdef extern from "src/elementwise.h" nogil:
         td_element_loop gradient[2]
     const td_activation *td_activations
     const td_element_loop *td_sum
+
+# The loop of an activation of float32, for a frozen network's step; ValueError for a name that is none.
+cdef td_element_loop value_loop(str name) except NULL

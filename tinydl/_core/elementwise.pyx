@@ -76,6 +76,10 @@ cdef const td_activation *row_of(str name) except NULL:
     return &td_activations[<int> row]
 
 
+cdef td_element_loop value_loop(str name) except NULL:
+    return row_of(name).value[0]
+
+
 def activation_forward(str name, x, y, double parameter, int n_threads):
     """y = the activation `name` of x; `parameter` is the slope of leaky_relu, the scale of elu.
 

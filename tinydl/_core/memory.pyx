@@ -12,10 +12,10 @@ from operator import index
 import numpy as np
 
 from libc.stdint cimport uintptr_t
-from libc.string cimport memmove, memset
+from libc.string cimport memcmp, memmove, memset
 from tinydl._core.array cimport (
     MAX_AXES, PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES,
-    PyArrayObject, import_array,
+    PyArray_TYPE, PyArrayObject, import_array,
 )
 
 cdef extern from "src/aligned.h" nogil:
@@ -294,7 +294,7 @@ cdef bint dense(PyArrayObject *x, const int *order) noexcept:
     return True
 
 
-def empty(shape, dtype):
+def empty(shape, dtype=np.float32):
     """An uninitialised array of logical `shape`; with 3 or 4 axes memory is (N, *spatial, C)."""
     cdef Py_ssize_t dims[MAX_AXES]
     cdef int order[MAX_AXES]
@@ -358,3 +358,17 @@ def is_channels_last(x):
         return False
     channels_fastest(PyArray_NDIM(array), order)
     return bool(PyArray_ISBEHAVED_RO(array) and dense(array, order))
+
+
+def alike(x, y):
+    """Whether the arrays x and y have the same shape, strides and type of numbers, all native and aligned."""
+    if not (PyArray_Check(x) and PyArray_Check(y)):
+        raise TypeError(f"expected two NumPy arrays, got {type(x).__name__} and {type(y).__name__}")
+    cdef PyArrayObject *a = <PyArrayObject *> x
+    cdef PyArrayObject *b = <PyArrayObject *> y
+    cdef size_t lengths = PyArray_NDIM(a) * sizeof(Py_ssize_t)
+    # One comparison for all axes, as the optimiser asks for every parameter at every step.
+    return bool(PyArray_NDIM(a) == PyArray_NDIM(b) and PyArray_TYPE(a) == PyArray_TYPE(b)
+                and memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
+                and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0
+                and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))

@@ -7,7 +7,7 @@ no call ever changes another library's OpenMP state.
 from cython.parallel cimport parallel
 from libc.math cimport INFINITY
 
-from tinydl._core.governor import WINDOW, Governor
+from tinydl._core.governor import LATEST, WINDOW, Governor
 
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
@@ -15,6 +15,8 @@ cdef extern from "src/cpu.h" nogil:
 cdef int _n_threads = 1
 cdef int _team = 1                  # what the next kernel gets: fewer than set while others hold the cores
 cdef double _window_end = INFINITY  # when the governor is asked again
+cdef double _latest_end = INFINITY  # and when it is asked although no step of a training has ended
+cdef Py_ssize_t _n_calls = 0        # of team(), the measure of what was done
 cdef object _governor = None
 cdef bint _paused = False
 cdef bint _forked_from_c = False
@@ -46,25 +48,32 @@ def set_num_threads(int n):
 
 cdef int start_governor() except -1:
     """Make a governor of the present setting. The one before, which another thread may be asking, no longer counts."""
-    global _governor, _team, _window_end
+    global _governor, _team
     _governor = Governor(_n_threads)
     _team = _n_threads
-    _window_end = td_clock() + WINDOW if _n_threads > 1 else INFINITY
+    start_window(False)
     return 0
 
 
-cdef int ask_governor() except -1:
+cdef void start_window(bint stepping) noexcept:
+    """stepping : whether a step's end is waited for."""
+    global _window_end, _latest_end
+    _window_end = td_clock() + WINDOW if _n_threads > 1 else INFINITY
+    _latest_end = _window_end + LATEST if stepping else _window_end
+
+
+cdef int ask_governor(bint stepping) except -1:
     """End a window. The next has no end while that takes, so that one thread asks; an old governor is ignored."""
-    global _team, _window_end
+    global _team, _window_end, _latest_end
     governor = _governor
-    _window_end = INFINITY
+    _window_end = _latest_end = INFINITY
     try:
-        size = governor.next_size()
+        size = governor.next_size(_n_calls)
         if governor is _governor:
             _team = min(<int> size, _n_threads)
     finally:
         if governor is _governor:
-            _window_end = td_clock() + WINDOW
+            start_window(stepping)
     return 0
 
 
@@ -78,11 +87,24 @@ def team():
 
     Every operation asks anew; on a quiet machine a look at the clock is all that it costs.
     """
+    global _n_calls
     if _forked_from_c:
         return 1
-    if _n_threads > 1 and td_clock() > _window_end:
-        ask_governor()
+    _n_calls += 1
+    if _n_threads > 1 and td_clock() > _latest_end:
+        ask_governor(False)
     return _team
+
+
+def step_team():
+    """As `team`, for what ends a step of a training: windows end here, since what all steps do is the same."""
+    global _latest_end
+    if _n_threads > 1 and not _forked_from_c:
+        if td_clock() > _window_end:
+            ask_governor(True)
+        else:
+            _latest_end = _window_end + LATEST
+    return team()
 
 
 def team_size(int n):

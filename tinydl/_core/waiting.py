@@ -10,7 +10,7 @@ import os
 
 __all__ = ["SPINS", "policy", "short_spins"]
 
-SPINS = "15000"  # some 600 microseconds: longer than the Python between two kernels, shorter than a time slice
+SPINS = "300000"  # some 600 microseconds: longer than the Python between two kernels, shorter than a time slice
 
 
 policy = ""  # what the runtime was told when it was loaded, and by whom

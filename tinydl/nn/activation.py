@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinydl import ops
+from tinydl._check import integer, one_of
 from tinydl.nn.module import Module
 from tinydl.ops.activations import OPERATIONS, ROWS, Row
 from tinydl.ops.checks import as_input
@@ -67,9 +68,7 @@ class GELU(Activation):
 
     def __init__(self, approximate="none"):
         super().__init__()
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}")
-        self.approximate = approximate
+        self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
 
     def forward(self, x):
         """Any shape to the same shape."""
@@ -111,7 +110,7 @@ class Softmax(Module):
     """
 
     def __init__(self, dim=1):
-        self.dim = 1 if dim is None else dim
+        self.dim = 1 if dim is None else integer(type(self).__name__, "dim", dim, -64)
 
     def forward(self, x):
         """Any shape to the same shape."""
@@ -132,7 +131,7 @@ class LogSoftmax(Module):
     """
 
     def __init__(self, dim=1):
-        self.dim = 1 if dim is None else dim
+        self.dim = 1 if dim is None else integer(type(self).__name__, "dim", dim, -64)
 
     def forward(self, x):
         """Any shape to the same shape."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
-from tinydl._check import number
+from tinydl._check import flag, number
 from tinydl.nn import init
 from tinydl.nn.conv import _Conv
 from tinydl.nn.module import Module
@@ -52,18 +52,17 @@ class _BatchNorm(Module):
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         (self.num_features,) = integers(num_features, 1, "num_features", 1)
         n = self.num_features
-        number(type(self).__name__, "eps", eps, open_low=True)  # 0 divides by the 0 of a constant channel
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must lie between 0 and 1 (or be None for a plain average), got {momentum}")
-        self.eps = eps
-        self.momentum = momentum
-        self.affine = bool(affine)
-        self.track_running_stats = bool(track_running_stats)
-        self.weight = Parameter(np.ones(n, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(n, np.float32)) if affine else None
-        self.register_buffer("running_mean", np.zeros(n, np.float32) if track_running_stats else None)
-        self.register_buffer("running_var", np.ones(n, np.float32) if track_running_stats else None)
-        self.register_buffer("num_batches_tracked", np.array(0, np.int64) if track_running_stats else None)
+        name = type(self).__name__
+        self.eps = number(name, "eps", eps, open_low=True)  # 0 divides by the 0 of a constant channel
+        # None is a plain average.
+        self.momentum = None if momentum is None else number(name, "momentum", momentum, high=1.0, open_high=False)
+        self.affine = flag(name, "affine", affine)
+        self.track_running_stats = tracked = flag(name, "track_running_stats", track_running_stats)
+        self.weight = Parameter(np.ones(n, np.float32)) if self.affine else None
+        self.bias = Parameter(np.zeros(n, np.float32)) if self.affine else None
+        self.register_buffer("running_mean", np.zeros(n, np.float32) if tracked else None)
+        self.register_buffer("running_var", np.ones(n, np.float32) if tracked else None)
+        self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
 
     def reset_running_stats(self):
         """Forget the running statistics: mean 0, variance 1, no batches."""
@@ -90,6 +89,8 @@ class _BatchNorm(Module):
             self.num_batches_tracked += 1
             if momentum is None:
                 momentum = 1 / int(self.num_batches_tracked)
+        elif momentum is None:
+            momentum = 0.0  # nothing is updated
         return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,
                               self.training or not self.track_running_stats, momentum, self.eps)
 

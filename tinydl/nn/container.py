@@ -1,5 +1,6 @@
 """Containers: modules in a row, modules in a list."""
 
+from tinydl._check import integer, items
 from tinydl.nn.batchnorm import about_of
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
@@ -41,7 +42,7 @@ class _Indexed(Module):
 
     def extend(self, modules):
         """Add modules at the end; returns the container."""
-        for module in modules:
+        for module in items(type(self).__name__, "the argument", modules):
             self.append(module)
         return self
 
@@ -118,6 +119,6 @@ class ModuleList(_Indexed):
     def insert(self, index, module):
         """Put a module before position `index`."""
         modules = list(self.children())
-        modules.insert(index, _checked(module, "ModuleList"))
+        modules.insert(min(integer("ModuleList", "index", index, -len(modules)), len(modules)), _checked(module, "ModuleList"))
         for k, each in enumerate(modules):
             setattr(self, str(k), each)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag, one_of
 from tinydl.nn import init
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
@@ -40,19 +41,17 @@ class _Conv(Module):
                 raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
         else:
             self.padding = integers(padding, n, "padding", 0)
+        self.padding_mode = one_of(type(self).__name__, "padding_mode", padding_mode, _PADDING_MODES)
         # What the operation can do by itself; None where the input has to be padded first.
         self._zeros = self.padding if padding_mode == "zeros" else None
         if isinstance(padding, str) and padding_mode == "zeros":
             self._zeros = (0,) * n if padding == "valid" else None
-        if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {', '.join(map(repr, _PADDING_MODES))}, got "
-                             f"{padding_mode!r}")
-        self.padding_mode = padding_mode
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         if math.prod(shape) >= 2**40:
             raise ValueError(f"a weight of shape {shape} is too large")
         self.weight = Parameter(np.empty(shape, np.float32))
-        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+        biased = flag(type(self).__name__, "bias", bias)
+        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if biased else None
         self.reset_parameters()
 
     def reset_parameters(self):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag
 from tinydl.nn import init
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
@@ -34,11 +35,12 @@ class _ConvTranspose(Module):
         self.dilation = integers(dilation, n, "dilation", 1)
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
-        self.padding: Any = padding if padding == "same" else integers(0 if padding == "valid" else padding, n,
-                                                                       "padding", 0)
+        if not isinstance(padding, str):
+            padding = integers(padding, n, "padding", 0)
+        self.padding: Any = (0,) * n if padding == "valid" else padding
         self.output_padding: Any = None
         if output_padding is not None or padding != "same":
-            self.output_padding = integers(output_padding or 0, n, "output_padding", 0)
+            self.output_padding = integers(0 if output_padding is None else output_padding, n, "output_padding", 0)
             axes = zip(self.output_padding, self.stride, self.dilation, self._around(), strict=True)
             for extra, s, d, around in axes:
                 if padding == "same" and not 0 <= around - extra < s:
@@ -52,7 +54,8 @@ class _ConvTranspose(Module):
         if math.prod(shape) >= 2**40:
             raise ValueError(f"a weight of shape {shape} is too large")
         self.weight = Parameter(np.empty(shape, np.float32))
-        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+        biased = flag(type(self).__name__, "bias", bias)
+        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if biased else None
         self.reset_parameters()
 
     def reset_parameters(self):

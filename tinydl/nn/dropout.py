@@ -1,6 +1,7 @@
 """Dropout."""
 
 from tinydl import ops
+from tinydl._check import number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 
@@ -21,9 +22,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p=0.5):
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout takes a probability from 0 to 1, got p={p}")
-        self.p = p
+        self.p = number("Dropout", "p", p, high=1.0, open_high=False)
 
     def forward(self, x):
         """Any shape to the same shape."""

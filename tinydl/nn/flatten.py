@@ -1,8 +1,9 @@
 """Flatten and its inverse."""
 
 from tinydl import ops
+from tinydl._check import integer, items
 from tinydl.nn.module import Module
-from tinydl.ops.checks import as_input
+from tinydl.ops.checks import as_input, axis_of
 
 __all__ = ["Flatten", "Unflatten"]
 
@@ -17,7 +18,8 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim=1, end_dim=-1):
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = integer("Flatten", "start_dim", start_dim, -64)
+        self.end_dim = integer("Flatten", "end_dim", end_dim, -64)
 
     def forward(self, x):
         """(N, C, H, W) to (N, C*H*W)."""
@@ -40,12 +42,14 @@ class Unflatten(Module):
     """
 
     def __init__(self, dim, unflattened_size):
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim = integer("Unflatten", "dim", dim, -64)
+        self.unflattened_size = tuple(integer("Unflatten", "unflattened_size", n, -1) for n in
+                                      items("Unflatten", "unflattened_size", unflattened_size))
 
     def forward(self, x):
         """(N, C*H*W) to (N, C, H, W), for dim=1."""
         x = as_input(x)
-        axis = self.dim % x.ndim
+        axis = axis_of(self.dim, x.ndim)
         return x.reshape((*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1:]))
 
     def extra_repr(self):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 from tinydl.tensor import Parameter
@@ -39,10 +40,10 @@ class GroupNorm(Module):
         if self.num_channels % self.num_groups:
             raise ValueError(f"num_channels must be a multiple of num_groups, got {self.num_channels} channels in "
                              f"{self.num_groups} groups")
-        self.eps = eps
-        self.affine = bool(affine)
-        self.weight = Parameter(np.ones(self.num_channels, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(self.num_channels, np.float32)) if affine else None
+        self.eps = number("GroupNorm", "eps", eps)
+        self.affine = flag("GroupNorm", "affine", affine)
+        self.weight = Parameter(np.ones(self.num_channels, np.float32)) if self.affine else None
+        self.bias = Parameter(np.zeros(self.num_channels, np.float32)) if self.affine else None
 
     def forward(self, x):
         """(N, C, *spatial), with any number of spatial axes, to the same shape."""

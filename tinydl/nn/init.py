@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from tinydl import changes, config, ops, random
-from tinydl._check import number
+from tinydl._check import integer, number, one_of
 from tinydl.tensor import Tensor
 
 __all__ = [
@@ -23,9 +23,17 @@ def _generator():
     return random.generator(random.next_key())
 
 
+def _number(owner, name, value):
+    """A finite number of either sign."""
+    return number(owner, name, value, low=-math.inf, open_low=True)
+
+
 def _fill(tensor, values):
     if not isinstance(tensor, Tensor):
         raise TypeError(f"initialisation fills a Tensor or Parameter, got {type(tensor).__name__}")
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"an initial value is a number, got {values.dtype}")
     tensor.data[...] = values
     changes.written([tensor])
     return tensor
@@ -42,6 +50,8 @@ def _fans(tensor):
     if len(shape) < 2:
         raise ValueError(f"fan_in and fan_out need a weight with at least 2 axes, got shape {shape}")
     window = math.prod(shape[2:])
+    if 0 in shape:
+        raise ValueError(f"fan_in and fan_out of a weight without entries, shape {shape}")
     return shape[1] * window, shape[0] * window
 
 
@@ -53,25 +63,30 @@ def calculate_gain(nonlinearity, param=None):
     """
     gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2),
              "selu": 0.75}
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    if nonlinearity not in gains:
-        raise ValueError(f"no gain for {nonlinearity!r}; known: {', '.join([*gains, 'leaky_relu'])}")
-    return gains[nonlinearity]
+    if one_of("calculate_gain", "nonlinearity", nonlinearity, [*gains, "leaky_relu"]) != "leaky_relu":
+        return gains[nonlinearity]
+    slope = 0.01 if param is None else number("calculate_gain", "param", param, low=-math.inf, open_low=True)
+    return math.sqrt(2) / math.hypot(1, slope)
 
 
 def uniform_(tensor, a=0.0, b=1.0):
     """Uniform in [a, b)."""
+    a, b = (_number("uniform_", name, value) for name, value in (("a", a), ("b", b)))
+    if not (a <= b and b - a < math.inf):
+        raise ValueError(f"uniform_: the interval [{a}, {b}] is empty or endless")
     return _fill(tensor, _generator().uniform(a, b, _shape(tensor)))
 
 
 def normal_(tensor, mean=0.0, std=1.0):
     """Normal with the given mean and standard deviation."""
+    mean, std = _number("normal_", "mean", mean), number("normal_", "std", std)
     return _fill(tensor, _generator().normal(mean, std, _shape(tensor)))
 
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
     """Normal, drawn again where a value falls outside [a, b]."""
+    mean, std = _number("trunc_normal_", "mean", mean), number("trunc_normal_", "std", std)
+    a, b = (number("trunc_normal_", name, value, finite=False) for name, value in (("a", a), ("b", b)))
     if not a < b:
         raise ValueError(f"the interval [{a}, {b}] is empty")
     generator = _generator()
@@ -87,7 +102,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
 
 def constant_(tensor, value):
     """Every entry `value`."""
-    return _fill(tensor, value)
+    return _fill(tensor, number("constant_", "value", value, finite=False))
 
 
 def zeros_(tensor):
@@ -102,18 +117,17 @@ def ones_(tensor):
 
 def xavier_uniform_(tensor, gain=1.0):
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
-    bound = gain * math.sqrt(6 / sum(_fans(tensor)))
+    bound = number("xavier_uniform_", "gain", gain) * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound)
 
 
 def xavier_normal_(tensor, gain=1.0):
     """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
+    return normal_(tensor, 0.0, number("xavier_normal_", "gain", gain) * math.sqrt(2 / sum(_fans(tensor))))
 
 
 def _kaiming_std(tensor, a, mode, nonlinearity):
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    one_of("kaiming", "mode", mode, ("fan_in", "fan_out"))
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
 
 
@@ -134,7 +148,7 @@ def orthogonal_(tensor, gain=1.0):
     QR factorisation of a normal matrix, signs fixed by the diagonal of R so that the result is uniform (Saxe et al.,
     2013).
     """
-    shape = _shape(tensor)
+    shape, gain = _shape(tensor), _number("orthogonal_", "gain", gain)
     if len(shape) < 2:
         raise ValueError(f"an orthogonal matrix needs at least 2 axes, got shape {shape}")
     rows, columns = shape[0], math.prod(shape[1:])
@@ -156,6 +170,8 @@ def dirac_(tensor, keep=False):
     if len(shape) < 3:
         raise ValueError(f"dirac_ needs a convolution weight (O, C, *window), got shape {shape}")
     values = np.array(tensor.data) if keep else np.zeros(shape)
+    if not values.size:
+        return _fill(tensor, values)
     centre = tuple(k // 2 for k in shape[2:])
     values[:shape[1]] = 0
     for k in range(min(shape[:2])):
@@ -165,11 +181,13 @@ def dirac_(tensor, keep=False):
 
 def small_(tensor, scale=0.01):
     """Normal with standard deviation scale / sqrt(fan_in): near zero, so a residual block starts as the identity."""
-    return normal_(tensor, 0.0, scale / math.sqrt(_fans(tensor)[0]))
+    return normal_(tensor, 0.0, number("small_", "scale", scale) / math.sqrt(_fans(tensor)[0]))
 
 
 def scale_(tensor, factor):
     """Multiply the present values by `factor`."""
+    factor = number("scale_", "factor", factor, finite=False)
+    _shape(tensor)
     return _fill(tensor, tensor.data * factor)
 
 
@@ -226,7 +244,7 @@ def _second_moments(images, window):
 
 def default_(weight, bias, fan_in):
     """What layers start with: weight and bias uniform in +-1/sqrt(fan_in)."""
-    bound = 1 / math.sqrt(fan_in)
+    bound = 1 / math.sqrt(integer("default_", "fan_in", fan_in))
     uniform_(weight, -bound, bound)
     if bias is not None:
         uniform_(bias, -bound, bound)

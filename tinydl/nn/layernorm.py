@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 from tinydl.tensor import Parameter
@@ -36,10 +37,11 @@ class LayerNorm(Module):
         if not shape:
             raise ValueError("normalized_shape needs at least one axis, got ()")
         self.normalized_shape = integers(shape, len(shape), "normalized_shape", 1)
-        self.eps = eps
-        self.elementwise_affine = bool(elementwise_affine)
-        self.weight = Parameter(np.ones(self.normalized_shape, np.float32)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(self.normalized_shape, np.float32)) if elementwise_affine and bias else None
+        self.eps = number("LayerNorm", "eps", eps)
+        self.elementwise_affine = affine = flag("LayerNorm", "elementwise_affine", elementwise_affine)
+        self.weight = Parameter(np.ones(self.normalized_shape, np.float32)) if affine else None
+        biased = flag("LayerNorm", "bias", bias) and affine
+        self.bias = Parameter(np.zeros(self.normalized_shape, np.float32)) if biased else None
 
     def forward(self, x):
         """Any shape that ends in normalized_shape to the same shape."""

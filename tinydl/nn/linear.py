@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import ops
+from tinydl._check import flag
 from tinydl.nn import init
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
@@ -33,7 +34,8 @@ class Linear(Module):
         (self.in_features,) = integers(in_features, 1, "in_features", 1)
         (self.out_features,) = integers(out_features, 1, "out_features", 1)
         self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
-        self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
+        biased = flag("Linear", "bias", bias)
+        self.bias = Parameter(np.empty(self.out_features, np.float32)) if biased else None
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -42,22 +44,7 @@ class Linear(Module):
 
     def forward(self, x):
         """(..., in_features) to (..., out_features)."""
-        x = as_input(x, self.weight.dtype)
-        shape = x.shape
-        if not shape or shape[-1] != self.in_features:
-            self._refuse(shape)
         return ops.linear(x, self.weight, self.bias)
-
-    def _refuse(self, shape):
-        message = f"Linear takes (..., {self.in_features}), got shape {tuple(shape)}; "
-        flat = int(np.prod(shape[1:]))
-        if len(shape) > 2 and flat == self.in_features:
-            raise ValueError(message + "put nn.Flatten() before it")
-        if len(shape) > 2:
-            raise ValueError(message + f"after nn.Flatten() this input would need Linear({flat}, {self.out_features})")
-        if shape:
-            message += f"this input would need Linear({shape[-1]}, {self.out_features})"
-        raise ValueError(message)
 
     def extra_repr(self):
         """Sizes."""

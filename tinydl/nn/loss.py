@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from tinydl import ops
-from tinydl._check import integer, number
+from tinydl._check import number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, reduction_of
+from tinydl.ops.cross_entropy import ignored_of
 from tinydl.ops.softmax import Softmax
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLLLoss"]
 
@@ -31,7 +32,7 @@ def _factor(value, owner, name):
 
 
 def _array(values):
-    return values.data if isinstance(values, Tensor) else np.asarray(values)
+    return values.data if isinstance(values, Tensor) else array_of(values)
 
 
 def _check_probabilities(soft, axis):
@@ -55,7 +56,7 @@ class _ClassLoss(Module):
         if weight is not None and (weight.ndim != 1 or weight.size == 0):
             raise ValueError(f"{name}: weight must hold one factor for each class, got shape {weight.shape}")
         self.register_buffer("weight", weight)
-        self.ignore_index = integer(name, "ignore_index", ignore_index, -2**63)
+        self.ignore_index = ignored_of(ignore_index, name)
         self.reduction = reduction_of(reduction)
 
     def denominator(self, output, labels):
@@ -92,9 +93,8 @@ class CrossEntropyLoss(_ClassLoss):
 
     def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
         super().__init__(weight, ignore_index, reduction)
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing must lie between 0 and 1, got {label_smoothing}")
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing, high=1.0,
+                                      open_high=False)
 
     def forward(self, logits, labels):
         """Logits (N, C, ...) and labels (N, ...), or soft ones (N, C, ...), to a number; to (N, ...) without reduction.

@@ -1,10 +1,12 @@
 """Module: a container of parameters, buffers and other modules, with a `forward`."""
 
 from collections import namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 
 from tinydl import changes, layout
+from tinydl._check import dtype_of, flag
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
@@ -208,13 +210,15 @@ class Module:
     def requires_grad_(self, requires_grad=True):
         """Freeze (False) or unfreeze every parameter; returns the module."""
         for parameter in self.parameters():
-            parameter.requires_grad = bool(requires_grad)
+            parameter.requires_grad = flag("requires_grad_()", "requires_grad", requires_grad)
             if not requires_grad:
                 parameter.grad = None
         return self
 
     def apply(self, function):
         """Call `function(module)` on every module below and then on this one; returns the module."""
+        if not callable(function):
+            raise TypeError(f"apply() takes a function of a module, got {function!r}")
         for child in self.children():
             child.apply(function)
         function(self)
@@ -222,7 +226,7 @@ class Module:
 
     def to(self, dtype):
         """Convert parameters and floating buffers to float32 or float64 in place; returns the module."""
-        dtype = np.dtype(dtype)
+        dtype = dtype_of("to()", dtype)
         if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise TypeError(f"a module computes in float32 or float64, got {dtype}")
         for parameter in self.parameters():
@@ -281,6 +285,9 @@ class Module:
         ValueError
             Naming every missing, unexpected and mis-shaped key at once. Nothing has been changed then.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict() takes a mapping of names to arrays, got {state_dict!r}")
+        strict = flag("load_state_dict()", "strict", strict)
         places: dict = {}  # id of the target -> [target, its names]
         for path, module in self.named_modules(remove_duplicate=False):
             for name, value in module._own(Parameter) + module._own_buffers():

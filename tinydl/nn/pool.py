@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinydl import ops
+from tinydl._check import flag
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 
@@ -30,7 +31,7 @@ class _MaxPool(Module):
         self.stride = self.kernel_size if stride is None else integers(stride, n, "stride", 1)
         self.padding = _checked_padding(integers(padding, n, "padding", 0), self.kernel_size)
         self.dilation = integers(dilation, n, "dilation", 1)
-        self.ceil_mode = bool(ceil_mode)
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
 
     def forward(self, x):
         """The maximum of every window."""
@@ -95,8 +96,8 @@ class _AvgPool(Module):
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = self.kernel_size if stride is None else integers(stride, n, "stride", 1)
         self.padding = _checked_padding(integers(padding, n, "padding", 0), self.kernel_size)
-        self.ceil_mode = bool(ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = flag(type(self).__name__, "count_include_pad", count_include_pad)
 
     def forward(self, x):
         """The mean of every window."""

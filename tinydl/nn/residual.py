@@ -1,18 +1,20 @@
 """Residual blocks: y = ReLU(x + F(x))."""
 
 from tinydl import ops
+from tinydl._check import flag
 from tinydl.nn.batchnorm import BatchNorm2d, normalised
 from tinydl.nn.container import Sequential
 from tinydl.nn.conv import Conv2d
 from tinydl.nn.module import Module
-from tinydl.ops.checks import as_input
+from tinydl.ops.checks import as_input, integers
 
 __all__ = ["BottleneckBlock", "ResidualBlock"]
 
 
 def _shortcut(in_channels, out_channels, stride, norm, bias):
     """The projection of x where F changes its shape: a 1x1 convolution; None where it does not."""
-    if in_channels == out_channels and stride in (1, (1, 1)):
+    if integers(in_channels, 1, "in_channels", 1) == integers(out_channels, 1, "out_channels", 1) \
+            and integers(stride, 2, "stride", 1) == (1, 1):
         return None
     projection = Conv2d(in_channels, out_channels, 1, stride, bias=bias)
     return Sequential(projection, BatchNorm2d(out_channels)) if norm else Sequential(projection)
@@ -40,6 +42,7 @@ class ResidualBlock(Module):
 
     def __init__(self, in_channels, out_channels=None, stride=1, norm=True, bias=None):
         out_channels = in_channels if out_channels is None else out_channels
+        norm = flag(type(self).__name__, "norm", norm)
         bias = not norm if bias is None else bias
         self.conv1 = Conv2d(in_channels, out_channels, 3, stride, 1, bias=bias)
         self.bn1 = BatchNorm2d(out_channels) if norm else None
@@ -78,6 +81,7 @@ class BottleneckBlock(Module):
 
     def __init__(self, in_channels, width, out_channels=None, stride=1, norm=True, bias=None):
         out_channels = in_channels if out_channels is None else out_channels
+        norm = flag(type(self).__name__, "norm", norm)
         bias = not norm if bias is None else bias
         self.conv1 = Conv2d(in_channels, width, 1, bias=bias)
         self.bn1 = BatchNorm2d(width) if norm else None

@@ -1,6 +1,7 @@
 """Average pooling."""
 
 from tinydl import layout
+from tinydl._check import flag
 from tinydl._core import pool
 from tinydl._core.parallel import team
 from tinydl.function import Operation
@@ -40,13 +41,15 @@ class AvgPool(Operation):
 
 def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
     x = as_tensor(x)
-    need_float(x, f"avg_pool{n}d")
-    need_rank(x.shape, (n + 2,), f"avg_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    name = f"avg_pool{n}d"
+    need_float(x, name)
+    need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
     geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
-        integers(padding, n, "padding", 0), (1,) * n, bool(ceil_mode))
-    return AvgPool.apply(x, geometry=geometry, shape=geometry.out_shape, count_include_pad=bool(count_include_pad))
+        integers(padding, n, "padding", 0), (1,) * n, flag(name, "ceil_mode", ceil_mode))
+    return AvgPool.apply(x, geometry=geometry, shape=geometry.out_shape,
+                         count_include_pad=flag(name, "count_include_pad", count_include_pad))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):

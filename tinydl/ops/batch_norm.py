@@ -1,8 +1,11 @@
 """Batch normalisation."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import flag, number
 from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.operands import Map, Pending
 from tinydl._core.parallel import team
@@ -154,6 +157,9 @@ def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, t
         weight = beside(weight, dtype)
     if bias is not None and not isinstance(bias, Tensor):
         bias = beside(bias, dtype)
+    training = flag("batch_norm", "training", training)
+    momentum = number("batch_norm", "momentum", momentum, low=-math.inf, open_low=True)
+    eps = number("batch_norm", "eps", eps)
     running_mean, running_var = _statistic(running_mean, "running_mean"), _statistic(running_var, "running_var")
     if len(shape) not in (2, 3, 4):
         raise ValueError(f"batch_norm takes (N, C), (N, C, L) or (N, C, H, W), got shape {shape}")

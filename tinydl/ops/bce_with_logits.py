@@ -5,6 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
+from tinydl.ops.broadcast import broadcasts
 from tinydl.ops.checks import factor_of
 
 __all__ = ["bce_with_logits"]
@@ -49,11 +50,7 @@ def _factor(value, x, name):
     if value is None:
         return None
     array = factor_of(value, x.dtype, f"bce_with_logits: {name}")
-    try:
-        fits = np.broadcast_shapes(array.shape, x.shape) == x.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts(array.shape, x.shape):
         raise ValueError(f"bce_with_logits: {name} of shape {array.shape} does not broadcast to predictions of shape "
                          f"{x.shape}")
     return array

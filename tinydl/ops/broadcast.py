@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.tensor import Tensor, array_of
 
-__all__ = ["Like", "operands", "result", "unbroadcast"]
+__all__ = ["Like", "broadcasts", "operands", "result", "unbroadcast"]
 
 
 class Like:
@@ -56,6 +56,11 @@ def result(ufunc, x, y):
     if x.dtype == y.dtype and x.dtype.kind == "f" and (x.shape == y.shape or not y.ndim):
         return ufunc(x, y, out=layout.empty_like(x))
     return np.asarray(ufunc(x, y))
+
+
+def broadcasts(shape, to):
+    """Whether an array of `shape` can be repeated to the shape `to`; for any number of axes, NumPy counts to 32."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def unbroadcast(gradient, like):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import index_of
 from tinydl.tensor import Tensor, array_of
 
 __all__ = [
@@ -75,7 +76,10 @@ def factor_of(values, dtype, name):
         if values.recorded:
             raise TypeError(f"{name} has no gradient; pass its values, weight.numpy()")
         values = values.data
-    return np.array(values, dtype, order="C")
+    array = array_of(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold numbers, got {values!r}")
+    return np.array(array, dtype, order="C")
 
 
 def need_float(x, name):
@@ -107,9 +111,9 @@ def need_rank(shape, ranks, name, named, channels=None):
 
 def axis_of(axis, ndim):
     """A single axis as a non-negative number."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+    k = index_of(axis)
+    if k is None:
         raise TypeError(f"an axis is an integer, got {axis!r}")
-    k = axis.__index__()
     if not -ndim <= k < ndim:
         raise ValueError(f"axis {k} is out of range for {ndim} axes")
     return k % ndim
@@ -132,15 +136,15 @@ def integers(value, n, name, least):
     if type(value) is tuple and len(value) == n and {*map(type, value)} == _INT \
             and min(value) >= least and max(value) < 2**31:
         return value  # what layers pass: checked when they were made
-    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    several = isinstance(value, (tuple, list)) or isinstance(value, np.ndarray) and value.ndim
+    values = tuple(value) if several else (value,)
     values = values * n if len(values) == 1 else values
     wanted = "an integer" if n == 1 else f"an integer or {n} of them"
     if len(values) != n:
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
-    for v in values:
-        if isinstance(v, (bool, np.bool_)) or not hasattr(v, "__index__"):
-            raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    values = tuple(v.__index__() for v in values)
+    values = tuple(map(index_of, values))
+    if None in values:
+        raise TypeError(f"{name} must be {wanted}, got {value!r}")
     if any(v < least for v in values):
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
     if any(v > 2**31 - 1 for v in values):
@@ -157,7 +161,7 @@ def laid_weight(w):
 
 def reduction_of(reduction):
     """Raise unless `reduction` is one of 'mean', 'sum', 'none'."""
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     return reduction
 

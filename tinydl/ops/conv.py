@@ -130,6 +130,7 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
         weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
     x = as_input(x, weight.dtype)
     shape = x.shape
+    (groups,) = integers(groups, 1, "groups", 1)
     if len(shape) != n + 2:
         channels = weight.shape[1] * groups if weight.ndim > 1 else None
         need_rank(shape, (n + 2,), f"conv{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)", channels)

@@ -69,6 +69,7 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
     if weight.dtype != x.dtype:
         raise TypeError(f"{name}: the input is {x.dtype}, the weight {weight.dtype}; convert the input with "
                         f"x.astype('{weight.dtype}') or the layer with .to('{x.dtype}')")
+    (groups,) = integers(groups, 1, "groups", 1)
     geometry = ConvGeometry.of_transposed(
         x.shape, weight.shape, integers(stride, n, "stride", 1), integers(padding, n, "padding", 0),
         integers(output_padding, n, "output_padding", 0), integers(dilation, n, "dilation", 1), groups)

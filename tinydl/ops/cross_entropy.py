@@ -5,12 +5,13 @@ import warnings
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import integer, number
 from tinydl._core import loss
 from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, factor_of, need_float, reduction_of
 from tinydl.ops.softmax import Softmax, as_rows, from_rows
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["cross_entropy"]
 
@@ -51,7 +52,7 @@ class CrossEntropy(Operation):
 
 def labels_of(labels, shape, name):
     """The labels of predictions of `shape` (N, C, ...) as an integer array of shape (N, ...), checked."""
-    array = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
+    array = labels.data if isinstance(labels, Tensor) else array_of(labels)
     expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
     if array.shape != expected:
         cure = ""
@@ -72,6 +73,14 @@ def labels_of(labels, shape, name):
         raise ValueError(f"{name}: labels: row {row} holds {flat[row]}, expected a class from 0 to "
                          f"{(shape[1] if len(shape) > 1 else shape[0]) - 1}")
     return array
+
+
+def ignored_of(ignore_index, name):
+    """The label that does not count as an int64; one that no label can be is an error."""
+    found = integer(name, "ignore_index", ignore_index, -2**63)
+    if found >= 2**63:
+        raise ValueError(f"{name}: ignore_index must be below 2**63, got {found}")
+    return found
 
 
 def weight_of(weight, n_classes, dtype, name):
@@ -123,10 +132,9 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
         warnings.warn("cross_entropy takes logits and applies softmax itself, but its input comes out of a softmax; "
                       "remove the softmax layer before the loss", stacklevel=3)
     reduction_of(reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must lie between 0 and 1, got {label_smoothing}")
+    label_smoothing = number("cross_entropy", "label_smoothing", label_smoothing, high=1.0, open_high=False)
     n_classes = shape[1] if len(shape) > 1 else shape[0]
     labels = labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
-    return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=int(ignore_index),
-                              label_smoothing=float(label_smoothing), reduction=reduction)
+    return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=ignored_of(ignore_index, "cross_entropy"),
+                              label_smoothing=label_smoothing, reduction=reduction)

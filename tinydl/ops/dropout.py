@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import layout, random
+from tinydl._check import flag, number
 from tinydl._core import dropout as kernels
 from tinydl._core.parallel import team
 from tinydl.function import Operation
@@ -69,11 +70,10 @@ def dropout(x, p=0.5, training=True):
     """
     x = as_tensor(x)
     need_float(x, "dropout")
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout takes a probability from 0 to 1, got p={p}")
-    if not training or p == 0:
+    p = number("dropout", "p", p, high=1.0, open_high=False)
+    if not flag("dropout", "training", training) or p == 0:
         return x
     if p == 1:
         return Drop.apply(x)
     seed, _ = random.state()
-    return Dropout.apply(x, key=(seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), p=float(p))
+    return Dropout.apply(x, key=(seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), p=p)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import number
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.ops.checks import as_tensor, need_float
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "minimum", "sign", "sin", "sqrt", "where"]
 
@@ -240,7 +241,10 @@ def cos(x):
 
 def sign(x):
     """-1, 0 or 1, element by element, NaN of NaN as in NumPy; its gradient is 0 everywhere, so none is recorded."""
-    return Tensor(np.asarray(np.sign(as_tensor(x).data)))
+    x = as_tensor(x)
+    if x.dtype == bool:
+        raise TypeError("sign takes numbers, got booleans; convert with x.astype('float32')")
+    return Tensor(np.asarray(np.sign(x.data)))
 
 
 def clip(x, low=None, high=None):
@@ -257,10 +261,12 @@ def clip(x, low=None, high=None):
     need_float(x, "clip")
     if low is None and high is None:
         raise ValueError("clip needs at least one of low and high")
-    if any(isinstance(limit, Tensor) or np.ndim(limit) for limit in (low, high)):
+    if any(isinstance(limit, (Tensor, np.ndarray, list, tuple)) for limit in (low, high)):
         low, high = (operands(x, default if limit is None else limit)[1]
                      for limit, default in ((low, -np.inf), (high, np.inf)))
         return Clamp.apply(x, low, high)
+    low, high = (None if limit is None else number("clip", name, limit, finite=False)
+                 for name, limit in (("low", low), ("high", high)))
     if low is not None and high is not None and not low <= high:
         raise ValueError(f"clip needs low <= high, got {low} and {high}")
     kind = x.dtype.type
@@ -298,7 +304,7 @@ def where(condition, x, y):
     x, y : Tensor or array_like
         Shapes that broadcast with the condition; one of them a tensor.
     """
-    condition = np.asarray(condition.data if isinstance(condition, Tensor) else condition)
+    condition = condition.data if isinstance(condition, Tensor) else array_of(condition)
     if condition.dtype != bool:
         raise TypeError(f"where needs a condition of booleans, got {condition.dtype}; compare first, as in x > 0")
     return Where.apply(condition, *operands(x, y))

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import number
 from tinydl._core import groupnorm
 from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, integers, need_float
+from tinydl.ops.checks import as_tensor, beside, integers, need_float
 
 __all__ = ["GroupNorm", "group_norm"]
 
@@ -31,7 +32,7 @@ class GroupNorm(Operation):
     @staticmethod
     def forward(ctx, x, weight, bias, num_groups, eps):
         x = layout.channels_last(x)
-        weight, bias = (None if v is None else np.ascontiguousarray(v) for v in (weight, bias))
+        weight, bias = (None if v is None else layout.channels_last(v) for v in (weight, bias))
         y, (mean, rstd) = layout.empty_like(x), np.empty((2, len(x), num_groups))
         groupnorm.group_norm_forward(x, weight, bias, y, mean, rstd, eps, team())
         ctx.save_for_backward(x, weight, mean, rstd)
@@ -83,6 +84,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     if shape[1] % num_groups:
         raise ValueError(f"group_norm: the input of shape {shape} has {shape[1]} channels, which {num_groups} groups "
                          "do not divide")
+    weight, bias = (None if array is None else beside(array, x.dtype) for array in (weight, bias))
     for name, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape[1:2]:
             raise ValueError(f"group_norm: the input of shape {shape} has {shape[1]} channels, {name} has shape "
@@ -92,5 +94,5 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
                             f"x.astype('{array.dtype}') or the layer with .to('{x.dtype}')")
     # Memory is channels-last for up to two spatial axes; more are one to a norm.
     images = x if len(shape) <= 4 else x.reshape(*shape[:2], math.prod(shape[2:]))
-    y = GroupNorm.apply(images, weight, bias, num_groups=num_groups, eps=float(eps))
+    y = GroupNorm.apply(images, weight, bias, num_groups=num_groups, eps=number("group_norm", "eps", eps))
     return y if images is x else y.reshape(*shape)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import number
 from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
 
@@ -42,6 +43,5 @@ def huber(x, target, reduction="mean", delta=1.0):
     delta : float
         Positive.
     """
-    if not delta > 0:
-        raise ValueError(f"huber needs a positive delta, got {delta}")
-    return Huber.apply(*pair(x, target, "huber", reduction), delta=float(delta), reduction=reduction)
+    delta = number("huber", "delta", delta, open_low=True)
+    return Huber.apply(*pair(x, target, "huber", reduction), delta=delta, reduction=reduction)

@@ -7,7 +7,7 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = ["concatenate", "index", "stack"]
 
@@ -84,8 +84,10 @@ def _plain(key):
         return key.data
     if isinstance(key, tuple):
         return tuple(_plain(k) for k in key)
+    if isinstance(key, int) and not -2**63 <= key < 2**63:
+        raise IndexError(f"index {key} is out of bounds for any axis")
     if isinstance(key, list):
-        return np.asarray([_plain(k) for k in key]) if key else np.empty(0, np.int64)
+        return array_of([k.data if isinstance(k, Tensor) else k for k in key]) if key else np.empty(0, np.int64)
     return key
 
 

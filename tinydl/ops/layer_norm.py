@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import number
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, beside, integers, need_float
@@ -81,4 +82,4 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
         if array is not None and array.dtype != x.dtype:
             raise TypeError(f"layer_norm: the input is {x.dtype}, the {name} {array.dtype}; convert the input with "
                             f"x.astype('{array.dtype}') or the layer with .to('{x.dtype}')")
-    return LayerNorm.apply(x, weight, bias, n_axes=len(shape), eps=float(eps))
+    return LayerNorm.apply(x, weight, bias, n_axes=len(shape), eps=number("layer_norm", "eps", eps))

@@ -1,5 +1,7 @@
 """Linear: the fully connected layer's matrix product."""
 
+import math
+
 import numpy as np
 
 from tinydl import layout
@@ -58,13 +60,23 @@ class Linear(Operation):
 
 def _rows(x):
     """(..., K) as dense rows."""
-    x = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    x = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return layout.channels_last(x)
 
 
 def _laid(w):
     """The weight (O, K) with O innermost in memory, where every parameter has it."""
     return w if w.T.flags.c_contiguous else np.ascontiguousarray(w.T).T
+
+
+def _refused(shape, n_outputs, n_features):
+    """What to say of an input of `shape`, and what it would need."""
+    message, flat = f"Linear takes (..., {n_features}), got shape {tuple(shape)}", layout.size(shape[1:])
+    if len(shape) > 2 and flat == n_features:
+        return message + "; put nn.Flatten() before it"
+    if len(shape) > 2:
+        return message + f"; after nn.Flatten() this input would need Linear({flat}, {n_outputs})"
+    return message + f"; this input would need Linear({shape[-1]}, {n_outputs})" if shape else message
 
 
 def linear(x, weight, bias=None):
@@ -85,20 +97,15 @@ def linear(x, weight, bias=None):
     """
     if not isinstance(weight, Tensor):
         weight = beside(weight, x.dtype if isinstance(x, Tensor) else None)
-    if weight.ndim != 2:
-        need_rank(weight.shape, (2,), "linear", "a weight (out, in)")
-    x = as_input(x, weight.dtype)
+    sizes, dtype = weight.shape, weight.dtype
+    if len(sizes) != 2:
+        need_rank(sizes, (2,), "linear", "a weight (out, in)")
+    x = as_input(x, dtype)
     shape = x.shape
-    if len(shape) < 1 or shape[-1] != weight.shape[1]:
-        cure = ""
-        if len(shape) > 2 and np.prod(shape[1:], dtype=np.int64) == weight.shape[1]:
-            cure = "; put Flatten() in front"
-        elif len(shape) > 2:
-            cure = f"; after Flatten() it would be {np.prod(shape[1:], dtype=np.int64)}"
-        raise ValueError(f"linear takes inputs with {weight.shape[1]} features on the last axis, got shape {shape}"
-                         f"{cure}")
-    if x.dtype != weight.dtype:
-        raise TypeError(f"linear got {x.dtype} input and a {weight.dtype} weight; convert one with .astype()")
+    if not shape or shape[-1] != sizes[1]:
+        raise ValueError(_refused(shape, *sizes))
+    if x.dtype != dtype:
+        raise TypeError(f"linear got {x.dtype} input and a {dtype} weight; convert one with .astype()")
     if bias is not None:
-        bias = bias_of(bias, weight.shape[0], weight.dtype, "linear", "outputs")
+        bias = bias_of(bias, sizes[0], dtype, "linear", "outputs")
     return Linear.apply(x, weight, bias)

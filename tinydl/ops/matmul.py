@@ -89,6 +89,8 @@ def matmul(a, b):
         If the types differ or are not floating.
     """
     a, b = operands(a, b)
+    if max(a.ndim, b.ndim) > 32:
+        raise ValueError(f"matmul takes up to 32 axes, got shapes {a.shape} and {b.shape}")
     if not a.ndim or not b.ndim:
         raise ValueError(f"matmul takes arrays with at least one axis, got shapes {a.shape} and {b.shape}; multiply by "
                          "a number with *")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import flag
 from tinydl._core import pool
 from tinydl._core.parallel import team
 from tinydl.function import ValueOperation
@@ -44,12 +45,13 @@ class MaxPool(ValueOperation):
 
 def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     x = as_tensor(x)
-    need_float(x, f"max_pool{n}d")
-    need_rank(x.shape, (n + 2,), f"max_pool{n}d", "(N, C, L)" if n == 1 else "(N, C, H, W)")
+    name = f"max_pool{n}d"
+    need_float(x, name)
+    need_rank(x.shape, (n + 2,), name, "(N, C, L)" if n == 1 else "(N, C, H, W)")
     kernel_size = integers(kernel_size, n, "kernel_size", 1)
     geometry = PoolGeometry.of(
         x.shape, kernel_size, kernel_size if stride is None else integers(stride, n, "stride", 1),
-        integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), bool(ceil_mode))
+        integers(padding, n, "padding", 0), integers(dilation, n, "dilation", 1), flag(name, "ceil_mode", ceil_mode))
     return MaxPool.apply(x, geometry=geometry, shape=geometry.out_shape)
 
 

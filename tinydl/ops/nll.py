@@ -5,7 +5,7 @@ import numpy as np
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
-from tinydl.ops.cross_entropy import labels_of, weight_of
+from tinydl.ops.cross_entropy import ignored_of, labels_of, weight_of
 from tinydl.ops.softmax import as_rows, from_rows
 
 __all__ = ["nll"]
@@ -68,4 +68,4 @@ def nll(log_probabilities, labels, weight=None, ignore_index=-100, reduction="me
     reduction_of(reduction)
     labels = labels_of(labels, x.shape, "nll")
     weight = weight_of(weight, x.shape[1] if x.ndim > 1 else x.shape[0], x.dtype, "nll")
-    return NLL.apply(x, labels=labels, weight=weight, ignore_index=int(ignore_index), reduction=reduction)
+    return NLL.apply(x, labels=labels, weight=weight, ignore_index=ignored_of(ignore_index, "nll"), reduction=reduction)

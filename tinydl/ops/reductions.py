@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from tinydl import layout
-from tinydl._check import number
+from tinydl._check import flag, number
 from tinydl.function import Operation
 from tinydl.graph import Description
-from tinydl.ops.checks import as_tensor, axes, element_count, need_float
+from tinydl.ops.checks import as_tensor, axes, axis_of, element_count, need_float
 
 __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 
@@ -97,7 +97,8 @@ class _Extreme(Operation):
     @staticmethod
     def _forward(ctx, x, reduced, keepdims, find):
         kept = tuple(k for k in range(x.ndim) if k not in reduced)
-        rows = x.transpose(kept + reduced).reshape((*(x.shape[k] for k in kept), -1))
+        n = element_count(x.shape[k] for k in reduced)
+        rows = x.transpose(kept + reduced).reshape((*(x.shape[k] for k in kept), n))
         winner = np.asarray(find(rows, axis=-1))
         y = np.take_along_axis(rows, winner[..., None], -1)[..., 0]
         ctx.save_for_backward(kept, reduced, x.shape, winner)
@@ -133,11 +134,11 @@ class Min(_Extreme):
         return _Extreme._forward(ctx, x, reduced, keepdims, np.argmin)
 
 
-def _arguments(x, axis, name, floating=True):
+def _arguments(x, axis, keepdims, name, floating=True):
     x = as_tensor(x)
     if floating:
         need_float(x, name)
-    return x, axes(axis, x.ndim)
+    return x, axes(axis, x.ndim), flag(name, "keepdims", keepdims)
 
 
 def sum(x, axis=None, keepdims=False):
@@ -151,7 +152,7 @@ def sum(x, axis=None, keepdims=False):
     keepdims : bool
         Whether reduced axes stay with length 1.
     """
-    x, reduced = _arguments(x, axis, "sum", floating=False)
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "sum", floating=False)
     return Sum.apply(x, reduced=reduced, keepdims=keepdims)
 
 
@@ -166,7 +167,7 @@ def mean(x, axis=None, keepdims=False):
     keepdims : bool
         Whether reduced axes stay with length 1.
     """
-    x, reduced = _arguments(x, axis, "mean", floating=False)
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "mean", floating=False)
     if x.dtype.kind != "f":  # summed in float64, where every integer up to 2**53 is exact
         return as_tensor(np.asarray(x._array().mean(axis=reduced, keepdims=keepdims), np.float32))
     return Mean.apply(x, reduced=reduced, keepdims=keepdims)
@@ -188,7 +189,7 @@ def max(x, axis=None, keepdims=False):
     keepdims : bool
         Whether reduced axes stay with length 1.
     """
-    x, reduced = _arguments(x, axis, "max", floating=False)
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "max", floating=False)
     _nonempty(x, reduced, "max")
     return Max.apply(x, reduced=reduced, keepdims=keepdims)
 
@@ -204,7 +205,7 @@ def min(x, axis=None, keepdims=False):
     keepdims : bool
         Whether reduced axes stay with length 1.
     """
-    x, reduced = _arguments(x, axis, "min", floating=False)
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "min", floating=False)
     _nonempty(x, reduced, "min")
     return Min.apply(x, reduced=reduced, keepdims=keepdims)
 
@@ -223,7 +224,7 @@ def var(x, axis=None, keepdims=False, correction=1):
         The divisor is n - correction: 1 the unbiased estimate, 0 the mean square. Where nothing is left to divide by
         the variance is infinite, or NaN of equal entries, as in PyTorch.
     """
-    x, reduced = _arguments(x, axis, "var")
+    x, reduced, keepdims = _arguments(x, axis, keepdims, "var")
     correction = number("var", "correction", correction, low=-math.inf)
     return Var.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
@@ -237,9 +238,16 @@ def std(x, axis=None, keepdims=False, correction=1):
 
 def argmax(x, axis=None):
     """Place of the first largest entry, as int64 without gradient; without an axis over all, in logical order."""
-    return as_tensor(np.asarray(np.argmax(as_tensor(x).data, axis=axis)))
+    return _place(np.argmax, x, axis)
 
 
 def argmin(x, axis=None):
     """Place of the first smallest entry, as int64 without gradient."""
-    return as_tensor(np.asarray(np.argmin(as_tensor(x).data, axis=axis)))
+    return _place(np.argmin, x, axis)
+
+
+def _place(find, x, axis):
+    x = as_tensor(x)
+    reduced = None if axis is None else axis_of(axis, x.ndim)
+    _nonempty(x, range(x.ndim) if reduced is None else (reduced,), find.__name__)
+    return as_tensor(np.asarray(find(x.data, axis=reduced)))

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import dtype_of, index_of, items, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
-from tinydl.ops.broadcast import Like, unbroadcast
+from tinydl.ops.broadcast import Like, broadcasts, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.tensor import Tensor
 
@@ -173,10 +174,18 @@ def _resolved(shape, size, old):
 
 
 def _ints(values, name):
-    try:
-        return tuple(v.__index__() for v in values)
-    except AttributeError:
-        raise TypeError(f"{name} takes integers, got {tuple(values)!r}") from None
+    values = items(name, "the argument", values)
+    found = tuple(map(index_of, values))
+    if None in found:
+        raise TypeError(f"{name} takes integers, got {tuple(values)!r}")
+    if any(abs(v) >= 2**63 for v in found):
+        raise ValueError(f"{name}: lengths are below 2**63, got {tuple(values)!r}")
+    return found
+
+
+def _lengths(shape, name):
+    """A length or several as a tuple of ints."""
+    return _ints((shape,) if index_of(shape) is not None else shape, name)
 
 
 def reshape(x, shape):
@@ -189,8 +198,7 @@ def reshape(x, shape):
         One length may be -1: it follows from the others.
     """
     x = as_tensor(x)
-    shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    return Reshape.apply(x, shape=_resolved(_ints(shape, "reshape"), x.size, x.shape))
+    return Reshape.apply(x, shape=_resolved(_lengths(shape, "reshape"), x.size, x.shape))
 
 
 def flatten(x, start_dim=0, end_dim=-1):
@@ -224,6 +232,7 @@ def permute(x, order):
         Axis k of the result is axis order[k] of x.
     """
     x = as_tensor(x)
+    order = items("permute", "order", order)
     found = tuple(axis_of(k, x.ndim) for k in order)
     if sorted(found) != list(range(x.ndim)):
         raise ValueError(f"permute: {tuple(order)} is no order of the {x.ndim} axes of shape {x.shape}")
@@ -282,8 +291,8 @@ def unsqueeze(x, axis):
 def broadcast_to(x, shape):
     """x repeated along new axes and axes of length 1, as numpy.broadcast_to."""
     x = as_tensor(x)
-    shape = _ints((shape,) if hasattr(shape, "__index__") else shape, "broadcast_to")
-    if np.broadcast_shapes(x.shape, shape) != shape:
+    shape = _lengths(shape, "broadcast_to")
+    if any(n < 0 for n in shape) or not broadcasts(x.shape, shape):
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
     return BroadcastTo.apply(x, shape=shape)
 
@@ -309,8 +318,9 @@ def pad(x, widths, mode="constant", value=0.0):
     if any(w < 0 for w in widths):
         raise ValueError(f"pad: negative width in {widths}; cut with an index such as x[..., 1:-1]")
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in names:
+    if not isinstance(mode, str) or mode not in names:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
+    value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
     for n, (before, after) in zip(x.shape, pairs, strict=True):
@@ -332,7 +342,7 @@ def astype(x, dtype):
     dtype : dtype
     """
     x = as_tensor(x)
-    dtype = np.dtype(dtype)
+    dtype = dtype_of("astype", dtype)
     if dtype.kind == "f" and x.dtype.kind == "f":
         if dtype.itemsize not in (4, 8):
             raise TypeError(f"a tensor holds float32 or float64, got {dtype}")

@@ -1,6 +1,6 @@
 """Optimisers whose step is measured for each weight: they divide by a running size of its gradients."""
 
-from tinydl._check import number
+from tinydl._check import flag, number
 from tinydl._core import update
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
@@ -121,6 +121,7 @@ class RMSprop(Optimizer):
         for name in ("lr", "eps", "weight_decay", "momentum"):
             number("RMSprop", name, group[name])
         number("RMSprop", "alpha", group["alpha"], high=1.0, open_high=False)
+        flag("RMSprop", "centered", group["centered"])
 
     def _rule(self, group, step):
         return update.rmsprop(group["lr"], group["alpha"], group["eps"], group["weight_decay"], group["momentum"],

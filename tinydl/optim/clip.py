@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import config, layout
-from tinydl._check import number
+from tinydl._check import flag, items, number
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -37,8 +37,10 @@ def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
         The norm before clipping; 0.0 without gradients.
     """
     max_norm = number("clip_grad_norm_", "max_norm", max_norm)
+    norm_type = number("clip_grad_norm_", "norm_type", norm_type, finite=False)
     if norm_type != math.inf:
         norm_type = number("clip_grad_norm_", "norm_type", norm_type, open_low=True)
+    error_if_nonfinite = flag("clip_grad_norm_", "error_if_nonfinite", error_if_nonfinite)
     batches = _gradients(params)
     n_threads = config.team()
     norms = [update.norms(grads, norm_type, n_threads) for grads in batches]
@@ -48,6 +50,8 @@ def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
         norm = float(np.max(norms, initial=0.0))
     else:
         norm = float(np.sum(np.power(norms, norm_type)) ** (1 / norm_type))
+    if norm_type < math.inf and (norm == math.inf or norm < 1 and norm**norm_type < 1e-290):
+        norm = _scaled_norm(batches, norm_type, n_threads)  # the powers left the range of float64
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"clip_grad_norm_: the gradients have norm {norm}; lower the learning rate or look for the "
                            "first layer whose gradient is not finite")
@@ -74,9 +78,18 @@ def clip_grad_value_(params, clip_value):
         update.clip(grads, clip_value, n_threads)
 
 
+def _scaled_norm(batches, p, n_threads):
+    """m (sum of (|g| / m)^p)^(1/p) with m the largest |g|: none of the powers overflows, nor do all of them vanish."""
+    m = float(np.max([update.norms(grads, math.inf, n_threads) for grads in batches], initial=0.0))
+    if m == 0 or not math.isfinite(m):
+        return m
+    total = sum(float(((np.abs(g).astype(np.float64) / m) ** p).sum()) for grads in batches for g in grads)
+    return m * total ** (1 / p)
+
+
 def _gradients(params):
     """Gradients of `params` that can be written in place, as one list per dtype; each parameter counts once."""
-    params = [params] if isinstance(params, Tensor) else list(params)
+    params = [params] if isinstance(params, Tensor) else items("clipping", "params", params)
     batches = {}
     for k, p in enumerate(params):
         if not isinstance(p, Tensor):
@@ -84,7 +97,7 @@ def _gradients(params):
     for p in dict.fromkeys(params):
         if p.grad is None:
             continue
-        if p.grad.strides != p.data.strides or not p.grad.flags.writeable:
+        if p.grad.strides != p.data.strides or p.grad.dtype != p.dtype or not p.grad.flags.behaved:
             grad = layout.empty_like(p.data)
             grad[...] = p.grad
             p.grad = grad

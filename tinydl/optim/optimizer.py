@@ -1,8 +1,11 @@
 """Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
 
+from itertools import compress
+
 import numpy as np
 
 from tinydl import changes, config, layout
+from tinydl._check import items
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -44,6 +47,8 @@ class Optimizer:
     _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
 
     def __init__(self, params, defaults):
+        if not isinstance(defaults, dict):
+            raise TypeError(f"{self._name}: defaults must be a dict of hyper-parameters, got {defaults!r}")
         self.defaults = dict(defaults)
         self.state = {}
         self.param_groups = []
@@ -54,7 +59,7 @@ class Optimizer:
         if isinstance(params, dict):
             raise TypeError(f"{self._name}: params must be a list of parameters or of groups, got a dict; "
                             "write [group]")
-        params = list(params)
+        params = items(self._name, "params", params)
         if not params:
             raise ValueError(f"{self._name}: got an empty parameter list; pass net.parameters(), once per iterator")
         groups = params if isinstance(params[0], dict) else [{"params": params}]
@@ -89,7 +94,7 @@ class Optimizer:
             raise ValueError(f"{self._name}: unknown hyper-parameter {', '.join(map(repr, unknown))}; "
                              f"known are {', '.join(self.defaults)}")
         params = group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else items(self._name, "params", params)
         for k, p in enumerate(params):
             if not isinstance(p, Tensor):
                 raise TypeError(f"{self._name}: parameter {k} must be a tensor, got {type(p).__name__}")
@@ -98,6 +103,7 @@ class Optimizer:
             if p.creator is not None:
                 raise ValueError(f"{self._name}: parameter {k} (shape {p.shape}) is the result of {p.creator.name}, "
                                  "only leaf tensors can be optimised")
+            p.numpy()  # an array from now on, if it was the result of an operation that waited for a reader
         params = list(dict.fromkeys(params))
         taken = {id(p) for other in self.param_groups for p in other["params"]}
         for k, p in enumerate(params):
@@ -139,7 +145,7 @@ class Optimizer:
         if closure is not None:
             with config.enable_grad():
                 loss = closure()
-        n_threads = config.team()
+        n_threads = config.step_team()
         for k, group in enumerate(self.param_groups):
             hyper = self._hyper(group)
             if hyper != self._checked[k]:  # NaN is unequal to itself, so it never slips through
@@ -150,38 +156,36 @@ class Optimizer:
 
     def _update(self, group, n_threads):
         """Update the parameters of a group, and their state, in place from their gradients."""
-        found, calls, started = [], {}, {}
+        alike, found, calls, started = layout.alike, {}, {}, {}
         for p in group["params"]:  # all of them, before the state of any changes
             grad = p.grad
             if grad is not None:
-                values = p.raw if isinstance(p.raw, np.ndarray) else p.data
-                if grad.strides != values.strides or grad.shape != values.shape or grad.dtype != values.dtype:
+                values = p.raw
+                if not alike(grad, values):
                     grad = self._fitting(grad, values)
-                found.append((p, values, grad))
-        for p, values, grad in found:
-            dtype, state = values.dtype, self.state.get(p)
+                found[p] = values, grad
+        for p, pair in found.items():
+            values, state = pair[0], self.state.get(p)
             if state is None:
                 state = started[p] = {}
             # One kernel call, but for each type of numbers, and for parameters that missed a gradient and are some
             # steps behind.
-            key = dtype, self._count(state)
+            key = values.dtype, self._count(state)
             call = calls.get(key)
             if call is None:
                 rule = self._rule(group, key[1])
-                slots = [[] if used else None for used in rule.uses]
-                named = [(name, arrays) for name, arrays in zip(self._slots, slots, strict=True) if arrays is not None]
-                call = calls[key] = rule, [], [], slots, named
-            call[1].append(values)
-            call[2].append(grad)
-            for name, arrays in call[4]:
+                call = calls[key] = rule, [], {name: [] for name in compress(self._slots, rule.uses)}
+            call[1].append(pair)
+            for name, arrays in call[2].items():
                 array = state.get(name)
-                if array is None or array.strides != values.strides or array.dtype != dtype:
+                if array is None or not alike(array, values):
                     array = state[name] = self._slot(group, array, values, name)
                 arrays.append(array)
         self.state.update({p: state for p, state in started.items() if state})
-        for rule, values, grads, slots, _ in calls.values():
-            update.step(rule, values, grads, slots, n_threads)
-        changes.written([p for p, _, _ in found])
+        for rule, pairs, slots in calls.values():
+            values, grads = zip(*pairs, strict=True)
+            update.step(rule, values, grads, [*map(slots.get, self._slots)], n_threads)
+        changes.written(found)
 
     def _fitting(self, grad, values):
         """A gradient that a user set, in dtype and memory order of its parameter's values."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tinydl._check import number
+from tinydl._check import items, number
 from tinydl.function import Function
+from tinydl.ops.checks import need_float
 from tinydl.tensor import Tensor
 
 __all__ = ["penalty"]
@@ -48,12 +49,14 @@ def penalty(params, p=2.0, alpha=1e-4, exempt=None):
     >>> w.grad.round(6).tolist()
     [0.30000001192092896, -1.2000000476837158, 2.700000047683716]
     """
-    params = [params] if isinstance(params, (Tensor, dict)) else list(params)
+    params = [params] if isinstance(params, (Tensor, dict)) else items("penalty", "params", params)
     if not params:
         raise ValueError("penalty: got no parameters; pass net.parameters(), once per iterator")
     groups = params if isinstance(params[0], dict) else [{"params": params}]
     total = None
     for group in groups:
+        if not isinstance(group, dict):
+            raise TypeError(f"penalty: a group must be a dict with the key 'params', got {group!r}")
         unknown = sorted(set(group) - {"params", "p", "alpha", "exempt"})
         if unknown or "params" not in group:
             raise ValueError(f"penalty: a group has the keys params, p, alpha and exempt, got {sorted(group)}")
@@ -66,10 +69,11 @@ def penalty(params, p=2.0, alpha=1e-4, exempt=None):
 
 
 def _chosen(params, exempt):
-    params = [params] if isinstance(params, Tensor) else list(params)
+    params = [params] if isinstance(params, Tensor) else items("penalty", "params", params)
     for k, w in enumerate(params):
         if not isinstance(w, Tensor):
             raise TypeError(f"penalty: parameter {k} must be a tensor, got {type(w).__name__}")
+        need_float(w, "penalty")
     params = list(dict.fromkeys(params))
     if exempt is False:
         return params

@@ -1,6 +1,6 @@
 """Stochastic gradient descent with momentum."""
 
-from tinydl._check import number
+from tinydl._check import flag, number
 from tinydl._core import update
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
@@ -52,6 +52,7 @@ class SGD(Optimizer):
         momentum = number("SGD", "momentum", group["momentum"])
         dampening = number("SGD", "dampening", group["dampening"], low=-float("inf"), open_low=True)
         number("SGD", "weight_decay", group["weight_decay"])
+        flag("SGD", "nesterov", group["nesterov"])
         if group["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening = 0, got "
                              f"momentum={group['momentum']!r}, dampening={group['dampening']!r}")

@@ -40,7 +40,7 @@ def test_per_batch():
 
 
 @pytest.mark.parametrize(("make", "error", "message"), [
-    (lambda o: LinearLR(o, 0.0), ValueError, "start_factor must be .*> 0 and <= 1, got 0.0"),
+    (lambda o: LinearLR(o, 0.0), ValueError, "start_factor must be .*>= 1e-300 and <= 1, got 0.0"),
     (lambda o: LinearLR(o, end_factor=2.0), ValueError, "end_factor must be .* got 2.0"),
     (lambda o: LinearLR(o, total_iters=0), ValueError, "total_iters must be at least 1, got 0"),
     (lambda o: LinearLR(o, total_iters=[2, 3]), ValueError, "total_iters has 2 values for 1 parameter groups"),

@@ -1,7 +1,7 @@
 """Activations as a step of a program: an image is a task."""
 
 from tinydl._core.array cimport import_array
-from tinydl._core.elementwise cimport TD_N_ACTIVATIONS, td_activations, td_element_loop
+from tinydl._core.elementwise cimport td_element_loop, value_loop
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
@@ -26,12 +26,6 @@ def activation_step(str name, Py_ssize_t size, double parameter):
         raise ValueError(f"activation_step: {size} elements")
     cdef Block state = Block(sizeof(Elements))
     cdef Elements *e = <Elements *> state.address
-    cdef int i
-    e.size, e.parameter, e.loop = size, parameter, NULL
     # Looked up once, here: a task calls the loop without asking for a name.
-    for i in range(TD_N_ACTIVATIONS):
-        if td_activations[i].name.decode() == name:
-            e.loop = td_activations[i].value[0]     # float's loop
-    if e.loop == NULL:
-        raise ValueError(f"no activation {name!r}")
+    e.size, e.parameter, e.loop = size, parameter, value_loop(name)
     return make_step(activation_task, state, None, 1, 1, size, size)

@@ -13,3 +13,6 @@ cdef extern from "src/image_mean.h" nogil:
     const td_image_loop *td_image_mean
     const td_image_loop *td_image_spread
     Py_ssize_t td_period(Py_ssize_t C) noexcept
+
+# The loop of a frozen network's step, float32.
+cdef td_image_loop mean_of_image() noexcept

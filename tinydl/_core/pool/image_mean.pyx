@@ -20,6 +20,10 @@ cdef enum:
     CHUNK = 16384       # elements that are worth a second thread
 
 
+cdef td_image_loop mean_of_image() noexcept:
+    return td_image_mean[0]
+
+
 cdef void image_task(td_image_loop loop, const td_images *images, Py_ssize_t n) noexcept nogil:
     cdef unsigned int saved = td_flush_denormals()
     loop(images, n)

@@ -8,13 +8,17 @@ from tinydl._core.array cimport float_type, import_array
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
 from tinydl._core.parallel cimport check_team
-from tinydl._core.pool.loops cimport of_type, td_max_gather, td_max_row, td_max_tiles
+from tinydl._core.pool.loops cimport of_type, td_max_gather, td_max_row, td_max_tiles, td_pool_loop
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
     run_forward, winners,
 )
 
 import_array()
+
+
+cdef td_pool_loop max_loop(int dtype_num) noexcept:
+    return of_type(td_max_row, dtype_num)
 
 
 cdef int forward(x, y, argmax, Map on_x, PoolCall *k, int n_threads) except -1:
@@ -24,7 +28,7 @@ cdef int forward(x, y, argmax, Map on_x, PoolCall *k, int n_threads) except -1:
     # The last vector of a position reads past its channels: the vectors of the map go on where it does.
     cdef Block _vectors = read_repeated_map(on_x, &k.pool.on_x, k.dtype_num, k.C, k.padded)
     cdef Block _tables = forward_windows(k, False)
-    k.loop = of_type(td_max_row, k.dtype_num)
+    k.loop = max_loop(k.dtype_num)
     with nogil:
         run_forward(k, n_threads)
     return 0

@@ -7,7 +7,7 @@ of each axis instead: divisions then are one per window and axis, not one per el
 from tinydl._core.array cimport float_type, import_array
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
-from tinydl._core.pool.loops cimport of_type, td_mean_gather, td_mean_row, td_mean_tiles
+from tinydl._core.pool.loops cimport of_type, td_mean_gather, td_mean_row, td_mean_tiles, td_pool_loop
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
     run_forward,
@@ -16,11 +16,15 @@ from tinydl._core.pool.windows cimport (
 import_array()
 
 
+cdef td_pool_loop mean_loop(int dtype_num) noexcept:
+    return of_type(td_mean_row, dtype_num)
+
+
 cdef int forward(x, y, bint include_pad, PoolCall *k, int n_threads) except -1:
     k.pool.src = input_side(x, "x", k)
     k.pool.dst = output_side(y, "y", k, True)
     cdef Block _tables = forward_windows(k, include_pad)
-    k.loop = of_type(td_mean_row, k.dtype_num)
+    k.loop = mean_loop(k.dtype_num)
     with nogil:
         run_forward(k, n_threads)
     return 0

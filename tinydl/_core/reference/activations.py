@@ -48,9 +48,13 @@ class Row(NamedTuple):
             takes = f"one more argument, {self.parameter}" if self.parameter else "no other argument"
             raise TypeError(f"{self.name} takes {takes}: got {', '.join([*map(repr, args), *kwargs])}")
         number = args[0] if args else kwargs.get(self.parameter, self.default)
+        if type(number) is float:
+            return number
         try:
+            if isinstance(number, (str, bytes, bool)) or hasattr(number, "requires_grad"):
+                raise TypeError
             return float(number)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{self.name}: {self.parameter} must be a number, got {number!r}") from None
 
     def arguments(self, number):

@@ -16,7 +16,7 @@ class LinearLR(LRScheduler):
     optimizer : Optimizer
         Whose groups are written.
     start_factor : float
-        In (0, 1].
+        In [1e-300, 1].
     end_factor : float
         In [0, 1].
     total_iters : int or list of int
@@ -28,7 +28,7 @@ class LinearLR(LRScheduler):
     """
 
     def __init__(self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1, per_batch=False):
-        self.start_factor = number("LinearLR", "start_factor", start_factor, open_low=True, high=1.0, open_high=False)
+        self.start_factor = number("LinearLR", "start_factor", start_factor, low=1e-300, high=1.0, open_high=False)
         self.end_factor = number("LinearLR", "end_factor", end_factor, high=1.0, open_high=False)
         if isinstance(total_iters, (list, tuple)):
             groups = len(getattr(optimizer, "param_groups", ()))

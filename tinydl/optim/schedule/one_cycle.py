@@ -2,7 +2,7 @@
 
 import math
 
-from tinydl._check import integer, number
+from tinydl._check import flag, integer, number, one_of
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["OneCycleLR"]
@@ -63,11 +63,9 @@ class OneCycleLR(LRScheduler):
                                  f"epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}")
             total_steps = integer(name, "epochs", epochs) * integer(name, "steps_per_epoch", steps_per_epoch)
         self.total_steps = integer(name, "total_steps", total_steps)
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"{name}: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         self.pct_start = number(name, "pct_start", pct_start, high=1.0, open_high=False)
-        self.anneal_strategy = anneal_strategy
-        self.cycle_momentum = bool(cycle_momentum)
+        self.anneal_strategy = one_of(name, "anneal_strategy", anneal_strategy, ("cos", "linear"))
+        self.cycle_momentum = flag(name, "cycle_momentum", cycle_momentum)
         self.base_momentum = number(name, "base_momentum", base_momentum, high=1.0)
         self.max_momentum = number(name, "max_momentum", max_momentum, high=1.0)
         self.div_factor = number(name, "div_factor", div_factor, open_low=True)
@@ -81,8 +79,9 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"{name}: {type(optimizer).__name__} has neither momentum nor betas; "
                              "pass cycle_momentum=False")
         if last_epoch == -1:
-            for group, peak in zip(groups, self.max_lrs, strict=True):
-                group["initial_lr"] = peak / self.div_factor
+            starts = [number(name, "max_lr / div_factor", peak / self.div_factor) for peak in self.max_lrs]
+            for group, start in zip(groups, starts, strict=True):
+                group["initial_lr"] = start
         super().__init__(optimizer, last_epoch)
 
     def step(self):

@@ -2,7 +2,7 @@
 
 import math
 
-from tinydl._check import integer, number
+from tinydl._check import integer, number, one_of
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["ReduceLROnPlateau"]
@@ -48,11 +48,8 @@ class ReduceLROnPlateau(LRScheduler):
     def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel",
                  cooldown=0, min_lr=0.0, eps=1e-8):
         name = "ReduceLROnPlateau"
-        if mode not in ("min", "max"):
-            raise ValueError(f"{name}: mode must be 'min' or 'max', got {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"{name}: threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
-        self.mode, self.threshold_mode = mode, threshold_mode
+        self.mode = one_of(name, "mode", mode, ("min", "max"))
+        self.threshold_mode = one_of(name, "threshold_mode", threshold_mode, ("rel", "abs"))
         self.factor = number(name, "factor", factor, high=1.0)
         self.patience = integer(name, "patience", patience, low=0)
         self.threshold = number(name, "threshold", threshold)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tinydl._check import integer, number
+from tinydl._check import integer, items, number
 from tinydl.optim.schedule.base import LRScheduler
 
 __all__ = ["MultiStepLR", "StepLR"]
@@ -48,7 +48,7 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
-        self.milestones = sorted(integer("MultiStepLR", "milestones", m, low=0) for m in milestones)
+        self.milestones = sorted(integer("MultiStepLR", "milestones", m, low=0) for m in items("MultiStepLR", "milestones", milestones))
         self.gamma = number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 

@@ -1,0 +1,5 @@
+# The loop that takes maxima over a run of windows, for a frozen network's step.
+
+from tinydl._core.pool.loops cimport td_pool_loop
+
+cdef td_pool_loop max_loop(int dtype_num) noexcept
