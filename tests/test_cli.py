@@ -507,6 +507,13 @@ def test_a_recipe_and_what_is_said_otherwise(capsys):
     assert accuracy.startswith(f"test accuracy {told[0]}") and told[1].strip() in accuracy
 
 
+def test_small_data_learn_with_all_defaults():
+    assert cli.main(["train", "--data", small_npz(), "--threads", "1", "--out", "a"]) == 0
+    rows = history("a")
+    assert len(rows) == 38  # 8 steps an epoch: 300 at least
+    assert float(rows[-1]["val_accuracy"]) >= 11 / 12
+
+
 def test_a_recipe_that_is_not_there_or_does_not_fit(capsys):
     refused(capsys, ["train", "--recipe", "airbench94"], "unknown recipe 'airbench94'; choose airbench, resnet20")
     refused(capsys, ["train", "--data", small_npz(), "--recipe", "airbench", "--model", "mlp"],
