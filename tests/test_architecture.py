@@ -40,9 +40,10 @@ ALLOWED = {
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
-    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "flags", "_files"})
-    - {"_core"},
-    "flags": {"_version", "optim", "data"},
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "flags", "recipes",
+                     "_files"}) - {"_core"},
+    "flags": {"_version", "optim", "data", "recipes"},
+    "recipes": set(),
     "__main__": {"cli"},
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }

@@ -110,7 +110,7 @@ def test_what_a_run_prints_and_keeps(capsys):
     assert lines[0].startswith("tinydl ") and "1 thread (" in lines[0] and "seed 3" in lines[0]
     assert lines[1] == "data   small.npz: 48 training and 12 test images of 1x8x8, 3 classes"
     assert lines[2].startswith("model  digits_cnn: ") and lines[2].endswith(" parameters")
-    assert lines[3] == "train  2 epochs of 3 batches of 16, sgd, lr 0.05, schedule onecycle, weight decay 0.0005"
+    assert lines[3] == "train  2 epochs of 3 batches of 16, adam, lr 0.05, schedule onecycle, weight decay 0.0005"
     assert lines[4] == "run    runs/small-digits_cnn"
     assert sum(line.startswith("epoch ") for line in lines) == 2
     assert lines[-2].startswith("test accuracy ") and lines[-2].endswith(" s of training")
@@ -490,9 +490,40 @@ def test_stopped_before_and_after_the_batches(number, code, name, where, words):
 
 # --- training that fails -------------------------------------------------------------------------------------------
 
+def test_a_recipe_and_what_is_said_otherwise(capsys):
+    """What trains airbench on CIFAR-10, on a few pictures of another data set."""
+    rng = np.random.default_rng(0)
+    np.savez("colour.npz", x=rng.integers(0, 256, (40, 3, 16, 16), np.uint8), y=np.arange(40) % 2)
+    assert cli.main(["train", "--data", "colour.npz", "--recipe", "airbench", "--batch-size", "16", "--epochs", "2",
+                     "--threads", "1", "--out", "a"]) == 0
+    out = capsys.readouterr().out
+    assert "2 epochs of 2 batches of 16, muon, lr 0.24, schedule linear, weight decay 2e-06" in out
+    config = json.loads(content("a/config.json"))
+    assert config["recipe"] == "airbench" and config["drop_last"] and config["augment"]["padding"] == "reflect"
+    assert [row["lr"] for row in history("a")] == ["0.24", "0.12"]
+    accuracy = next(line for line in out.splitlines() if line.startswith("test accuracy"))
+    assert cli.main(["eval", "a"]) == 0  # over the same six views, by the same loss
+    told = capsys.readouterr().out.split("accuracy ")[1].split(",")
+    assert accuracy.startswith(f"test accuracy {told[0]}") and told[1].strip() in accuracy
+
+
+def test_small_data_learn_with_all_defaults():
+    assert cli.main(["train", "--data", small_npz(), "--threads", "1", "--out", "a"]) == 0
+    rows = history("a")
+    assert len(rows) == 38  # 8 steps an epoch: 300 at least
+    assert float(rows[-1]["val_accuracy"]) >= 11 / 12
+
+
+def test_a_recipe_that_is_not_there_or_does_not_fit(capsys):
+    refused(capsys, ["train", "--recipe", "airbench94"], "unknown recipe 'airbench94'; choose airbench, resnet20")
+    refused(capsys, ["train", "--data", small_npz(), "--recipe", "airbench", "--model", "mlp"],
+            "mlp has other parts; leave out --model or --recipe")
+    refused(capsys, ["train", "--recipe", "resnet20", "--data-dir", "nowhere"], "CIFAR-10")
+
+
 def test_a_training_that_diverges_is_said_and_fails(capsys):
-    refused(capsys, ["train", "--data", small_npz(), "--lr", "100", "--epochs", "4", "--threads", "1", "--out", "a"],
-            "not finite", code=1)
+    refused(capsys, ["train", "--data", small_npz(), "--optimizer", "sgd", "--lr", "100", "--epochs", "4",
+                     "--threads", "1", "--out", "a"], "not finite", code=1)
     assert "weights.safetensors" not in os.listdir("a")
 
 
@@ -506,11 +537,13 @@ def test_a_training_that_diverges_is_said_and_fails(capsys):
 def test_what_counts_as_divergence(capsys, monkeypatch, losses, words):
     from tinydl.train import Trainer
 
-    def evaluate(trainer, *args):
-        trainer.history["loss"][-1] = losses[0]
-        return {"loss": losses[1], "accuracy": 0.5}
+    real = Trainer.fit
 
-    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    def fit(trainer, *args, **kwargs):
+        real(trainer, *args, **kwargs)["loss"][-1] = losses[0]
+
+    monkeypatch.setattr(Trainer, "fit", fit)
+    monkeypatch.setattr(td.train, "evaluate", lambda *args: {"loss": losses[1], "accuracy": 0.5})
     flags = ["train", "--data", small_npz(), "--epochs", "1", "--lr", "0.05", "--threads", "1", "--out", "a"]
     if words is None:
         assert cli.main(flags) == 0

@@ -30,9 +30,9 @@ def run(name, tmp_path):
     return result
 
 
-def test_the_examples_are_those_of_the_course():
-    assert NAMES == ["digits", "edges", "keyword_scan", "shared_weights", "space_warping", "vanishing_gradients",
-                     "winner_takes_all"]
+def test_the_examples_are_those_of_the_course_and_the_recipe():
+    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "shared_weights", "space_warping",
+                     "vanishing_gradients", "winner_takes_all"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,6 +49,10 @@ def test_as_a_program(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "largest difference" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["winner_takes_all.png"]
+
+
+def test_cifar10_94(tmp_path):
+    assert run("cifar10_94", tmp_path) >= 0.9
 
 
 def test_digits(tmp_path):

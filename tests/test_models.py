@@ -11,6 +11,7 @@ from tinydl import models, nn
 COUNTS = {
     "mlp": (203_530, 203_264),
     "lenet5": (61_706, 416_520),
+    "lenet_bn": (29_178, 1_924_992),
     "mnist_cnn": (1_199_882, 11_992_448),
     "vgg_small": (288_746, 38_634_752),
     "resnet20": (272_474, 40_813_184),
@@ -141,7 +142,7 @@ def test_state_names():
     assert "layer1.0.downsample.0.weight" in models.resnet29_bottleneck().state_dict()
 
 
-@pytest.mark.parametrize("name", ["lenet5", "mnist_cnn", "digits_cnn"])
+@pytest.mark.parametrize("name", ["lenet5", "lenet_bn", "mnist_cnn", "digits_cnn"])
 def test_images_too_small(name):
     with pytest.raises(ValueError, match="at least .* pixels, got input_shape=\\(1, 3, 3\\)"):
         getattr(models, name)(input_shape=(1, 3, 3))

@@ -47,33 +47,47 @@ def _pick(value, names, what):
     return value
 
 
-def _settings(args):
-    """Settings of a new run from flags and the data set's recipe, without the data's own facts."""
+def _given(args):
+    """Settings of a new run that the flags say, checked as far as they can be before the data are read."""
     from tinydl import optim
-    from tinydl.data import BY_NAME
-    from tinydl.train import run as runs
+    from tinydl.recipes import RECIPES
+    from tinydl.train import building
 
-    data = args.data or DEFAULT_DATA
-    settings = {"data": data if data in BY_NAME else os.path.abspath(data),
-                "data_dir": args.data_dir and os.path.abspath(args.data_dir), **runs.recipe(data)}
-    for key in ("model", "epochs", "batch_size", "optimizer", "schedule", "weight_decay"):
-        if getattr(args, key) is not None:
-            settings[key] = getattr(args, key)
-    _pick(settings["optimizer"], optim.BY_NAME, "optimizer")
-    _pick(settings["schedule"], runs.SCHEDULES, "schedule")
-    settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr if args.lr is None else args.lr
-    settings["drop_last"], settings["seed"] = args.drop_last, args.seed or 0
-    runs.find_model(settings["model"])
+    given = {key: getattr(args, key)
+             for key in ("model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay")
+             if getattr(args, key) is not None}
+    if args.recipe is not None:
+        _pick(args.recipe, RECIPES, "recipe")
+    for key, names in (("optimizer", optim.BY_NAME), ("schedule", building.SCHEDULES)):
+        if key in given:
+            _pick(given[key], names, key)
+    if "model" in given:
+        building.find_model(given["model"])
+    return given
+
+
+def _settings(args, given, data, train):
+    """Settings of a new run, without the data's own facts: a recipe or what suits the data, and the flags."""
+    from tinydl import optim
+    from tinydl.data.registry import find
+    from tinydl.recipes import RECIPES, settled, suited
+
+    row = RECIPES[args.recipe] if args.recipe else find(data).recipe or suited(len(train), train.image_shape)
+    settings = settled(row, given)
+    if "lr" not in settings:
+        settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr
+    settings["drop_last"] = args.drop_last or settings.get("drop_last", False)
+    settings["recipe"], settings["seed"] = args.recipe, args.seed or 0
     return settings
 
 
-def _download(args):
+def _download(args, data):
     from tinydl.data import DataError
     from tinydl.data.download import download
     from tinydl.data.registry import default_data_dir, downloads
 
-    if args.data not in downloads():
-        raise _UserError(f"--download fetches {', '.join(downloads())}, not {args.data or DEFAULT_DATA}")
+    if data not in downloads():
+        raise _UserError(f"--download fetches {', '.join(downloads())}, not {data}")
     folder = args.data_dir or default_data_dir()
     live = sys.stderr.isatty()
 
@@ -83,7 +97,7 @@ def _download(args):
             print(f"\r{name}: {share}", end="" if done != total else "\n", file=sys.stderr, flush=True)
 
     try:
-        download(args.data, folder, report=report)
+        download(data, folder, report=report)
     except DataError:
         if live:
             print(file=sys.stderr)
@@ -91,22 +105,29 @@ def _download(args):
 
 
 def _train(args):
-    from tinydl.data import load
+    from tinydl.data import BY_NAME, load
+    from tinydl.data.registry import find
+    from tinydl.recipes import RECIPES
     from tinydl.train import run as runs
+    from tinydl.train.building import build_net
 
     if args.resume is None:
-        settings = _settings(args)
+        given = _given(args)
+        data = args.data or (RECIPES[args.recipe]["data"] if args.recipe else DEFAULT_DATA)
+        find(data)
         _set_threads(args)
         if args.download:
-            _download(args)
-        train, test = load(settings["data"], settings["data_dir"], settings["seed"])
-        settings.update(runs.Run.describe(train, test))
-        net = runs.build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
+            _download(args, data)
+        place = {"data": data if data in BY_NAME else os.path.abspath(data),
+                 "data_dir": args.data_dir and os.path.abspath(args.data_dir)}
+        train, test = load(place["data"], place["data_dir"], args.seed or 0)
+        settings = {**place, **_settings(args, given, data, train), **runs.Run.describe(train, test)}
+        net = build_net(settings["model"], train.image_shape, train.n_classes, settings["seed"])
         run = runs.Run.create(settings, args.out)
         with run.lock:
             return _stoppable(run, net, train, test, resume=False)
-    given = [f"--{key.replace('_', '-')}" for key in ("data", "model", "epochs", "batch_size", "lr", "optimizer",
-                                                      "schedule", "weight_decay", "seed", "out")
+    given = [f"--{key.replace('_', '-')}" for key in ("data", "recipe", "model", "epochs", "batch_size", "lr",
+                                                      "optimizer", "schedule", "weight_decay", "seed", "out")
              if getattr(args, key) is not None]
     given += [f"--{key.replace('_', '-')}" for key in ("download", "drop_last") if getattr(args, key)]
     if given:
@@ -135,14 +156,14 @@ def _fit(run, net, train, test, resume):
     from tinydl._version import __version__
     from tinydl.config import get_num_threads, isa
     from tinydl.data.batches import Batches
-    from tinydl.train import Checkpoint, CSVLogger, Trainer, save_weights
-    from tinydl.train.run import build_optimizer
+    from tinydl.train import Checkpoint, CSVLogger, Trainer, building, evaluate, save_weights
 
     s = run.settings
     batches = Batches(train, s["batch_size"], drop_last=s["drop_last"]).total
-    optimizer, scheduler = build_optimizer(s, net, max(1, batches))
-    trainer = Trainer(net, optimizer, scheduler=scheduler, seed=s["seed"],
-                      callbacks=[CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)])
+    building.prepare(s, net, train)
+    optimizer, scheduler = building.build_optimizer(s, net, max(1, batches))
+    trainer = Trainer(net, optimizer, building.build_loss(s), scheduler, s["seed"], [
+        *building.build_callbacks(s, net), CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)])
     shape, threads = "x".join(map(str, train.image_shape)), get_num_threads()
     _say(f"tinydl {__version__}, {threads} thread{'s' * (threads > 1)} ({isa.level}), seed {s['seed']}")
     _say(f"data   {os.path.basename(s['data'])}: {len(train):,} training and {len(test):,} test images of {shape}, "
@@ -160,20 +181,22 @@ def _fit(run, net, train, test, resume):
             _say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
     try:
-        trainer.fit(train, test, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"])
+        trainer.fit(train, test, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
+                    augment=building.build_augment(s))
     except (KeyboardInterrupt, SystemExit):
         if trainer.interrupted is None:
             raise
         _note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
               f"tinydl train --resume {run.folder}")
         return 128 + trainer.interrupted
-    result = trainer.evaluate(test)
+    shown = building.viewed(s, net)
+    result = evaluate(shown, test, trainer.loss)
     fault = _divergence(trainer.history["loss"][-1], result["loss"], test.n_classes)
     if fault is not None:
         _error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written", "train")
         return 1
     save_weights(run.path("weights.safetensors"), net)
-    pictures = _pictures(run, trainer, test)
+    pictures = _pictures(run, trainer, shown, test)
     right = round(result["accuracy"] * len(test))
     _say(f"test accuracy {100 * result['accuracy']:.2f} % ({right:,} of {len(test):,}), loss {result['loss']:.4f}, "
          f"{sum(trainer.history['seconds']):.1f} s of training")
@@ -191,14 +214,14 @@ def _divergence(loss, test_loss, n_classes):
     return None
 
 
-def _pictures(run, trainer, test):
-    """Make the run's pictures; returns the names of those made."""
+def _pictures(run, trainer, net, test):
+    """Make the run's pictures, of what `net` says of the test images; returns the names of those made."""
     from tinydl.inspect import plots
-    from tinydl.train import confusion_matrix
+    from tinydl.train import confusion_matrix, predict
 
     s = run.settings
     title = f"{s['model']} on {os.path.basename(s['data'])}"
-    logits = trainer.predict(test)
+    logits = predict(net, test)
     try:
         figures = {
             "curves.png": plots.curves(trainer.history, title),
@@ -218,8 +241,8 @@ def _pictures(run, trainer, test):
 
 
 def _eval(args):
-    from tinydl.nn import CrossEntropyLoss
     from tinydl.train import evaluate
+    from tinydl.train.building import build_loss
     from tinydl.train.run import Run
 
     run = Run.open(args.folder)
@@ -228,7 +251,7 @@ def _eval(args):
     _, test = run.load_data(args.data_dir)
     if note:
         _note(note)
-    result = evaluate(net, test, CrossEntropyLoss())
+    result = evaluate(net, test, build_loss(run.settings))
     right = round(result["accuracy"] * len(test))
     _say(f"{run.settings['model']} on {test.name}: accuracy {100 * result['accuracy']:.2f} % ({right:,} of "
          f"{len(test):,}), loss {result['loss']:.4f}")
@@ -278,7 +301,7 @@ def _summary(args):
 
     from tinydl import models
     from tinydl.inspect import summary
-    from tinydl.train.run import find_model
+    from tinydl.train.building import find_model
 
     shape = None
     if args.input_shape is not None:

@@ -17,6 +17,7 @@ examples:
   tinydl train
   tinydl train --data mnist --download
   tinydl train --data cifar10 --data-dir ~/data --model vgg_small --epochs 30
+  tinydl train --data cifar10 --recipe airbench
   tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
   tinydl train --resume runs/mine
 
@@ -91,6 +92,7 @@ def command_line_parser(runs):
     from tinydl import optim
     from tinydl._version import __version__
     from tinydl.data import registry
+    from tinydl.recipes import RECIPES
 
     parser = _Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
                      epilog="tinydl COMMAND --help tells more about a command.")
@@ -118,6 +120,9 @@ def command_line_parser(runs):
         [f"{name} (default)" if name == DEFAULT_DATA else name for name in registry.choices()], "or"))
     what.add_argument("--download", action="store_true",
                       help="fetch the files of --data into --data-dir first, if they are not there")
+    what.add_argument("--recipe", metavar="NAME", help="settings that are known to train well, in which other flags "
+                      "change what they name: " + _list([f"{name} ({row['about']})" for name, row in RECIPES.items()],
+                                                        "or").replace("%", "%%"))
     what.add_argument("--model", metavar="NAME", help="the network (default: one that suits the data)")
     how = train.add_argument_group("how (defaults suit the data; --seed 0)")
     how.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training images")
@@ -125,7 +130,8 @@ def command_line_parser(runs):
     how.add_argument("--lr", type=_rate(False), metavar="X", help="learning rate; with onecycle the largest one")
     how.add_argument("--optimizer", metavar="NAME", help=_list(
         [f"{name} ({choice.note})" if choice.note else name for name, choice in optim.BY_NAME.items()], "or"))
-    how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, step or none")
+    how.add_argument("--schedule", metavar="NAME", help="learning rate over time: onecycle, cosine, linear, step, "
+                     "multistep or none")
     how.add_argument("--weight-decay", type=_rate(True), metavar="X", help="shrinking of the weights")
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
     how.add_argument("--seed", type=_whole(0), metavar="N", help="fixes weights, order and split")

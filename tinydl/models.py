@@ -5,6 +5,7 @@
 | digits_cnn | 25,978 | 601,600 | 1x8x8 |
 | mlp | 203,530 | 203,264 | 1x28x28 |
 | lenet5 | 61,706 | 416,520 | 1x28x28 |
+| lenet_bn | 29,178 | 1,924,992 | 1x28x28 |
 | mnist_cnn | 1,199,882 | 11,992,448 | 1x28x28 |
 | vgg_small | 288,746 | 38,634,752 | 3x32x32 |
 | resnet20 | 272,474 | 40,813,184 | 3x32x32 |
@@ -21,7 +22,7 @@ from tinydl.nn.batchnorm import normalised
 from tinydl.ops.checks import as_input
 
 __all__ = [
-    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "m5", "mlp", "mnist_cnn", "resnet20",
+    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "lenet_bn", "m5", "mlp", "mnist_cnn", "resnet20",
     "resnet29_bottleneck", "vgg_small",
 ]
 
@@ -30,6 +31,7 @@ INPUT_SHAPES = {
     "digits_cnn": (1, 8, 8),
     "ds_cnn": (1, 49, 10),
     "lenet5": (1, 28, 28),
+    "lenet_bn": (1, 28, 28),
     "m5": (1, 8000),
     "mlp": (1, 28, 28),
     "mnist_cnn": (1, 28, 28),
@@ -112,6 +114,22 @@ def digits_cnn(num_classes=10, input_shape=(1, 8, 8)):
     return nn.Sequential(
         *_conv_bn_relu(c, 16), *_conv_bn_relu(16, 32), nn.MaxPool2d(2), *_conv_bn_relu(32, 64), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(64 * (h // 4) * (w // 4), num_classes))
+
+
+def lenet_bn(num_classes=10, input_shape=(1, 28, 28)):
+    """Of LeNet's size, with batch norm: conv-bn-relu 16, 32, 64, each with pool 2, 10; 3x3 windows with padding 1.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        (C, H, W), at least 8x8.
+    """
+    c, h, w = _image(input_shape, 8)
+    layers = []
+    for i, o in ((c, 16), (16, 32), (32, 64)):
+        layers += [*_conv_bn_relu(i, o), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * (h // 8) * (w // 8), num_classes))
 
 
 def vgg_small(num_classes=10, in_channels=3):

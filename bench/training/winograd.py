@@ -27,8 +27,8 @@ POINTS = 60  # of a curve: means over as many stretches of batches
 def train(data, model, epochs, batch_size, algorithm, seed, folder):
     """Mean losses of the stretches and test accuracies of the epochs of one run."""
     import tinydl as td
-    from tinydl.train import Trainer, callbacks
-    from tinydl.train import run as runs
+    from tinydl.recipes import settled
+    from tinydl.train import Trainer, building, callbacks
 
     class Losses(callbacks.Callback):
         def __init__(self):
@@ -38,11 +38,11 @@ def train(data, model, epochs, batch_size, algorithm, seed, folder):
             self.all.append(logs["loss"])
 
     dataset, test = td.data.load(data, folder)
-    settings = {**runs.recipe(data), "model": model, "epochs": epochs, "batch_size": batch_size,
-                "lr": td.optim.BY_NAME["sgd"].lr}
+    settings = settled({"optimizer": "sgd", "lr": td.optim.BY_NAME["sgd"].lr},
+                       {"model": model, "epochs": epochs, "batch_size": batch_size})
     with td.conv_algorithm(algorithm):
-        net = runs.build_net(model, dataset.image_shape, dataset.n_classes, seed)
-        optimizer, scheduler = runs.build_optimizer(settings, net, -(-len(dataset) // batch_size))
+        net = building.build_net(model, dataset.image_shape, dataset.n_classes, seed)
+        optimizer, scheduler = building.build_optimizer(settings, net, -(-len(dataset) // batch_size))
         losses = Losses()
         trainer = Trainer(net, optimizer, scheduler=scheduler, seed=seed, callbacks=[losses])
         trainer.fit(dataset, test, epochs=epochs, batch_size=batch_size)

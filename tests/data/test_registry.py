@@ -10,7 +10,7 @@ import tinydl as td
 from tinydl import cli
 from tinydl.data import ArrayDataset, DataError, registry, sets
 from tinydl.data.registry import File, Source
-from tinydl.train.run import build_net
+from tinydl.train.building import build_augment, build_net
 
 
 @pytest.fixture
@@ -41,8 +41,11 @@ def test_what_comes_with_tinydl_in_the_order_of_its_size():
 def test_every_recipe_names_a_network_that_takes_such_images():
     shapes = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
     for name, entry in td.data.BY_NAME.items():
-        assert set(entry.recipe) == {"model", "epochs", "batch_size"}
+        assert set(entry.recipe) >= {"model", "epochs", "batch_size"}
         assert build_net(entry.recipe["model"], shapes[name], 10) is not None
+        # A digit mirrored is another sign; clothes and things are what they were.
+        augment = build_augment(entry.recipe)
+        assert (augment is not None and augment.mirror) == (name in ("fashion-mnist", "cifar10"))
 
 
 def test_an_unknown_name():

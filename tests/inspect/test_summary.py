@@ -7,7 +7,8 @@ from tinydl.inspect import receptive_field, summary
 
 # name: parameters, multiply-adds, receptive field of the output
 NETWORKS = {
-    "mlp": (203_530, 203_264, 28), "lenet5": (61_706, 416_520, 32), "mnist_cnn": (1_199_882, 11_992_448, 28),
+    "mlp": (203_530, 203_264, 28), "lenet5": (61_706, 416_520, 32), "lenet_bn": (29_178, 1_924_992, 38),
+    "mnist_cnn": (1_199_882, 11_992_448, 28),
     "vgg_small": (288_746, 38_634_752, 60), "resnet20": (272_474, 40_813_184, 109),
     "resnet29_bottleneck": (313_114, 47_106_560, 67), "m5": (25_290, 1_878_656, 6848),
     "ds_cnn": (23_180, 2_656_768, (74, 28)),

@@ -25,8 +25,9 @@ from tinydl.data.idx import read_idx
 from tinydl.data.npz import load_npz
 from tinydl.data.pictures import read_images
 from tinydl.data.sets.cifar10 import load_cifar10
+from tinydl.train.building import RunError
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint, save_weights
-from tinydl.train.run import Run, RunError
+from tinydl.train.run import Run
 from tinydl.train.tensorfile import TensorFileError, read_tensors
 
 HEADER = 400        # bytes that are flipped one by one

@@ -6,10 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-import tinydl as td
 from tinydl.data import ArrayDataset
 from tinydl.train import run
-from tinydl.train.run import Run, RunError
+from tinydl.train.building import RunError
+from tinydl.train.run import Run
 
 
 @pytest.fixture
@@ -21,30 +21,6 @@ def data():
 SETTINGS = {"data": "digits", "model": "mlp", "epochs": 2, "batch_size": 3, "lr": 0.1, "optimizer": "sgd",
             "schedule": "none", "weight_decay": 0.0, "drop_last": False, "seed": 0, "image_shape": [1, 8, 8],
             "class_names": ["a", "b"], "mean": [0.0], "std": [1.0], "scale": 1.0, "data_crc32": 7}
-
-
-def test_recipes_differ_by_data_set():
-    assert run.recipe("cifar10")["model"] == "resnet20"
-    assert run.recipe("digits")["epochs"] == 15
-    assert run.recipe("some.npz") == run.recipe("other.npz")
-
-
-def test_models_by_name():
-    assert {"mlp", "lenet5", "resnet20"} <= set(run.model_names())
-    assert run.find_model("lenet5") is td.models.lenet5
-    with pytest.raises(RunError, match="unknown model 'lenet'; did you mean lenet5"):
-        run.find_model("lenet")
-    with pytest.raises(RunError, match="unknown model 'zzz'; the networks are "):
-        run.find_model("zzz")
-
-
-def test_nets_fit_images_and_classes_and_follow_the_seed():
-    first, again, other = (run.build_net("mlp", (1, 8, 8), 3, seed) for seed in (1, 1, 2))
-    weights = [next(net.parameters()).data for net in (first, again, other)]
-    assert first(np.zeros((2, 1, 8, 8), np.float32)).shape == (2, 3)
-    assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
-    with pytest.raises(RunError, match="model lenet5 does not take images of 3x1x1"):
-        run.build_net("lenet5", (3, 1, 1), 10)
 
 
 def test_checksums_tell_images_and_labels_apart(data):

@@ -14,6 +14,7 @@ from tinydl.train import (
     Callback,
     Checkpoint,
     EarlyStopping,
+    Freeze,
     Trainer,
     load_checkpoint,
 )
@@ -441,6 +442,31 @@ def test_interrupted_anywhere_and_resumed_ends_with_the_same_bits(tmp_path, batc
     assert second.epoch * 5 + second.batch == batches
     fit(second)
     assert bits(second) == bits(whole)
+
+
+@pytest.mark.parametrize("batches", [1, 3, 6, 9])
+def test_a_recipe_of_several_optimisers_resumes_to_the_same_bits(tmp_path, batches):
+    """Muon and SGD as one, rates that fall by group, a parameter that is frozen on the way, mirroring by turns."""
+    def make(*callbacks):
+        td.manual_seed(2)
+        net = td.nn.Sequential(td.nn.Conv2d(1, 4, 3), td.nn.ReLU(), td.nn.Flatten(), td.nn.Linear(64, 3))
+        optimizer = td.optim.MultiOptimizer(td.optim.Muon([net[0].weight], lr=0.1, renormalise=True),
+                                            td.optim.SGD([net[0].bias, *net[3].parameters()], lr=0.1, momentum=0.9))
+        schedule = td.optim.LinearLR(optimizer, 1.0, 0.0, [12, 6], per_batch=True)
+        return Trainer(net, optimizer, scheduler=schedule, seed=5, callbacks=[Freeze("0.bias", 2), *callbacks])
+
+    def train(trainer):
+        rng = np.random.default_rng(0)
+        trainer.fit((rng.standard_normal((24, 1, 6, 6)).astype(np.float32), np.arange(24) % 3), epochs=4, batch_size=8,
+                    progress=False, augment=td.data.Augment(1, "alternate", "reflect"))
+        return bits(trainer)
+
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(make(Checkpoint(path), SignalAfter(batches)))
+    again = make()
+    again.load(path)
+    assert train(again) == train(make())
 
 
 def test_resumed_many_times_ends_with_the_same_bits(tmp_path):

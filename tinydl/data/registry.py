@@ -54,7 +54,8 @@ class DataSet(NamedTuple):
         ``read(folder, seed)`` gives (train, test) as `ArrayDataset`; folder is that of all data sets, or the path of
         the user's file, seed fixes what is held out where the data set has no test images of its own.
     recipe : dict
-        Settings of a run that trains well in a short time: "model", "epochs", "batch_size", and any others.
+        Settings of a run that trains well in a short time, in the words of `tinydl.recipes`: "model", "epochs",
+        "batch_size", and any others. Empty where they follow from the size of the data.
     source : Source, optional
         What can be downloaded.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from tinydl._check import integer, number
 from tinydl._files import atomic_write
 
-__all__ = ["CSVLogger", "Callback", "Checkpoint", "Convergence", "EarlyStopping", "write_csv"]
+__all__ = ["CSVLogger", "Callback", "Checkpoint", "Convergence", "EarlyStopping", "Freeze", "write_csv"]
 
 
 class Callback:
@@ -159,6 +159,42 @@ class Convergence(Callback):
             if change < self.eps:
                 trainer.stop(f"converged: |{self.monitor}({trainer.epoch}) - {self.monitor}({trainer.epoch - self.k})| "
                              f"= {change:.3g} < {self.eps:g}")
+
+
+class Freeze(Callback):
+    """Train some parameters in the first epochs only, and save the time for their gradients in the others.
+
+    When the training ends they may be trained again.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        Names as `net.named_parameters()` has them.
+    epochs : int
+        In how many epochs they are trained.
+    """
+
+    def __init__(self, parameters, epochs):
+        self.parameters = [parameters] if isinstance(parameters, str) else list(parameters)
+        self.epochs = integer("Freeze", "epochs", epochs, 0)
+
+    def _chosen(self, trainer):
+        known = dict(trainer.net.named_parameters())
+        unknown = [name for name in self.parameters if name not in known]
+        if unknown:
+            raise ValueError(f"Freeze: the net has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+        return [known[name] for name in self.parameters]
+
+    def on_fit_begin(self, trainer):
+        self._chosen(trainer)
+
+    def on_epoch_begin(self, trainer):
+        for p in self._chosen(trainer):
+            p.requires_grad = trainer.epoch < self.epochs
+
+    def on_fit_end(self, trainer):
+        for name, p in trainer.net.named_parameters():
+            p.requires_grad = p.requires_grad or name in self.parameters
 
 
 class Checkpoint(Callback):

@@ -3,40 +3,21 @@
 Everything that `tinydl train` does apart from talking to the user; eval, predict and resume start from the same folder.
 """
 
-import difflib
-import inspect
 import json
-import math
 import os
 import zlib
 
 import numpy as np
 
-from tinydl import config, models, optim, random
+from tinydl import config, optim
 from tinydl._files import atomic_write, open_file, remove_stale
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
-from tinydl.data.registry import find
+from tinydl.train.building import SCHEDULES, RunError, build_net, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
-from tinydl.train.evaluation import evaluation_mode
 
-__all__ = [
-    "SCHEDULES", "Run", "RunError", "build_net", "build_optimizer", "find_model", "fingerprint", "model_names",
-    "recipe",
-]
-
-SCHEDULES = ("onecycle", "cosine", "step", "none")
-
-class RunError(ValueError):
-    """A run that cannot be made or continued; one line with the value and the cure."""
-
-
-def recipe(data):
-    """Default settings for a data set: model, epochs, batch_size, optimizer, schedule, weight_decay."""
-    return {"optimizer": "sgd", "schedule": "onecycle", "weight_decay": 5e-4,
-            **find(data).recipe}
-
+__all__ = ["Run", "fingerprint"]
 
 # --- data ----------------------------------------------------------------------------------------------------------
 
@@ -44,63 +25,6 @@ def fingerprint(dataset):
     """A checksum of images and labels, which tells a resumed run that its data have changed."""
     crc = zlib.crc32(np.moveaxis(dataset.images, 1, -1).reshape(-1).view(np.uint8))
     return zlib.crc32(dataset.labels.view(np.uint8), crc)
-
-
-# --- net and optimizer ---------------------------------------------------------------------------------------------
-
-def model_names():
-    """Names of the networks in `tinydl.models`."""
-    return [name for name in models.__all__ if name.islower() and inspect.isfunction(getattr(models, name))]
-
-
-def find_model(name):
-    """The function of `tinydl.models` that makes the network of a name; RunError when there is none."""
-    names = model_names()
-    if name not in names:
-        close = difflib.get_close_matches(name, names, 1)
-        raise RunError(f"unknown model {name!r}; " + (f"did you mean {close[0]}? " if close else "")
-                       + f"the networks are {', '.join(names)}")
-    return getattr(models, name)
-
-
-def build_net(name, image_shape, n_classes, seed=0):
-    """A network of `tinydl.models` for images of a shape and a number of classes, with weights from `seed`.
-
-    Raises
-    ------
-    RunError
-        Unknown name, or a network that does not take such images or has another number of classes.
-    """
-    factory = find_model(name)
-    known = inspect.signature(factory).parameters
-    wanted = {"num_classes": n_classes, "in_channels": image_shape[0], "input_shape": tuple(image_shape)}
-    random.manual_seed(seed)
-    shape = "x".join(map(str, image_shape))
-    try:
-        net = factory(**{key: value for key, value in wanted.items() if key in known})
-        with evaluation_mode():
-            out = net(np.zeros((1, *image_shape), np.float32)).shape
-    except (ValueError, TypeError) as error:
-        raise RunError(f"model {name} does not take images of {shape}: {error}") from None
-    if out != (1, n_classes):
-        raise RunError(f"model {name} gives {out[-1]} outputs, the data have {n_classes} classes")
-    return net
-
-
-def build_optimizer(settings, net, steps_per_epoch):
-    """(optimizer, scheduler or None) as the settings of a run say."""
-    optimizer = optim.BY_NAME[settings["optimizer"]].make(net.parameters(), settings["lr"],
-                                                          weight_decay=settings["weight_decay"])
-    schedule, epochs = settings["schedule"], settings["epochs"]
-    if schedule == "onecycle":
-        moves = not {"momentum", "betas"}.isdisjoint(optimizer.defaults)
-        return optimizer, optim.OneCycleLR(optimizer, settings["lr"], total_steps=epochs * steps_per_epoch,
-                                           cycle_momentum=moves)
-    if schedule == "cosine":
-        return optimizer, optim.CosineAnnealingLR(optimizer, epochs)
-    if schedule == "step":
-        return optimizer, optim.StepLR(optimizer, max(1, math.ceil(epochs / 3)))
-    return optimizer, None
 
 
 # --- the folder ----------------------------------------------------------------------------------------------------
@@ -235,8 +159,13 @@ class Run:
         for key, (low, high) in _BOUNDS.items():
             if not low <= settings[key] <= high:  # also nan
                 raise RunError(f"{path}: {key} is {settings[key]!r}, which no run of tinydl has")
-        if settings["optimizer"] not in optim.BY_NAME or settings["schedule"] not in SCHEDULES:
+        known = settings["optimizer"] in optim.BY_NAME or settings.get("groups")
+        if not known or settings["schedule"] not in SCHEDULES:
             raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
+        try:
+            check_settings(settings)
+        except RunError as error:
+            raise RunError(f"{path}: {error}") from None
         return cls(folder, settings)
 
     def build_net(self):
@@ -245,7 +174,7 @@ class Run:
         return build_net(s["model"], s["image_shape"], len(s["class_names"]), s["seed"])
 
     def trained_net(self):
-        """(net, note): the network with the run's weights; the note says where they are from if not from the end.
+        """(net, note): what predicts, with the run's weights; the note says where they are from if not from the end.
 
         Weights that cannot be read give way to those of the checkpoint, and these to those of the one before.
         """
@@ -262,9 +191,9 @@ class Run:
                 faults.append(str(error))
                 continue
             if what is None:
-                return net, None
+                return viewed(self.settings, net), None
             why = "; ".join(faults) if faults else "the run is not finished"
-            return net, f"{why}; these are the weights of {what}"
+            return viewed(self.settings, net), f"{why}; these are the weights of {what}"
         if faults:
             raise RunError("; ".join(faults))
         raise RunError(f"{self.folder}: no weights there yet; train with: tinydl train --resume {self.folder}")

@@ -148,6 +148,6 @@ def load_cifar10(path):
 
 register(
     "cifar10", lambda folder, seed: load_cifar10(folder),
-    {"model": "resnet20", "epochs": 20, "batch_size": 128},
+    {"model": "resnet20", "epochs": 20, "batch_size": 128, "augment": {"shift": 4, "mirror": True}},
     Source("https://www.cs.toronto.edu/~kriz", "cifar10", 170, (
         File("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),)))

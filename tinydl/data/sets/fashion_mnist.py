@@ -23,7 +23,7 @@ def load_fashion_mnist(folder):
 
 register(
     "fashion-mnist", lambda folder, seed: load_fashion_mnist(folder),
-    {"model": "mnist_cnn", "epochs": 5, "batch_size": 64},
+    {"model": "vgg_small", "epochs": 12, "batch_size": 128, "augment": {"shift": 2, "mirror": True}},
     Source("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com", "fashion-mnist", 31, (
         File("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
         File("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),

@@ -33,7 +33,7 @@ def load_mnist(folder):
 
 register(
     "mnist", lambda folder, seed: load_mnist(folder),
-    {"model": "mnist_cnn", "epochs": 2, "batch_size": 64},
+    {"model": "lenet_bn", "epochs": 1, "batch_size": 64},
     Source("https://ossci-datasets.s3.amazonaws.com/mnist", "mnist", 12, (
         File("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),
         File("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624"),

@@ -1,0 +1,204 @@
+"""What a run is built from, by its settings: net, loss, optimiser, schedule, augmentation, views."""
+
+import difflib
+import fnmatch
+import inspect
+import math
+
+import numpy as np
+
+from tinydl import models, nn, optim, random
+from tinydl.data import Augment
+from tinydl.train.callbacks import Freeze
+from tinydl.train.evaluation import evaluation_mode
+
+__all__ = [
+    "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net", "build_optimizer",
+    "check_settings", "find_model", "model_names", "prepare", "viewed",
+]
+
+
+class RunError(ValueError):
+    """A run that cannot be made or continued; one line with the value and the cure."""
+
+
+# --- net -----------------------------------------------------------------------------------------------------------
+
+def model_names():
+    """Names of the networks in `tinydl.models`."""
+    return [name for name in models.__all__ if name.islower() and inspect.isfunction(getattr(models, name))]
+
+
+def find_model(name):
+    """The function of `tinydl.models` that makes the network of a name; RunError when there is none."""
+    names = model_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        raise RunError(f"unknown model {name!r}; " + (f"did you mean {close[0]}? " if close else "")
+                       + f"the networks are {', '.join(names)}")
+    return getattr(models, name)
+
+
+def build_net(name, image_shape, n_classes, seed=0):
+    """A network of `tinydl.models` for images of a shape and a number of classes, with weights from `seed`.
+
+    Raises
+    ------
+    RunError
+        Unknown name, or a network that does not take such images or has another number of classes.
+    """
+    factory = find_model(name)
+    known = inspect.signature(factory).parameters
+    wanted = {"num_classes": n_classes, "in_channels": image_shape[0], "input_shape": tuple(image_shape)}
+    random.manual_seed(seed)
+    shape = "x".join(map(str, image_shape))
+    try:
+        net = factory(**{key: value for key, value in wanted.items() if key in known})
+        with evaluation_mode():
+            out = net(np.zeros((1, *image_shape), np.float32)).shape
+    except (ValueError, TypeError) as error:
+        raise RunError(f"model {name} does not take images of {shape}: {error}") from None
+    if out != (1, n_classes):
+        raise RunError(f"model {name} gives {out[-1]} outputs, the data have {n_classes} classes")
+    return net
+
+
+def prepare(settings, net, train):
+    """Give parameters the first values that the training images say."""
+    whiten = settings.get("whiten")
+    if whiten is None:
+        return
+    parameter = dict(net.named_parameters()).get(whiten["parameter"])
+    if parameter is None:
+        raise RunError(f"the recipe whitens {whiten['parameter']}, which {settings['model']} does not have")
+    nn.init.whitening_(parameter, train.subset(slice(whiten["images"])).normalised())
+
+
+def viewed(settings, net):
+    """The net as it is tested and predicts: over several views, where the recipe has them."""
+    return nn.AveragedViews(net, **settings["views"]) if settings.get("views") else net
+
+
+# --- loss and images -----------------------------------------------------------------------------------------------
+
+def build_loss(settings):
+    """The loss that the settings name."""
+    return nn.CrossEntropyLoss(**settings.get("loss", {}))
+
+
+def build_augment(settings):
+    """The augmentation of training images, or None."""
+    return Augment(**settings["augment"]) if settings.get("augment") else None
+
+
+# --- optimizer and schedule ----------------------------------------------------------------------------------------
+
+_KINDS = {"muon": optim.Muon, **{name: choice.kind for name, choice in optim.BY_NAME.items()}}
+_NO_HYPER_PARAMETERS = ("optimizer", "parameters", "epochs", "decay")
+
+
+def _matches(name, row):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in row["parameters"])
+
+
+def _grouped(settings, net):
+    """The optimisers of a recipe's groups as one; its groups are in the order of the recipe's."""
+    rows = settings["groups"]
+    parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    owner = {name: next((k for k, row in enumerate(rows) if _matches(name, row)), None) for name in parameters}
+    homeless = [name for name, k in owner.items() if k is None]
+    if homeless:
+        raise RunError(f"the recipe's groups say nothing of {', '.join(homeless[:3])} of {settings['model']}")
+    factor = settings["lr"] / rows[0]["lr"]
+    summed = settings.get("loss", {}).get("reduction") == "sum"
+    made = []
+    for k, row in enumerate(rows):
+        group = {key: value for key, value in row.items() if key not in _NO_HYPER_PARAMETERS}
+        group["lr"] = row["lr"] * factor
+        group["params"] = [p for name, p in parameters.items() if owner[name] == k]
+        if not group["params"]:
+            raise RunError(f"{settings['model']} has no parameter {' or '.join(row['parameters'])}, which the recipe "
+                           "trains")
+        if row.get("decay"):
+            group["weight_decay"] = settings["weight_decay"] * (settings["batch_size"] / group["lr"] if summed else 1)
+        made.append(_KINDS[row["optimizer"]]([group]))
+    return optim.MultiOptimizer(*made)
+
+
+def _one_cycle(optimizer, settings, steps):
+    moves = any(not {"momentum", "betas"}.isdisjoint(group) for group in optimizer.param_groups)
+    return optim.OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups],
+                            total_steps=settings["epochs"] * steps, cycle_momentum=moves)
+
+
+def _linear(optimizer, settings, steps):
+    rows = settings.get("groups", [{}])
+    lengths = [min(row.get("epochs", settings["epochs"]), settings["epochs"]) * steps for row in rows]
+    return optim.LinearLR(optimizer, 1.0, 0.0, lengths, per_batch=True)
+
+
+def _thirds(optimizer, settings, steps):
+    return optim.StepLR(optimizer, max(1, math.ceil(settings["epochs"] / 3)))
+
+
+def _multi_step(optimizer, settings, steps):
+    return optim.MultiStepLR(optimizer, [math.ceil(settings["epochs"] * share) for share in (0.5, 0.75)])
+
+
+SCHEDULES = {
+    "onecycle": _one_cycle,
+    "cosine": lambda optimizer, settings, steps: optim.CosineAnnealingLR(optimizer, settings["epochs"]),
+    "linear": _linear,
+    "step": _thirds,
+    "multistep": _multi_step,
+    "none": lambda optimizer, settings, steps: None,
+}
+
+
+def build_optimizer(settings, net, steps_per_epoch):
+    """(optimizer, scheduler or None) as the settings of a run say."""
+    if settings.get("groups"):
+        optimizer = _grouped(settings, net)
+    else:
+        optimizer = optim.BY_NAME[settings["optimizer"]].make(net.parameters(), settings["lr"],
+                                                              weight_decay=settings["weight_decay"])
+    return optimizer, SCHEDULES[settings["schedule"]](optimizer, settings, steps_per_epoch)
+
+
+def build_callbacks(settings, net):
+    """What happens along the way: parameters that are trained in the first epochs only are frozen after them."""
+    rows = settings.get("groups") or ()
+    return [Freeze([name for name, _ in net.named_parameters() if _matches(name, row)], row["epochs"])
+            for row in rows if row.get("epochs", settings["epochs"]) < settings["epochs"]]
+
+
+# --- settings from a file ------------------------------------------------------------------------------------------
+
+_OPTIONAL = {"loss": dict, "augment": dict, "views": dict, "whiten": dict, "groups": list}
+
+
+def check_settings(settings):
+    """Raise RunError when settings that only some runs have are those of none."""
+    for key, kind in _OPTIONAL.items():
+        if key in settings and not isinstance(settings[key], kind):
+            raise RunError(f"{key} is {settings[key]!r}, which no run of tinydl has")
+    for key, build in (("loss", build_loss), ("augment", build_augment),
+                       ("views", lambda settings: viewed(settings, nn.Identity())), ("groups", _check_groups),
+                       ("whiten", _check_whiten)):
+        try:
+            build(settings)
+        except (TypeError, ValueError, KeyError) as error:
+            raise RunError(f"{key} is {settings[key]!r}, which no run of tinydl has ({error})") from None
+
+
+def _check_groups(settings):
+    for row in settings.get("groups", ()):
+        if not (row["optimizer"] in _KINDS and all(isinstance(name, str) for name in row["parameters"])
+                and row["lr"] > 0 and row.get("epochs", 1) >= 1):
+            raise ValueError(row)
+
+
+def _check_whiten(settings):
+    if "whiten" in settings and not (isinstance(settings["whiten"]["parameter"], str)
+                                     and settings["whiten"]["images"] >= 1):
+        raise ValueError("parameter and images")
