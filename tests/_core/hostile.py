@@ -86,11 +86,12 @@ def record_methods(module, cls, names):
 
     original = cls.__init__
 
-    def __init__(self, *args):
-        recorder(cls.__name__, cls)(*args) if recording else None
-        original(self, *args)
+    def __init__(self, *args, **named):
+        recorder(cls.__name__, cls)(*args, **named) if recording else None
+        original(self, *args, **named)
 
-    setattr(module, cls.__name__, type(cls.__name__, (cls,), {"__init__": __init__} | {n: method(n) for n in names}))
+    own = {"__init__": __init__, "__module__": cls.__module__}
+    setattr(module, cls.__name__, type(cls.__name__, (cls,), own | {n: method(n) for n in names}))
 
 
 def kind(value):

@@ -147,7 +147,7 @@ def arguments(kernel, cases):
     if "adaptive" not in kernel:
         values["geometry"] = GEOMETRY
     if kernel == "max_pool_forward":
-        values["on_x"] = case.map(True, True)
+        values["on_x"] = case.map(True, "relu")
     return values
 
 

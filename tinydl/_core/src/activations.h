@@ -28,7 +28,8 @@ ACTIVATION(gelu, x,
 
     T z = s < -50 ? -50 : s;
     z = z > 50 ? 50 : z;
-    dx = dy * (NAME(normal_cdf)(z) + z * ((T)0.3989422804014327 * NAME(exp)((T)-0.5 * z * z))))
+    const T e = NAME(exp)((T)-0.5 * z * z);
+    dx = dy * (NAME(normal_cdf_from)(z, e) + z * ((T)0.3989422804014327 * e)))
 
 /* The gradients of these two subtract in double. */
 ACTIVATION(tanh, y, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))

@@ -52,7 +52,8 @@ TD_INLINE double td_tanh_d(double x) {
 TD_INLINE float td_sigmoid_f(float x) { return 1.0f / (1.0f + td_exp_f(-x)); }
 TD_INLINE double td_sigmoid_d(double x) { return 1.0 / (1.0 + td_exp_d(-x)); }
 
-TD_INLINE float td_normal_cdf_f(float x) {
+/* Phi(x) from e = exp(-x^2/2), which its derivative needs too. */
+TD_INLINE float td_normal_cdf_from_f(float x, float e) {
     float z = __builtin_fabsf(x);
     z = z > 15.0f ? 15.0f : z; /* 0 in float */
     float t = (z - 4.0f) / (z + 4.0f);
@@ -67,11 +68,12 @@ TD_INLINE float td_normal_cdf_f(float x) {
     p = p * t + 0.0139996236f;
     p = p * t + -0.096703468f;
     p = p * t + 0.472053207f;
-    float q = td_exp_f(-0.5f * z * z) * p / (1.0f + z);
+    float q = e * p / (1.0f + z);
     return x > 0.0f ? 1.0f - q : q;
 }
+TD_INLINE float td_normal_cdf_f(float x) { return td_normal_cdf_from_f(x, td_exp_f(-0.5f * x * x)); }
 
-TD_INLINE double td_normal_cdf_d(double x) {
+TD_INLINE double td_normal_cdf_from_d(double x, double e) {
     double z = __builtin_fabs(x);
     z = z > 39.0 ? 39.0 : z;
     double t = (z - 5.0) / (z + 5.0);
@@ -98,8 +100,9 @@ TD_INLINE double td_normal_cdf_d(double x) {
     p = p * t + 0.031030368425963229;
     p = p * t + -0.091552281834008806;
     p = p * t + 0.46151582985003775;
-    double q = td_exp_d(-0.5 * z * z) * p / (1.0 + z);
+    double q = e * p / (1.0 + z);
     return x > 0.0 ? 1.0 - q : q;
 }
+TD_INLINE double td_normal_cdf_d(double x) { return td_normal_cdf_from_d(x, td_exp_d(-0.5 * x * x)); }
 
 #endif
