@@ -45,6 +45,12 @@ def test_settings_by_the_size_of_the_data(n, shape, expected):
     assert building.build_net(got["model"], shape, 3) is not None
 
 
+def test_what_are_no_images_is_refused():
+    model = suited(20, (5,))["model"]
+    with pytest.raises(building.RunError, match="model digits_cnn does not take images of 5"):
+        building.build_net(model, (5,), 2)
+
+
 def test_what_is_given_goes_before_a_recipe():
     row = {"about": "x", "data": "mnist", "model": "mlp", "epochs": 3, "schedule": "cosine", "lr": 0.5}
     assert settled(row, {}) == {"model": "mlp", "epochs": 3, "schedule": "cosine", "lr": 0.5, "optimizer": "sgd",

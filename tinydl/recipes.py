@@ -55,12 +55,8 @@ SIZES = (
     (5000, {"optimizer": "sgd", "batch_size": 64, "least_steps": 0, "least_epochs": 20}),
     (0, {"optimizer": "adam", "batch_size": 32, "least_steps": 300, "least_epochs": 20}),
 )
-# And by its network: images from so many pixels on either side, of this rank.
-MODELS = (
-    (16, 3, "vgg_small"),
-    (4, 3, "digits_cnn"),
-    (0, 1, "mlp"),
-)
+# And the network for images from so many pixels on either side.
+MODELS = ((16, "vgg_small"), (4, "digits_cnn"), (0, "mlp"))
 
 
 def suited(n_images, image_shape):
@@ -79,8 +75,9 @@ def suited(n_images, image_shape):
         as it takes to make `least_steps` steps.
     """
     row = next(row for least, row in SIZES if n_images >= least)
-    model = next(model for least, rank, model in MODELS
-                 if len(image_shape) >= rank and min(image_shape[1:], default=0) >= least)
+    model = "digits_cnn"  # says what it takes when these are no images
+    if len(image_shape) == 3:
+        model = next(model for least, model in MODELS if min(image_shape[1:]) >= least)
     batch_size = max(1, min(row["batch_size"], n_images // 8))
     steps = math.ceil(n_images / batch_size)
     return {"model": model, "optimizer": row["optimizer"], "batch_size": batch_size,
