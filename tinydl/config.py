@@ -7,7 +7,7 @@ import threading
 import warnings
 
 from tinydl._check import flag, index_of
-from tinydl._core import isa, memory, parallel, waiting
+from tinydl._core import isa, memory, parallel
 from tinydl._version import __version__
 
 __all__ = [
@@ -290,6 +290,12 @@ def _openmp_runtime():
     return "yes" if parallel.has_openmp() else None
 
 
+def _said_of_waiting():
+    """What the environment tells the OpenMP runtime about threads that wait."""
+    said = [f"{name}={os.environ[name]}" for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY") if name in os.environ]
+    return said or ["as the runtime does (GOMP_SPINCOUNT and OMP_WAIT_POLICY are not set)"]
+
+
 def show_config(print_it=True):
     """Print version, ISA level, OpenMP runtime, threads and the limits found.
 
@@ -321,7 +327,8 @@ def show_config(print_it=True):
         "openmp_runtime": _openmp_runtime() if parallel.has_openmp() else None,
         "threads": n,
         "team_size_obtained": parallel.team_size(n),
-        "idle_threads": waiting.policy if parallel.has_openmp() else None,
+        "team_now": parallel.team(),
+        "idle_threads": _said_of_waiting() if parallel.has_openmp() else None,
         **_limits(),
     }
     if flag("show_config", "print_it", print_it):

@@ -8,14 +8,11 @@ and lies beside its source; setup.py lists it.
 import os
 from importlib.machinery import EXTENSION_SUFFIXES
 
-from tinydl._core.waiting import short_spins
-
 if not any(os.path.exists(os.path.join(__path__[0], f"parallel{suffix}")) for suffix in EXTENSION_SUFFIXES):
     raise ImportError(f"no compiled kernels in {__path__[0]}: build them there with 'python setup.py build_ext "
                       "--inplace', or start Python in another folder to import the tinydl that is installed")
 
-with short_spins():  # the first compiled module loads the OpenMP runtime
-    from tinydl._core.isa import level, search_path
+from tinydl._core.isa import level, search_path
 
 __path__ = search_path(__name__)
 
