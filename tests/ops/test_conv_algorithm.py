@@ -8,16 +8,16 @@ import pytest
 import tinydl as td
 from tinydl import nn
 from tinydl.ops import conv_algorithm
+from tinydl.ops.geometry import ConvGeometry
 from tinydl.testing.compare import assert_close
 
-WIDE = (4, 64, 16, 16, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 16, 16)
-NARROW = (4, 3, 16, 16, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 16, 16)
+WIDE = ConvGeometry(4, 64, 16, 16, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 16, 16)
+NARROW = WIDE._replace(C=3)
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def changed(**values):
-    names = ("N", "C", "H", "W", "O", "KH", "KW", "SH", "SW", "PH", "PW", "DH", "DW", "G", "P", "Q")
-    return tuple(values.get(name, old) for name, old in zip(names, WIDE, strict=True))
+    return WIDE._replace(**values)
 
 
 def test_auto_takes_winograd_for_wide_3x3_layers_only():

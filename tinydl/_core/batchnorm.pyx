@@ -10,10 +10,10 @@ from cython.parallel cimport prange
 from libc.math cimport NAN, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
+from tinydl._core.activations cimport activation_of, td_element_loop
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum
 from tinydl._core.channels cimport moments as sum_moments
-from tinydl._core.elementwise cimport activation_of, td_element_loop
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Map, Moments, read_map
 from tinydl._core.parallel cimport check_team

@@ -6,9 +6,9 @@ forward map, which the type of x holds exactly, and moved to the mean in float64
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
+from tinydl._core.activations cimport activation_of, td_activation
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport affine, fold, gradient, gradient_sums, td_reduction, td_residual_sum
-from tinydl._core.elementwise cimport activation_of, td_activation
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team

@@ -6,6 +6,9 @@ of the activation in src/activations.h says which.
 """
 
 from cython.parallel cimport prange
+from tinydl._core.activations cimport (
+    RELU, TD_N_ACTIVATIONS, activation_of, adding, td_activation, td_activation_names, td_element_loop,
+)
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
@@ -73,11 +76,7 @@ cdef const td_activation *row_of(str name) except NULL:
     row = _rows.get(name)
     if row is None:
         raise ValueError(f"no activation {name!r}; known: {', '.join(ACTIVATIONS)}")
-    return &td_activations[<int> row]
-
-
-cdef const td_activation *activation_of(Py_ssize_t number) noexcept:
-    return &td_activations[number - 1]
+    return activation_of(<int> row + 1)
 
 
 cdef td_element_loop value_loop(str name) except NULL:
@@ -108,7 +107,7 @@ def relu_forward(x, y, int n_threads):
     x : IN, any shape, dense.  y : OUT, as x.
     """
     check_team(n_threads)
-    unary(td_activations[RELU].value, x, y, 0, n_threads)
+    unary(activation_of(RELU + 1).value, x, y, 0, n_threads)
 
 
 def relu_backward(y, dy, dx, int n_threads):
@@ -117,7 +116,7 @@ def relu_backward(y, dy, dx, int n_threads):
     y, dy : IN.  dx : OUT, as y.
     """
     check_team(n_threads)
-    binary(td_activations[RELU].gradient, ("y", "dy", "dx"), y, dy, dx, 0, n_threads)
+    binary(activation_of(RELU + 1).gradient, ("y", "dy", "dx"), y, dy, dx, 0, n_threads)
 
 
 def add(a, b, y, int n_threads):
@@ -126,4 +125,4 @@ def add(a, b, y, int n_threads):
     a, b : IN, in the same dense order.  y : OUT, as a.
     """
     check_team(n_threads)
-    binary(td_sum, ("a", "b", "y"), a, b, y, 0, n_threads)
+    binary(adding(), ("a", "b", "y"), a, b, y, 0, n_threads)

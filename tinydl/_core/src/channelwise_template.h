@@ -7,10 +7,10 @@
    a product reads its pixel from memory. A row of pixels goes through all its channels before the next begins, so that the
    rows of a window stay in L1. */
 
-/* G neighbours in a row, V vectors of which the last has `tail` channels; src, w, dst are those of the first of them. */
-TD_INLINE void NAME(channelwise_body)(const td_rectangle *r, const T *src, const T *w, T *dst, ptrdiff_t C, ptrdiff_t tail,
+/* G neighbours in a row, V vectors of which the last has run.n channels; src, w, dst are those of the first of them. */
+TD_INLINE void NAME(channelwise_body)(const td_rectangle *r, const T *src, const T *w, T *dst, const td_channel_run run,
                                       const td_epilogue *e, const int G, const int V) {
-    const ptrdiff_t step = r->src_col, ds = r->dst_col, here = 0;
+    const ptrdiff_t step = r->src_col, ds = r->dst_col, here = 0, C = run.C, tail = run.n;
     VT acc[6][2];
     TD_UNROLL for (int v = 0; v < V; v++) {
         const T *b = (const T *)e->bias + v * LANES;
@@ -57,7 +57,7 @@ TD_INLINE void NAME(channelwise_body)(const td_rectangle *r, const T *src, const
 #define TD_CHANNELWISE(G, V)                                                                                           \
     static void NAME(channelwise_##G##_##V)(const td_rectangle *r, const T *src, const T *w, T *dst, ptrdiff_t C,     \
                                             ptrdiff_t tail, const td_epilogue *e) {                                    \
-        NAME(channelwise_body)(r, src, w, dst, C, tail, e, G, V);                                                      \
+        NAME(channelwise_body)(r, src, w, dst, (td_channel_run){C, tail}, e, G, V);                                    \
     }
 #define TD_EACH_G(F, V) F(1, V) F(2, V) F(3, V) F(4, V) F(5, V) F(6, V)
 TD_EACH_G(TD_CHANNELWISE, 1)
@@ -92,9 +92,10 @@ static void NAME(channelwise)(const td_rectangle *r, const T *src, const T *filt
     }
 }
 
-/* M taps of dw, one vector of n channels: dw[t*C] (+)= the sum over pixels of x[pixel + taps[t]] * dy[pixel]. */
+/* M taps of dw, one vector of channels: dw[t*C] (+)= the sum over pixels of x[pixel + taps[t]] * dy[pixel]. */
 TD_INLINE void NAME(channelwise_outer_body)(const td_pixel_range *r, const ptrdiff_t *taps, const T *x, const T *dy,
-                                            ptrdiff_t C, ptrdiff_t n, T *dw, int adds, const int M) {
+                                            const td_channel_run run, T *dw, int adds, const int M) {
+    const ptrdiff_t C = run.C, n = run.n;
     VT acc[9];
     TD_UNROLL for (int t = 0; t < M; t++) acc[t] = adds ? NAME(load_n)(dw + t * C, n) : (VT){0};
     for (ptrdiff_t i = 0; i < r->n_images; i++) {
@@ -119,7 +120,8 @@ TD_INLINE void NAME(channelwise_outer_body)(const td_pixel_range *r, const ptrdi
 #define TD_OUTER(M)                                                                                                    \
     case M:                                                                                                            \
         for (ptrdiff_t c = 0; c < C; c += LANES)                                                                       \
-            NAME(channelwise_outer_body)(r, taps, x + c, dy + c, C, C - c < LANES ? C - c : LANES, dw + c, adds, M);    \
+            NAME(channelwise_outer_body)(r, taps, x + c, dy + c, (td_channel_run){C, C - c < LANES ? C - c : LANES},    \
+                                         dw + c, adds, M);                                                             \
         break
 /* The same for n_taps <= 9 taps and all channels; dw (n_taps, C) */
 static void NAME(channelwise_outer)(const td_pixel_range *r, const ptrdiff_t *taps, ptrdiff_t n_taps, const T *x,

@@ -7,9 +7,11 @@
    Linear are this sum; only the offsets differ. */
 
 /* Those of add_moments with saved_x. `bend` and n are constants in the usual case, a ReLU and a whole vector. */
-TD_INLINE void NAME(add_masked)(const td_moments *m, VT (*acc)[2], const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t n,
-                                const int v, const int NB, const int G, const int bend, VT about, VT sums[2]) {
+TD_INLINE void NAME(add_masked)(const td_moments *m, VT (*acc)[2], const td_result_runs to, const int v, const int NB,
+                                const int G, const int bend, VT sums[2]) {
     const T slope = (T)m->mask.parameter;
+    const ptrdiff_t *d = to.d, ds = to.ds, n = to.n;
+    const VT about = NAME(load_n)((const T *)m->about + v * LANES, n);
     VT centre = {0}, scale = {0}, shift = {0};
     if (bend) {
         centre = NAME(load_n)((const T *)m->mask.centre + v * LANES, n);
@@ -30,18 +32,18 @@ TD_INLINE void NAME(add_masked)(const td_moments *m, VT (*acc)[2], const ptrdiff
 /* The moments of results acc of runs of G pixels at dst + d[j], of which n of a vector v exist. */
 TD_INLINE void NAME(add_moments)(const td_moments *m, VT (*acc)[2], const ptrdiff_t *d, ptrdiff_t ds, ptrdiff_t n,
                                  const int v, const int NB, const int G) {
-    const VT about = NAME(load_n)((const T *)m->about + v * LANES, n);
     VT sums[2] = {{0}};
     if (!m->saved_x) {
+        const VT about = NAME(load_n)((const T *)m->about + v * LANES, n);
         TD_UNROLL for (int i = 0; i < NB * G; i++) {
             const VT c = acc[i][v] - about;
             sums[0] += c;
             sums[1] += c * c;
         }
     } else if (m->mask.activation == TD_CLAMP && n == LANES) {
-        NAME(add_masked)(m, acc, d, ds, LANES, v, NB, G, TD_CLAMP, about, sums);
+        NAME(add_masked)(m, acc, (td_result_runs){d, ds, LANES}, v, NB, G, TD_CLAMP, sums);
     } else {
-        NAME(add_masked)(m, acc, d, ds, n, v, NB, G, (int)m->mask.activation, about, sums);
+        NAME(add_masked)(m, acc, (td_result_runs){d, ds, n}, v, NB, G, (int)m->mask.activation, sums);
     }
     T *sum = (T *)m->out + v * LANES, *square = sum + m->stride;
     NAME(store_n)(sum, NAME(load_n)(sum, n) + sums[0], n);

@@ -49,6 +49,17 @@ typedef struct {
     const td_epilogue *epilogue;
 } td_panel_sum;
 
+/* A vector of channels of a pixel: the C of them that lie between two pixels, and the n of the vector that exist. */
+typedef struct {
+    ptrdiff_t C, n;
+} td_channel_run;
+
+/* Where the results of a tile belong: runs at d[j] of pixels `ds` apart, n channels of the vector. */
+typedef struct {
+    const ptrdiff_t *d;
+    ptrdiff_t ds, n;
+} td_result_runs;
+
 /* A walk over a rectangle in tiles. A run is so many neighbours in a row as are addressed from one base. */
 typedef struct {
     ptrdiff_t run, per_row; /* pixels of a run; runs of a row */
