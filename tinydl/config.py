@@ -293,7 +293,7 @@ def _openmp_runtime():
 def _said_of_waiting():
     """What the environment tells the OpenMP runtime about threads that wait."""
     said = [f"{name}={os.environ[name]}" for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY") if name in os.environ]
-    return said or ["as the runtime does (GOMP_SPINCOUNT and OMP_WAIT_POLICY are not set)"]
+    return said or ["the default (no GOMP_SPINCOUNT, no OMP_WAIT_POLICY)"]
 
 
 def show_config(print_it=True):
