@@ -85,7 +85,7 @@ for _n in (1, 2):
 
 for _name in ("Identity", "ReLU", "Sigmoid", "Tanh"):
     layer(_name, lambda rng: ([], [normal(rng, *shape(rng))]))
-for _name in ("GELU", "GELUTanh", "Hardswish", "Mish"):
+for _name in ("GELU", "GELUTanh", "Hardswish", "Mish", "SiLU"):
     ROWS[f"nn.{_name}"] = lambda rng, name=_name: (
         [normal(rng, *shape(rng))], lambda x: getattr(nn, name)()(x),
         lambda T, x: (T.nn.GELU("tanh") if name == "GELUTanh" else getattr(T.nn, name)())(x.clamp(min=-1e3)))

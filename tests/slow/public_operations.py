@@ -40,6 +40,7 @@ unary("sign", lambda T, x: T.where(x.isnan(), x, T.sign(x)))  # NaN of NaN, as i
 unary("gelu", lambda T, x: T.nn.functional.gelu(x.clamp(min=-1e3)))
 unary("gelu_tanh", lambda T, x: T.nn.functional.gelu(x.clamp(min=-1e3), approximate="tanh"))
 unary("hardswish", lambda T, x: T.nn.functional.hardswish(x.clamp(min=-1e3)))
+unary("silu", lambda T, x: T.nn.functional.silu(x.clamp(min=-1e3)))
 unary("mish", lambda T, x: T.nn.functional.mish(x.clamp(min=-1e3)))
 
 

@@ -30,7 +30,7 @@ def test_calls_of_the_public_functions(trials, tmp_path):
 
 def test_no_public_name_is_left_out(program):
     public = program("public")
-    assert public.public_names() == public.ROWS.keys() | public.public_training.DATA
+    assert public.public_names() == public.ROWS.keys() | public.public_training.DATA | public.public_training.UNJUDGED
 
 
 def test_a_signal_and_a_hang_are_seen(tmp_path):
