@@ -91,7 +91,7 @@ def test_only_pictures():
         Batches((np.zeros((4, 2)), np.zeros(4, int)), 2, augment=Augment())
 
 
-@pytest.mark.parametrize("shift", [-1, 1.5, True])
+@pytest.mark.parametrize("shift", [-1, 1.5, True, np.True_, np.arange(1, 3)])
 def test_shift_that_cannot_be(shift):
     with pytest.raises(ValueError, match="shift must be a number of pixels"):
         Augment(shift)

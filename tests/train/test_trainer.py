@@ -714,6 +714,7 @@ def test_modes_and_gradients_are_restored_after_an_error():
     (lambda t: t.fit(make_data(), (np.zeros((0, 6)), np.zeros(0, int))), "validation data need"),
     (lambda t: t.fit(make_data(), epochs=0), "epochs must be a positive integer, got 0"),
     (lambda t: t.fit(make_data(), epochs=2.5), "epochs must be a positive integer, got 2.5"),
+    (lambda t: t.fit(make_data(), epochs=np.arange(1, 3)), r"epochs must be a positive integer, got array\(\[1, 2\]\)"),
     (lambda t: t.fit(make_data(), batch_size=0), "batch_size must be a positive integer, got 0"),
     (lambda t: t.fit(make_data(), make_data(), eval_batch_size=0), "eval_batch_size must be at least 1, got 0"),
     (lambda t: setattr(t, "lr", np.nan), "lr must be a finite number >= 0, got nan"),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl import layout
+from tinydl._check import index_of
 from tinydl._core import augment as kernels
 from tinydl.config import team
 
@@ -75,13 +76,14 @@ class Augment:
     """
 
     def __init__(self, shift=4, mirror=True, padding="zeros"):
-        if isinstance(shift, bool) or not hasattr(shift, "__index__") or not 0 <= shift < 2**31:
+        pixels = index_of(shift)
+        if pixels is None or not 0 <= pixels < 2**31:
             raise ValueError(f"shift must be a number of pixels, 0 or more, got {shift!r}")
         if mirror != "alternate" and mirror not in (False, True):
             raise ValueError(f"mirror must be True, False or 'alternate', got {mirror!r}")
         if padding not in ("zeros", "reflect"):
             raise ValueError(f"padding must be 'zeros' or 'reflect', got {padding!r}")
-        self.shift, self.mirror = shift.__index__(), mirror if mirror == "alternate" else bool(mirror)
+        self.shift, self.mirror = pixels, mirror if mirror == "alternate" else bool(mirror)
         self.padding = padding
 
     def __repr__(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinydl._check import integer
+from tinydl._check import index_of, integer
 from tinydl.data.augment import gather
 from tinydl.data.dataset import ArrayDataset, DataError
 
@@ -60,10 +60,11 @@ class Batches:
         self.data = as_dataset(data)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("epoch", epoch, 0),
                                    ("start", start, 0)):
-            if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+            found = index_of(value)
+            if found is None or found < least:
                 raise ValueError(f"{name} must be {'a positive integer' if least else 'an integer, 0 or more'}, got "
                                  f"{value!r}")
-        self.batch_size = batch_size.__index__()
+        self.batch_size = index_of(batch_size)
         if augment is not None and self.data.images.ndim != 4:
             raise DataError(f"only pictures (N, C, H, W) can be augmented, {self.data.name} has shape "
                             f"{self.data.images.shape}")

@@ -6,7 +6,7 @@ import time
 import warnings
 
 from tinydl import random
-from tinydl._check import integer, number
+from tinydl._check import index_of, integer, number
 from tinydl.data.batches import Batches, as_dataset
 from tinydl.tensor import Tensor
 from tinydl.train.buffers import Buffers
@@ -188,7 +188,7 @@ class Trainer:
         for what, data in (("training", train), ("validation", valid)):
             if data is not None and (data.labels is None or len(data) == 0):
                 raise ValueError(f"{what} data need labels and at least one sample, got {data!r}")
-        if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 1:
+        if (index_of(epochs) or 0) < 1:
             raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
         check_parts(self.net, self.optimizer, self.loss, self.scheduler, self.callbacks)
         batches = Batches(train, batch_size, shuffle=shuffle, seed=self.seed, drop_last=drop_last,
