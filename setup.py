@@ -32,8 +32,8 @@ MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rg
 COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/elementwise", "inference/pool",
           "inference/program", "inference/transpose", "loss/cross_entropy", "loss/softmax", "memory", "operands",
           "parallel", "update/segments"}
-# -O3 pays where short loops over channels are the work. Elsewhere it is no faster, slower in the products of weights,
-# and a quarter of the time to compile.
+# -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
+# gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}

@@ -34,10 +34,9 @@ def integer(owner, name, value, low=1):
     found = index_of(value)
     if found is None:
         raise TypeError(f"{owner}: {name} must be an integer, got {value!r}")
-    value = found
-    if value < low:
-        raise ValueError(f"{owner}: {name} must be at least {low}, got {value}")
-    return value
+    if found < low:
+        raise ValueError(f"{owner}: {name} must be at least {low}, got {found}")
+    return found
 
 
 def index_of(value):

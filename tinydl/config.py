@@ -135,10 +135,9 @@ def set_num_threads(n):
     ValueError
         If `n` is 0, or larger than 1024.
     """
-    found = index_of(n)
-    if found is None:
-        raise TypeError(f"the number of threads must be an integer, got {n!r}")
-    n = found
+    given, n = n, index_of(n)
+    if n is None:
+        raise TypeError(f"the number of threads must be an integer, got {given!r}")
     if n == 0 or n > _MAX_THREADS:
         raise ValueError(f"the number of threads must be between 1 and {_MAX_THREADS}, or negative to count back from "
                          f"the default, got {n}")

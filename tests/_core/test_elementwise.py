@@ -194,11 +194,16 @@ def test_error_of_gelu_tanh(dtype, bound):
     assert (np.abs(forward("gelu_tanh", x) - exact) / np.maximum(np.abs(x), 1)).max() <= bound
 
 
+def _spread_out(seed, least, dtype):
+    """Numbers around 0, near it, and from `least` on, below which a sigmoid is denormal."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
+                           rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+
+
 @pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
 def test_error_of_silu(dtype, least, gradient):
-    rng = np.random.default_rng(5)
-    x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
-                        rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+    x = _spread_out(5, least, dtype)
     wide = x.astype(np.longdouble)
     s = 1 / (1 + np.exp(-wide))
     assert _ulps(forward("silu", x), wide * s).max() <= 4
@@ -208,9 +213,7 @@ def test_error_of_silu(dtype, least, gradient):
 
 @pytest.mark.parametrize(("dtype", "least", "gradient"), [(np.float32, -87, 3e-7), (np.float64, -700, 6e-16)])
 def test_error_of_mish(dtype, least, gradient):
-    rng = np.random.default_rng(4)
-    x = np.concatenate([rng.uniform(-9, 9, 200_000), rng.uniform(least, 50, 50_000),
-                        rng.standard_normal(50_000) * 1e-3]).astype(dtype)
+    x = _spread_out(4, least, dtype)
     wide = x.astype(np.longdouble)
     t = np.tanh(np.log1p(np.exp(wide)))
     assert _ulps(forward("mish", x), wide * t).max() <= 5

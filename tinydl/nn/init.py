@@ -65,7 +65,7 @@ def calculate_gain(nonlinearity, param=None):
              "selu": 0.75}
     if one_of("calculate_gain", "nonlinearity", nonlinearity, [*gains, "leaky_relu"]) != "leaky_relu":
         return gains[nonlinearity]
-    slope = 0.01 if param is None else number("calculate_gain", "param", param, low=-math.inf, open_low=True)
+    slope = 0.01 if param is None else _number("calculate_gain", "param", param)
     return math.sqrt(2) / math.hypot(1, slope)
 
 
