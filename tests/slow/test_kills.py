@@ -1,6 +1,7 @@
 """Trainings that are killed at random times end with the bits of one that is not."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,4 +14,5 @@ def test_killed_at_random_times_and_resumed_to_the_same_bits(trials):
     done = subprocess.run([sys.executable, str(Path(__file__).with_name("kills.py")), str(trials("kills"))],
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{trials('kills')} kills" in done.stdout
+    # The last run is trained to its end, and may be killed more often than was left to do.
+    assert int(re.search(r"^(\d+) kills", done.stdout, re.MULTILINE)[1]) >= trials("kills")
