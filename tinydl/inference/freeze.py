@@ -1,6 +1,5 @@
 """freeze: a trained model as one call of compiled code."""
 
-import copy
 import functools
 import os
 import threading
@@ -9,11 +8,11 @@ import warnings
 import numpy as np
 
 from tinydl import config
+from tinydl.inference.portable import snapshot
 from tinydl.inference.reading import Reader, Whole
 from tinydl.inference.segments import Differs, cut
 from tinydl.inference.tracing import ModuleCall
 from tinydl.inference.weights import Packed
-from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor, array_of
 
@@ -203,19 +202,4 @@ def freeze(model):
     ...     bool(np.allclose(predictor(x), net.eval()(x).numpy(), atol=1e-5))
     True
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"freeze takes a module, got {type(model).__name__}")
-    for name, parameter in model.named_parameters():
-        if parameter.dtype != _FLOAT:
-            raise TypeError(f"freeze computes in float32, {name} is {parameter.dtype}; convert with model.float()")
-    for path, module in model.named_modules():
-        called = f"{type(module).__name__} ({path})" if path else type(module).__name__
-        if module._forward_hooks:
-            raise TypeError(f"freeze: {called} has a forward hook, which a frozen network would not call; remove it, "
-                            "or predict with model.eval() inside no_grad()")
-        if "forward" in vars(module):
-            raise TypeError(f"freeze: {called} has a forward among its attributes, which belongs to that very module; "
-                            "define it in a class, or predict with model.eval() inside no_grad()")
-    if type(model).forward is Module.forward:
-        raise TypeError(f"freeze: {type(model).__name__} defines no forward")
-    return Predictor(copy.deepcopy(model).eval().requires_grad_(False), config.mode.algorithm)
+    return Predictor(snapshot(model, "freeze"), config.mode.algorithm)

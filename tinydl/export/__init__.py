@@ -1,0 +1,1 @@
+"""Trained models for elsewhere: ONNX files both ways, integers, and C."""
