@@ -29,20 +29,24 @@ from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "inspect", "models", "testing", "train")
+_LAZY = ("data", "export", "inspect", "models", "testing", "train")
+# Functions of rooms that load on first use.
+_ELSEWHERE = {"from_onnx": "tinydl.export.onnx", "to_onnx": "tinydl.export.onnx"}
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
-    "freeze", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models", "nn",
-    "no_grad", "ops", "optim", "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
+    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models", "nn",
+    "no_grad", "ops", "optim", "penalty", "set_num_threads", "show_config", "tensor", "testing", "to_onnx", "train",
 ]
 
 
 def __getattr__(name):
     if name in _LAZY:
         return importlib.import_module(f"tinydl.{name}")
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
     raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
