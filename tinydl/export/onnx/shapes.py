@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinydl.export.onnx.package import package
 from tinydl.export.onnx.table import Refused, row
 from tinydl.ops.indexing import Concatenate, Index
 from tinydl.ops.shape import AsType, BroadcastTo, Pad, Permute, Reshape
@@ -38,8 +39,6 @@ def broadcast_to(w, node):
 @row(AsType)
 def astype(w, node):
     """float32 and float64."""
-    from tinydl.export.onnx.writer import package
-
     return w.add("Cast", w.input(node["x"]), to=package().helper.np_dtype_to_tensor_dtype(node.output.dtype))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from tinydl._check import index_of
 from tinydl._files import atomic_write
 from tinydl._version import __version__
+from tinydl.export.onnx.package import package
 from tinydl.export.onnx.table import ROWS, Refused
 from tinydl.inference.portable import portable
 from tinydl.tensor import Tensor
@@ -16,18 +17,6 @@ __all__ = ["Writer", "to_onnx"]
 
 OPSET, IR = 17, 8
 _ROOMS = ("layers", "pointwise", "shapes")  # where the rows are
-
-
-def package():
-    """The package onnx, or what to do where there is none."""
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError:
-        raise ImportError("ONNX files need the package onnx: pip install 'tinydl-cnn[onnx]'") from None
-    return onnx
 
 
 class Writer:
