@@ -34,6 +34,7 @@ ALLOWED = {
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
     "inference": GRAPH | {"ops", "nn"},
+    "export": (GRAPH | {"ops", "nn", "inference", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
     "data": (BASE | {"_files", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},
@@ -48,7 +49,7 @@ ALLOWED = {
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
 }
 # Other packages, and where they may be imported: inside functions only.
-OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL"}
+OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime"}
 KERNEL_USERS = {
     "ops",
     "optim",

@@ -33,7 +33,7 @@ REFUSED = {
     "takes slice": lambda x: x[::-1],
     "has an index of masks": lambda x: x[:, np.eye(3, 4, dtype=bool)],
     "has an index of several arrays": lambda x: x[:, [0, 1], [1, 2]],
-    "depends on the batch size": lambda x: ops.pad(x, (len(x), 0)),
+    "depends on the batch size": lambda x: x[:, :len(x)],
 }
 
 

@@ -18,7 +18,7 @@ from tinydl.tensor import Parameter, Tensor
 __all__ = ["OnnxNet", "from_onnx"]
 
 _ROOMS = ("pointwise", "shapes", "windows")  # where the rows are
-_DOTTED = re.compile(r"\w+(\.\w+)*")
+_DOTTED = re.compile(r"\w+(\.\w+)*")  # PyTorch's names; Keras has slashes
 _TAKEN = frozenset(dir(nn.Module))
 
 
@@ -88,6 +88,7 @@ class _Reading:
             raise ValueError(f"from_onnx: {where} is of opset {self.version}, known are those from 7 on; convert it with "
                              "onnx.version_converter")
         self.arrays = {t.name: self._array(t) for t in graph.initializer}
+        self.initial = frozenset(self.arrays)
         sources = [x for x in graph.input if x.name not in self.arrays]
         if len(sources) != 1 or len(graph.output) != 1:
             raise ValueError(f"from_onnx: {where} has the inputs {[x.name for x in sources]} and the outputs "
@@ -181,9 +182,10 @@ class _Reading:
             array = self.arrays.get(name)
             if array is None:
                 continue
-            trained = array.dtype.kind == "f" and array.size > 1 and _DOTTED.fullmatch(name) \
-                and not name.isdecimal()
-            constants[name] = self._placed(net, name, Parameter(array)) if trained else array
+            trained = name in self.initial and array.dtype.kind == "f" and array.size > 1 \
+                and "constant" not in name.lower()
+            path = ".".join(re.sub(r"[^\w.]", "_", name).strip("._").split("..")) or "weight"
+            constants[name] = self._placed(net, path, Parameter(array)) if trained else array
         self._checked(constants)
         return net.eval()
 
@@ -210,7 +212,7 @@ class _Reading:
     def _path(self, op, k):
         """Where a layer goes: the name of its weight without the last part, if that is a name."""
         weight = op.inputs[1] if len(op.inputs) > 1 else ""
-        path = weight.rpartition(".")[0]
+        path = weight.replace("/", ".").rpartition(".")[0]
         return path if _DOTTED.fullmatch(path) else f"{op.kind.lower()}{k}"
 
     def _placed(self, net, path, thing):

@@ -37,6 +37,14 @@ def binary(op, x, y):
     return np.asarray(_BINARY[op.kind](x, y))
 
 
+@operator("Mod")
+def remainder(op, x, y):
+    """Of shapes."""
+    if isinstance(x, Tensor) or isinstance(y, Tensor):
+        op.refuse("takes a remainder of what the network computes", "there is no such operation here")
+    return np.asarray((np.fmod if op.get("fmod", 0) else np.mod)(x, y))
+
+
 @operator("Max", "Min", "Sum")
 def of_several(op, *arrays):
     """Of two and more tensors."""
