@@ -154,12 +154,16 @@ def _factors(item):
     if isinstance(item, Numbers):
         return item.factors
     if isinstance(item, _Array):
-        return {None: factor for factor in item.shape.factors.values()}
+        return _together(item.shape.factors)
     if isinstance(item, _Times):
         return {None: item.factor}
     if isinstance(item, _Nested):
-        return {None: factor for part in item.items for factor in _factors(part).values()}
+        return _together({k: max(found.values()) for k, found in enumerate(map(_factors, item.items)) if found})
     return {}
+
+
+def _together(factors):
+    return {None: max(factors.values())} if factors else {}
 
 
 def _parts(value):

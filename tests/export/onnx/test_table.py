@@ -19,10 +19,9 @@ WITHOUT = {
 def operations(kind):
     """The classes of a module of tinydl.ops that are operations themselves."""
     for cls in kind.__subclasses__():
-        if cls.__module__.startswith("tinydl.ops") and "forward" in vars(cls) and "row" not in cls.__annotations__:
-            yield cls
-        elif cls.__module__.startswith("tinydl.ops") and cls.__name__ in td.ops.activations.__dict__ \
-                and hasattr(cls, "row"):
+        mixin = "row" in vars(cls).get("__annotations__", {}) or "forward" not in {name for c in cls.__mro__[:-1]
+                                                                                   for name in vars(c)}
+        if cls.__module__.startswith("tinydl.ops") and not mixin and cls.forward is not Function.forward:
             yield cls
         yield from operations(cls)
 

@@ -85,8 +85,8 @@ class _Reading:
         versions = {entry.domain: entry.version for entry in model.opset_import}
         self.version = versions.get("", versions.get("ai.onnx", 0))
         if self.version < 7:
-            raise ValueError(f"from_onnx: {where} is of opset {self.version}, known are those from 7 on; convert it with "
-                             "onnx.version_converter")
+            raise ValueError(f"from_onnx: {where} is of opset {self.version}, known are those from 7 on; convert it "
+                             "with onnx.version_converter")
         self.arrays = {t.name: self._array(t) for t in graph.initializer}
         self.initial = frozenset(self.arrays)
         sources = [x for x in graph.input if x.name not in self.arrays]
