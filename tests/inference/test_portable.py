@@ -1,4 +1,4 @@
-"""portable: what it keeps of a model, and code that is more than a graph. Messages: tests/export/onnx/test_writer.py."""
+"""portable: what it keeps of a model, and code that is more than a graph."""
 
 import numpy as np
 import pytest

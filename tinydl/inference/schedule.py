@@ -182,9 +182,9 @@ def compiled(builder, results, packed):
 
 def needed(operations, outputs):
     """Those that the outputs depend on, in the order of their turns."""
-    needed, found = set(outputs), []
+    wanted, found = set(outputs), []
     for op in sorted(operations, key=lambda op: -op.turn):
-        if op.y in needed:
-            needed.update(store for store in (op.x, op.residual) if store is not None)
+        if op.y in wanted:
+            wanted.update(store for store in (op.x, op.residual) if store is not None)
             found.append(op)
     return found[::-1]

@@ -66,8 +66,9 @@ def test_a_layer_that_is_called_twice_is_one(same):
 
 def test_names_of_modules_are_kept_apart(same):
     """A weight whose name is one of a module's own methods, and two that would be the same attribute."""
+    row = np.float32([1, 2, 3])
     net = same([("Mul", ["x", "forward"], ["a"], {}), ("Mul", ["a", "v.w"], ["b"], {}),
-                ("Mul", ["b", "v/w"], ["y"], {})], (3,), **{name: np.float32([1, 2, 3]) for name in ("forward", "v.w", "v/w")})
+                ("Mul", ["b", "v/w"], ["y"], {})], (3,), **{"forward": row, "v.w": row, "v/w": row})
     assert len(list(net.parameters())) == 3
 
 
