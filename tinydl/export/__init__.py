@@ -1,5 +1,8 @@
 """Trained models for elsewhere: ONNX files both ways, integers, and C."""
 
+from tinydl.export import c, onnx
+from tinydl.export.c import to_c
 from tinydl.export.onnx import from_onnx, to_onnx
+from tinydl.export.quantize import Quantized, quantize
 
-__all__ = ["from_onnx", "to_onnx"]
+__all__ = ["Quantized", "c", "from_onnx", "onnx", "quantize", "to_c", "to_onnx"]

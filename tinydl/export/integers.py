@@ -107,8 +107,8 @@ def _convolution(made, step, scales):
     largest = np.abs(made.weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1) * widest + np.abs(
         made.bias.astype(np.int64))
     if largest.max() >= 2**31:
-        raise ValueError(f"quantize: a layer of {by_channel.shape[1]:,} inputs can sum up to {largest.max():,}, which is "
-                         "no int32; make the layer narrower")
+        raise ValueError(f"quantize: a layer of {by_channel.shape[1]:,} inputs can sum up to {largest.max():,}, which "
+                         "is no int32; make the layer narrower")
     factors = scale * x.scale / y.scale
     if step.residual is None:
         made.multiplier, made.shift = _factors(*factors)

@@ -6,6 +6,7 @@ five kinds.
 """
 
 import collections
+import math
 
 import numpy as np
 
@@ -83,7 +84,8 @@ class Program:
 
 def laid(x):
     """Samples (N, ...) as rows in the order of memory that programs read: channels-last where there are positions."""
-    return np.ascontiguousarray(np.moveaxis(x, 1, -1) if 3 <= x.ndim <= 4 else x).reshape(len(x), -1)
+    rows = np.ascontiguousarray(np.moveaxis(x, 1, -1) if 3 <= x.ndim <= 4 else x)
+    return rows.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def seen(rows, shape):

@@ -128,7 +128,7 @@ _MAPS = {
     "silu": "return x / (1 + NAME_exp(-x));",
     "hardswish": "return x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6;",
     "gelu_tanh": "return x / (1 + NAME_exp(-1.5957691216f * (x + 0.044715f * x * x * x)));",
-    "mish": "if (x > 20)\n        return x;\n    const float e = NAME_exp(x), n = e * (e + 2);\n    return x * n / (n + 2);",
+    "mish": "const float e = NAME_exp(x < 20 ? x : 20), n = e * (e + 2);\n    return x * n / (n + 2);",
     # erf by 7.1.26 of Abramowitz and Stegun, right to 1.5e-7.
     "gelu": """const float z = (x < 0 ? -x : x) * 0.70710678f, t = 1 / (1 + 0.3275911f * z);
     float tail = 1.061405429f;
@@ -147,12 +147,13 @@ def functions(steps):
     unknown = names - _MAPS.keys()
     if unknown:
         raise ValueError(f"to_c: there is no C of {', '.join(sorted(unknown))} in float32; known are "
-                         f"{', '.join(sorted(_MAPS))}. In integers every activation is a table: td.quantize(net, sample)")
+                         f"{', '.join(sorted(_MAPS))}. In integers every activation is a table: "
+                         "td.quantize(net, sample)")
     found = [text for kind, text in _FUNCTIONS.items() if kind in kinds]
     if any("NAME_exp" in _MAPS[name] for name in names):
         found.append(_EXP)
     for name in sorted(names):
-        body = _MAPS[name].replace("    ", "        ").replace("\n        ", "\n    ")
+        body = _MAPS[name]
         loop = "    for (int k = 0; k < n; k++)\n        y[k] = NAME_{0}_of(x[k], a);\n".format(name)
         unused = "" if " a " in body or " a;" in body else "    (void)a;\n"
         found.append(f"static float NAME_{name}_of(float x, float a)\n{{\n{unused}    {body}\n}}\n\n"
@@ -173,7 +174,8 @@ def constants(step, name, k):
     if step.kind == "max":
         return [record(f"{name}_max_t", f"{name}_step{k}", _geometry(step))]
     if step.kind == "mean":
-        return [record(f"{name}_mean_t", f"{name}_step{k}", _geometry(step, ("DH", "DW")) | {"include": int(step.include)})]
+        fields = _geometry(step, ("DH", "DW")) | {"include": int(step.include)}
+        return [record(f"{name}_mean_t", f"{name}_step{k}", fields)]
     return []
 
 

@@ -12,8 +12,8 @@ from tinydl.export.quantize import Quantized
 
 __all__ = ["to_c"]
 
-_WORDS = frozenset("""auto break case char const continue default do double else enum extern float for goto if inline int
-long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+_WORDS = frozenset("""auto break case char const continue default do double else enum extern float for goto if inline
+int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
 main""".split())
 
 
@@ -27,8 +27,8 @@ def to_c(network, path, input_shape=None, *, name="model"):
     Parameters
     ----------
     network : Quantized or Module
-        What `quantize` returned, whose integers the file computes bit for bit; or a model with float32 parameters, which
-        the file computes to rounding.
+        What `quantize` returned, whose integers the file computes bit for bit; or a model with float32 parameters,
+        which the file computes to rounding.
     path : path-like
         The file, which is written whole or not at all.
     input_shape : tuple of int
@@ -112,8 +112,8 @@ def _head(steps, form, name, quantized, block):
              f"{kept:,} bytes of constants, {block * size:,} bytes of memory, {steps.macs:,} multiply-adds.",
              "C99, int of 32 bits, no library. One call at a time: the memory is static."]
     if quantized:
-        lines.insert(5, "An integer q stands for SCALE * (q - ZERO), see the macros below; q = round(value / SCALE) + ZERO "
-                        "between -128 and 127.")
+        lines.insert(5, "An integer q stands for SCALE * (q - ZERO), see the macros; q is round(value / SCALE) + ZERO, "
+                        "cut off at -128 and 127.")
     return "/* " + "\n * ".join(lines) + "\n */"
 
 
