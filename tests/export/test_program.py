@@ -21,7 +21,7 @@ def test_stores_that_live_at_once_do_not_overlap(case):
     places, block = steps.places()
     users = {s: [k for k, step in enumerate(steps.steps) if s in (step.x, step.y, step.residual)] for s in places}
     for one, at in places.items():
-        assert 0 <= at and at + steps.sizes[one] <= block
+        assert 0 <= at <= block - steps.sizes[one]
         for other, there in places.items():
             apart = at + steps.sizes[one] <= there or there + steps.sizes[other] <= at
             never = max(users[one]) < min(users[other]) or max(users[other]) < min(users[one])

@@ -154,7 +154,7 @@ def functions(steps):
         found.append(_EXP)
     for name in sorted(names):
         body = _MAPS[name]
-        loop = "    for (int k = 0; k < n; k++)\n        y[k] = NAME_{0}_of(x[k], a);\n".format(name)
+        loop = f"    for (int k = 0; k < n; k++)\n        y[k] = NAME_{name}_of(x[k], a);\n"
         unused = "" if " a " in body or " a;" in body else "    (void)a;\n"
         found.append(f"static float NAME_{name}_of(float x, float a)\n{{\n{unused}    {body}\n}}\n\n"
                      f"static void NAME_{name}(float a, int n, const float *x, float *y)\n{{\n{loop}}}\n")

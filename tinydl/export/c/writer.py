@@ -12,9 +12,11 @@ from tinydl.export.quantize import Quantized
 
 __all__ = ["to_c"]
 
-_WORDS = frozenset("""auto break case char const continue default do double else enum extern float for goto if inline
-int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-main""".split())
+_WORDS = frozenset((
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+    "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short",
+    "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+))
 
 
 def to_c(network, path, input_shape=None, *, name="model"):
