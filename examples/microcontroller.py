@@ -64,7 +64,8 @@ def main(short=False, out="."):
     with tempfile.TemporaryDirectory() as folder:
         who, device = answers(q, integers, Path(folder))
     print(q)
-    print(f"float32: {accuracy(predict(net, test), labels):.4f} right, integers on {who}: {accuracy(device, labels):.4f}")
+    print(f"float32: {accuracy(predict(net, test), labels):.4f} right, "
+          f"integers on {who}: {accuracy(device, labels):.4f}")
     same = np.array_equal(device, q.integers(integers))
     print(f"{len(device)} answers of {who} and of Python {'are the same, bit for bit' if same else 'DIFFER'}")
     figure = plots.confusion(confusion_matrix(labels, device), title=f"Handwritten digits, in integers on {who}")
