@@ -34,7 +34,7 @@ ALLOWED = {
     "nn": (GRAPH | {"ops"}) - {"_core"},
     "models": {"nn", "ops", "tensor"},
     "inference": GRAPH | {"ops", "nn"},
-    "export": (GRAPH | {"ops", "nn", "inference", "_files", "_version"}) - {"_core"},
+    "export": (GRAPH | {"ops", "nn", "inference", "train", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
     "data": (BASE | {"_files", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},

@@ -31,14 +31,14 @@ from tinydl.tensor import Parameter, Tensor, tensor
 
 _LAZY = ("data", "export", "inspect", "models", "testing", "train")
 # Functions of rooms that load on first use.
-_ELSEWHERE = {"from_onnx": "tinydl.export.onnx", "quantize": "tinydl.export.quantize", "to_c": "tinydl.export.c",
-              "to_onnx": "tinydl.export.onnx"}
+_ELSEWHERE = {"from_onnx": "tinydl.export.onnx", "load_predictor": "tinydl.export.predictor",
+              "quantize": "tinydl.export.quantize", "to_c": "tinydl.export.c", "to_onnx": "tinydl.export.onnx"}
 
 __all__ = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
-    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models",
-    "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config", "tensor", "testing",
-    "to_c", "to_onnx", "train",
+    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
+    "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
+    "tensor", "testing", "to_c", "to_onnx", "train",
 ]
 
 

@@ -1,6 +1,7 @@
 """freeze: a trained model as one call of compiled code."""
 
 import functools
+import importlib
 import os
 import threading
 import warnings
@@ -69,6 +70,24 @@ class Predictor:
                   "the ordinary path", 3)
         self._plans[x.shape] = self._whole
         return self._whole(x)
+
+    def save(self, path, input_shape=None):
+        """Write the predictor as a file for `load_predictor`: arrays and the names of operations, no code.
+
+        Parameters
+        ----------
+        path : path-like
+            A safetensors file, which is written whole or not at all.
+        input_shape : tuple of int, optional
+            Shape of one sample, without the batch axis; by default that of the samples it was called with.
+
+        Raises
+        ------
+        ValueError
+            If the model's code is more than a graph of operations of tinydl, or no shape is known.
+        """
+        # The room of files is above this one, and loads when it is asked for.
+        importlib.import_module("tinydl.export.predictor").save(self, path, input_shape)
 
     def _converted(self, x):
         """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
