@@ -1,7 +1,7 @@
 """Frozen networks as files: a safetensors file of the arrays, and in its head the operations as JSON.
 
-Nothing in such a file is code: an operation is a name of `tinydl.ops`, and its arguments are numbers, names of arrays and
-numbers of earlier results. An integer that scales with the batch is kept as its factor.
+Nothing in such a file is code: an operation is a name of `tinydl.ops`, and its arguments are numbers, names of arrays
+and numbers of earlier results. An integer that scales with the batch is kept as its factor.
 """
 
 import importlib
@@ -42,13 +42,13 @@ class _Writer:
         """One operation."""
         function = node.function
         if not function.__module__.startswith("tinydl.ops."):
-            raise ValueError(f"save: {self.graph.where(node)} is an operation of your own, and a file holds no code; save "
-                             "the state dict, and freeze the model again where it is used")
+            raise ValueError(f"save: {self.graph.where(node)} is an operation of your own, and a file holds no code; "
+                             "save the state dict, and freeze the model again where it is used")
         scaled, names = self.graph.scaled(node), list(node.arguments)
         for name, factors in scaled.items():
             if None in factors:
-                raise ValueError(f"save: {self.graph.where(node)} gets {name}, which depends on the batch size in a way "
-                                 "that a file does not hold; take lengths from x.shape where shapes are made")
+                raise ValueError(f"save: {self.graph.where(node)} gets {name}, which depends on the batch size in a "
+                                 "way that a file does not hold; take lengths from x.shape where shapes are made")
         args = [self.value(x, scaled.get(names[min(k, len(names) - 1)], {})) for k, x in enumerate(node.args)]
         return {"op": f"{function.__module__.removeprefix('tinydl.ops.')}.{function.__name__}", "args": args,
                 "kwargs": {name: self.value(x, scaled.get(name, {})) for name, x in node.kwargs.items()}}
