@@ -29,7 +29,7 @@ from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "export", "inspect", "models", "testing", "train")
+_LAZY = ("data", "export", "inspect", "models", "sklearn", "testing", "train")
 # Functions of rooms that load on first use.
 _ELSEWHERE = {"from_onnx": "tinydl.export.onnx", "load_predictor": "tinydl.export.predictor",
               "quantize": "tinydl.export.quantize", "to_c": "tinydl.export.c", "to_onnx": "tinydl.export.onnx"}
