@@ -61,7 +61,7 @@ def test_early_stopping_keeps_the_best_weights():
 @pytest.mark.parametrize("schedule", ["cosine", "onecycle"])
 def test_schedules(schedule):
     model = CNNClassifier(schedule=schedule, epochs=3, batch_size=20, lr=0.01, random_state=0).fit(X, Y)
-    assert model.optimizer_.lr < 0.005
+    assert model.optimizer_.param_groups[0]["lr"] < 0.005
 
 
 def test_threads_and_words(capsys):
