@@ -3,8 +3,8 @@
 Every .pyx below `tinydl/_core` is a module. Kernels are compiled once per ISA level, from one C file each, into the
 folder of the level, which repeats the rooms of the source (`tinydl/_core/v3/gemm/forward.so`); `tinydl/_core/isa.py`
 puts the folder of one level on the path at import. Built are the level of this machine and the lowest, which runs
-anywhere. Environment: TINYDL_LEVELS=all builds every level (for a wheel that others install), TINYDL_LEVELS=v3,v4 these;
-TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation.
+anywhere. Environment: TINYDL_LEVELS=all builds every level (for a wheel that others install), TINYDL_LEVELS=v3,v4
+these; TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation.
 
 What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key is
 another one: a second `pip install`, which has an environment of its own, compiles nothing.

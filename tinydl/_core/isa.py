@@ -38,8 +38,8 @@ def _choose():
     best = next(name for name in _ORDER if parallel.cpu_supports(name))
     if not wanted and best != supported[0]:
         warnings.warn(f"this CPU runs the ISA level {best}, but tinydl was built elsewhere, for "
-                      f"{', '.join(built_levels())}: kernels are slower than they need to be; build it on this machine, "
-                      f"or with TINYDL_LEVELS=all", RuntimeWarning, stacklevel=2)
+                      f"{', '.join(built_levels())}: kernels are slower than they need to be; build it on this "
+                      f"machine, or with TINYDL_LEVELS=all", RuntimeWarning, stacklevel=2)
     return wanted or supported[0]
 
 
