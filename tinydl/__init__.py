@@ -24,15 +24,16 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
-from tinydl.inference import freeze
 from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "export", "inspect", "models", "sklearn", "testing", "train")
-# Functions of rooms that load on first use.
-_ELSEWHERE = {"from_onnx": "tinydl.export.onnx", "load_predictor": "tinydl.export.predictor",
-              "quantize": "tinydl.export.quantize", "to_c": "tinydl.export.c", "to_onnx": "tinydl.export.onnx"}
+# What a first step does not need is imported when it is named: modules, and names with the module that has them.
+_LAZY = {
+    "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
+    "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "testing": None,
+    "to_c": "export", "to_onnx": "export", "train": None,
+}
 
 __all__ = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
@@ -43,11 +44,12 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in _LAZY:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    if (source := _LAZY[name]) is None:
         return importlib.import_module(f"tinydl.{name}")
-    if name in _ELSEWHERE:
-        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f"tinydl.{source}"), name)
+    return found
 
 
 def __dir__():
