@@ -97,7 +97,7 @@ static void NAME_mean(const NAME_mean_t *s, const int8_t *x, int8_t *y)
             bottom = bottom < s->H ? bottom : s->H;
             right = right < s->W ? right : s->W;
             n = s->include ? n : (bottom - top) * (right - left);
-            const int32_t part = (s->multiplier + n / 2) / n;
+            const int32_t part = (int32_t)(((uint32_t)s->multiplier + (uint32_t)n / 2) / (uint32_t)n);
             for (int c = 0; c < s->C; c++) {
                 int32_t sum = 0;
                 for (int row = top; row < bottom; row++)
