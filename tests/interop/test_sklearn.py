@@ -62,12 +62,12 @@ def test_pipeline_and_cross_validation():
 
 
 def test_numbers():
-    x = np.random.default_rng(0).normal(size=(200, 3))
+    x = np.random.default_rng(0).normal(size=(120, 3))
     y = 1000 + 50 * x[:, 0] - 20 * x[:, 1] * x[:, 2]
-    model = CNNRegressor(**{**FAST, "epochs": 30}).fit(x, y)
-    assert model.score(x, y) > 0.9 and model.predict(x[:2]).shape == (2,)
-    both = CNNRegressor(**FAST).fit(x, np.stack([y, x[:, 0]], axis=1))
-    assert both.predict(x[:2]).shape == (2, 2) and both.score(x, np.stack([y, x[:, 0]], axis=1)) > 0.8
+    model = CNNRegressor(mlp, **{**FAST, "epochs": 40}).fit(x, y)
+    assert model.score(x, y) > 0.8 and model.predict(x[:2]).shape == (2,)
+    both = CNNRegressor(mlp, **FAST).fit(x, np.stack([y, x[:, 0]], axis=1))
+    assert both.predict(x[:2]).shape == (2, 2) and both.score(x, np.stack([y, x[:, 0]], axis=1)) > 0.6
     with pytest.raises(ValueError, match=r"targets of shape \(2,\), the first fit had \(\)"):
         model.partial_fit(x, np.stack([y, y], axis=1))
 

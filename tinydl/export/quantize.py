@@ -182,7 +182,9 @@ def _ranges(steps, rows):
     low, high = np.zeros(len(steps.sizes)), np.zeros(len(steps.sizes))
     n = max(1, _CHUNK // (4 * _widest(steps)))
     for k in range(0, len(rows), n):
-        for store, values in enumerate(floats.run(steps, rows[k:k + n])):
+        with np.errstate(over="ignore", invalid="ignore"):
+            stores = floats.run(steps, rows[k:k + n])
+        for store, values in enumerate(stores):
             if values is None:
                 continue
             if not np.isfinite(values).all():
