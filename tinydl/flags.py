@@ -9,8 +9,8 @@ DEFAULT_DATA = "digits"
 _TRAIN_TEXT = """\
 Train a small convolutional network and keep all about it in a run folder.
 
-Without arguments: scikit-learn's 1,797 handwritten digits, which need no
-download, and a small CNN; done in a few seconds.
+Without arguments: the 1,797 handwritten digits that come with tinydl, and a
+small CNN; done in a few seconds.
 """
 _TRAIN_EPILOG = """\
 examples:
