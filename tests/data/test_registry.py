@@ -29,7 +29,7 @@ def test_every_file_of_the_folder_is_an_entry():
 
 def test_what_comes_with_tinydl_in_the_order_of_its_size():
     assert list(td.data.BY_NAME) == ["digits", "mnist", "fashion-mnist", "cifar10"]
-    assert registry.choices() == ["digits", "mnist", "fashion-mnist", "cifar10", "FILE.npz"]
+    assert registry.choices() == ["digits", "mnist", "fashion-mnist", "cifar10", "FILE.npz", "FILE.csv", "DIR"]
     assert list(registry.downloads()) == ["mnist", "fashion-mnist", "cifar10"]
     for source in registry.downloads().values():
         assert source.url.startswith("http") and source.files
