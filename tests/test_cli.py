@@ -16,7 +16,6 @@ from tinydl import cli, optim
 from tinydl.train import load_checkpoint
 from tinydl.train.tensorfile import read_tensors
 
-pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -33,7 +32,7 @@ def pictures():
 def elsewhere(tmp_path, monkeypatch, request):
     """Every test in a folder of its own, without the user's data folder."""
     if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(cli, "_pictures", lambda *args: [])
+        monkeypatch.setattr(cli.pictures, "make", lambda *args: [])
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TINYDL_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -294,7 +293,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     os.chdir(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "_pictures", lambda *args: [])
+        patch.setattr(cli.pictures, "make", lambda *args: [])
         assert train("--out", "a") == 0
     return folder
 
@@ -400,7 +399,7 @@ def slow(self, *args):
     time.sleep(0.05)
     return step(self, *args)
 Trainer._run_batch = slow
-cli._pictures = lambda *args: []
+cli.pictures.make = lambda *args: []
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -468,8 +467,8 @@ sys.exit(cli.main(sys.argv[1:]))
 @pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "SIGINT")])
 @pytest.mark.parametrize(("where", "words"), [
     ("data.load", None),
-    ("cli._fit", "continue with: tinydl train --resume a"),
-    ("cli._pictures", "continue with: tinydl train --resume a"),
+    ("cli.fitting.fit", "continue with: tinydl train --resume a"),
+    ("cli.pictures.make", "continue with: tinydl train --resume a"),
 ])
 def test_stopped_before_and_after_the_batches(number, code, name, where, words):
     small_npz()

@@ -31,8 +31,8 @@ def load_image_folder(folder, size=None, mode=None, *, test_fraction=0.2, seed=0
         ``folder/CLASS/any name.png`` (or .jpg, .bmp, .tif, ...), at any depth in the class's folder. Or these in
         ``folder/train`` and ``folder/test`` (or ``val``).
     size : int or (int, int), optional
-        Height and width. Default: the commonest, of equally common ones that which is nearest to the median area; at
-        most 128 pixels on the longer side.
+        Height and width. Default: the commonest, or the median height and width where under a tenth of the pictures
+        have the commonest; at most 128 pixels on the longer side.
     mode : {'L', 'RGB'}, optional
         Grey or colours. Default: grey when no picture has colours.
     test_fraction, seed
@@ -88,11 +88,15 @@ def _checked_size(size):
 
 
 def _common_size(sizes):
-    """The commonest (height, width), of equally common ones that nearest to the median area."""
-    middle = np.median([h * w for h, w in sizes])
-    h, w = min(Counter(sizes).items(), key=lambda item: (-item[1], abs(item[0][0] * item[0][1] - middle), item[0]))[0]
+    """(height, width, why): the commonest size, or where under a tenth of the pictures have it the median of all."""
+    (h, w), count = min(Counter(sizes).items(), key=lambda item: (-item[1], item[0]))
+    why = "the commonest"
+    if 10 * count < len(sizes):
+        h, w = (int(n) for n in np.median(sizes, axis=0))
+        why = "the median"
     shrink = min(1.0, _LARGEST / max(h, w))
-    return [max(1, round(h * shrink)), max(1, round(w * shrink))]
+    return max(1, round(h * shrink)), max(1, round(w * shrink)), \
+        why if shrink == 1 else f"{why}, shrunk to {_LARGEST} pixels"
 
 
 def _read(files, size, mode, skip_damaged, report):
@@ -102,7 +106,7 @@ def _read(files, size, mode, skip_damaged, report):
     _refuse(damaged, files, skip_damaged)
     good = [head for head in heads if not isinstance(head, DataError)]
     sizes = Counter((h, w) for h, w, _ in good)
-    wanted = size or _common_size([(h, w) for h, w, _ in good])
+    *wanted, why = (*size, "asked for") if size else _common_size([(h, w) for h, w, _ in good])
     mode = mode or ("L" if all(grey for _, _, grey in good) else "RGB")
     chosen = [k for k in range(len(files)) if k not in damaged]
     images = np.empty((len(chosen), *wanted, 1 if mode == "L" else 3), np.uint8)
@@ -119,7 +123,7 @@ def _read(files, size, mode, skip_damaged, report):
     if broken:
         images = np.delete(images, sorted(broken), axis=0)
     counts = Counter(what for result in results if not isinstance(result, DataError) for what in result)
-    return images, {"damaged": sorted(damaged.items()), "notes": _notes(counts, sizes, size, wanted)}
+    return images, {"damaged": sorted(damaged.items()), "notes": _notes(counts, sizes, wanted, why)}
 
 
 def _refuse(damaged, files, skip_damaged):
@@ -131,14 +135,12 @@ def _refuse(damaged, files, skip_damaged):
         raise DataError(f"none of {len(files)} pictures can be read; the first: {damaged[0]}")
 
 
-def _notes(counts, sizes, size, wanted):
+def _notes(counts, sizes, wanted, why):
     """What was done to the pictures, in words."""
     notes = []
     if counts["resized"]:
         low = "x".join(map(str, np.min(list(sizes), axis=0)))
         high = "x".join(map(str, np.max(list(sizes), axis=0)))
-        why = "asked for" if size else "the commonest" if tuple(wanted) in sizes else "the commonest, shrunk to " \
-            f"{_LARGEST} pixels"
         notes.append(f"{counts['resized']} pictures of {low} to {high} resized to {'x'.join(map(str, wanted))} ({why}; "
                      "--size HxW takes another)")
     if counts["turned"]:
