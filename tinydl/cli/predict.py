@@ -85,8 +85,8 @@ def _answers(made, net, files, args, out):
         scale = _scale(s, images, picture)
         if args.invert:
             images = round(1 / scale) - images if images.dtype.kind != "f" else 1 / scale - images
-        _compare(s, names[0], images, scale, picture, args, out)
         data = ArrayDataset(images, mean=s["mean"], std=s["std"], scale=scale)
+        _compare(s, names[0], images, scale, picture, args, out)
         outputs = predict(net, data)
         yield None, [{"file": name, **_said(s, row, args.top)} for name, row in zip(names, outputs, strict=True)]
 
