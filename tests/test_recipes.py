@@ -45,10 +45,14 @@ def test_settings_by_the_size_of_the_data(n, shape, expected):
     assert building.build_net(got["model"], shape, 3) is not None
 
 
-def test_what_are_no_images_is_refused():
-    model = suited(20, (5,))["model"]
-    with pytest.raises(building.RunError, match="model digits_cnn does not take images of 5"):
-        building.build_net(model, (5,), 2)
+def test_signals_and_rows_have_networks_of_their_own():
+    assert suited(130, (3, 56, 60)) == {"model": "picture_cnn", "optimizer": "adam", "batch_size": 16, "epochs": 223,
+                                        "lr": 3e-3, "augment": {"shift": 7, "mirror": False, "padding": "reflect"}}
+    assert "lr" not in suited(5000, (3, 40, 40)) and suited(5000, (3, 40, 40))["augment"]["shift"] == 5
+    for shape, model in (((3, 8), "signal_cnn"), ((3, 7), "mlp"), ((1, 8000), "signal_cnn"), ((5,), "table_mlp")):
+        got = suited(100, shape)
+        assert got["model"] == model and "augment" not in got
+        assert building.build_net(model, shape, 2) is not None
 
 
 def test_what_is_given_goes_before_a_recipe():

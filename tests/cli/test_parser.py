@@ -3,10 +3,11 @@
 import pytest
 
 from tinydl import optim
-from tinydl.data import registry
 from tinydl.cli import parser as values
 from tinydl.cli.entry import command_line_parser
 from tinydl.cli.train import DEFAULT_DATA
+from tinydl.data import registry
+
 
 @pytest.fixture
 def parser():

@@ -22,7 +22,8 @@ def test_pictures_that_data_have(tmp_path, shape, task, names):
     pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
-    run = SimpleNamespace(settings={"task": task, "model": "net", "data": "mine"}, path=lambda name: str(tmp_path / name))
+    run = SimpleNamespace(settings={"task": task, "model": "net", "data": "mine"},
+                          path=lambda name: str(tmp_path / name))
     test = ArrayDataset(rng.random((4, *shape)), [0, 1, 0, 1])
     outputs = np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]])
     made = cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=net), test, outputs, Output("train"))

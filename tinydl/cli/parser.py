@@ -16,9 +16,11 @@ class Parser(argparse.ArgumentParser):
     commands: dict[str, argparse.ArgumentParser]
 
     def error(self, message):
+        """End the program with a line and exit code 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
     def parse_args(self, args=None, namespace=None):
+        """Arguments as a namespace; unknown ones are an error."""
         parsed, extra = self.parse_known_args(args, namespace)
         if extra:
             known = flags_of(self.commands.get(getattr(parsed, "command", None), self))

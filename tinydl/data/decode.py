@@ -65,7 +65,8 @@ def header(path):
     """
     with _opened(os.fspath(path)) as image:
         width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+        # Looking for the entry in a PNG that has none before its pixels would decode them.
+        if (image.format != "PNG" or "exif" in image.info) and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
             width, height = height, width
         return height, width, image.mode.split(";")[0] in _GREY
 

@@ -118,7 +118,7 @@ class Targets:
     def _check_kind(self, y, what):
         if y.dtype.kind in "US":
             if self.task != "classes":
-                raise DataError(f"{what} is text ({y.flat[0]!r}), the task {self.task} needs numbers")
+                raise DataError(f"{what} is text ({str(y.flat[0])!r}), the task {self.task} needs numbers")
             return
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             place = np.argwhere(~np.isfinite(y))[0].tolist()

@@ -37,8 +37,9 @@ def test_normalisation_is_that_of_the_data():
 
 
 def test_numpy_alone_reads_them():
-    code = ("import sys; sys.modules.update(dict.fromkeys(('sklearn', 'scipy', 'PIL'))); from tinydl.data import load_digits;"
-            "train, test = load_digits(); print(len(train), len(test), train.images.dtype)")
+    code = ("import sys; sys.modules.update(dict.fromkeys(('sklearn', 'scipy', 'PIL')));"
+            "from tinydl.data import load_digits; train, test = load_digits();"
+            "print(len(train), len(test), train.images.dtype)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1438", "359", "uint8"]
 
