@@ -582,11 +582,11 @@ def test_warnings_are_lines(capsys):
     (["--schedule", "x"], ["unknown schedule 'x'"]),
     (["--model", "lenet"], ["unknown model 'lenet'", "did you mean lenet5?"]),
     (["--model", "lenet5"], ["lenet5 does not take images of 1x8x8"]),
-    (["--data", "imagenet"], ["unknown data 'imagenet'", "digits, mnist, fashion-mnist, cifar10, FILE.npz"]),
+    (["--data", "imagenet"], ["unknown data 'imagenet'", "digits, mnist, kmnist,", "FILE.npz, FILE.csv, DIR"]),
     (["--data", "none.npz"], ["none.npz", "No such file"]),
     (["--data", "mnist"], ["cache/tinydl", "--download", "--data-dir"]),
     (["--data", "cifar10", "--data-dir", "/nowhere"], ["/nowhere", "CIFAR-10"]),
-    (["--download"], ["--download fetches mnist, fashion-mnist, cifar10, not digits"]),
+    (["--download"], ["--download fetches mnist, kmnist, fashion-mnist, cifar100, cifar10, svhn, not digits"]),
     (["--frobnicate"], ["unrecognized arguments: --frobnicate"]),
     (["--epochs"], ["--epochs: expected one argument"]),
 ])
