@@ -394,12 +394,12 @@ SLOW = """
 import sys, time
 import tinydl as td
 from tinydl import cli
-from tinydl.train import Trainer
-step = Trainer._run_batch
+from tinydl.train.loop import Loop
+step = Loop.batch
 def slow(self, *args):
     time.sleep(0.05)
     return step(self, *args)
-Trainer._run_batch = slow
+Loop.batch = slow
 cli._pictures = lambda *args: []
 sys.exit(cli.main(sys.argv[1:]))
 """

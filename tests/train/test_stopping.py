@@ -1,21 +1,10 @@
-import csv
 import math
 
 import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.train import (
-    Callback,
-    Checkpoint,
-    Convergence,
-    CSVLogger,
-    EarlyStopping,
-    Freeze,
-    Trainer,
-    load_checkpoint,
-)
-from tinydl.train.callbacks import write_csv
+from tinydl.train import Callback, Checkpoint, Convergence, EarlyStopping, Trainer
 
 
 def data(n=64, seed=0):
@@ -129,8 +118,6 @@ def test_early_stopping_starts_anew_with_every_fit():
     (lambda: Convergence(1.5), "k must be an integer, got 1.5"),
     (lambda: Convergence(eps=0), "eps must be a finite number > 0, got 0"),
     (lambda: Convergence(eps=math.nan), "eps must be .*got nan"),
-    (lambda: Checkpoint("a", every=0), "every must be at least 1, got 0"),
-    (lambda: Checkpoint("a", every=2.0), "every must be an integer, got 2.0"),
 ])
 def test_arguments_that_cannot_be(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
@@ -171,68 +158,6 @@ def test_convergence_stops_by_its_own_rule_and_says_so():
     assert trainer.stop_reason == "converged: |loss(4) - loss(2)| = 0.1 < 0.11"
 
 
-class Biases(Callback):
-    """The first bias and the last one after each epoch, and whether each had a gradient."""
-
-    def __init__(self):
-        self.rows = []
-
-    def on_epoch_end(self, trainer, logs):
-        self.rows.append([(p.data.tolist(), p.grad is not None) for p in (trainer.net[0].bias, trainer.net[2].bias)])
-
-
-def test_frozen_after_some_epochs():
-    biases = Biases()
-    trainer = make(Freeze(["0.bias"], 2), biases)
-    first = trainer.net[0].bias.data.tolist()
-    trainer.fit(data(), epochs=4, batch_size=32, progress=False)
-    (one, two, three, four), others = zip(*biases.rows, strict=True)
-    assert first != one[0] != two[0] == three[0] == four[0]
-    assert [grad for _, grad in (one, two, three, four)] == [True, True, False, False]
-    assert len({str(values) for values, _ in others}) == 4
-    assert trainer.net[0].bias.requires_grad
-
-
-def test_freezing_goes_on_when_a_run_is_resumed(tmp_path):
-    whole, half = make(Freeze("0.bias", 1)), make(Freeze("0.bias", 1), Checkpoint(tmp_path / "c"))
-    whole.fit(data(), epochs=3, batch_size=32, progress=False)
-    half.fit(data(), epochs=2, batch_size=32, progress=False)
-    again = make(Freeze("0.bias", 1))
-    again.load(tmp_path / "c")
-    again.fit(data(), epochs=3, batch_size=32, progress=False)
-    for name, value in whole.net.state_dict().items():
-        np.testing.assert_array_equal(value, again.net.state_dict()[name])
-
-
-def test_freezing_what_is_not_there():
-    with pytest.raises(ValueError, match="Freeze: the net has no parameter 7.bias; it has 0.weight, 0.bias"):
-        make(Freeze(["7.bias"], 1)).fit(data(), progress=False)
-
-
-def test_checkpoint_every_second_epoch_and_the_last(tmp_path):
-    path = tmp_path / "new" / "c.safetensors"
-    epochs = []
-
-    class Watch(Callback):
-        order = 101
-
-        def on_epoch_end(self, trainer, logs):
-            epochs.append(load_checkpoint(path)["epoch"] if path.exists() else None)
-
-    make(Checkpoint(path, every=2), Watch()).fit(data(), epochs=5, progress=False)
-    assert epochs == [None, 2, 2, 4, 5]
-
-
-def test_csv_logger_holds_the_history_exactly(tmp_path):
-    trainer = make(CSVLogger(tmp_path / "h.csv"))
-    trainer.fit(data(), data(16, 1), epochs=3, progress=False)
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(r["epoch"]) for r in rows] == [1, 2, 3]
-    for name, column in trainer.history.items():
-        assert [float(r[name]) for r in rows] == column
-
-
 class Score(Callback):
     """Appends to a column of its own."""
 
@@ -243,27 +168,7 @@ class Score(Callback):
         trainer.history.setdefault(f"score {self.order}", []).append(np.float64(0.1) * trainer.epoch)
 
 
-def test_csv_logger_has_the_columns_of_callbacks(tmp_path):
-    trainer = make(Score(0), CSVLogger(tmp_path / "h.csv"), Score(60))
-    trainer.fit(data(), epochs=3, progress=False)
-    assert [len(column) for column in trainer.history.values()] == [3] * 8
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in ("score 0", "score 60"):
-        assert [float(row[name]) for row in rows] == trainer.history[name] == [0.1 * k for k in (1, 2, 3)]
-
-
 def test_a_callback_of_ones_own_column_can_be_monitored():
     trainer = make(Score(0), Convergence(monitor="score 0", eps=0.2), EarlyStopping("score 0", mode="max", patience=9))
     trainer.fit(data(), epochs=5, progress=False)
     assert trainer.stop_reason.startswith("converged: |score 0(2)") and trainer.callbacks[2].best == 0.2
-
-
-def test_write_csv(tmp_path):
-    table = {"a, b": [1, 2, 3], "c": [0.1, None, np.float32(0.5)], "d": ["x\ny", 'q"', ""], "e": []}
-    write_csv(tmp_path / "h.csv", table)
-    with open(tmp_path / "h.csv", newline="") as file:
-        assert list(csv.reader(file)) == [["a, b", "c", "d", "e"], ["1", "0.1", "x\ny", ""], ["2", "", 'q"', ""],
-                                          ["3", "0.5", "", ""]]
-    with pytest.raises(ValueError, match="history column 'b' has 2 entries, the first one has 1; append one an epoch"):
-        write_csv(tmp_path / "h.csv", {"a": [1], "b": [1, 2]})
