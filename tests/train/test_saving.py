@@ -84,3 +84,41 @@ def test_write_csv(tmp_path):
                                           ["3", "0.5", "", ""]]
     with pytest.raises(ValueError, match="history column 'b' has 2 entries, the first one has 1; append one an epoch"):
         write_csv(tmp_path / "h.csv", {"a": [1], "b": [1, 2]})
+
+
+class Losses(Callback):
+    """Gives the validation loss given values."""
+
+    order = -1
+
+    def __init__(self, values):
+        self.values = values
+
+    def on_epoch_end(self, trainer, logs):
+        logs["val_loss"] = trainer.history["val_loss"][-1] = self.values[trainer.epoch - 1]
+
+
+def test_a_checkpoint_of_the_best_epoch_only(tmp_path):
+    best, path = tmp_path / "best", tmp_path / "all"
+    values = [3.0, 1.0, 2.0, np.nan, 0.5, 0.7]
+
+    def make_callbacks():
+        return [Losses(values), Checkpoint(path), Checkpoint(best, best_of="val_loss", keep_previous=False)]
+
+    def fit(trainer, epochs):
+        trainer.fit(data(), data(16, 1), epochs=epochs, progress=False)
+
+    first = make(*make_callbacks())
+    fit(first, 4)
+    assert load_checkpoint(best)["epoch"] == 2 and not (tmp_path / "best.previous").exists()
+    assert (first.callbacks[2].best, first.callbacks[2].best_epoch) == (1.0, 2)
+    second = make(*make_callbacks())
+    second.load(path)
+    assert second.callbacks[2].best_epoch == 2
+    fit(second, 6)
+    assert load_checkpoint(best)["epoch"] == 5
+    # From the file of the best epoch the run goes on as it did.
+    third = make(*make_callbacks())
+    third.load(best)
+    fit(third, 6)
+    assert np.array_equal(third.net[0].weight.data, second.net[0].weight.data)

@@ -52,6 +52,9 @@ def run(values, **kwargs):
     ([3, 1, 2, 0], {"patience": 1}, 3, 2),
     ([math.nan, 2, math.nan, 1], {"patience": 2}, 4, 4),
     ([1, 2, 3, 3, 4], {"mode": "max"}, 4, 3),
+    ([1, 5, 6, 4, 4.5, 7], {"start_from_epoch": 2, "patience": 2}, 6, 4),  # epochs 1 and 2 are not looked at
+    ([5, 4, 3, 2, 1], {"baseline": 2.5, "patience": 3}, 3, 3),  # better every time, and never good enough
+    ([5, 4, 2, 3, 3, 3, 1], {"baseline": 2.5, "patience": 3}, 6, 3),
 ])
 def test_early_stopping(values, kwargs, last, best):
     trainer, stopping, same = run(values, **kwargs)
@@ -90,7 +93,7 @@ def test_early_stopping_restores_after_an_error():
 
 
 def test_early_stopping_of_accuracy_looks_for_the_largest():
-    assert EarlyStopping("val_accuracy").sign == -1
+    assert EarlyStopping("val_accuracy").sign == EarlyStopping("val_f1").sign == -1
     assert EarlyStopping("loss").sign == 1
     assert EarlyStopping("accuracy", mode="min").sign == 1
 
@@ -114,6 +117,10 @@ def test_early_stopping_starts_anew_with_every_fit():
     (lambda: EarlyStopping(patience=math.nan), "patience must be an integer, got nan"),
     (lambda: EarlyStopping(min_delta=-1), "min_delta must be a finite number >= 0, got -1"),
     (lambda: EarlyStopping(min_delta=math.nan), "min_delta must be .*got nan"),
+    (lambda: EarlyStopping(baseline=math.nan), "baseline must be .*got nan"),
+    (lambda: EarlyStopping(start_from_epoch=-1), "start_from_epoch must be at least 0, got -1"),
+    (lambda: EarlyStopping(restore_best=None), "restore_best must be True or False, got None"),
+    (lambda: EarlyStopping("val_mine"), "whether 'val_mine' is better when it is small or large is not known"),
     (lambda: Convergence(0), "k must be at least 1, got 0"),
     (lambda: Convergence(1.5), "k must be an integer, got 1.5"),
     (lambda: Convergence(eps=0), "eps must be a finite number > 0, got 0"),
@@ -172,3 +179,15 @@ def test_a_callback_of_ones_own_column_can_be_monitored():
     trainer = make(Score(0), Convergence(monitor="score 0", eps=0.2), EarlyStopping("score 0", mode="max", patience=9))
     trainer.fit(data(), epochs=5, progress=False)
     assert trainer.stop_reason.startswith("converged: |score 0(2)") and trainer.callbacks[2].best == 0.2
+
+
+def test_early_stopping_may_leave_the_last_weights():
+    trainer, stopping, same = run([3, 1, 2, 2], restore_best=False, patience=2)
+    assert same == [4] and stopping.best_epoch == 2 and stopping.restored_epoch is None and stopping.weights is None
+    assert stopping.closing_words(trainer) is None
+
+
+def test_early_stopping_says_which_epoch_it_restored():
+    trainer, stopping, _ = run([3, 1, 2], patience=9)
+    assert stopping.restored_epoch == 2
+    assert stopping.closing_words(trainer) == "the net has the weights of epoch 2, the best: val_loss 1"
