@@ -176,7 +176,7 @@ def start(*args, kill_at=None, number=signal.SIGINT):
                                # A shell may have started the tests with SIGINT ignored, which children inherit.
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     for line in process.stdout:
-        if kill_at is not None and line.startswith(f"epoch {kill_at}/"):
+        if kill_at is not None and line.lstrip().startswith(f"{kill_at}/"):
             process.send_signal(number)
             kill_at = None
     _, errors = process.communicate(timeout=120)
