@@ -73,6 +73,18 @@ def test_batches_of_the_library_are_told_the_epoch():
         assert [y.tolist() for _, y, _ in stream] == want[epoch][start:]
 
 
+def test_a_loader_is_told_the_epoch():
+    class Loader:
+        epoch = 0
+
+        def __iter__(self):
+            self.epoch += 1
+            return ((np.ones((1, 1)), [10 * (self.epoch - 1) + k]) for k in range(3))
+
+    stream = Stream(Loader(), "train")
+    assert places(stream, 2) == [20, 21, 22] and places(stream, 4, 2) == [42]
+
+
 def one(batch, **options):
     (parts,) = list(Stream([batch].__iter__, "train", **options))
     return parts

@@ -48,9 +48,9 @@ def _tree(value):
 class Stream:
     """Batches (x, y) or (x, y, weights) of an iterable, an iterator, or a function that returns one.
 
-    Each epoch iterates anew; an iterator, which cannot be begun again, goes on where it is. An iterable with attributes
-    `epoch` and `start` (as `Batches`) is told the epoch and the first batch; of others the batches of an interrupted
-    epoch that were done are left out.
+    Each epoch iterates anew; an iterator, which cannot be begun again, goes on where it is. An iterable that has an
+    attribute `epoch` (as loaders do) is told the epoch, one that has `start` also the first batch; of others those that
+    were done of an interrupted epoch are left out.
 
     Parameters
     ----------
@@ -100,9 +100,11 @@ class Stream:
                                  "batches an epoch has with steps_per_epoch, or pass a function that makes one")
             self.fresh = False
             return itertools.islice(source, skipped, None)
-        if hasattr(source, "__iter__") and hasattr(source, "epoch") and hasattr(source, "start"):
-            source.epoch, source.start = self.epoch, self.start
-            return iter(source)
+        if hasattr(source, "__iter__") and hasattr(source, "epoch"):
+            source.epoch = self.epoch
+            if hasattr(source, "start"):
+                source.start = self.start
+                return iter(source)
         made = iter(source if hasattr(source, "__iter__") else source())
         return itertools.islice(made, self.start, None)
 
