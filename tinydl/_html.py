@@ -2,7 +2,7 @@
 
 import html
 
-__all__ = ["dataset", "facts", "module", "table"]
+__all__ = ["dataset", "facts", "folded", "module", "table"]
 
 _CELL = "padding:2px 10px;text-align:{};border:none"
 _MARKED = ";font-weight:bold"
@@ -35,6 +35,11 @@ def table(head, rows, caption, left=(), foot=None, marked=()):
     return (f'<div style="overflow-x:auto"><div><b>{html.escape(caption)}</b></div>'
             f'<table style="font-size:90%;font-variant-numeric:tabular-nums"><thead>{_row(head, "th", left)}</thead>'
             f"<tbody>{body}</tbody>{end}</table></div>")
+
+
+def folded(caption, inside):
+    """A line that opens to show more."""
+    return f"<details><summary>{html.escape(caption)}</summary>{inside}</details>"
 
 
 def facts(caption, pairs):

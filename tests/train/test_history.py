@@ -89,6 +89,7 @@ def test_the_best_of_a_column():
 
 def test_a_notebook_shows_the_table_with_the_best_epoch_in_bold():
     shown = History(TABLE)._repr_html_()
+    assert shown.startswith("<details><summary>History(3 epochs, ")
     rows = shown.split("<tbody>")[1].split("<tr>")[1:]
     assert [("bold" in row, row.count("<td")) for row in rows] == [(False, 4), (True, 4), (False, 4)]
     assert ">0.25<" in rows[1] and "None" not in shown

@@ -6,6 +6,7 @@ import pytest
 
 import tinydl as td
 from tinydl.train import Callback, EarlyStopping, Progress, Trainer
+from tinydl.train import progress as progress_module
 
 
 def data(n=64, seed=0):
@@ -104,3 +105,19 @@ def test_progress_without_tqdm_falls_back_to_lines(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     make(Progress(bar=True)).fit(data(), epochs=1)
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_notebook_has_one_bar_for_the_whole_run(monkeypatch):
+    tqdm = pytest.importorskip("tqdm.auto")
+    monkeypatch.setattr(progress_module, "_in_a_notebook", lambda: True)
+    made = []
+
+    class Bar(tqdm.tqdm):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **{**kwargs, "file": io.StringIO()})
+            made.append(self)
+
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    make(Progress(io.StringIO())).fit(data(), epochs=3, batch_size=16)
+    (bar,) = made
+    assert (bar.total, bar.n, bar.desc) == (12, 12, "epoch 3/3") and "loss " in bar.status

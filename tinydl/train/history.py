@@ -66,7 +66,7 @@ class History(dict):
         rows = [[_number(column[k]) if k < len(column) else "" for column in self.values()]
                 for k in range(len(self.get("epoch", ())))]
         marked = [row for row, epoch in enumerate(self.get("epoch", ())) if best and epoch == best[0]]
-        return _html.table(names, rows, repr(self), marked=marked)
+        return _html.folded(repr(self), _html.table(names, rows, "", marked=marked))
 
 
 class EpochRow:

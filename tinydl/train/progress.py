@@ -99,7 +99,7 @@ class Progress(Callback):
 
     def __init__(self, stream=None, bar=None):
         self.stream, self.bar = stream, bar
-        self._bar = None
+        self._bar, self._whole = None, False
 
     def _say(self, text):
         print(text, file=self.stream or sys.stdout, flush=True)
@@ -126,18 +126,28 @@ class Progress(Callback):
             def format_dict(self):
                 return {**super().format_dict, "status": self.status}
 
-        width = len(str(trainer.epochs))
-        return Bar(total=trainer.batches, initial=trainer.batch, leave=False, file=None if notebook else sys.stderr,
-                   dynamic_ncols=not notebook, bar_format="{desc} |{bar:16}| {n_fmt}/{total_fmt}{status}",
-                   desc=f"epoch {trainer.epoch + 1:>{width}}/{trainer.epochs}")
+        desc = self._epoch_in_words(trainer)
+        if not notebook:
+            return Bar(desc=desc, total=trainer.batches, initial=trainer.batch, leave=False, file=sys.stderr,
+                       dynamic_ncols=True, bar_format="{desc} |{bar:16}| {n_fmt}/{total_fmt}{status}")
+        # One for the whole run, for what was shown stays in the notebook.
+        self._whole, n = True, trainer.batches
+        return Bar(desc=desc, total=n and n * trainer.epochs, initial=(n or 0) * trainer.epoch + trainer.batch,
+                   leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}{status}")
+
+    @staticmethod
+    def _epoch_in_words(trainer):
+        return f"epoch {trainer.epoch + 1:>{len(str(trainer.epochs))}}/{trainer.epochs}"
 
     def on_fit_begin(self, trainer):
         self._start, self._done = time.perf_counter(), 0
         self._table = _Table(len(str(trainer.epochs)))
 
     def on_epoch_begin(self, trainer):
-        self._bar = self._make_bar(trainer)
+        self._bar = self._bar or self._make_bar(trainer)
         self._before = trainer.batch
+        if self._whole:
+            self._bar.set_description_str(self._epoch_in_words(trainer), refresh=False)
 
     def on_batch_end(self, trainer, logs):
         self._done += trainer.batch - self._before
@@ -159,12 +169,13 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.refresh()  # an epoch may be over before tqdm's first look
             self._bar.close()
-            self._bar = None
+            self._bar, self._whole = None, False
 
     # --- the lines -------------------------------------------------------------------------------------------------
 
     def on_epoch_end(self, trainer, logs):
-        self._close()
+        if not self._whole:
+            self._close()
         best = next((callback.best_epoch for callback in trainer.callbacks if hasattr(callback, "best_epoch")
                      and callback.monitor is not None), None)
         if best is None and "val_loss" in logs:

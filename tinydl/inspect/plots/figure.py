@@ -53,9 +53,12 @@ def legend(axes, size=9):
     labels = [shortened(label, 40) for label in labels]
     room = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols - 0.9
     one = (0.55 * max(map(len, labels), default=0) + 4.5) * size / 72  # letters are about half as wide as high
+    columns = max(1, min(len(labels), int(room / one)))
+    if axes.get_title():  # above the legend
+        axes.set_title(axes.get_title(), fontsize=axes.title.get_fontsize(),
+                       pad=6 + 1.6 * size * -(-len(labels) // columns))
     return axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, frameon=False,
-                       ncols=max(1, min(len(labels), int(room / one))), fontsize=size, columnspacing=1.4,
-                       handletextpad=0.5)
+                       ncols=columns, fontsize=size, columnspacing=1.4, handletextpad=0.5)
 
 
 def shortened(text, length):
@@ -64,10 +67,12 @@ def shortened(text, length):
     return text if len(text) <= length else text[:length - 1].rstrip() + "\u2026"
 
 
-def plain(axes):
-    """Axes without a frame, with a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
+def plain(*axes):
+    """Axes without a frame, with a faint grid; returns them."""
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.grid(alpha=0.25, linewidth=0.6)
+    return axes
 
 
 def grid(n, columns, inches, aspect, gap, beside=0.2):
