@@ -24,12 +24,12 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
-from tinydl.inference import freeze
 from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "inspect", "models", "testing", "train")
+# What a first step does not need is imported when it is named: modules, and names with the module that has them.
+_LAZY = {"data": None, "freeze": "inference", "inspect": None, "models": None, "testing": None, "train": None}
 
 __all__ = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
@@ -39,9 +39,12 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in _LAZY:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    if (source := _LAZY[name]) is None:
         return importlib.import_module(f"tinydl.{name}")
-    raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f"tinydl.{source}"), name)
+    return found
 
 
 def __dir__():
