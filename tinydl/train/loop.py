@@ -23,7 +23,7 @@ from tinydl.train.evaluation import evaluate
 from tinydl.train.history import EpochRow
 from tinydl.train.objective import denominator, loss_value
 from tinydl.train.schedules import after_epoch, per_batch
-from tinydl.train.trees import called, size_of
+from tinydl.train.trees import called
 
 __all__ = ["Interrupted", "Loop", "validation"]
 
@@ -113,7 +113,7 @@ class Loop:
         """The batches of the epoch; (the time at their end, whether they are all done and no callback stopped)."""
         t, watch = self.trainer, self.watch
         clock = time.perf_counter()
-        for group in _groups(self.feed, t.accumulate):
+        for group in self.feed if t.accumulate == 1 else _groups(self.feed, t.accumulate):
             logs = self.batch(group)
             now = time.perf_counter()
             t._sums["seconds"] += now - clock
@@ -153,15 +153,22 @@ class Loop:
 
         Parameters
         ----------
-        group : list of (x, y, weights)
+        group : tuple (x, y, weights), or list of them
             One batch, or those whose gradients are added up.
         """
         t = self.trainer
         t._modes.restore()
         self._buffers.remember()
-        before = t._tally.state_dict() if len(group) > 1 else None
+        samples, before = t._tally.samples, None if t.accumulate == 1 else t._tally.state_dict()
+        t.optimizer.zero_grad()
         try:
-            value = self._learn(*group[0]) if before is None else self._accumulated(group)
+            if before is None:
+                x, y, weights = group
+                loss, value, output, weight = self._forward(x, y, weights, t.batch)
+                loss.backward()
+            else:
+                value = self._accumulated(group)
+            self._check_gradients(value)
         except NonFiniteLossError as error:
             if before is not None:
                 t._tally.load_state_dict(before)
@@ -174,53 +181,42 @@ class Loop:
             if before is not None:
                 t._tally.load_state_dict(before)
             raise
+        t.optimizer.step()
         lr = t.lr
         for schedule in self._schedules:
             schedule.step()
-        t.batch += len(group)
-        return {"batch": t.batch - 1, "loss": value, "size": sum(size_of(x) for x, _, _ in group), "lr": lr}
-
-    def _learn(self, x, y, weights):
-        """An update by one batch; returns its loss."""
-        t = self.trainer
-        t.optimizer.zero_grad()
-        loss, value, output, weight = self._forward(x, y, weights, 0)
-        loss.backward()
-        self._check_gradients(value)
-        t.optimizer.step()
-        t._tally.add(t.loss, value, output, y, weight)
-        return value
+        if before is None:
+            t._tally.add(t.loss, value, output, y, weight)
+        t.batch += 1 if before is None else len(group)
+        return {"batch": t.batch - 1, "loss": value, "size": t._tally.samples - samples, "lr": lr}
 
     def _accumulated(self, group):
-        """An update by several batches with the gradient of the loss over all their samples; returns that loss."""
+        """The loss over all samples of several batches; the gradients are those of that loss."""
         t = self.trainer
-        t.optimizer.zero_grad()
         summed = getattr(t.loss, "reduction", "mean") == "sum"
-        total = weights_of_all = 0.0
-        for k, (x, y, weights) in enumerate(group):
+        total = divisor = 0.0
+        for k, (x, y, weights) in enumerate(group, t.batch):
             loss, value, output, weight = self._forward(x, y, weights, k)
             share = 1.0 if summed else float(denominator(t.loss, output, y) if weight is None else weight)
             (loss if summed else loss * share).backward()
             t._tally.add(t.loss, value, output, y, weight)
-            total += value * share
-            weights_of_all += share
-        if not summed:
-            factor = 1 / (weights_of_all or 1.0)
-            for p in self._parameters():
+            total, divisor = total + value * share, divisor + share
+        if summed:
+            return total
+        divisor = divisor or 1.0
+        for group in t.optimizer.param_groups:
+            for p in group["params"]:
                 if p.grad is not None:
-                    p.grad = np.multiply(p.grad, p.grad.dtype.type(factor))
-            total *= factor
-        self._check_gradients(total)
-        t.optimizer.step()
-        return total
+                    p.grad = np.divide(p.grad, p.grad.dtype.type(divisor))
+        return total / divisor
 
     def _forward(self, x, y, weights, k):
-        """(loss, its value, output, what the loss was divided by) of batch `k` from here; the loss is then finite."""
+        """(loss, its value, output, what the loss was divided by) of batch `k` of the epoch; the loss is finite."""
         t = self.trainer
         # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
-        stream = (t.seed, (t.epoch << 40) + ((t.batch + k) << 16))
+        stream = (t.seed, (t.epoch << 40) + (k << 16))
         random.set_state(stream)
-        output = called(t.net, x)
+        output = t.net(x) if x.__class__ is np.ndarray else called(t.net, x)
         if weights is None and not self._weighted:
             loss, weight = t.loss(output, y), None
         else:
@@ -231,25 +227,21 @@ class Loop:
         if not math.isfinite(value):
             self._buffers.restore()
             random.set_state(stream)
-            raise NonFiniteLossError(f"the loss is {value} {self._where(k)}: {first_nonfinite(t.net, x, y)}")
+            raise NonFiniteLossError(f"the loss is {value} in batch {k} of epoch {t.epoch + 1}: "
+                                     + first_nonfinite(t.net, x, y))
         return loss, value, output, weight
-
-    def _where(self, k=0):
-        return f"in batch {self.trainer.batch + k} of epoch {self.trainer.epoch + 1}"
-
-    def _parameters(self):
-        return [p for group in self.trainer.optimizer.param_groups for p in group["params"]]
 
     def _check_gradients(self, value):
         """Let callbacks see the gradients, clip them, and see that they are finite; else the buffers are as before."""
         t = self.trainer
         for callback in self._on_backward:
             callback.on_backward_end(t)
-        parameters = self._parameters()
+        parameters = [p for group in t.optimizer.param_groups for p in group["params"]]
         if not gradients_are_finite(parameters, t.clip_norm):
             self._buffers.restore()
-            raise NonFiniteGradientError(f"{nonfinite_gradients(t.net, parameters)} {self._where()}, where the loss is "
-                                         f"{value:g}; weights and statistics are those before that batch")
+            raise NonFiniteGradientError(f"{nonfinite_gradients(t.net, parameters)} in batch {t.batch} of epoch "
+                                         f"{t.epoch + 1}, where the loss is {value:g}; weights and statistics are "
+                                         "those before that batch")
 
 
 def validation(trainer, data, batch_size):

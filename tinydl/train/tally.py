@@ -4,7 +4,6 @@ import numpy as np
 
 from tinydl.tensor import Tensor
 from tinydl.train.metrics import right_answers
-from tinydl.train.objective import denominator
 from tinydl.train.trees import size_of
 
 __all__ = ["Tally"]
@@ -55,13 +54,17 @@ class Tally:
         weight : float, optional
             What the mean was divided by; default: what the loss says.
         """
+        one = isinstance(y, np.ndarray)
+        size = len(y) if one else size_of(y)
+        summed = getattr(loss, "reduction", "mean") == "sum"
         if weight is None:
-            weight = denominator(loss, output, y)
+            own = None if summed else getattr(loss, "denominator", None)
+            weight = size if own is None else own(output, y)
         if weight:  # the mean over no labels is nan
-            self.loss += value if getattr(loss, "reduction", "mean") == "sum" else value * weight
+            self.loss += value if summed else value * weight
             self.weight += weight
-        self.samples += size_of(y)
-        if self.classify and isinstance(output, Tensor) and isinstance(y, np.ndarray) and y.dtype.kind in "iu":
+        self.samples += size
+        if self.classify and one and isinstance(output, Tensor) and y.dtype.kind in "iu":
             counts = right_answers(output.data, y, getattr(loss, "decision_threshold", None),
                                    getattr(loss, "ignore_index", None))
             if counts is not None:
