@@ -96,7 +96,7 @@ def test_progress_bar_shows_loss_accuracy_speed_and_time_left(monkeypatch):
     trainer = make(Progress(lines, bar=True))
     trainer.fit(data(4096), epochs=2, batch_size=4)
     shown = screen.getvalue()
-    for part in ("epoch 1/2", "/1024", "loss ", "accuracy ", "images/s", " left"):
+    for part in ("epoch 1/2", "/1024", "loss ", "acc. ", "images/s", " left"):
         assert part in shown
     assert len(lines.getvalue().splitlines()) == 3
 

@@ -1,6 +1,7 @@
 """How training goes, on the screen."""
 
 import math
+import shutil
 import sys
 import time
 import warnings
@@ -128,8 +129,9 @@ class Progress(Callback):
 
         desc = self._epoch_in_words(trainer)
         if not notebook:
+            bar = "{bar:16}" if shutil.get_terminal_size().columns >= 100 else "{bar}"  # which takes what is left
             return Bar(desc=desc, total=trainer.batches, initial=trainer.batch, leave=False, file=sys.stderr,
-                       dynamic_ncols=True, bar_format="{desc} |{bar:16}| {n_fmt}/{total_fmt}{status}")
+                       dynamic_ncols=True, bar_format=f"{{desc}} |{bar}| {{n_fmt}}/{{total_fmt}}{{status}}")
         # One for the whole run, for what was shown stays in the notebook.
         self._whole, n = True, trainer.batches
         return Bar(desc=desc, total=n and n * trainer.epochs, initial=(n or 0) * trainer.epoch + trainer.batch,
@@ -157,7 +159,7 @@ class Progress(Callback):
         running = trainer.running
         text = f"loss {running['loss']:.4g}"
         if "accuracy" in running:
-            text += f"  accuracy {_number('accuracy', running['accuracy'])}"
+            text += f"  acc. {_number('accuracy', running['accuracy'])}"
         text += f"  {running['images_per_s']:,.0f} images/s"
         if trainer.batches:
             left = (trainer.epochs - trainer.epoch) * trainer.batches - trainer.batch
