@@ -61,3 +61,15 @@ def test_what_is_evaluated_is_in_order():
     assert order(evaluation_feed((X, Y), 2)) == [[0, 1], [2, 3], [4]]
     assert order(evaluation_feed(iter([(X, Y)]), 2)) == [[0, 1, 2, 3, 4]]
     assert isinstance(evaluation_feed((X, Y), 2), ArrayFeed)
+
+
+def test_a_set_that_gives_single_samples():
+    class Set:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, k):
+            return X[k], Y[k]
+
+    with pytest.raises(TypeError, match=r"valid: a Set gives single samples; pass its batches: td.data.DataLoader\("):
+        samples_of(Set(), "valid")

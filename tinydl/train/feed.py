@@ -12,10 +12,19 @@ from tinydl.train.stream import Stream, gives_batches
 __all__ = ["ArrayFeed", "evaluation_feed", "samples_of", "training_feed"]
 
 
+def _is_map(data):
+    """Whether data are a data set that gives its samples one by one."""
+    known = isinstance(data, (ArrayDataset, str, bytes, list, tuple, dict)) or hasattr(data, "shape")
+    return not known and hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "__array__")
+
+
 def samples_of(data, name="data"):
     """`data` as samples in memory: an ArrayDataset, or Several."""
     if isinstance(data, Several):
         return data
+    if _is_map(data):
+        raise TypeError(f"{name}: a {type(data).__name__} gives single samples; pass its batches: "
+                        "td.data.DataLoader(dataset, batch_size=64, shuffle=True)")
     if isinstance(data, (tuple, list)) and len(data) == 2 and any(map(is_several, data)):
         return Several(*data, name=name)
     return Several(data, name=name) if isinstance(data, dict) else as_dataset(data, name)
