@@ -352,3 +352,53 @@ def test_a_deep_copy_goes_on_alone():
     fit(trainer, epochs=1)
     other = copy.deepcopy(trainer)
     assert fit(other, epochs=2) == fit(trainer, epochs=2)
+
+
+def test_what_is_held_out_is_a_share_of_every_class_and_takes_its_weights_along():
+    class Watch(Callback):
+        def on_fit_begin(self, trainer):
+            plans.append(trainer._plan)
+
+    plans = []
+    weights = list(np.where(Y == 2, 1.0, 0.0))  # a list, too
+    trainer = trainer_of(plain_net(), callbacks=[Watch()])
+    history = trainer.fit((X, Y), validation_split=0.5, sample_weight=weights, batch_size=70, progress=False)
+    held_out = sum(round(0.5 * n) for n in np.bincount(Y))
+    assert plans[0]["samples"] == 70 - held_out and "val_loss" in history
+    before = plain_net()
+    with td.no_grad():
+        logits = before(X[Y == 2]).numpy().astype(float)
+    losses = np.log(np.exp(logits).sum(1)) - logits[:, 2]
+    assert losses.min() < history["loss"][0] < losses.max()  # those of class 2 alone
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"validation_split": 0.2, "valid": (X, Y)}, "validation_split=0.2 holds out .*there are validation data already"),
+    ({"validation_split": 1.5}, "fraction must be between 0 and 1, got 1.5"),
+    ({"validation_split": 1e-9}, "of 70 samples leaves 70 to train and 0 to validate"),
+    ({"validation_split": 0.2, "sample_weight": [1, 2]}, "one number for each of the 70 samples"),
+    ({"steps_per_epoch": 3}, "steps_per_epoch=3 is for data that give batches by themselves"),
+])
+def test_arguments_of_fit_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        trainer_of(plain_net()).fit((X, Y), progress=False, **options)
+    with pytest.raises(ValueError, match="there are batches; pass valid"):
+        trainer_of(plain_net()).fit(batches, validation_split=0.2, progress=False)
+
+
+def test_metrics_without_validation_data():
+    with pytest.warns(UserWarning, match="metrics f1 are measured on validation data, and there are none"):
+        history = trainer_of(plain_net(), metrics=["f1"]).fit((X, Y), progress=False)
+    assert "val_f1" not in history
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"clip_norm": 0}, "clip_norm must be a finite number > 0, got 0"),
+    ({"clip_norm": np.nan}, "clip_norm must be .*got nan"),
+    ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
+    ({"accumulate": 2.0}, "accumulate must be an integer, got 2.0"),
+    ({"metrics": ["auc"]}, "unknown metric 'auc'"),
+])
+def test_arguments_of_a_trainer_that_cannot_be(options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        trainer_of(plain_net(), **options)

@@ -9,7 +9,7 @@ from tinydl.data.dataset import ArrayDataset
 from tinydl.train.several import Several, is_several
 from tinydl.train.stream import Stream, gives_batches
 
-__all__ = ["ArrayFeed", "evaluation_feed", "samples_of", "training_feed"]
+__all__ = ["ArrayFeed", "checked_weights", "evaluation_feed", "samples_of", "training_feed"]
 
 
 def _is_map(data):
@@ -98,7 +98,7 @@ class ArrayFeed:
             yield x, y, self.sample_weight[chosen]
 
 
-def _weights(sample_weight, n):
+def checked_weights(sample_weight, n):
     """Weights of samples as a float32 array, checked."""
     weights = np.asarray(sample_weight)
     if weights.shape != (n,) or weights.dtype.kind not in "fiub":
@@ -129,7 +129,7 @@ def training_feed(data, *, steps, sample_weight, batch_size, shuffle, seed, drop
         raise ValueError(f"steps_per_epoch={steps!r} is for data that give batches by themselves; an epoch of arrays "
                          "is all of them once")
     if sample_weight is not None:
-        sample_weight = _weights(sample_weight, len(data))
+        sample_weight = checked_weights(sample_weight, len(data))
     return ArrayFeed(data, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, augment=augment,
                      sample_weight=sample_weight)
 

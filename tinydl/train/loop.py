@@ -137,7 +137,7 @@ class Loop:
             raise Interrupted
         if not math.isfinite(result["loss"]):
             warnings.warn(f"the validation loss of epoch {t.epoch + 1} is {result['loss']}, where the training loss is "
-                          f"{logs['loss']:g}", stacklevel=5)
+                          f"{logs['loss']:g}", stacklevel=4)
         logs.update({f"val_{key}": value for key, value in result.items()})
 
     def _check_state(self):

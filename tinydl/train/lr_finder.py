@@ -8,6 +8,8 @@ from tinydl._check import integer, number
 from tinydl.train.callbacks import Callback
 from tinydl.train.history import History
 from tinydl.train.schedules import load_schedules, state_of_schedules
+from tinydl.train.stream import gives_batches
+from tinydl.train.trees import size_of
 
 __all__ = ["LRFinder"]
 
@@ -81,7 +83,10 @@ class LRFinder(Callback):
 
     def run(self, trainer, train, batch_size=64):
         """Do the test with a trainer and leave it as it was; returns `suggestion()`."""
-        updates = max(1, -(-len(train[0] if isinstance(train, tuple) else train) // (batch_size * trainer.accumulate)))
+        updates = 1  # of an epoch, when it is not known
+        if not gives_batches(train):
+            samples = size_of(train[0]) if isinstance(train, tuple) else len(train)
+            updates = max(1, -(-samples // (batch_size * trainer.accumulate)))
         names = ("callbacks", "metrics", "epoch", "batch", "epochs", "batches", "history", "stop_reason", "resumed",
                  "_plan", "_sums", "_tally")
         saved = {name: getattr(trainer, name) for name in names}

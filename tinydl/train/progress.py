@@ -3,6 +3,7 @@
 import math
 import shutil
 import sys
+import textwrap
 import time
 import warnings
 
@@ -105,6 +106,9 @@ class Progress(Callback):
     def _say(self, text):
         print(text, file=self.stream or sys.stdout, flush=True)
 
+    def _note(self, text):
+        self._say("\n".join(textwrap.wrap(text, _WIDTH, subsequent_indent="  ")))
+
     # --- the bar ---------------------------------------------------------------------------------------------------
 
     def _make_bar(self, trainer):
@@ -184,15 +188,12 @@ class Progress(Callback):
             best = (trainer.history.best("val_loss") or (None,))[0]
         for line in self._table.lines(trainer.epoch, trainer.epochs, logs, best == trainer.epoch):
             self._say(line)
-        if not math.isfinite(logs.get("val_loss", 0.0)):
-            self._say(f"WARNING: the validation loss is {str(logs['val_loss']).upper()}: on these data the net "
-                      "computes no numbers")
 
     def on_fit_end(self, trainer):
         self._close()
         if trainer.stop_reason is not None and trainer.epoch < trainer.epochs:
-            self._say(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
+            self._note(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
         for callback in trainer.callbacks:
             words = callback.closing_words(trainer) if hasattr(callback, "closing_words") else None
             if words is not None:
-                self._say(words)
+                self._note(words)

@@ -9,7 +9,7 @@ from tinydl.data.dataset import stratified_split
 from tinydl.train.callbacks import Callback
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinydl.train.evaluation import evaluate, predict
-from tinydl.train.feed import samples_of, training_feed
+from tinydl.train.feed import checked_weights, samples_of, training_feed
 from tinydl.train.history import History
 from tinydl.train.loop import Interrupted, Loop, validation
 from tinydl.train.modes import Modes
@@ -258,8 +258,9 @@ class Trainer:
             if not len(rest) or not len(held_out):
                 raise ValueError(f"validation_split={share!r} of {len(train)} samples leaves {len(rest)} to train and "
                                  f"{len(held_out)} to validate")
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, len(train))[rest]
             train, valid = train.subset(rest), train.subset(held_out)
-            sample_weight = None if sample_weight is None else sample_weight[rest]
         unused = [] if gives_batches(train) else train.unused_classes()
         if len(unused) and self.epoch == 0 and self.batch == 0:
             warnings.warn(f"of classes 0 to {train.n_classes - 1}, no training label is {_some(unused)}; classes are "
