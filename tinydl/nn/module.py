@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tinydl import changes, layout
+from tinydl import _html, changes, layout
 from tinydl._check import dtype_of, flag
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
@@ -350,6 +350,8 @@ class Module:
     def extra_repr(self):
         """The arguments to print between the parentheses of `repr`."""
         return ""
+
+    _repr_html_ = _html.module
 
     def __repr__(self):
         lines = []
