@@ -29,7 +29,7 @@ from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("data", "inspect", "models", "testing", "train")
+_LAZY = ("autograd", "data", "inspect", "models", "testing", "train")
 
 __all__ = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
@@ -41,8 +41,15 @@ __all__ = [
 def __getattr__(name):
     if name in _LAZY:
         return importlib.import_module(f"tinydl.{name}")
-    raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    from tinydl.words import word
+
+    found = globals()[name] = word(name)
+    return found
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    from tinydl.words import names
+
+    return sorted({*globals(), *_LAZY, *names()})
