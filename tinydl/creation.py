@@ -9,7 +9,7 @@ import numpy as np
 
 from tinydl import random
 from tinydl._check import dtype_of, flag, index_of, integer, number
-from tinydl.device import device as _device
+from tinydl.devices import device as _device
 from tinydl.tensor import Tensor, array_of
 from tinydl.tensor import tensor as _copied
 

@@ -76,7 +76,7 @@ def load(path, map_location=None, weights_only=True):
     tinydl.train.tensorfile.TensorFileError
         For a file that is not a whole safetensors file.
     """
-    from tinydl.device import device
+    from tinydl.devices import device
 
     path = os.fspath(path)
     _refuse_pickle(path, "load")

@@ -186,9 +186,9 @@ class Tensor(Methods):
         """
         return hooks.register(self, hook)
 
-    def zero_grad(self):
-        """Forget the gradient."""
-        self.grad = None
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradient, or with False make it zeros."""
+        self.grad = None if set_to_none or self.grad is None else np.zeros_like(self.grad)
 
     def backward(self, grad=None, retain_graph=False, create_graph=False):
         """Back-propagate: add d(self)/d(leaf), weighted by `grad`, to `grad` of every leaf that requires it.

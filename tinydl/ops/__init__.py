@@ -30,7 +30,7 @@ from tinydl.ops.conv import conv1d, conv2d
 from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.cumulative import cumsum, prod
-from tinydl.ops.dropout import dropout
+from tinydl.ops.dropout import channel_dropout, dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
 from tinydl.ops.group_norm import group_norm
 from tinydl.ops.huber import huber
@@ -94,7 +94,7 @@ from tinydl.ops.unfold import fold, unfold
 __all__ = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "all",
     "any", "argmax", "argmin", "argsort", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce", "bce_with_logits",
-    "broadcast_to", "ceil", "chunk", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+    "broadcast_to", "ceil", "channel_dropout", "chunk", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cos", "cosine_embedding", "cosine_similarity", "cross_entropy", "cumsum", "div", "dropout", "embedding", "eq",
     "exp", "expand", "flatten", "flip", "floor", "focal", "fold", "gather", "ge", "global_avg_pool", "glu",
     "group_norm", "gt", "huber", "index", "instance_norm", "interpolate", "isfinite", "isinf", "isnan", "kl_div", "l1",

@@ -216,7 +216,7 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False):
     non_blocking, copy : bool
         Of no effect: nothing is shared that could be written.
     """
-    from tinydl.device import device_or_dtype
+    from tinydl.devices import device_or_dtype
 
     dtype = device_or_dtype(args, dtype, device)
     return x if dtype is None or dtype == x.dtype else shape.astype(x, dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinydl import device
+from tinydl import devices
 from tinydl.ops import aliases, arithmetic, inplace, shape, truth
 from tinydl.ops.add import add
 from tinydl.ops.indexing import index
@@ -169,7 +169,7 @@ def install():
         setattr(Tensor, name, function)
     properties = {
         "T": (shape.transpose, "The tensor with its axes reversed."),
-        "device": (lambda x: device.device(), "The CPU."),
+        "device": (lambda x: devices.device(), "The CPU."),
         "grad_fn": (lambda x: x.creator, "PyTorch's name for `creator`."),
         "is_leaf": (lambda x: x.creator is None, "Whether no operation made the tensor."),
         "size": (aliases.size, "The number of entries; called, the shape, or the length of an axis."),

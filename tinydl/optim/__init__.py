@@ -1,6 +1,6 @@
 """Optimisers, learning-rate schedules, gradient clipping and the p-norm penalty."""
 
-from tinydl.optim import adaptive
+from tinydl.optim import adaptive, lr_scheduler
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
 from tinydl.optim.multi import MultiOptimizer
@@ -8,7 +8,7 @@ from tinydl.optim.muon import Muon
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.penalty import penalty
 from tinydl.optim.registry import BY_NAME
-from tinydl.optim.schedule import (
+from tinydl.optim.lr_scheduler import (
     CosineAnnealingLR,
     LinearLR,
     LRScheduler,
@@ -21,6 +21,15 @@ from tinydl.optim.sgd import SGD
 
 __all__ = [
     "BY_NAME", "SGD", "CosineAnnealingLR", "LRScheduler", "LinearLR", "MultiOptimizer", "MultiStepLR", "Muon",
-    "OneCycleLR", "Optimizer", "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "penalty",
+    "OneCycleLR", "Optimizer", "ReduceLROnPlateau", "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
+    "penalty",
 ]
 __all__ += adaptive.__all__
+
+
+def __getattr__(name):
+    if name.startswith("_"):
+        raise AttributeError(f"module 'tinydl.optim' has no attribute {name!r}")
+    from tinydl.words import instead
+
+    raise AttributeError(instead("tinydl.optim", name))

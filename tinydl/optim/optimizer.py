@@ -124,11 +124,14 @@ class Optimizer:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def zero_grad(self):
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none=True):
+        """Set the gradient of every parameter to None, or with False to zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None
+                if set_to_none:
+                    p.grad = None
+                else:
+                    p.zero_grad(False)
 
     def step(self, closure=None):
         """Update every parameter that has a gradient.
