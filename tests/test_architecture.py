@@ -13,7 +13,7 @@ import tinydl
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
 BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
-GRAPH = BASE | {"deferred", "tensor", "graph", "function"}
+GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices"}
 ALLOWED = {
     "_check": set(),
     "_version": set(),
@@ -26,8 +26,16 @@ ALLOWED = {
     "gradient": {"_core", "config", "layout"},
     "deferred": {"_core", "config", "layout", "gradient"},
     "changes": set(),
-    "backward": {"changes", "gradient"},
-    "tensor": BASE | {"backward"},
+    "hooks": {"gradient"},
+    "instead": set(),
+    "backward": {"changes", "gradient", "hooks"},
+    "tensor": BASE | {"backward", "hooks"},
+    "devices": {"tensor"},
+    "autograd": {"backward", "function", "gradient", "tensor"},
+    "creation": {"_check", "devices", "random", "tensor"},
+    "words": {"instead"},
+    "saving": {"_files", "devices", "tensor", "train"},
+    "utils": {"data"},
     "graph": BASE | {"tensor"},
     "function": BASE | {"deferred", "tensor", "graph"},
     "ops": GRAPH,
@@ -35,7 +43,7 @@ ALLOWED = {
     "models": {"nn", "ops", "tensor"},
     "inference": GRAPH | {"ops", "nn"},
     "optim": GRAPH | {"ops", "_files"},
-    "data": (BASE | {"_files", "tensor"}),
+    "data": (BASE | {"_files", "instead", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
@@ -45,7 +53,7 @@ ALLOWED = {
     "flags": {"_version", "optim", "data", "recipes"},
     "recipes": set(),
     "__main__": {"cli"},
-    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
+    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "words"},
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL"}

@@ -5,8 +5,6 @@ are operations that read it; that of a leaf with hooks is collected, and handed 
 no leaf has a hook, nothing of this runs.
 """
 
-import numpy as np
-
 from tinydl.gradient import Gradient
 
 __all__ = ["Handle", "accumulator", "called", "deliver", "register"]
@@ -42,12 +40,10 @@ class Handle:
 
 
 def register(tensor, hook):
-    """Call `hook` with the gradient of `tensor`; see `Tensor.register_hook`."""
+    """Call `hook` with the gradient of `tensor`, an array; what it returns replaces it. See `Tensor.register_hook`."""
     global _leaves
     if not tensor.requires_grad:
         raise RuntimeError("register_hook() needs a tensor that requires a gradient")
-    if not callable(hook):
-        raise TypeError(f"register_hook() takes a function of the gradient, got {hook!r}")
     if tensor.creator is not None:
         node = tensor.creator
         hooks = node.hooks = node.hooks if node.hooks is not None else []
@@ -62,14 +58,11 @@ def register(tensor, hook):
 
 def called(hooks, gradient):
     """The gradient after the hooks have seen it."""
-    from tinydl.tensor import Tensor
-
     for hook in tuple(hooks):
         array = gradient.array()
-        replaced = hook(Tensor(array.copy(order="K")))
-        if replaced is None:
+        values = hook(array.copy(order="K"))
+        if values is None:
             continue
-        values = replaced.data if isinstance(replaced, Tensor) else np.asarray(replaced)
         if values.shape != array.shape:
             raise ValueError(f"a hook returned a gradient of shape {values.shape} in place of one of {array.shape}")
         gradient = Gradient(values.astype(array.dtype))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinydl._files import atomic_write
+from tinydl.devices import device
 from tinydl.tensor import Tensor
 from tinydl.train.tensorfile import read_tensors, write_tensors
 
@@ -76,8 +77,6 @@ def load(path, map_location=None, weights_only=True):
     tinydl.train.tensorfile.TensorFileError
         For a file that is not a whole safetensors file.
     """
-    from tinydl.devices import device
-
     path = os.fspath(path)
     _refuse_pickle(path, "load")
     if map_location is not None:

@@ -184,7 +184,14 @@ class Tensor(Methods):
         handle
             `handle.remove()` takes the hook away.
         """
-        return hooks.register(self, hook)
+        if not callable(hook):
+            raise TypeError(f"register_hook() takes a function of the gradient, got {hook!r}")
+
+        def seen(array):
+            replaced = hook(Tensor(array))
+            return None if replaced is None else _as_data(replaced)
+
+        return hooks.register(self, seen)
 
     def zero_grad(self, set_to_none=True):
         """Forget the gradient, or with False make it zeros."""

@@ -24,6 +24,6 @@ __all__ = [
 def __getattr__(name):
     if name.startswith("_"):
         raise AttributeError(f"module 'tinydl.data' has no attribute {name!r}")
-    from tinydl.words import instead
+    from tinydl.instead import message
 
-    raise AttributeError(instead("tinydl.data", name))
+    raise AttributeError(message("tinydl.data", name))

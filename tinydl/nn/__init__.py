@@ -80,6 +80,6 @@ else:
             return importlib.import_module("tinydl.nn.functional")
         if name.startswith("_"):
             raise AttributeError(f"module 'tinydl.nn' has no attribute {name!r}")
-        from tinydl.words import instead
+        from tinydl.instead import message
 
-        raise AttributeError(instead("tinydl.nn", name))
+        raise AttributeError(message("tinydl.nn", name))

@@ -102,6 +102,6 @@ def binary_cross_entropy_with_logits(x, target, weight=None, reduction="mean", p
 
 
 def __getattr__(name):
-    from tinydl.words import instead
+    from tinydl.instead import message
 
-    raise AttributeError(instead("tinydl.nn.functional", name))
+    raise AttributeError(message("tinydl.nn.functional", name))

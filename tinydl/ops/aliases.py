@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinydl._check import index_of
+from tinydl.devices import device_or_dtype
 from tinydl.ops import arithmetic, elementwise, reductions, shape
 from tinydl.ops.channels import embedding
 from tinydl.ops.checks import as_tensor
@@ -216,8 +217,6 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False):
     non_blocking, copy : bool
         Of no effect: nothing is shared that could be written.
     """
-    from tinydl.devices import device_or_dtype
-
     dtype = device_or_dtype(args, dtype, device)
     return x if dtype is None or dtype == x.dtype else shape.astype(x, dtype)
 

@@ -115,9 +115,9 @@ def _missing(self, name):
     """Say what to write instead of a word of PyTorch that there is not."""
     if name.startswith("_"):
         raise AttributeError(f"Tensor has no attribute {name!r}")
-    from tinydl.words import instead
+    from tinydl.instead import message
 
-    raise AttributeError(instead("Tensor", name))
+    raise AttributeError(message("Tensor", name))
 
 
 def _iterate(self):

@@ -23,6 +23,6 @@ __all__ += [*adaptive.__all__, *moments.__all__, *lr_scheduler.__all__]
 def __getattr__(name):
     if name.startswith("_"):
         raise AttributeError(f"module 'tinydl.optim' has no attribute {name!r}")
-    from tinydl.words import instead
+    from tinydl.instead import message
 
-    raise AttributeError(instead("tinydl.optim", name))
+    raise AttributeError(message("tinydl.optim", name))
