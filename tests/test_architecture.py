@@ -33,7 +33,7 @@ ALLOWED = {
     "devices": {"tensor"},
     "autograd": {"backward", "function", "gradient", "tensor"},
     "creation": {"_check", "devices", "random", "tensor"},
-    "words": {"instead"},
+    "words": {"instead", "ops"},
     "saving": {"_files", "devices", "tensor", "train"},
     "utils": {"data"},
     "graph": BASE | {"tensor"},

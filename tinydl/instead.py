@@ -45,6 +45,12 @@ INSTEAD: dict[str, dict[str, str]] = {
         "unfold": "use td.nn.functional.unfold", "unique": _NUMPY.format("unique"), "nbytes": "use x.numpy().nbytes",
         "requires_gradient": "use x.requires_grad", "copy": "use x.clone() or x.detach().clone()",
     },
+    "Module": {
+        "bfloat16": _NO_OTHER_TYPE, "compile": "use td.freeze(net) for a net that only predicts",
+        "cuda": "leave it out: the CPU is the only device", "half": _NO_OTHER_TYPE,
+        "register_full_backward_hook": "use a forward hook and output.register_hook",
+        "share_memory": "leave it out: threads share everything", "type": "use net.to(dtype)",
+    },
     "tinydl.nn": {
         "AlphaDropout": "use nn.Dropout", "BatchNorm3d": _NO_3D, "CTCLoss": _NO_SEQUENCES, "Conv3d": _NO_3D,
         "DataParallel": _CORES, "GRU": _NO_SEQUENCES, "LSTM": _NO_SEQUENCES, "MaxPool3d": _NO_3D,
@@ -74,14 +80,23 @@ INSTEAD: dict[str, dict[str, str]] = {
 }
 
 
-def message(owner, name):
-    """The message of a missing name: what to write instead, or the name that is most like it."""
-    what = f"{'' if owner == 'Tensor' else 'module '}{owner if owner == 'Tensor' else repr(owner)}"
+def message(owner, name, kind=""):
+    """The message of a missing name: what to write instead, or the name that is most like it.
+
+    Parameters
+    ----------
+    owner : str
+        Where in `INSTEAD` it was looked for.
+    name : str
+    kind : str
+        The class of a module.
+    """
+    what = repr(kind) if kind else owner if owner == "Tensor" else f"module {owner!r}"
     text = f"{what} has no attribute {name!r}"
     known = INSTEAD[owner].get(name)
     if known is None and owner == "tinydl" and name in METHODS_ONLY:
         known = f"it is a method of tensors: x.{name}(...)"
-    if known is None and not name.startswith("_"):
+    if known is None and not kind and not name.startswith("_"):  # modules are asked for what they may have
         near = difflib.get_close_matches(name, _known(owner), 1, 0.75)
         known = f"did you mean {near[0]!r}?" if near else None
     return text if known is None else f"{text}; {known}"

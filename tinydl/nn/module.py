@@ -10,6 +10,7 @@ from tinydl import changes, layout
 from tinydl._check import dtype_of, flag
 from tinydl.devices import device_or_dtype
 from tinydl.hooks import Handle
+from tinydl.instead import message
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor
@@ -68,6 +69,9 @@ class Module:
         if isinstance(value, CONTAINERS):
             self._refuse_hidden({name: value})
         object.__setattr__(self, name, value)
+
+    def __getattr__(self, name):
+        raise AttributeError(message("Module", name, type(self).__name__))
 
     def _refuse_hidden(self, attributes):
         """Raise when a list, dict or set in an attribute holds layers that no walk finds.
