@@ -127,6 +127,16 @@ class ChainedScheduler(_Joined):
     def _begin(self):
         self.last_epoch = 0
 
+    def restart(self):
+        """Begin all of them anew."""
+        groups = self.optimizer.param_groups
+        for group, lr in zip(groups, self._bases(len(groups)), strict=True):
+            group["lr"] = lr
+        for scheduler in self.schedulers:
+            scheduler.last_epoch = -1
+            scheduler.step()
+        self._begin()
+
     def step(self):
         """Go on by one step of every schedule."""
         self.last_epoch += 1
