@@ -30,7 +30,8 @@ def test_pickles_are_refused_with_two_lines_that_convert(name):
 
 
 @pytest.mark.parametrize(("state", "message"), [
-    (td.zeros(1), "saved as {'x': x}"), ({"a": "text"}, "'a' is no array of numbers but str"), ({1: [2]}, "takes names")])
+    (td.zeros(1), "saved as {'x': x}"), ({"a": "text"}, "'a' is no array of numbers but str"),
+    ({1: [2]}, "takes names")])
 def test_other_things_are_refused(state, message, tmp_path):
     with pytest.raises(TypeError, match=message):
         td.save(state, tmp_path / "x.safetensors")

@@ -180,7 +180,8 @@ rand_like, randn_like = _like(rand), _like(randn)
 def from_numpy(array):
     """The tensor of an array, which is not copied where its type fits; writes into it are seen, see `ops.inplace`."""
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}; td.tensor takes lists and numbers")
+        raise TypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}; td.tensor takes lists "
+                        "and numbers")
     return Tensor(array)
 
 

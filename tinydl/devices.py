@@ -17,7 +17,7 @@ class device(str):
     """
 
     __slots__ = ()
-    index = None
+    index = None  # type: ignore[assignment]
 
     def __new__(cls, name="cpu"):
         if not isinstance(name, str) or name.partition(":")[0] != "cpu":

@@ -5,12 +5,14 @@ are operations that read it; that of a leaf with hooks is collected, and handed 
 no leaf has a hook, nothing of this runs.
 """
 
+from typing import Any
+
 from tinydl.gradient import Gradient
 
 __all__ = ["Handle", "accumulator", "called", "deliver", "register"]
 
 _leaves = 0  # how many hooks leaves have had so far
-accumulate = None  # what a leaf does with a gradient: `Tensor._accumulate`, which tensor.py puts here
+accumulate: Any = None  # what a leaf does with a gradient: `Tensor._accumulate`, which tensor.py puts here
 
 
 class Handle:

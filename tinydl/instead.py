@@ -16,6 +16,7 @@ METHODS_ONLY = frozenset([
 _NO_OTHER_TYPE = "tensors hold float32 and float64, integers and bools; compute in td.float32"
 _NO_3D = "there are layers for signals and images, (N, C, L) and (N, C, H, W)"
 _NO_SEQUENCES = "there are no recurrent or attention layers here, only convolutional networks"
+_NOT_LAZY = "use nn.{}; a wrong number of inputs is an error that says the right one"
 _CORES = "every kernel uses all cores already; td.set_num_threads(n) says how many"
 _NUMPY = "use NumPy: td.tensor(np.{}(x.numpy()))"
 
@@ -35,8 +36,8 @@ INSTEAD: dict[str, dict[str, str]] = {
         "LongTensor": "use td.tensor(data, dtype=td.int64)", "complex64": "tensors hold real numbers",
     },
     "Tensor": {
-        "apply_": "use td.tensor(f(x.numpy()))", "bfloat16": _NO_OTHER_TYPE, "cuda": "leave it out: the CPU is the only "
-        "device", "detach_": "use x = x.detach()", "half": _NO_OTHER_TYPE, "index_select": "use x[index]",
+        "cuda": "leave it out: the CPU is the only device",
+        "apply_": "use td.tensor(f(x.numpy()))", "bfloat16": _NO_OTHER_TYPE, "detach_": "use x = x.detach()", "half": _NO_OTHER_TYPE, "index_select": "use x[index]",
         "is_cuda": "the CPU is the only device", "itemsize": "use x.element_size()", "masked_select": "use x[mask]",
         "nonzero": _NUMPY.format("argwhere"), "nelement": "use x.numel()", "pin_memory": "leave it out",
         "retains_grad": "call x.retain_grad()", "scatter_": "use td.nn.functional.one_hot, or x[rows, columns] = y",
@@ -55,9 +56,8 @@ INSTEAD: dict[str, dict[str, str]] = {
         "AlphaDropout": "use nn.Dropout", "BatchNorm3d": _NO_3D, "CTCLoss": _NO_SEQUENCES, "Conv3d": _NO_3D,
         "DataParallel": _CORES, "GRU": _NO_SEQUENCES, "LSTM": _NO_SEQUENCES, "MaxPool3d": _NO_3D,
         "MultiheadAttention": _NO_SEQUENCES, "RNN": _NO_SEQUENCES, "SyncBatchNorm": _CORES,
-        "Transformer": _NO_SEQUENCES, "TransformerEncoder": _NO_SEQUENCES, "LazyConv2d": "use nn.Conv2d; a wrong number "
-        "of channels is an error that says the right one", "LazyLinear": "use nn.Linear; a wrong number of features is "
-        "an error that says the right one", "MaxUnpool2d": "use nn.Upsample", "Bilinear": "use td.einsum",
+        "Transformer": _NO_SEQUENCES, "TransformerEncoder": _NO_SEQUENCES, "LazyConv2d": _NOT_LAZY.format("Conv2d"),
+        "LazyLinear": _NOT_LAZY.format("Linear"), "MaxUnpool2d": "use nn.Upsample", "Bilinear": "use td.einsum",
         "utils": "use td.optim.clip_grad_norm_ and td.optim.clip_grad_value_",
         "Softmax2d": "use nn.Softmax(1)", "modules": "use nn.Module",
     },

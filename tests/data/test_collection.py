@@ -37,7 +37,8 @@ def test_samples_become_a_batch():
 
 @pytest.mark.parametrize("make", [Squares, arrays, lambda: TensorDataset(td.arange(6), np.ones((6, 2), np.float32)),
                                   lambda: Subset(Squares(), [5, 0, 3, 3]), lambda: Subset(arrays(), [5, 0, -3]),
-                                  lambda: Squares() + arrays(), lambda: Subset(ConcatDataset([arrays(), Squares()]), [7, 1])],
+                                  lambda: Squares() + arrays(),
+                                  lambda: Subset(ConcatDataset([arrays(), Squares()]), [7, 1])],
                          ids=range(7))
 def test_a_batch_is_its_samples(make):
     data = make()

@@ -27,7 +27,8 @@ def test_parameters():
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: nn.Embedding(3, 2, 3), "must name one of 3 rows, got 3"), (lambda: nn.PReLU(0), "num_parameters must be"),
-    (lambda: nn.PixelShuffle(1.5), "upscale_factor must be an integer"), (lambda: nn.LocalResponseNorm(0), "size must")])
+    (lambda: nn.PixelShuffle(1.5), "upscale_factor must be an integer"),
+    (lambda: nn.LocalResponseNorm(0), "size must")])
 def test_refused(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()

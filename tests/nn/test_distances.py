@@ -10,7 +10,8 @@ X, T = td.tensor([[0.2, 0.6], [0.9, 0.3]]), [[1.0, 0.0], [1.0, 1.0]]
 
 
 @pytest.mark.parametrize(("layer", "expected"), [
-    (nn.L1Loss("sum"), lambda: ops.l1(X, T, "sum")), (nn.SmoothL1Loss(beta=0.5), lambda: ops.smooth_l1(X, T, "mean", 0.5)),
+    (nn.L1Loss("sum"), lambda: ops.l1(X, T, "sum")),
+    (nn.SmoothL1Loss(beta=0.5), lambda: ops.smooth_l1(X, T, "mean", 0.5)),
     (nn.BCELoss([1, 2], "none"), lambda: ops.bce(X, T, np.float32([1, 2]), "none")),
     (nn.KLDivLoss("batchmean"), lambda: ops.kl_div(X, T, "batchmean")),
     (nn.MultiLabelSoftMarginLoss([1, 2]), lambda: ops.multilabel_soft_margin(X, T, [1, 2])),
@@ -29,7 +30,8 @@ def test_thresholds_of_binary_losses():
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: nn.L1Loss("avg"), "'mean', 'sum' or 'none'"), (lambda: nn.KLDivLoss("all"), "KLDivLoss: reduction must be"),
+    (lambda: nn.L1Loss("avg"), "'mean', 'sum' or 'none'"),
+    (lambda: nn.KLDivLoss("all"), "KLDivLoss: reduction must be"),
     (lambda: nn.BCELoss([-1]), "BCELoss: weight must be finite and not negative"),
     (lambda: nn.FocalLoss(1.5), "FocalLoss: alpha must be"), (lambda: nn.SmoothL1Loss(beta=-1), "beta must be")])
 def test_refused(make, message):

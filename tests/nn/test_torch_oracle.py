@@ -1,4 +1,4 @@
-"""Layers, losses, functional names and tensor methods beside PyTorch's of the same name (skipped where it is absent)."""
+"""Layers, losses, functional names and tensor methods beside PyTorch's of the same name (skipped without it)."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,8 @@ X, T = [[0.5, -2.0]], [[1.0, 1.0]]
     (lambda: td.ops.kl_div(td.tensor([[-1.0, -2.0]]), [[0.0, 1.0]], "sum"), 2),
     (lambda: td.ops.cosine_embedding(td.tensor([[3.0, 4.0], [1.0, 0.0]]), td.tensor([[3.0, 4.0], [1.0, 0.0]]), [1, -1],
                                      0.25, "none"), [0, 0.75]),
-    (lambda: td.ops.triplet_margin(td.tensor([[0.0, 0.0]]), td.tensor([[3.0, 4.0]]), td.tensor([[0.0, 2.0]]), eps=0), 4),
+    (lambda: td.ops.triplet_margin(td.tensor([[0.0, 0.0]]), td.tensor([[3.0, 4.0]]),
+     td.tensor([[0.0, 2.0]]), eps=0), 4),
     (lambda: td.ops.multilabel_soft_margin(td.tensor([[0.0, 0.0]]), [[1.0, 0.0]]), math.log(2)),
     # sigmoid(0) = 1/2: 0.25 (1/2)^2 log 2 of a target 1, 0.75 of a target 0
     (lambda: td.ops.focal(td.tensor([0.0, 0.0]), [1.0, 0.0], reduction="none"),

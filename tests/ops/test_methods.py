@@ -34,7 +34,8 @@ def test_comparisons_give_booleans_without_gradient(name):
 
 
 @pytest.mark.parametrize("f", [
-    lambda x: x.sum(), lambda x: x.sum(0), lambda x: x.mean(1), lambda x: x.max(), lambda x: x.min(axis=1), lambda x: x.T,
+    lambda x: x.sum(), lambda x: x.sum(0), lambda x: x.mean(1), lambda x: x.max(), lambda x: x.min(axis=1),
+    lambda x: x.T,
     lambda x: x.reshape(4), lambda x: x.reshape((4, 1)), lambda x: x.transpose(), lambda x: x.flatten(),
     lambda x: abs(-x), lambda x: x[1], lambda x: x[:, 0], lambda x: x.argmax(1), lambda x: x.clip(1, 5),
     lambda x: x.squeeze(), lambda x: x.astype("float32")], ids=range(17))

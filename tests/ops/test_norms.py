@@ -15,7 +15,8 @@ def test_literal_values(gradcheck):
     assert td.ops.norm(x, -float("inf"), 1).tolist() == [3, 5]
     np.testing.assert_allclose(td.ops.norm(x, 3.0, 1).data, [91 ** (1 / 3), 1853 ** (1 / 3)], rtol=1e-12)
     np.testing.assert_allclose(td.ops.normalize(x).data, [[0.6, -0.8], [5 / 13, 12 / 13]], rtol=1e-12)
-    np.testing.assert_allclose(td.ops.cosine_similarity(x, td.tensor([[1.0, 0.0]] * 2, dtype="f8")).data, [0.6, 5 / 13], rtol=1e-12)
+    np.testing.assert_allclose(td.ops.cosine_similarity(x, td.tensor([[1.0, 0.0]] * 2, dtype="f8")).data,
+                               [0.6, 5 / 13], rtol=1e-12)
     for call in (lambda x: td.ops.norm(x), lambda x: td.ops.norm(x, 3.0, 0), lambda x: td.ops.normalize(x, dim=0)):
         gradcheck(call, X)
 

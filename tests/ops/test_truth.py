@@ -9,7 +9,8 @@ X = td.tensor([[-1.5, 0.0], [2.5, np.nan]], requires_grad=True)
 
 
 @pytest.mark.parametrize(("call", "expected"), [
-    (lambda x: td.ops.gt(x, 0), [[False, False], [True, False]]), (lambda x: td.ops.le(x, 0), [[True, True], [False] * 2]),
+    (lambda x: td.ops.gt(x, 0), [[False, False], [True, False]]),
+    (lambda x: td.ops.le(x, 0), [[True, True], [False] * 2]),
     (lambda x: td.ops.isnan(x), [[False, False], [False, True]]), (lambda x: td.ops.isfinite(x).all().item(), False),
     (lambda x: td.ops.any(td.ops.isnan(x), dim=1), [False, True]),
     (lambda x: td.ops.all(x > -2, 0, keepdims=True), [[True, False]]),

@@ -133,7 +133,8 @@ def test_adadelta():
     np.testing.assert_allclose(w.data, [0.461395074346023, -1.4219648228673893], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"rho": 1.5}, "rho"), ({"lr": -1}, "lr"), ({"eps": math.nan}, "eps")])
+@pytest.mark.parametrize(("options", "message"), [({"rho": 1.5}, "rho"), ({"lr": -1}, "lr"),
+                                                 ({"eps": math.nan}, "eps")])
 def test_bad_hyper_parameters_of_adadelta(options, message):
     with pytest.raises(ValueError, match=f"Adadelta: {message} must be"):
         Adadelta([td.Parameter([1.0])], **options)

@@ -42,8 +42,8 @@ def collate(samples):
     arrays = [sample._array() if isinstance(sample, Tensor) else array_of(sample) for sample in samples]
     shapes = sorted({array.shape for array in arrays})
     if len(shapes) > 1:
-        raise ValueError(f"samples of one batch have the shapes {shapes[0]} and {shapes[1]}; bring them to one, or give "
-                         "the loader a collate_fn")
+        raise ValueError(f"samples of one batch have the shapes {shapes[0]} and {shapes[1]}; bring them to one, or "
+                         "give the loader a collate_fn")
     return Tensor(np.stack(arrays))
 
 

@@ -5,15 +5,14 @@ import numpy as np
 from tinydl._check import index_of
 from tinydl.devices import device_or_dtype
 from tinydl.ops import arithmetic, elementwise, reductions, shape
-from tinydl.ops.channels import embedding
 from tinydl.ops.checks import as_tensor
 from tinydl.ops.matmul import matmul
 from tinydl.ops.sorting import Placed
 from tinydl.tensor import Tensor, array_of
 
 __all__ = [
-    "add", "allclose", "bmm", "clamp", "clone", "converter", "dot", "einsum", "equal", "masked_fill", "max", "min", "mm", "outer", "size",
-    "square", "sub", "to", "type_as",
+    "add", "allclose", "bmm", "clamp", "clone", "converter", "dot", "einsum", "equal", "masked_fill", "max", "min",
+    "mm", "outer", "size", "square", "sub", "to", "type_as",
 ]
 
 

@@ -9,7 +9,7 @@ from tinydl.ops.activations import OPERATIONS
 from tinydl.ops.arithmetic import div, mul, power
 from tinydl.ops.avg_pool import avg_pool2d
 from tinydl.ops.checks import as_input, as_tensor, axis_of, beside, integers, need_float, need_rank
-from tinydl.ops.elementwise import abs, where
+from tinydl.ops.elementwise import where
 from tinydl.ops.group_norm import group_norm
 from tinydl.ops.indexing import index
 from tinydl.ops.parts import chunk

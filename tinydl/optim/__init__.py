@@ -4,13 +4,13 @@ from tinydl.optim import adaptive, lr_scheduler, moments
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
 from tinydl.optim.averaging import AveragedModel, Lookahead
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
+from tinydl.optim.lr_scheduler import *  # noqa: F403
 from tinydl.optim.moments import *  # noqa: F403
 from tinydl.optim.multi import MultiOptimizer
 from tinydl.optim.muon import Muon
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.penalty import penalty
 from tinydl.optim.registry import BY_NAME
-from tinydl.optim.lr_scheduler import *  # noqa: F403
 from tinydl.optim.sgd import SGD
 
 __all__ = [

@@ -25,7 +25,8 @@ def chain(opt):
 
 
 @pytest.mark.parametrize(("make", "expected"), [
-    (sequence, [0.5, 0.75, 1, 0.5, 1, 0.1, 0.01]), (chain, [0.5, 0.75, 0.1, 0.1, 0.01, 0.01, 0.001])], ids=["one", "all"])
+    (sequence, [0.5, 0.75, 1, 0.5, 1, 0.1, 0.01]),
+    (chain, [0.5, 0.75, 0.1, 0.1, 0.01, 0.01, 0.001])], ids=["one", "all"])
 def test_rates_and_states(make, expected, optimizer, path, near):
     assert path(make(optimizer()), 6) == near(expected)
     first = make(optimizer())
