@@ -37,7 +37,8 @@ INSTEAD: dict[str, dict[str, str]] = {
     },
     "Tensor": {
         "cuda": "leave it out: the CPU is the only device",
-        "apply_": "use td.tensor(f(x.numpy()))", "bfloat16": _NO_OTHER_TYPE, "detach_": "use x = x.detach()", "half": _NO_OTHER_TYPE, "index_select": "use x[index]",
+        "apply_": "use td.tensor(f(x.numpy()))", "bfloat16": _NO_OTHER_TYPE, "detach_": "use x = x.detach()",
+        "half": _NO_OTHER_TYPE, "index_select": "use x[index]",
         "is_cuda": "the CPU is the only device", "itemsize": "use x.element_size()", "masked_select": "use x[mask]",
         "nonzero": _NUMPY.format("argwhere"), "nelement": "use x.numel()", "pin_memory": "leave it out",
         "retains_grad": "call x.retain_grad()", "scatter_": "use td.nn.functional.one_hot, or x[rows, columns] = y",

@@ -12,7 +12,7 @@ from tinydl.ops.checks import as_input, as_tensor, axis_of, beside, integers, ne
 from tinydl.ops.elementwise import where
 from tinydl.ops.group_norm import group_norm
 from tinydl.ops.indexing import index
-from tinydl.ops.parts import chunk
+from tinydl.ops.parts import split
 from tinydl.ops.relu import relu
 from tinydl.ops.shape import pad, permute, reshape
 from tinydl.ops.words import worded
@@ -28,9 +28,10 @@ def glu(x, axis=-1):
     """a sigmoid(b) for the two halves a and b of x along an axis (Dauphin et al., 2017)."""
     x = as_tensor(x)
     need_float(x, "glu")
-    if not x.ndim or x.shape[axis_of(axis, x.ndim)] % 2:
+    half, rest = divmod(x.shape[axis_of(axis, x.ndim)], 2) if x.ndim else (0, 1)
+    if rest:
         raise ValueError(f"glu halves axis {axis}, got shape {x.shape}")
-    a, b = chunk(x, 2, axis)
+    a, b = split(x, [half, half], axis)
     return mul(a, OPERATIONS["sigmoid"](b))
 
 
@@ -48,8 +49,7 @@ def prelu(x, weight):
     channels = x.shape[1] if x.ndim > 1 else 1
     if weight.shape not in ((1,), (channels,)):
         raise ValueError(f"prelu takes one weight or one for each of {channels} channels, got shape {weight.shape}")
-    if weight.size > 1:
-        weight = reshape(weight, (-1, *(1,) * (x.ndim - 2)))
+    weight = reshape(weight, (-1, *(1,) * (x.ndim - 2)) if channels == len(weight) > 1 else ())
     return where(x > 0, x, mul(weight, x))
 
 

@@ -106,7 +106,9 @@ def cosine_embedding(x, y, target, margin=0.0, reduction="mean"):
     x, y = as_tensor(x), as_tensor(y)
     need_float(x, "cosine_embedding")
     signs = target.data if isinstance(target, Tensor) else array_of(target)
-    bad = np.argwhere(np.abs(signs) != 1)
+    if signs.dtype.kind not in "fiu":
+        raise TypeError(f"cosine_embedding takes targets 1 and -1, got dtype {signs.dtype}")
+    bad = np.argwhere((signs != 1) & (signs != -1))
     if len(bad) or signs.shape != x.shape[:-1]:
         raise ValueError(f"cosine_embedding takes targets 1 and -1 of shape {x.shape[:-1]}, got shape {signs.shape}"
                          + (f" with {signs[tuple(bad[0])]}" if len(bad) else ""))

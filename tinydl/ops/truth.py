@@ -5,7 +5,7 @@ import numpy as np
 from tinydl._check import flag
 from tinydl.ops.checks import as_tensor, axes
 from tinydl.ops.words import worded
-from tinydl.tensor import Tensor
+from tinydl.tensor import Tensor, array_of
 
 __all__ = [
     "all", "any", "ceil", "compared", "eq", "floor", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and",
@@ -13,10 +13,22 @@ __all__ = [
 ]
 
 
+def _values(x, name):
+    """What a comparison reads: Python's numbers stay, so that they take the type of what they meet."""
+    if isinstance(x, Tensor):
+        return x._array()
+    if isinstance(x, (int, float)):
+        return x
+    array = array_of(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} takes real numbers, got dtype {array.dtype}")
+    return array
+
+
 def compared(ufunc):
     """The operation that a ufunc with truth values is: a tensor of booleans, without gradient."""
     def operation(*operands):
-        return Tensor(np.asarray(ufunc(*[x._array() if isinstance(x, Tensor) else x for x in operands])))
+        return Tensor(np.asarray(ufunc(*[_values(x, ufunc.__name__) for x in operands])))
 
     operation.__name__ = operation.__qualname__ = ufunc.__name__
     operation.__doc__ = f"{ufunc.__name__.replace('_', ' ').capitalize()}, element by element, as booleans."
