@@ -25,6 +25,8 @@ FUNCTIONS = {
     "max": lambda x: ops.max(x, 1) - ops.min(x, 1),
     "var": lambda x: ops.var(x, (1, 2)),
     "std": lambda x: ops.std(x, 2, keepdims=True, correction=0),
+    "cumsum": lambda x: ops.cumsum(x, 1),
+    "prod": lambda x: ops.prod(x, 2),
     "where": lambda x: ops.where(np.array([True, False, True]).reshape(3, 1), x, -x),
 }
 

@@ -26,6 +26,8 @@ FUNCTIONS = {
     "pad reflect": lambda x: ops.pad(x, (1, 2, 3, 1), mode="reflect"),
     "pad circular": lambda x: ops.pad(x, (1, 2, 3, 0), mode="circular"),
     "pad channels": lambda x: ops.pad(x, (0, 0, 0, 0, 1, 0)),
+    "interpolate": lambda x: ops.interpolate(x, size=(7, 3), mode="bilinear"),
+    "interpolate nearest": lambda x: ops.interpolate(x, scale_factor=2),
     "types": lambda x: x.astype("float64").exp().astype("float32"),
 }
 REFUSED = {

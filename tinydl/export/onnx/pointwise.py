@@ -8,6 +8,7 @@ from tinydl.export.onnx.table import Refused, row
 from tinydl.ops import activations
 from tinydl.ops.add import Add
 from tinydl.ops.arithmetic import Div, Mul, Neg, Power, Sub
+from tinydl.ops.cumulative import CumSum, Prod
 from tinydl.ops.elementwise import Abs, Clamp, Clip, Cos, Exp, Log, Maximum, Minimum, Sin, Sqrt, Where
 from tinydl.ops.reductions import Max, Mean, Min, Std, Sum, Var
 from tinydl.ops.relu import ReLU
@@ -70,6 +71,11 @@ FORMS = {
     "silu": lambda w, x, _: w.add("Mul", x, w.add("Sigmoid", x)),
     "mish": lambda w, x, _: w.add("Mul", x, w.add("Tanh", w.add("Softplus", x))),
     "softplus": lambda w, x, _: w.add("Softplus", x),
+    "log_sigmoid": lambda w, x, _: w.add("Neg", w.add("Softplus", w.add("Neg", x))),
+    "hardsigmoid": lambda w, x, _: w.add("HardSigmoid", x, alpha=1 / 6, beta=0.5),
+    "selu": lambda w, x, _: w.add("Selu", x),
+    "softsign": lambda w, x, _: w.add("Softsign", x),
+    "relu6": lambda w, x, _: w.add("Clip", x, _number(w, 0), _number(w, 6)),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
 }
@@ -105,6 +111,18 @@ def reduction(w, node):
         return w.add("Identity", w.input(node["x"]))
     return w.add(_REDUCTIONS[node.function], w.input(node["x"]), axes=list(node["reduced"]),
                  keepdims=int(node["keepdims"]))
+
+
+@row(CumSum)
+def cumulative(w, node):
+    """Sums up to each entry."""
+    return w.add("CumSum", w.input(node["x"]), w.constant(node["axis"], np.int64))
+
+
+@row(Prod)
+def product(w, node):
+    """The product along an axis."""
+    return w.add("ReduceProd", w.input(node["x"]), axes=[node["axis"]], keepdims=int(node["keepdims"]))
 
 
 @row(Sum)

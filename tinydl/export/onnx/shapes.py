@@ -5,6 +5,7 @@ import numpy as np
 from tinydl.export.onnx.package import package
 from tinydl.export.onnx.table import Refused, row
 from tinydl.ops.indexing import Concatenate, Index
+from tinydl.ops.interpolate import Resample
 from tinydl.ops.shape import AsType, BroadcastTo, Pad, Permute, Reshape
 
 __all__ = []
@@ -47,6 +48,19 @@ def concatenate(w, node):
     """Tensors one after the other."""
     arrays = node["arrays"]
     return w.add("Concat", *(w.input(x) for x in arrays), axis=node["axis"])
+
+
+@row(Resample)
+def resample(w, node):
+    """Neighbours along an axis, joined by their weights."""
+    x, axis = node["x"], node["axis"]
+    low = w.add("Gather", w.input(x), w.integers(node["low"]), axis=axis)
+    if node["weight"] is None:
+        return low
+    high = w.add("Gather", w.input(x), w.integers(node["high"]), axis=axis)
+    weight = np.reshape(node["weight"], (-1, *(1,) * (x.ndim - axis - 1)))
+    share = w.add("Mul", high, w.constant(weight, x.dtype))
+    return w.add("Add", w.add("Mul", low, w.constant(1 - weight, x.dtype)), share)
 
 
 @row(Pad)
