@@ -2,8 +2,9 @@
 
 Every .pyx below `tinydl/_core` is a module. Kernels are compiled once per ISA level, from one C file each, into the
 folder of the level, which repeats the rooms of the source (`tinydl/_core/v3/gemm/forward.so`); `tinydl/_core/isa.py`
-puts the folder of one level on the path at import. Environment: TINYDL_NO_OPENMP=1 builds without threads,
-TINYDL_DEBUG=1 with assertions and without optimisation, TINYDL_LEVELS=v3,v4 only some levels.
+puts the folder of one level on the path at import. Built are the level of this machine and the lowest, which runs
+anywhere. Environment: TINYDL_LEVELS=all builds every level (for a wheel that others install), TINYDL_LEVELS=v3,v4
+these; TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation.
 
 What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key is
 another one: a second `pip install`, which has an environment of its own, compiles nothing.
@@ -64,17 +65,42 @@ def openmp_flags():
         return ["/openmp"], []
     tried = ["-fopenmp"] if sys.platform != "darwin" else ["-Xpreprocessor", "-fopenmp"]
     linked = ["-fopenmp"] if sys.platform != "darwin" else ["-lomp"]
+    if probe("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n", *tried, *linked) is None:
+        print("tinydl: the compiler has no OpenMP; building for one thread", file=sys.stderr)
+        return [], []
+    return tried, linked
+
+
+def probe(source, *args, run=False):
+    """What a small C program prints, or "" if it is only to be compiled; None where that fails."""
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "probe.c")
-        source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
-        command = [*os.environ.get("CC", "cc").split(), *tried, str(source), "-o", str(Path(folder, "probe")), *linked]
+        file, program = Path(folder, "probe.c"), Path(folder, "probe")
+        file.write_text(source)
         try:
-            if subprocess.run(command, capture_output=True).returncode == 0:
-                return tried, linked
-        except OSError:
-            pass
-    print("tinydl: the compiler has no OpenMP; building for one thread", file=sys.stderr)
-    return [], []
+            subprocess.run([*os.environ.get("CC", "cc").split(), str(file), "-o", str(program), *args],
+                           capture_output=True, check=True)
+            return subprocess.run([program], capture_output=True, check=True, text=True).stdout if run else ""
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+
+# --- levels --------------------------------------------------------------------------------------------------------
+
+def levels():
+    """The levels to build, best last: what TINYDL_LEVELS names, or the lowest and the best that this machine runs."""
+    wanted = os.environ.get("TINYDL_LEVELS", "").strip()
+    if wanted == "all":
+        return list(LEVELS)
+    if wanted:
+        if not set(wanted.split(",")) <= set(LEVELS):
+            raise ValueError(f"TINYDL_LEVELS={wanted}: this architecture has {', '.join(LEVELS)}, or all")
+        return wanted.split(",")
+    tests = "".join(f'if (td_cpu_supports("{level}")) puts("{level}");' for level in LEVELS)
+    runs = probe(f'#include <stdio.h>\n#include "cpu.h"\nint main(void) {{ {tests} return 0; }}\n',
+                 f"-I{CORE / 'src'}", run=True)
+    if not runs:  # made for another machine, of which nothing is known
+        return list(LEVELS)
+    return list(dict.fromkeys([next(iter(LEVELS)), runs.split()[-1]]))
 
 
 # --- what is kept --------------------------------------------------------------------------------------------------
@@ -130,9 +156,9 @@ class Build(build_ext):
     """Compile what has another key than last time, and remove what no source makes any more."""
 
     def run(self):
-        wanted = {*COMMON, *(f"{level}/{module}" for level in LEVELS for module in MODULES if module not in COMMON)}
+        wanted = {extension.name.removeprefix("tinydl._core.").replace(".", "/") for extension in self.extensions}
         suffix = EXTENSION_SUFFIXES[0]
-        # What is left of a module that moved would hide the new one: its folder may come first on the path.
+        # What is left of a module that moved would hide the new one, and an old level the new ones.
         for root in (CORE, Path(self.build_lib, CORE)):
             for file in root.rglob("*" + suffix):
                 if file.relative_to(root).as_posix().removesuffix(suffix) not in wanted:
@@ -176,11 +202,8 @@ def extensions():
         "extra_link_args": link_args + omp_link,
     }
     compile_args = compile_args + omp_compile
-    levels = os.environ.get("TINYDL_LEVELS", ",".join(LEVELS)).split(",")
-    if not set(levels) <= set(LEVELS):
-        raise ValueError(f"TINYDL_LEVELS={','.join(levels)}: this architecture has {', '.join(LEVELS)}")
+    built_levels, built = levels(), []
     c_files()
-    built = []
     for module in MODULES:
         c_file = str(CORE / f"{module}.c")
         if module in COMMON:
@@ -188,7 +211,7 @@ def extensions():
             built[-1].c_file = c_file
             continue
         thorough = ["-O3"] if module in THOROUGH and not DEBUG and sys.platform != "win32" else []
-        for level in levels:
+        for level in built_levels:
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
             shim = Path("build", "levels", level, f"{module}.c")
             for folder in (shim.parent, (CORE / level / module).parent):

@@ -245,8 +245,13 @@ def compute(producer, reader, action):
     return results | leaves.results()
 
 
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("producer", PRODUCERS)
+# Activations are rows of one table: one of each way to be computed meets every reader, the others those that load maps.
+ROWS = {f"norm {name}" for name in OPERATIONS if name != "gelu"}
+LOADING = {"conv", "norm relu conv", "sum", "max_pool", "view"}
+
+
+@pytest.mark.parametrize(("producer", "reader"), [(producer, reader) for producer in PRODUCERS for reader in READERS
+                                                  if producer not in ROWS or reader in LOADING])
 def test_deferred_is_computed(producer, reader):
     for action in ACTIONS:
         got = compute(producer, reader, action)

@@ -24,24 +24,39 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
-from tinydl.inference import freeze
 from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
-_LAZY = ("autograd", "data", "inspect", "models", "testing", "train")
+# What a first step does not need is imported when it is named: modules, and names with the module that has them.
+_LAZY = {
+    "autograd": None, "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
+    "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "testing": None,
+    "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
+}
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
-    "freeze", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models", "nn",
-    "no_grad", "ops", "optim", "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
+    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
+    "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
+    "tensor", "testing", "to_c", "to_onnx", "train",
 ]
 
 
 def __getattr__(name):
-    if name in _LAZY:
+    if name not in _LAZY:
+        return _word(name)
+    if (source := _LAZY[name]) is None:
         return importlib.import_module(f"tinydl.{name}")
-    if name.startswith("_"):
+    found = globals()[name] = getattr(importlib.import_module(f"tinydl.{source}"), name)
+    return found
+
+
+def _word(name):
+    """What a word of PyTorch means here."""
+    from tinydl.later import is_module
+
+    if name.startswith("_") or is_module("tinydl", name):
         raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
     from tinydl.words import word
 

@@ -1,6 +1,7 @@
 """The choice of the ISA level: what is built, what the CPU runs, where the modules of a level lie."""
 
 import os
+import warnings
 
 import pytest
 
@@ -28,3 +29,15 @@ def test_a_package_is_looked_for_beside_its_source_and_in_the_folder_of_the_leve
     assert isa.search_path("tinydl._core.some.room") == [
         os.path.join(here, "some", "room"), os.path.join(there, "some", "room")]
     assert list(_core.__path__) == [here, there]
+
+
+def test_a_build_without_the_level_of_this_machine_says_so(monkeypatch):
+    monkeypatch.delenv("TINYDL_ISA", raising=False)
+    monkeypatch.setattr(isa, "built_levels", lambda: ["v2"])
+    monkeypatch.setattr(parallel, "cpu_supports", lambda level: level in ("v2", "v3"))
+    with pytest.warns(RuntimeWarning, match="level v3, but tinydl was built elsewhere, for v2: .*LEVELS=all"):
+        assert isa._choose() == "v2"
+    monkeypatch.setenv("TINYDL_ISA", "v2")  # asked for
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isa._choose() == "v2"

@@ -10,6 +10,15 @@ from tinydl._core import memory
 _others = 0  # bytes that arrays of other test modules hold
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _short_collections():
+    """What the other modules hold is looked through once, not before each test."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _quiet():
     global _others

@@ -12,7 +12,7 @@ from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 from tinydl._core.activations cimport activation_of, td_element_loop
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum
+from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum, td_stretch
 from tinydl._core.channels cimport moments as sum_moments
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Map, Moments, read_map
@@ -309,6 +309,7 @@ def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_thr
     if s.on_x.activation > TD_LEAK:
         call.activation = activation_of(s.on_x.activation).value[t != NPY_FLOAT32]
         s.on_x.activation = 0
+    s.stretch = td_stretch(p.C, p.size)
     s.residual = NULL if residual is None else channels_last(residual, "residual", t, p.n)
     # Up to six vectors along a period: three of each map.
     cdef Block vectors = scratch(6 * p.L * p.size)

@@ -8,7 +8,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.activations cimport activation_of, td_activation
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport affine, fold, gradient, gradient_sums, td_reduction, td_residual_sum
+from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, td_reduction
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
@@ -39,14 +39,11 @@ cdef void reduce_activation(real *s, const ReduceCall *call, Py_ssize_t first, P
     cdef real *masked = <real *> call.r.masked
     cdef const real *dz = <const real *> call.r.dy.dz
     cdef Py_ssize_t end = first + n, m
-    cdef td_residual_sum at_x
     cdef td_reduction sums = call.r
-    at_x.x, at_x.residual, at_x.on_x = call.r.x, NULL, call.r.dy.mask
-    at_x.on_x.activation = 0
     sums.dy.dz, sums.dy.y, sums.masked = masked, NULL, NULL
     while first < end:
         m = min(p.piece, end - first)
-        affine(&at_x, first, values, m, p.L, False)
+        mapped(<const real *> call.r.x + first, &call.r.dy.mask, values, m, p.L)
         if f.gradient_reads_y:
             f.value[call.double_loops](values, NULL, values, m, parameter)
         f.gradient[call.double_loops](values, dz + first, masked + first, m, parameter)

@@ -6,10 +6,12 @@ from tinydl._core.operands cimport td_map, td_pending
 cdef extern from "src/channels.h" nogil:
     Py_ssize_t TD_MOST
     Py_ssize_t td_period(Py_ssize_t C) noexcept
+    Py_ssize_t td_stretch(Py_ssize_t C, Py_ssize_t size) noexcept
     ctypedef struct td_residual_sum:
         const void *x
         const void *residual
         td_map on_x, on_residual
+        Py_ssize_t stretch
     ctypedef struct td_reduction:
         td_pending dy
         const void *x
@@ -19,6 +21,8 @@ cdef extern from "src/channels.h" nogil:
                      int stream) noexcept
     void td_affine_d(const td_residual_sum *, Py_ssize_t first, double *y, Py_ssize_t n, Py_ssize_t L,
                      int stream) noexcept
+    void td_mapped_f(const float *, const td_map *, float *y, Py_ssize_t n, Py_ssize_t L) noexcept
+    void td_mapped_d(const double *, const td_map *, double *y, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_moments_f(const float *x, const float *about, float *s1, float *s2, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_moments_d(const double *x, const double *about, double *s1, double *s2, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_gradient_sums_f(const td_reduction *, Py_ssize_t first, float *sums, Py_ssize_t n, Py_ssize_t L) noexcept
@@ -37,6 +41,13 @@ cdef inline void affine(const td_residual_sum *s, Py_ssize_t first, real *y, Py_
         td_affine_f(s, first, y, n, L, stream)
     else:
         td_affine_d(s, first, y, n, L, stream)
+
+
+cdef inline void mapped(const real *x, const td_map *on_x, real *y, Py_ssize_t n, Py_ssize_t L) noexcept nogil:
+    if real is float:
+        td_mapped_f(x, on_x, y, n, L)
+    else:
+        td_mapped_d(x, on_x, y, n, L)
 
 
 cdef inline void moments(const real *x, const real *about, real *s1, real *s2, Py_ssize_t n,

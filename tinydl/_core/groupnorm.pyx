@@ -11,18 +11,9 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport NAN, sqrt
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport (
-    affine,
-    fold,
-    gradient,
-    gradient_sums,
-    moments,
-    repeat,
-    td_reduction,
-    td_residual_sum,
-)
+from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, moments, repeat, td_reduction
 from tinydl._core.memory cimport Block
-from tinydl._core.operands cimport td_pending
+from tinydl._core.operands cimport td_map, td_pending
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.rows cimport RETAKES, RowPlan, combine, keeps_digits, nearer_about, plan_rows
@@ -209,10 +200,10 @@ cdef void forward_task(const real *x, real *y, const GroupNormCall *call, Py_ssi
     cdef Vectors v = vectors_of(call, thread)
     cdef double *mean = call.mean + sample * call.G
     cdef double *rstd = call.rstd + sample * call.G
-    cdef td_residual_sum only_x
+    cdef td_map on_x
     cdef Py_ssize_t g
     cdef int _take
-    memset(&only_x, 0, sizeof(only_x))
+    memset(&on_x, 0, sizeof(on_x))
     guess(x, call, &v)
     memset(v.unsettled, 1, call.G)
     for _take in range(1 + RETAKES):
@@ -223,9 +214,8 @@ cdef void forward_task(const real *x, real *y, const GroupNormCall *call, Py_ssi
     for g in range(call.G):
         rstd[g] = 1 / sqrt(rstd[g] + call.eps)  # settle left the variance there
     make_map(x[0], mean, rstd, call, &v)
-    only_x.x = x
-    only_x.on_x.centre, only_x.on_x.scale, only_x.on_x.shift = v.centre, v.a, v.b
-    affine(&only_x, 0, y, call.n, call.p.L, False)
+    on_x.centre, on_x.scale, on_x.shift = v.centre, v.a, v.b
+    mapped(x, &on_x, y, call.n, call.p.L)
     td_restore_denormals(saved)
 
 

@@ -1,6 +1,7 @@
 """Choice of the ISA level whose kernels are used: the best the CPU has, or the one TINYDL_ISA names."""
 
 import os
+import warnings
 from importlib.machinery import EXTENSION_SUFFIXES
 
 from tinydl._core import parallel
@@ -34,6 +35,11 @@ def _choose():
     if not supported:
         raise ImportError(f"no kernels for this CPU: the build contains {', '.join(built_levels()) or 'none'}; "
                           "rebuild tinydl on this machine")
+    best = next(name for name in _ORDER if parallel.cpu_supports(name))
+    if not wanted and best != supported[0]:
+        warnings.warn(f"this CPU runs the ISA level {best}, but tinydl was built elsewhere, for "
+                      f"{', '.join(built_levels())}: kernels are slower than they need to be; build it on this "
+                      f"machine, or with TINYDL_LEVELS=all", RuntimeWarning, stacklevel=2)
     return wanted or supported[0]
 
 

@@ -10,10 +10,9 @@ from tinydl import changes, layout
 from tinydl._check import dtype_of, flag
 from tinydl.devices import device_or_dtype
 from tinydl.hooks import Handle
-from tinydl.instead import message
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
-from tinydl.tensor import Parameter, Tensor
+from tinydl.tensor import Parameter, Tensor, array_of
 
 __all__ = ["Module"]
 
@@ -71,6 +70,8 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name):
+        from tinydl.instead import message
+
         raise AttributeError(message("Module", name, type(self).__name__))
 
     def _refuse_hidden(self, attributes):
@@ -116,7 +117,7 @@ class Module:
             raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
         if name not in self._buffer_names:
             self._buffer_names = (*self._buffer_names, name)
-        setattr(self, name, None if array is None else np.asarray(array.data if isinstance(array, Tensor) else array))
+        setattr(self, name, None if array is None else array_of(array.data if isinstance(array, Tensor) else array))
 
     def register_parameter(self, name, parameter):
         """Make a Parameter an attribute, as `self.name = parameter` does; None for one that is absent."""

@@ -26,11 +26,22 @@ static inline int td_mask_of(const td_pending *dy) {
 }
 #define TD_READS_MAP(mask) ((mask) == TD_BY_MAP || (mask) == TD_LEAK_BY_MAP)
 
-/* A value and what a residual block adds to it, each by its map. residual NULL: none; on_residual.scale NULL: as it is. */
+/* A value and what a residual block adds to it, each by its map. residual NULL: none; on_residual.scale NULL: as it is.
+   stretch: of C channels, see td_stretch. */
 typedef struct {
     const void *x, *residual;
     td_map on_x, on_residual;
+    ptrdiff_t stretch;
 } td_residual_sum;
+
+/* Elements to the neighbour that shares the constants of its channel: a multiple of C and of 64 bytes, at most 256
+   bytes, beyond which two streams cost more at the prefetchers than is saved at the load ports; 0 for none. */
+static inline ptrdiff_t td_stretch(ptrdiff_t C, ptrdiff_t size) {
+    for (ptrdiff_t n = 256 / size; C > 0 && n > 0; n -= 64 / size) {
+        if (n % C == 0) return n;
+    }
+    return 0;
+}
 
 /* A gradient dz' and the batch norm's input x that it is summed with, about a value per channel. masked: where dz' goes,
    or NULL; it may be dz. A map that masks dz reads x, whatever dy.y. */

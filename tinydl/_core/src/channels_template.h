@@ -18,7 +18,24 @@ TD_INLINE void NAME(affine_body)(const td_residual_sum *sum, ptrdiff_t first, T 
     const T *x = (const T *)sum->x + first, *r = residual ? (const T *)sum->residual + first : NULL;
     const T *k = sum->on_x.centre, *s = sum->on_x.scale, *t = sum->on_x.shift;
     const T *rk = sum->on_residual.centre, *rs = sum->on_residual.scale, *rt = sum->on_residual.shift;
-    for (ptrdiff_t i = 0; i < n; i += L) {
+    const ptrdiff_t near = sum->stretch, lanes = sizeof(VT) / sizeof(T);
+    ptrdiff_t i = 0;
+    for (; near && i + 2 * near <= n; i += 2 * near) {
+        for (ptrdiff_t j = 0; j < near; j += lanes) {
+            const T *x0 = x + i + j, *x1 = x0 + near;
+            const VT o = NAME(load)(k + j), a = NAME(load)(s + j), b = NAME(load)(t + j);
+            VT v = a * (NAME(load)(x0) - o) + b, w = a * (NAME(load)(x1) - o) + b;
+            if (residual == 1) v += NAME(load)(r + i + j), w += NAME(load)(r + i + j + near);
+            if (residual == 2) {
+                const VT ro = NAME(load)(rk + j), ra = NAME(load)(rs + j), rb = NAME(load)(rt + j);
+                v += ra * (NAME(load)(r + i + j) - ro) + rb;
+                w += ra * (NAME(load)(r + i + j + near) - ro) + rb;
+            }
+            NAME(store)(y + i + j, NAME(bent)(v, bend, slope));
+            NAME(store)(y + i + j + near, NAME(bent)(w, bend, slope));
+        }
+    }
+    for (; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
             T v = NAME(map_one)(x[i + j], k[j], s[j], t[j]);
@@ -26,6 +43,15 @@ TD_INLINE void NAME(affine_body)(const td_residual_sum *sum, ptrdiff_t first, T 
             if (residual == 2) v += NAME(map_one)(r[i + j], rk[j], rs[j], rt[j]);
             y[i + j] = NAME(bent_one)(v, bend, slope);
         }
+    }
+}
+
+/* y[0 .. n - 1] = scale (x - centre) + shift, without an activation */
+static inline void NAME(mapped)(const T *x, const td_map *on_x, T *y, ptrdiff_t n, ptrdiff_t L) {
+    const T *k = on_x->centre, *s = on_x->scale, *t = on_x->shift;
+    for (ptrdiff_t i = 0; i < n; i += L) {
+        const ptrdiff_t m = n - i < L ? n - i : L;
+        TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) y[i + j] = NAME(map_one)(x[i + j], k[j], s[j], t[j]);
     }
 }
 
