@@ -12,6 +12,7 @@ from tinydl.later import is_module, later
 def test_names_come_when_they_are_asked_for():
     code = ("import sys, tinydl as td; names = ('tinydl.ops.sorting', 'tinydl.nn.padding', 'tinydl.optim.averaging');"
             "print(*[n in sys.modules for n in names]); td.ones(1).sort(0); td.nn.ZeroPad2d; td.optim.Lookahead;"
+            "td.nn.functional.relu; td.optim.lr_scheduler.StepLR;"
             "print(*[n in sys.modules for n in names], td.nn.ZeroPad2d is vars(td.nn)['ZeroPad2d'])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"] * 3 + ["True"] * 4

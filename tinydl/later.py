@@ -13,7 +13,7 @@ def is_module(package, name):
     return os.path.exists(f"{folder}/{name}.py") or os.path.isdir(f"{folder}/{name}")
 
 
-def later(package, places):
+def later(package, places, modules=()):
     """The `__getattr__` and the `__dir__` of a package.
 
     Parameters
@@ -21,6 +21,8 @@ def later(package, places):
     package : str
     places : dict of str to str
         Module below the package: the names that it has, separated by spaces.
+    modules : sequence of str
+        Modules that are names themselves.
 
     Returns
     -------
@@ -33,6 +35,8 @@ def later(package, places):
             found = getattr(importlib.import_module(f"{package}.{where[name]}"), name)
             setattr(sys.modules[package], name, found)
             return found
+        if name in modules:
+            return importlib.import_module(f"{package}.{name}")
         if name.startswith("_") or is_module(package, name):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from tinydl.instead import message
@@ -40,6 +44,6 @@ def later(package, places):
         raise AttributeError(message(package, name))
 
     def __dir__():
-        return sorted({*vars(sys.modules[package]), *where})
+        return sorted({*vars(sys.modules[package]), *where, *modules})
 
     return __getattr__, __dir__

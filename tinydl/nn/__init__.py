@@ -83,4 +83,4 @@ else:
         "padding": "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ReplicationPad1d "
             "ReplicationPad2d ZeroPad1d ZeroPad2d",
         "sampling": "Fold Unfold Upsample",
-    })
+    }, ["functional"])

@@ -8,7 +8,6 @@ import numpy as np
 
 from tinydl import changes, layout
 from tinydl._check import dtype_of, flag
-from tinydl.devices import device_or_dtype
 from tinydl.hooks import Handle
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
@@ -250,6 +249,8 @@ class Module:
         dtype, device, non_blocking
             The same by name.
         """
+        from tinydl.devices import device_or_dtype
+
         dtype = device_or_dtype(args, dtype, device)
         if dtype is None:
             return self

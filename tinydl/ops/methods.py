@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinydl import devices
 from tinydl.ops import arithmetic, shape, truth
 from tinydl.ops.add import add
 from tinydl.ops.indexing import index
@@ -179,6 +178,12 @@ def _size(x):
     return count
 
 
+def _device(x):
+    from tinydl.devices import device
+
+    return device()
+
+
 def _methods():
     """Every method of Tensor by its name."""
     from tinydl import ops
@@ -219,7 +224,7 @@ def install():
         setattr(Tensor, name, function)
     properties = {
         "T": (shape.transpose, "The tensor with its axes reversed."),
-        "device": (lambda x: devices.device(), "The CPU."),
+        "device": (_device, "The CPU."),
         "grad_fn": (lambda x: x.creator, "PyTorch's name for `creator`."),
         "is_leaf": (lambda x: x.creator is None, "Whether no operation made the tensor."),
         "size": (_size, "The number of entries; called, the shape, or the length of an axis."),

@@ -3,18 +3,9 @@
 from typing import TYPE_CHECKING
 
 from tinydl.later import later
-from tinydl.optim import adaptive, lr_scheduler, moments
+from tinydl.optim import adaptive, moments
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
-from tinydl.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    LinearLR,
-    LRScheduler,
-    MultiStepLR,
-    OneCycleLR,
-    ReduceLROnPlateau,
-    StepLR,
-)
 from tinydl.optim.moments import *  # noqa: F403
 from tinydl.optim.multi import MultiOptimizer
 from tinydl.optim.muon import Muon
@@ -24,18 +15,38 @@ from tinydl.optim.registry import BY_NAME
 from tinydl.optim.sgd import SGD
 
 __all__ = [
-    "AveragedModel", "BY_NAME", "CosineAnnealingLR", "LRScheduler", "LinearLR", "Lookahead", "MultiOptimizer",
-    "MultiStepLR", "Muon", "OneCycleLR", "Optimizer", "ReduceLROnPlateau", "SGD", "StepLR", "clip_grad_norm_",
-    "clip_grad_value_", "lr_scheduler", "penalty",
+    "AveragedModel", "BY_NAME", "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "CyclicLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "Lookahead", "MultiOptimizer", "MultiStepLR",
+    "MultiplicativeLR", "Muon", "OneCycleLR", "Optimizer", "PolynomialLR", "ReduceLROnPlateau", "SGD", "SequentialLR",
+    "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler", "penalty",
 ]
-__all__ += [*adaptive.__all__, *moments.__all__, *sorted({*lr_scheduler.__all__} - {*__all__})]
+__all__ += [*adaptive.__all__, *moments.__all__]
 
 if TYPE_CHECKING:
+    from tinydl.optim import lr_scheduler
     from tinydl.optim.averaging import AveragedModel, Lookahead
-    from tinydl.optim.lr_scheduler import *  # noqa: F403
+    from tinydl.optim.lr_scheduler import (
+        ChainedScheduler,
+        ConstantLR,
+        CosineAnnealingLR,
+        CosineAnnealingWarmRestarts,
+        CyclicLR,
+        ExponentialLR,
+        LambdaLR,
+        LinearLR,
+        LRScheduler,
+        MultiplicativeLR,
+        MultiStepLR,
+        OneCycleLR,
+        PolynomialLR,
+        ReduceLROnPlateau,
+        SequentialLR,
+        StepLR,
+    )
 else:
     __getattr__, __dir__ = later("tinydl.optim", {
         "averaging": "AveragedModel Lookahead",
-        "lr_scheduler": "ChainedScheduler ConstantLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR "
-                        "MultiplicativeLR PolynomialLR SequentialLR",
-    })
+        "lr_scheduler": "ChainedScheduler ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR "
+                        "ExponentialLR LRScheduler LambdaLR LinearLR MultiStepLR MultiplicativeLR OneCycleLR "
+                        "PolynomialLR ReduceLROnPlateau SequentialLR StepLR",
+    }, ["lr_scheduler"])
