@@ -12,10 +12,11 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
+BASE = {"_check", "_html", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
 GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices", "later"}
 ALLOWED = {
     "_check": set(),
+    "_html": set(),
     "_version": set(),
     "_files": set(),
     "_lock": set(),
@@ -59,7 +60,7 @@ ALLOWED = {
                  "words"},
 }
 # Other packages, and where they may be imported: inside functions only.
-OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",
+OPTIONAL = {"matplotlib", "pandas", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",
             "argcomplete"}
 KERNEL_USERS = {
     "ops",

@@ -44,11 +44,13 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name not in _LAZY:
-        return _word(name)
-    if (source := _LAZY[name]) is None:
+    if name in _LAZY and _LAZY[name] is None:
         return importlib.import_module(f"tinydl.{name}")
-    found = globals()[name] = getattr(importlib.import_module(f"tinydl.{source}"), name)
+    if name in _LAZY:
+        found = getattr(importlib.import_module(f"tinydl.{_LAZY[name]}"), name)
+    else:
+        found = _word(name)
+    globals()[name] = found
     return found
 
 
@@ -60,8 +62,7 @@ def _word(name):
         raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
     from tinydl.words import word
 
-    found = globals()[name] = word(name)
-    return found
+    return word(name)
 
 
 def __dir__():

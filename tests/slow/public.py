@@ -219,7 +219,9 @@ def theirs(call, torch, nudge=0, whole=False):
     arrays = flat(result)
     gradients = {}
     first = result[0] if isinstance(result, tuple) else result
-    if leaves and not call.special and torch.is_tensor(first) and first.requires_grad:
+    # PyTorch's gradient of a maximum over a window of nothing but padding writes outside of its arrays. What holds an
+    # infinity has no gradient to compare anyway.
+    if leaves and not call.special and torch.is_tensor(first) and first.requires_grad and first.isfinite().all():
         first.backward(torch.tensor(upstream(first.detach().numpy())))
         gradients = {k: None if leaf.grad is None else leaf.grad.numpy() for k, leaf in leaves.items()}
     return arrays, gradients

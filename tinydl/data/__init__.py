@@ -22,7 +22,7 @@ from tinydl.data.table import load_csv
 from tinydl.later import later
 
 __all__ = [
-    "ArrayDataset", "Augment", "BY_NAME", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
+    "BY_NAME", "ArrayDataset", "Augment", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
     "TensorDataset", "WeightedRandomSampler", "collate", "epoch_order", "load", "load_cifar10", "load_cifar100",
     "load_csv", "load_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist", "load_mnist", "load_npz",
     "load_svhn", "load_wav_folder", "random_split", "read_idx", "register", "stratified_split",

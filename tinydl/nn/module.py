@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinydl import changes, layout
+from tinydl import _html, changes, layout
 from tinydl._check import dtype_of, flag
 from tinydl.hooks import Handle
 from tinydl.nn.containers import CONTAINERS, contained
@@ -384,6 +384,8 @@ class Module:
     def extra_repr(self):
         """The arguments to print between the parentheses of `repr`."""
         return ""
+
+    _repr_html_ = _html.module
 
     def __repr__(self):
         lines = []

@@ -152,8 +152,8 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     ------
     ValueError
         For a label out of range, naming the row and the value, for shapes that do not fit (one-hot labels), for
-        probabilities that are negative or do not sum to 1 over the classes, and for weights that are not finite beside
-        label_smoothing.
+        weights that are not finite beside label_smoothing, and for probabilities that are negative or do not sum to 1
+        over the classes.
     TypeError
         For labels that are not integers.
     """
