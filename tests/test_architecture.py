@@ -13,7 +13,7 @@ import tinydl
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
 BASE = {"_check", "_html", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
-GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices"}
+GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices", "later"}
 ALLOWED = {
     "_check": set(),
     "_html": set(),
@@ -29,6 +29,7 @@ ALLOWED = {
     "changes": set(),
     "hooks": {"gradient"},
     "instead": set(),
+    "later": {"instead"},
     "backward": {"changes", "gradient", "hooks"},
     "tensor": BASE | {"backward", "hooks"},
     "devices": {"tensor"},
@@ -45,7 +46,7 @@ ALLOWED = {
     "inference": GRAPH | {"ops", "nn"},
     "export": (GRAPH | {"ops", "nn", "inference", "train", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
-    "data": (BASE | {"_files", "instead", "tensor"}),
+    "data": (BASE | {"_files", "later", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
@@ -55,7 +56,8 @@ ALLOWED = {
                      "_version"}) - {"_core"},
     "recipes": set(),
     "__main__": {"cli"},
-    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "words"},
+    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "later",
+                 "words"},
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",

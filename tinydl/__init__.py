@@ -32,7 +32,7 @@ from tinydl.tensor import Parameter, Tensor, tensor
 _LAZY = {
     "autograd": None, "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
     "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "testing": None,
-    "to_c": "export", "to_onnx": "export", "train": None,
+    "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
 }
 
 __all__ = [
@@ -46,16 +46,23 @@ __all__ = [
 def __getattr__(name):
     if name in _LAZY and _LAZY[name] is None:
         return importlib.import_module(f"tinydl.{name}")
-    if name.startswith("_"):
-        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
     if name in _LAZY:
         found = getattr(importlib.import_module(f"tinydl.{_LAZY[name]}"), name)
     else:
-        from tinydl.words import word
-
-        found = word(name)
+        found = _word(name)
     globals()[name] = found
     return found
+
+
+def _word(name):
+    """What a word of PyTorch means here."""
+    from tinydl.later import is_module
+
+    if name.startswith("_") or is_module("tinydl", name):
+        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    from tinydl.words import word
+
+    return word(name)
 
 
 def __dir__():

@@ -30,7 +30,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, create_graph=Fa
     -------
     tuple of Tensor
     """
-    refuse_double(create_graph)
+    if create_graph:
+        refuse_double()
     outputs, inputs = (_tensors(given, name) for given, name in ((outputs, "outputs"), (inputs, "inputs")))
     if not isinstance(grad_outputs, (tuple, list)):
         grad_outputs = [grad_outputs] * (len(outputs) if grad_outputs is None else 1)

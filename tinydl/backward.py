@@ -10,12 +10,11 @@ from tinydl.gradient import Gradient
 __all__ = ["refuse_double", "upstream", "walk"]
 
 
-def refuse_double(create_graph):
-    """Raise where gradients of gradients are asked for."""
-    if create_graph:
-        raise NotImplementedError("create_graph=True: a backward pass is not recorded, so there are no gradients of "
-                                  "gradients; a penalty on weights is td.penalty, a matrix of first derivatives "
-                                  "td.inspect.jacobian")
+def refuse_double():
+    """Raise because gradients of gradients are asked for."""
+    raise NotImplementedError("create_graph=True: a backward pass is not recorded, so there are no gradients of "
+                              "gradients; a penalty on weights is td.penalty, a matrix of first derivatives "
+                              "td.inspect.jacobian")
 
 
 def upstream(x, grad):
@@ -50,7 +49,9 @@ def walk(roots, retain_graph, accumulate=None):
     """
     collected = None
     if accumulate is None:
-        accumulate, collected = hooks.accumulator()
+        accumulate = hooks.accumulate
+        if hooks.leaves:
+            accumulate, collected = hooks.accumulator()
     waiting = []
     try:
         for root, gradient in roots:

@@ -11,7 +11,7 @@ from tinydl.gradient import Gradient
 
 __all__ = ["Handle", "accumulator", "called", "deliver", "register"]
 
-_leaves = 0  # how many hooks leaves have had so far
+leaves = 0  # how many hooks leaves have had so far
 accumulate: Any = None  # what a leaf does with a gradient: `Tensor._accumulate`, which tensor.py puts here
 
 
@@ -43,14 +43,14 @@ class Handle:
 
 def register(tensor, hook):
     """Call `hook` with the gradient of `tensor`, an array; what it returns replaces it. See `Tensor.register_hook`."""
-    global _leaves
+    global leaves
     if not tensor.requires_grad:
         raise RuntimeError("register_hook() needs a tensor that requires a gradient")
     if tensor.creator is not None:
         node = tensor.creator
         hooks = node.hooks = node.hooks if node.hooks is not None else []
     else:
-        _leaves += 1
+        leaves += 1
         if not hasattr(tensor, "_hooks"):
             tensor._hooks = []
         hooks = tensor._hooks
@@ -72,9 +72,7 @@ def called(hooks, gradient):
 
 
 def accumulator():
-    """(what a walk calls for the gradients of leaves, what it collects for the end or None)."""
-    if not _leaves:
-        return accumulate, None
+    """(what a walk calls for the gradients of leaves where some have hooks, what it collects for the end)."""
     collected: dict = {}
 
     def collect(leaf, array, owned):

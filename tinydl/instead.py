@@ -3,7 +3,6 @@
 Modules and Tensor ask for it when an attribute is missing.
 """
 
-import difflib
 import sys
 
 __all__ = ["INSTEAD", "METHODS_ONLY", "message"]
@@ -94,10 +93,12 @@ def message(owner, name, kind=""):
     """
     what = repr(kind) if kind else owner if owner == "Tensor" else f"module {owner!r}"
     text = f"{what} has no attribute {name!r}"
-    known = INSTEAD[owner].get(name)
+    known = INSTEAD.get(owner, {}).get(name)
     if known is None and owner == "tinydl" and name in METHODS_ONLY:
         known = f"it is a method of tensors: x.{name}(...)"
     if known is None and not kind and not name.startswith("_"):  # modules are asked for what they may have
+        import difflib
+
         near = difflib.get_close_matches(name, _known(owner), 1, 0.75)
         known = f"did you mean {near[0]!r}?" if near else None
     return text if known is None else f"{text}; {known}"

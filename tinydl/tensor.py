@@ -211,7 +211,8 @@ class Tensor(Methods):
         create_graph : bool
             False: a backward pass is not recorded, and there are no gradients of gradients.
         """
-        refuse_double(create_graph)
+        if create_graph:
+            refuse_double()
         if not self.requires_grad:
             raise RuntimeError("backward() on a tensor that requires no gradient: no parameter took part in it, "
                                "or it was computed under no_grad()")

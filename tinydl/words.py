@@ -20,11 +20,11 @@ _TYPES = {
 # Word: the module that has it, and its name there where that differs.
 _ELSEWHERE = {
     "Generator": "random", "Size": ("builtins", "tuple"), "absolute": ("ops", "abs"), "allclose": "ops.aliases",
-    "autograd": "", "cat": ("ops", "concatenate"), "clip": "ops", "concat": ("ops", "concatenate"), "cuda": "devices",
+    "cat": ("ops", "concatenate"), "clip": "ops", "concat": ("ops", "concatenate"), "cuda": "devices",
     "device": "devices", "divide": ("ops", "div"), "dtype": ("numpy", "dtype"), "einsum": "ops.aliases",
     "equal": "ops.aliases", "inference_mode": ("config", "no_grad"), "load": "saving", "multiply": ("ops", "mul"),
     "negative": ("ops", "neg"), "permute": "ops", "pow": ("ops", "power"), "reshape": "ops", "save": "saving",
-    "subtract": ("ops", "sub"), "utils": "",
+    "subtract": ("ops", "sub"),
 }
 
 
@@ -56,14 +56,13 @@ def word(name):
     if name in _ELSEWHERE:
         place = _ELSEWHERE[name]
         module, own = place if isinstance(place, tuple) else (place, name)
-        if not module:
-            return importlib.import_module(f"tinydl.{name}")
         if module in ("builtins", "numpy"):
             return getattr(importlib.import_module(module), own)
         return getattr(importlib.import_module(f"tinydl.{module}"), own)
     functions = _functions()
     if name in functions:
-        return functions[name]
+        found = functions[name]
+        return found.resolve() if hasattr(found, "resolve") else found
     if name in ops.__all__:
         return getattr(ops, name)
     raise AttributeError(message("tinydl", name))

@@ -19,6 +19,7 @@ from tinydl.data.sets.mnist import load_mnist
 from tinydl.data.sets.svhn import load_svhn
 from tinydl.data.sound import load_wav_folder
 from tinydl.data.table import load_csv
+from tinydl.later import later
 
 __all__ = [
     "BY_NAME", "ArrayDataset", "Augment", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
@@ -27,10 +28,4 @@ __all__ = [
     "load_svhn", "load_wav_folder", "random_split", "read_idx", "register", "stratified_split",
 ]
 
-
-def __getattr__(name):
-    if name.startswith("_"):
-        raise AttributeError(f"module 'tinydl.data' has no attribute {name!r}")
-    from tinydl.instead import message
-
-    raise AttributeError(message("tinydl.data", name))
+__getattr__, __dir__ = later("tinydl.data", {})

@@ -1,43 +1,21 @@
 """Layers: they own the parameters and leave the mathematics to `tinydl.ops`."""
 
-import importlib
 from typing import TYPE_CHECKING
 
+from tinydl.later import later
 from tinydl.nn import init
 from tinydl.nn.activation import LAYERS, LogSoftmax, ReLU, Softmax
 from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
-from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
 from tinydl.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from tinydl.nn.conv import Conv1d, Conv2d
 from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
-from tinydl.nn.distances import (
-    BCELoss,
-    CosineEmbeddingLoss,
-    FocalLoss,
-    KLDivLoss,
-    L1Loss,
-    MultiLabelSoftMarginLoss,
-    SmoothL1Loss,
-    TripletMarginLoss,
-)
 from tinydl.nn.dropout import Dropout, Dropout1d, Dropout2d
 from tinydl.nn.flatten import Flatten, Unflatten
 from tinydl.nn.groupnorm import GroupNorm
-from tinydl.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
 from tinydl.nn.layernorm import LayerNorm
 from tinydl.nn.linear import Identity, Linear
 from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
 from tinydl.nn.module import Module
-from tinydl.nn.padding import (
-    ConstantPad1d,
-    ConstantPad2d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ZeroPad1d,
-    ZeroPad2d,
-)
 from tinydl.nn.pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -50,7 +28,6 @@ from tinydl.nn.pool import (
     MaxPool2d,
 )
 from tinydl.nn.residual import BottleneckBlock, ResidualBlock
-from tinydl.nn.sampling import Fold, Unfold, Upsample
 from tinydl.nn.views import AveragedViews
 from tinydl.tensor import Parameter
 
@@ -72,14 +49,38 @@ globals().update(LAYERS)
 __all__ += sorted(LAYERS.keys() - {"ReLU"})
 if TYPE_CHECKING:
     from tinydl.nn.activation import Activation
+    from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
+    from tinydl.nn.distances import (
+        BCELoss,
+        CosineEmbeddingLoss,
+        FocalLoss,
+        KLDivLoss,
+        L1Loss,
+        MultiLabelSoftMarginLoss,
+        SmoothL1Loss,
+        TripletMarginLoss,
+    )
+    from tinydl.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
+    from tinydl.nn.padding import (
+        ConstantPad1d,
+        ConstantPad2d,
+        ReflectionPad1d,
+        ReflectionPad2d,
+        ReplicationPad1d,
+        ReplicationPad2d,
+        ZeroPad1d,
+        ZeroPad2d,
+    )
+    from tinydl.nn.sampling import Fold, Unfold, Upsample
 
     def __getattr__(name: str) -> type[Activation]: ...
 else:
-    def __getattr__(name):
-        if name == "functional":
-            return importlib.import_module("tinydl.nn.functional")
-        if name.startswith("_"):
-            raise AttributeError(f"module 'tinydl.nn' has no attribute {name!r}")
-        from tinydl.instead import message
-
-        raise AttributeError(message("tinydl.nn", name))
+    __getattr__, __dir__ = later("tinydl.nn", {
+        "channels": "GLU Embedding LocalResponseNorm PixelShuffle PReLU",
+        "distances": "BCELoss CosineEmbeddingLoss FocalLoss KLDivLoss L1Loss MultiLabelSoftMarginLoss "
+            "SmoothL1Loss TripletMarginLoss",
+        "instancenorm": "InstanceNorm1d InstanceNorm2d",
+        "padding": "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ReplicationPad1d "
+            "ReplicationPad2d ZeroPad1d ZeroPad2d",
+        "sampling": "Fold Unfold Upsample",
+    }, ["functional"])

@@ -8,6 +8,7 @@ import functools
 import math
 
 from tinydl import ops
+from tinydl.later import later
 from tinydl.ops.checks import integers
 
 _SAME = {
@@ -101,7 +102,4 @@ def binary_cross_entropy_with_logits(x, target, weight=None, reduction="mean", p
     return ops.bce_with_logits(x, target, weight, reduction, pos_weight)
 
 
-def __getattr__(name):
-    from tinydl.instead import message
-
-    raise AttributeError(message("tinydl.nn.functional", name))
+__getattr__, __dir__ = later("tinydl.nn.functional", {})

@@ -8,9 +8,7 @@ import numpy as np
 
 from tinydl import _html, changes, layout
 from tinydl._check import dtype_of, flag
-from tinydl.devices import device_or_dtype
 from tinydl.hooks import Handle
-from tinydl.instead import message
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor, array_of
@@ -71,6 +69,8 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name):
+        from tinydl.instead import message
+
         raise AttributeError(message("Module", name, type(self).__name__))
 
     def _refuse_hidden(self, attributes):
@@ -249,6 +249,8 @@ class Module:
         dtype, device, non_blocking
             The same by name.
         """
+        from tinydl.devices import device_or_dtype
+
         dtype = device_or_dtype(args, dtype, device)
         if dtype is None:
             return self

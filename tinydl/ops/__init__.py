@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from tinydl.later import later
 from tinydl.ops import activations, methods
 from tinydl.ops.adaptive_pool import (
     adaptive_avg_pool1d,
@@ -16,44 +17,20 @@ from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
 from tinydl.ops.batch_norm import batch_norm
 from tinydl.ops.bce_with_logits import bce_with_logits
-from tinydl.ops.channels import (
-    embedding,
-    glu,
-    instance_norm,
-    local_response_norm,
-    lp_pool2d,
-    one_hot,
-    pixel_shuffle,
-    prelu,
-)
 from tinydl.ops.conv import conv1d, conv2d
 from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
-from tinydl.ops.cumulative import cumsum, prod
 from tinydl.ops.dropout import channel_dropout, dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
 from tinydl.ops.group_norm import group_norm
 from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
-from tinydl.ops.interpolate import interpolate
 from tinydl.ops.layer_norm import layer_norm
 from tinydl.ops.linear import linear
-from tinydl.ops.losses import (
-    bce,
-    cosine_embedding,
-    focal,
-    kl_div,
-    l1,
-    multilabel_soft_margin,
-    smooth_l1,
-    triplet_margin,
-)
 from tinydl.ops.matmul import matmul
 from tinydl.ops.max_pool import max_pool1d, max_pool2d
 from tinydl.ops.mse import mse
 from tinydl.ops.nll import nll
-from tinydl.ops.norms import cosine_similarity, norm, normalize
-from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
 from tinydl.ops.reductions import argmax, argmin, max, mean, min, std, sum, var
 from tinydl.ops.relu import relu
 from tinydl.ops.shape import (
@@ -68,7 +45,6 @@ from tinydl.ops.shape import (
     unsqueeze,
 )
 from tinydl.ops.softmax import log_softmax, softmax
-from tinydl.ops.sorting import argsort, gather, sort, topk
 from tinydl.ops.truth import (
     all,
     any,
@@ -111,6 +87,41 @@ globals().update(activations.OPERATIONS)
 __all__ += activations.OPERATIONS
 if TYPE_CHECKING:
     from tinydl._core.reference.activations import *  # noqa: F403
+    from tinydl.ops.channels import (
+        embedding,
+        glu,
+        instance_norm,
+        local_response_norm,
+        lp_pool2d,
+        one_hot,
+        pixel_shuffle,
+        prelu,
+    )
+    from tinydl.ops.cumulative import cumsum, prod
+    from tinydl.ops.interpolate import interpolate
+    from tinydl.ops.losses import (
+        bce,
+        cosine_embedding,
+        focal,
+        kl_div,
+        l1,
+        multilabel_soft_margin,
+        smooth_l1,
+        triplet_margin,
+    )
+    from tinydl.ops.norms import cosine_similarity, norm, normalize
+    from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
+    from tinydl.ops.sorting import argsort, gather, sort, topk
+else:
+    __getattr__, __dir__ = later("tinydl.ops", {
+        "channels": "embedding glu instance_norm local_response_norm lp_pool2d one_hot pixel_shuffle prelu",
+        "cumulative": "cumsum prod",
+        "interpolate": "interpolate",
+        "losses": "bce cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
+        "norms": "cosine_similarity norm normalize",
+        "parts": "chunk expand flip repeat split unbind",
+        "sorting": "argsort gather sort topk",
+    })
 
 methods.install()
 importlib.import_module("tinydl.ops.numpy_functions").install()  # reads the names above

@@ -11,8 +11,8 @@ from tinydl.ops.sorting import Placed
 from tinydl.tensor import Tensor, array_of
 
 __all__ = [
-    "add", "allclose", "bmm", "clamp", "clone", "converter", "dot", "einsum", "equal", "masked_fill", "max", "min",
-    "mm", "outer", "size", "square", "sub", "to", "type_as",
+    "add", "allclose", "bmm", "clamp", "clone", "dot", "einsum", "equal", "masked_fill", "max", "min",
+    "mm", "outer", "square", "sub", "to", "type_as",
 ]
 
 
@@ -183,22 +183,6 @@ def _summed(x, name, out):
 
 # --- shapes and types ------------------------------------------------------------------------------------------------
 
-class _Count(int):
-    """The number of entries; called, the shape or the length of an axis."""
-
-    shape: tuple
-
-    def __call__(self, dim=None):
-        return self.shape if dim is None else self.shape[dim]
-
-
-def size(x):
-    """The number of entries; as a method, x.size(), the shape, and x.size(dim) the length of an axis."""
-    count = _Count(np.prod(x.shape, dtype=object))
-    count.shape = x.shape
-    return count
-
-
 def clone(x):
     """A copy, through which gradients pass."""
     return arithmetic.mul(x, 1) if x.dtype.kind == "f" else Tensor(np.array(x._array()))
@@ -218,16 +202,6 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False):
     """
     dtype = device_or_dtype(args, dtype, device)
     return x if dtype is None or dtype == x.dtype else shape.astype(x, dtype)
-
-
-def converter(dtype, name):
-    """The method that gives a tensor in a type."""
-    def convert(x):
-        return x if x.dtype == dtype else shape.astype(x, dtype)
-
-    convert.__name__ = name
-    convert.__doc__ = f"The values as {np.dtype(dtype)}; see `astype`."
-    return convert
 
 
 def type_as(x, other):

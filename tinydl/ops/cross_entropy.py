@@ -170,14 +170,14 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     n_classes = shape[1] if len(shape) > 1 else shape[0]
     if not isinstance(labels, Tensor):
         labels = array_of(labels)
-    if labels.dtype.kind == "f" and labels.shape == shape:
-        weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
-        return _soft(logits, labels, weight, reduction, label_smoothing)
-    labels = labels_of(labels, shape, "cross_entropy")
+    soft = labels.dtype.kind == "f" and labels.shape == shape
+    labels = labels if soft else labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
     # Smoothing sums over the classes, where an infinite weight meets its own negative.
     if label_smoothing and weight is not None and not np.isfinite(weight).all():
         raise ValueError(f"cross_entropy: with label_smoothing every weight must be finite, got {weight.tolist()}")
     ignore_index = ignored_of(ignore_index, "cross_entropy")
+    if soft:
+        return _soft(logits, labels, weight, reduction, label_smoothing)
     return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=ignore_index,
                               label_smoothing=label_smoothing, reduction=reduction)

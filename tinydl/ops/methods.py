@@ -3,13 +3,14 @@
 Tensor knows no operation, so they are attached from here.
 """
 
+import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinydl import devices
-from tinydl.ops import aliases, arithmetic, inplace, shape, truth
+from tinydl.ops import arithmetic, shape, truth
 from tinydl.ops.add import add
 from tinydl.ops.indexing import index
 from tinydl.ops.matmul import matmul
@@ -126,29 +127,83 @@ def _iterate(self):
         yield index(self, k)
 
 
+# Methods whose modules a first step does not need: imported at the first call.
+_LATER = {
+    "aliases": "add bmm clamp clone dot masked_fill max min mm outer square sub to type_as",
+    "cumulative": "cumsum prod", "norms": "norm",
+    "parts": "chunk expand flip repeat split unbind", "sorting": "argsort gather sort topk",
+}
+_IN_PLACE = ("__iadd__", "__imul__", "__isub__", "__itruediv__", "__setitem__", "add_", "clamp_", "copy_", "div_",
+             "fill_", "mul_", "neg_", "normal_", "sub_", "uniform_", "zero_")
+
+
+def _deferred(place, name):
+    """A method of a module that is imported at the first call, whose own method then takes its place."""
+    def resolve():
+        module = importlib.import_module(f"tinydl.ops.{place}")
+        found = METHODS[name] = module.METHODS[name] if place == "inplace" else getattr(module, name)
+        setattr(Tensor, name, found)
+        return found
+
+    def method(self, *args, **kwargs):
+        return resolve()(self, *args, **kwargs)
+
+    method.__name__, method.resolve = name, resolve
+    method.__doc__ = f"See `tinydl.ops.{place}`."
+    return method
+
+
+def _converter(dtype, name):
+    """The method that gives a tensor in a type."""
+    def convert(x):
+        return x if x.dtype == dtype else shape.astype(x, dtype)
+
+    convert.__name__ = name
+    convert.__doc__ = f"The values as {dtype}; see `astype`."
+    return convert
+
+
+class _Count(int):
+    """The number of entries; called, the shape or the length of an axis."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim=None):
+        return self.shape if dim is None else self.shape[dim]
+
+
+def _size(x):
+    count = _Count(math.prod(x.shape))
+    count.shape = x.shape
+    return count
+
+
+def _device(x):
+    from tinydl.devices import device
+
+    return device()
+
+
 def _methods():
     """Every method of Tensor by its name."""
     from tinydl import ops
 
     same = {name: getattr(ops, name) for name in (
-        "abs", "all", "any", "argmax", "argmin", "argsort", "astype", "ceil", "chunk", "clip", "cos", "cumsum", "eq",
-        "exp", "expand", "flatten", "flip", "floor", "gather", "ge", "gt", "isfinite", "isinf", "isnan", "le", "log",
-        "log_softmax", "logical_and", "logical_not", "logical_or", "lt", "matmul", "maximum", "mean", "minimum", "ne",
-        "neg", "norm", "prod", "relu", "repeat", "round", "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt",
-        "squeeze", "std", "sum", "tanh", "topk", "transpose", "trunc", "unbind", "unsqueeze", "var")}
-    called = {name: getattr(aliases, name) for name in (
-        "add", "bmm", "clamp", "clone", "dot", "masked_fill", "max", "min", "mm", "outer", "square", "sub", "to",
-        "type_as")}
-    types = {name: aliases.converter(dtype, name) for name, dtype in (
+        "abs", "all", "any", "argmax", "argmin", "astype", "ceil", "clip", "cos", "eq", "exp", "flatten", "floor", "ge",
+        "gt", "isfinite", "isinf", "isnan", "le", "log", "log_softmax", "logical_and", "logical_not", "logical_or",
+        "lt", "matmul", "maximum", "mean", "minimum", "ne", "neg", "relu", "round", "sigmoid", "sign", "sin", "softmax",
+        "sqrt", "squeeze", "std", "sum", "tanh", "transpose", "trunc", "unsqueeze", "var")}
+    further = {name: _deferred(place, name) for place, names in _LATER.items() for name in names.split()}
+    types = {name: _converter(dtype, name) for name, dtype in (
         ("bool", "bool"), ("double", "float64"), ("float", "float32"), ("int", "int32"), ("long", "int64"))}
     return {
-        **same, **called, **types, **inplace.METHODS,
+        **same, **further, **types, **{name: _deferred("inplace", name) for name in _IN_PLACE},
         "__abs__": ops.abs, "__getitem__": index, "__index__": _index, "__iter__": _iterate, "__neg__": ops.neg,
         "__round__": _round, "amax": ops.max, "amin": ops.min, "contiguous": _itself, "cpu": _itself, "dim": _dim,
         "div": ops.div, "element_size": _element_size, "expand_as": _expand_as, "mul": ops.mul, "numel": _numel,
         "permute": _permute, "pow": ops.power, "requires_grad_": _requires_grad, "reshape": _reshape,
-        "swapaxes": ops.transpose, "t": _t, "tolist": _tolist, "view": _reshape, "view_as": _view_as,
-        "reshape_as": _view_as,
+        "reshape_as": _view_as, "swapaxes": ops.transpose, "t": _t, "tolist": _tolist, "view": _reshape,
+        "view_as": _view_as,
     }
 
 
@@ -169,10 +224,10 @@ def install():
         setattr(Tensor, name, function)
     properties = {
         "T": (shape.transpose, "The tensor with its axes reversed."),
-        "device": (lambda x: devices.device(), "The CPU."),
+        "device": (_device, "The CPU."),
         "grad_fn": (lambda x: x.creator, "PyTorch's name for `creator`."),
         "is_leaf": (lambda x: x.creator is None, "Whether no operation made the tensor."),
-        "size": (aliases.size, "The number of entries; called, the shape, or the length of an axis."),
+        "size": (_size, "The number of entries; called, the shape, or the length of an axis."),
     }
     for name, (get, text) in properties.items():
         setattr(Tensor, name, property(get, doc=text))

@@ -1,10 +1,11 @@
 """Optimisers, learning-rate schedules, gradient clipping and the p-norm penalty."""
 
-from tinydl.optim import adaptive, lr_scheduler, moments
+from typing import TYPE_CHECKING
+
+from tinydl.later import later
+from tinydl.optim import adaptive, moments
 from tinydl.optim.adaptive import *  # noqa: F403 - a further optimiser needs no line here
-from tinydl.optim.averaging import AveragedModel, Lookahead
 from tinydl.optim.clip import clip_grad_norm_, clip_grad_value_
-from tinydl.optim.lr_scheduler import *  # noqa: F403
 from tinydl.optim.moments import *  # noqa: F403
 from tinydl.optim.multi import MultiOptimizer
 from tinydl.optim.muon import Muon
@@ -14,15 +15,38 @@ from tinydl.optim.registry import BY_NAME
 from tinydl.optim.sgd import SGD
 
 __all__ = [
-    "BY_NAME", "SGD", "AveragedModel", "Lookahead", "MultiOptimizer", "Muon", "Optimizer", "clip_grad_norm_",
-    "clip_grad_value_", "lr_scheduler", "penalty",
+    "AveragedModel", "BY_NAME", "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "CyclicLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "Lookahead", "MultiOptimizer", "MultiStepLR",
+    "MultiplicativeLR", "Muon", "OneCycleLR", "Optimizer", "PolynomialLR", "ReduceLROnPlateau", "SGD", "SequentialLR",
+    "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler", "penalty",
 ]
-__all__ += [*adaptive.__all__, *moments.__all__, *lr_scheduler.__all__]
+__all__ += [*adaptive.__all__, *moments.__all__]
 
-
-def __getattr__(name):
-    if name.startswith("_"):
-        raise AttributeError(f"module 'tinydl.optim' has no attribute {name!r}")
-    from tinydl.instead import message
-
-    raise AttributeError(message("tinydl.optim", name))
+if TYPE_CHECKING:
+    from tinydl.optim import lr_scheduler
+    from tinydl.optim.averaging import AveragedModel, Lookahead
+    from tinydl.optim.lr_scheduler import (
+        ChainedScheduler,
+        ConstantLR,
+        CosineAnnealingLR,
+        CosineAnnealingWarmRestarts,
+        CyclicLR,
+        ExponentialLR,
+        LambdaLR,
+        LinearLR,
+        LRScheduler,
+        MultiplicativeLR,
+        MultiStepLR,
+        OneCycleLR,
+        PolynomialLR,
+        ReduceLROnPlateau,
+        SequentialLR,
+        StepLR,
+    )
+else:
+    __getattr__, __dir__ = later("tinydl.optim", {
+        "averaging": "AveragedModel Lookahead",
+        "lr_scheduler": "ChainedScheduler ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR "
+                        "ExponentialLR LRScheduler LambdaLR LinearLR MultiStepLR MultiplicativeLR OneCycleLR "
+                        "PolynomialLR ReduceLROnPlateau SequentialLR StepLR",
+    }, ["lr_scheduler"])

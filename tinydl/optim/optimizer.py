@@ -129,10 +129,7 @@ class Optimizer:
         """Set the gradient of every parameter to None, or with False to zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                else:
-                    p.zero_grad(False)
+                p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
     def step(self, closure=None):
         """Update every parameter that has a gradient.
