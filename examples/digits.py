@@ -2,7 +2,7 @@
 
     python examples/digits.py [--short] [--out FOLDER]
 
-The 1,797 digits of 8x8 pixels come with scikit-learn, so nothing is downloaded.
+The 1,797 digits of 8x8 pixels come with tinydl, so nothing is downloaded.
 """
 
 import argparse

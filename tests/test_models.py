@@ -18,6 +18,9 @@ COUNTS = {
     "resnet29_bottleneck": (313_114, 47_106_560),
     "airbench": (1_972_792, 118_147_360),
     "m5": (25_290, 1_878_656),
+    "picture_cnn": (98_970, 15_926_528),
+    "signal_cnn": (58_026, 1_815_808),
+    "table_mlp": (18_954, 18_688),
     "ds_cnn": (23_180, 2_656_768),  # the paper counts 5.4 million operations, two a multiply-add, and the norms
 }
 NAMES = [name for name in models.__all__ if name != "INPUT_SHAPES"]
@@ -86,7 +89,7 @@ def test_channels_and_sizes(name):
         shape = (2, *models.INPUT_SHAPES[name][1:])
         net = getattr(models, name)(in_channels=2)
     else:
-        shape = (2, 16, 20)
+        shape = (2, 40) if len(models.INPUT_SHAPES[name]) == 2 else (2, 16, 20)
         net = getattr(models, name)(input_shape=shape)
     assert net.eval()(np.zeros((1, *shape))).shape == (1, 12 if name == "ds_cnn" else 10)
 

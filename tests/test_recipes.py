@@ -26,12 +26,12 @@ def test_a_recipe_can_be_built_and_saved(name):
 
 
 # The rule for data of the user's own, at its edges: a batch is an eighth of the images or less, small data are trained
-# for 300 steps at least, with Adam, and images from 16x16 on by a net that is deeper and averages over places.
+# for 300 steps or more, with Adam, and images from 16x16 on by a net that is deeper and averages over places.
 @pytest.mark.parametrize("n, shape, expected", [
-    (144, (3, 32, 32), {"model": "vgg_small", "optimizer": "adam", "batch_size": 18, "epochs": 38}),  # 304 steps
-    (6, (3, 32, 32), {"optimizer": "adam", "batch_size": 1, "epochs": 50}),
+    (144, (3, 32, 32), {"model": "vgg_small", "optimizer": "adam", "batch_size": 18, "epochs": 75}),  # 600 steps
+    (6, (3, 32, 32), {"optimizer": "adam", "batch_size": 1, "epochs": 100}),
     (1, (1, 8, 8), {"model": "digits_cnn", "optimizer": "adam", "batch_size": 1, "epochs": 300}),
-    (48, (2, 16, 16), {"model": "vgg_small", "batch_size": 6, "epochs": 38}),
+    (48, (2, 16, 16), {"model": "vgg_small", "batch_size": 6, "epochs": 75}),
     (48, (2, 15, 16), {"model": "digits_cnn"}),
     (48, (2, 3, 16), {"model": "mlp"}),
     (1000, (3, 32, 32), {"optimizer": "adam", "batch_size": 32, "epochs": 20}),
@@ -45,10 +45,14 @@ def test_settings_by_the_size_of_the_data(n, shape, expected):
     assert building.build_net(got["model"], shape, 3) is not None
 
 
-def test_what_are_no_images_is_refused():
-    model = suited(20, (5,))["model"]
-    with pytest.raises(building.RunError, match="model digits_cnn does not take images of 5"):
-        building.build_net(model, (5,), 2)
+def test_signals_and_rows_have_networks_of_their_own():
+    assert suited(130, (3, 56, 60)) == {"model": "picture_cnn", "optimizer": "adam", "batch_size": 16, "epochs": 223,
+                                        "lr": 3e-3, "augment": {"shift": 7, "mirror": False, "padding": "reflect"}}
+    assert "lr" not in suited(5000, (3, 40, 40)) and suited(5000, (3, 40, 40))["augment"]["shift"] == 5
+    for shape, model in (((3, 8), "signal_cnn"), ((3, 7), "mlp"), ((1, 8000), "signal_cnn"), ((5,), "table_mlp")):
+        got = suited(100, shape)
+        assert got["model"] == model and "augment" not in got
+        assert building.build_net(model, shape, 2) is not None
 
 
 def test_what_is_given_goes_before_a_recipe():

@@ -13,6 +13,9 @@
 | airbench | 1,972,792 | 118,147,360 | 3x32x32 |
 | m5 | 25,290 | 1,878,656 | 1x8000 |
 | ds_cnn | 23,180 | 2,656,768 | 1x49x10 |
+| picture_cnn | 98,970 | 15,926,528 | 3x64x64 |
+| signal_cnn | 58,026 | 1,815,808 | 3x128 |
+| table_mlp | 18,954 | 18,688 | 8 |
 """
 
 import math
@@ -22,8 +25,8 @@ from tinydl.nn.batchnorm import normalised
 from tinydl.ops.checks import as_input
 
 __all__ = [
-    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "lenet_bn", "m5", "mlp", "mnist_cnn", "resnet20",
-    "resnet29_bottleneck", "vgg_small",
+    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "lenet_bn", "m5", "mlp", "mnist_cnn", "picture_cnn",
+    "resnet20", "resnet29_bottleneck", "signal_cnn", "table_mlp", "vgg_small",
 ]
 
 INPUT_SHAPES = {
@@ -35,8 +38,11 @@ INPUT_SHAPES = {
     "m5": (1, 8000),
     "mlp": (1, 28, 28),
     "mnist_cnn": (1, 28, 28),
+    "picture_cnn": (3, 64, 64),
     "resnet20": (3, 32, 32),
     "resnet29_bottleneck": (3, 32, 32),
+    "signal_cnn": (3, 128),
+    "table_mlp": (8,),
     "vgg_small": (3, 32, 32),
 }
 
@@ -144,6 +150,68 @@ def vgg_small(num_classes=10, in_channels=3):
         *_conv_bn_relu(32, 64), *_conv_bn_relu(64, 64), nn.MaxPool2d(2),
         *_conv_bn_relu(64, 128), *_conv_bn_relu(128, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         nn.Linear(128, num_classes))
+
+
+def picture_cnn(num_classes=10, input_shape=(3, 64, 64)):
+    """For pictures of any size: conv-bn-relu 16, 32, 64, 128, 128, ..., each with pool 2, until 8 pixels are left.
+
+    3x3 windows with padding 1; one more layer of 128 and the global average at the end. A picture of 128x128 takes 73
+    million multiply-adds.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        (C, H, W), at least 4x4.
+    """
+    c, h, w = _image(input_shape, 4)
+    layers, width, size = [], 16, min(h, w)
+    while size > 8 or not layers:
+        layers += [*_conv_bn_relu(c, width), nn.MaxPool2d(2)]
+        c, width, size = width, min(2 * width, 128), size // 2
+    return nn.Sequential(*layers, *_conv_bn_relu(c, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(128, num_classes))
+
+
+def signal_cnn(num_classes=10, input_shape=(3, 128)):
+    """For signals of any length: conv-bn-relu 32@9, 64@5, 64@5, ..., each with pool 2, until 16 values are left.
+
+    From 4,096 values on the first convolution is 64@80 with stride 8, and pools take 4. One more layer of 128@3 and the
+    global average at the end.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        (C, L), L at least 8.
+    """
+    if len(input_shape) != 2 or input_shape[1] < 8:
+        raise ValueError(f"the network takes signals (C, L) of at least 8 values, got input_shape={tuple(input_shape)}")
+    c, size = input_shape
+    width, window, stride, pool = (64, 80, 8, 4) if size >= 4096 else (32, 9, 1, 2)
+    layers = []
+    while size > 16 or not layers:
+        layers += [nn.Conv1d(c, width, window, stride, window // 2, bias=False), nn.BatchNorm1d(width), nn.ReLU(),
+                   nn.MaxPool1d(pool)]
+        size = ((size + 2 * (window // 2) - window) // stride + 1) // pool
+        c, width, window, stride = width, 64, 5, 1
+    layers += [nn.Conv1d(c, 128, 3, padding=1, bias=False), nn.BatchNorm1d(128), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(128, num_classes))
+
+
+def table_mlp(num_classes=10, input_shape=(8,), hidden=128):
+    """For rows of a table: two hidden layers of 128 with GELU, 8-128-128-10.
+
+    Parameters
+    ----------
+    num_classes : int
+    input_shape : tuple of int
+        Shape of a sample; it is flattened.
+    hidden : int
+        Width of the hidden layers.
+    """
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), hidden), nn.GELU(), nn.Linear(hidden, hidden),
+                         nn.GELU(), nn.Linear(hidden, num_classes))
 
 
 def _initialise(net):

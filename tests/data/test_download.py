@@ -133,3 +133,23 @@ def test_gzipped_anew_is_accepted_by_its_contents_alone(server, tmp_path):
     (folder / "d.gz").write_bytes(gzip.compress(content, 1))
     with pytest.raises(DataError, match="another md5"):  # where the contents' md5 is not known
         fetch(f"{url}/d.gz", tmp_path / "d.gz", known["md5"])
+
+
+def test_offline_the_place_for_the_files_is_named(server, tmp_path):
+    url, _, _ = server
+    with pytest.raises(DataError, match=r"HTTP 404.*\(train-images.*\) are found in .*data.kmnist, and TINYDL_MIRROR"):
+        download_set("kmnist", tmp_path / "data", base_url=f"{url}/none")
+
+
+def test_a_full_disk_leaves_nothing(server, tmp_path, monkeypatch):
+    url, folder, _ = server
+    (folder / "a").write_bytes(b"contents")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(DataError, match="No space left on device"):
+        fetch(f"{url}/a", tmp_path / "data" / "a", md5(b"contents"))
+    assert not list((tmp_path / "data").iterdir())

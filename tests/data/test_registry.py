@@ -28,9 +28,9 @@ def test_every_file_of_the_folder_is_an_entry():
 
 
 def test_what_comes_with_tinydl_in_the_order_of_its_size():
-    assert list(td.data.BY_NAME) == ["digits", "mnist", "fashion-mnist", "cifar10"]
-    assert registry.choices() == ["digits", "mnist", "fashion-mnist", "cifar10", "FILE.npz"]
-    assert list(registry.downloads()) == ["mnist", "fashion-mnist", "cifar10"]
+    assert list(td.data.BY_NAME) == ["digits", "mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn"]
+    assert registry.choices() == [*td.data.BY_NAME, "FILE.npz", "FILE.csv", "DIR"]
+    assert list(registry.downloads()) == ["mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn"]
     for source in registry.downloads().values():
         assert source.url.startswith("http") and source.files
         for file in source.files:
@@ -39,13 +39,15 @@ def test_what_comes_with_tinydl_in_the_order_of_its_size():
 
 
 def test_every_recipe_names_a_network_that_takes_such_images():
-    shapes = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+    grey, colour = (1, 28, 28), (3, 32, 32)
+    shapes = {"digits": (1, 8, 8), "mnist": grey, "kmnist": grey, "fashion-mnist": grey, "cifar10": colour,
+              "cifar100": colour, "svhn": colour}
     for name, entry in td.data.BY_NAME.items():
         assert set(entry.recipe) >= {"model", "epochs", "batch_size"}
         assert build_net(entry.recipe["model"], shapes[name], 10) is not None
         # A digit mirrored is another sign; clothes and things are what they were.
         augment = build_augment(entry.recipe)
-        assert (augment is not None and augment.mirror) == (name in ("fashion-mnist", "cifar10"))
+        assert (augment is not None and augment.mirror) == (name in ("fashion-mnist", "cifar10", "cifar100"))
 
 
 def test_an_unknown_name():

@@ -128,6 +128,8 @@ class ArrayDataset:
     ----------
     images, labels, class_names, mean, std, scale, name, ignore_index
         As above; `mean` and `std` as float64 arrays of shape (C,).
+    about : dict
+        What its reader says of it, in words that JSON holds.
 
     Raises
     ------
@@ -168,6 +170,7 @@ class ArrayDataset:
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise DataError(f"mean must be finite and std positive, got mean {self.mean}, std {self.std}")
         self.name = name
+        self.about = {}
 
     @staticmethod
     def _per_channel(what, value, channels):

@@ -133,6 +133,11 @@ def download(name, folder, *, base_url=None, report=None):
         raise DataError(f"{target}: {error.strerror or error}") from None
     for file in source.files:
         inform = None if report is None else (lambda done, total, name=file.name: report(name, done, total))
-        fetch(f"{base_url.rstrip('/')}/{file.name}", os.path.join(target, file.name), file.md5,
-              contents_md5=file.contents_md5, report=inform)
+        try:
+            fetch(f"{base_url.rstrip('/')}/{file.name}", os.path.join(target, file.name), file.md5,
+                  contents_md5=file.contents_md5, report=inform)
+        except DataError as error:
+            names = ", ".join(other.name for other in source.files)
+            raise DataError(f"{error}; files that come another way ({names}) are found in {target}, and TINYDL_MIRROR "
+                            "names another server") from None
     return target

@@ -1,4 +1,4 @@
-"""The user's own data: a NumPy .npz archive with images and labels."""
+"""The user's own data: a NumPy .npz archive with images, signals or features and labels."""
 
 import math
 import os
@@ -10,8 +10,9 @@ import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import register
+from tinydl.data.targets import Targets
 
-__all__ = ["as_images", "load_npz", "read_arrays"]
+__all__ = ["as_images", "load_npz", "read_arrays", "shaped"]
 
 _MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
 
@@ -82,32 +83,54 @@ def read_arrays(path):
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
+def _is_signal(shape):
+    """Whether (N, A, B) are signals of A channels rather than grey pictures: few, and much longer than many."""
+    return shape[1] == 1 or (shape[1] < 8 and shape[2] >= 8 * shape[1])
+
+
 def as_images(x, what="x"):
     """Bring images to the logical shape (N, C, H, W), or (N, C, L) for signals.
 
-    (N, H, W) are grey pictures, unless the second axis is 1: then (N, 1, L) are signals. Of four axes, the last one is
-    the channels when it has 1, 3 or 4 entries and the second has another number (Keras' and OpenCV's order). Rows of
-    features (N, F) pass.
+    (N, H, W) are grey pictures, unless the second axis is 1, or under 8 and the third at least 8 times as long: then
+    (N, C, L) are signals. Of four axes, the last one is the channels when it has 1, 3 or 4 entries and the second has
+    another number (Keras' and OpenCV's order). Rows of features (N, F) pass.
     """
     if x.ndim not in (2, 3, 4):
         raise DataError(f"{what} must hold images of shape (N, H, W), (N, C, H, W) or (N, H, W, C), got {x.shape}")
-    if x.ndim == 3 and x.shape[1] != 1:
+    if x.ndim == 3 and not _is_signal(x.shape):
         return x[:, None]
     if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
         return x.transpose(0, 3, 1, 2)
     return x
 
 
-def load_npz(path, test_fraction=0.2, seed=0):
-    """Images and labels from an .npz file, as ``np.savez(path, x=..., y=...)`` writes it.
+def shaped(x, shape, what):
+    """Samples `x` in the shape that was asked for, or as they are where that is None."""
+    if shape is None:
+        return x
+    if not 1 <= len(shape) <= 3 or math.prod(shape) != math.prod(x.shape[1:]):
+        raise DataError(f"{what}: a sample has {math.prod(x.shape[1:])} values, shape {'x'.join(map(str, shape))} "
+                        f"needs {math.prod(shape)}")
+    return x.reshape(len(x), *shape)
+
+
+def load_npz(path, test_fraction=0.2, seed=0, *, shape=None, task=None, report=None):
+    """Images, signals or features and their labels from an .npz file, as ``np.savez(path, x=..., y=...)`` writes it.
 
     Parameters
     ----------
     path : path-like
         Holds x_train, y_train, x_test and y_test, or x and y, of which a share of every class is held out. Shapes of x:
-        see `as_images`; uint8 from 0 to 255 or floats. Labels y: integers from 0. Other arrays in it are ignored.
+        see `as_images`; uint8 from 0 to 255 or floats. Labels y: what `data.targets.Targets` takes: class numbers or
+        text (N,), floats of a regression, rows of 0 and 1. `class_names`: their names. Other arrays are ignored.
     test_fraction, seed
         The share that is held out, and which.
+    shape : tuple of int, optional
+        Shape of a sample, (C, L) or (C, H, W), where that of x does not tell.
+    task : {'classes', 'regression', 'labels'}, optional
+        What labels are when several are possible.
+    report : optional
+        For the sake of the other readers.
 
     Returns
     -------
@@ -117,23 +140,28 @@ def load_npz(path, test_fraction=0.2, seed=0):
     Raises
     ------
     DataError
-        Missing, truncated or foreign files, missing arrays, arrays of Python objects, labels out of range.
+        Missing, truncated or foreign files, missing arrays, arrays of Python objects, labels that cannot be used.
     """
     path = os.fspath(path)
     arrays = read_arrays(path)
     name = os.path.splitext(os.path.basename(path))[0]
 
-    def make(x, y, part, class_names=None):
-        if arrays[y].ndim == 2 and 1 in arrays[y].shape:
-            arrays[y] = arrays[y].reshape(-1)
-        if arrays[y].dtype.kind == "f" or arrays[y].ndim != 1:
-            raise DataError(f"{path}: {y} must be integer class numbers of shape (N,), got {arrays[y].dtype} of shape "
-                            f"{arrays[y].shape}")
+    def samples(x):
+        images = as_images(arrays[x], x) if shape is None else shaped(arrays[x], shape, x)
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise DataError(f"image {np.argwhere(~np.isfinite(images))[0][0]} of {x} holds nan or infinity")
+        return images
+
+    def make(x, y, part, targets=None):
         try:
-            images = as_images(arrays[x], x)
-            if images.dtype.kind == "f" and not np.isfinite(images).all():
-                raise DataError(f"image {np.argwhere(~np.isfinite(images))[0][0]} of {x} holds nan or infinity")
-            return ArrayDataset(images, arrays[y], class_names=class_names, name=f"{name} {part}")
+            images = samples(x)
+            n_labels = _flat_shape(arrays[y])[0] if arrays[y].ndim else "no"
+            if len(images) != n_labels:
+                raise DataError(f"{len(images)} images but {n_labels} labels")
+            if targets is None:
+                targets = Targets(arrays[y], _class_names(arrays), task, y)
+            return ArrayDataset(images, targets.encode(arrays[y], y), class_names=targets.class_names,
+                                name=f"{name} {part}"), targets
         except DataError as error:
             raise DataError(f"{path}: {error} ({x}, {y})") from None
 
@@ -141,25 +169,46 @@ def load_npz(path, test_fraction=0.2, seed=0):
         missing = [k for k in ("x_train", "y_train", "x_test", "y_test") if k not in arrays]
         if missing:
             raise DataError(f"{path}: no array {' or '.join(missing)}; it holds {', '.join(sorted(arrays))}")
-        train = make("x_train", "y_train", "train").with_statistics()
-        test = make("x_test", "y_test", "test", train.class_names)
+        train, targets = make("x_train", "y_train", "train")
+        test, _ = make("x_test", "y_test", "test", targets)
         if test.image_shape != train.image_shape:
             raise DataError(f"{path}: x_train holds images of {train.image_shape}, x_test of {test.image_shape}")
+        if train.labels.shape[1:] != test.labels.shape[1:]:
+            raise DataError(f"{path}: y_train has shape {train.labels.shape}, y_test {test.labels.shape}")
+    else:
+        if "x" not in arrays or "y" not in arrays:
+            raise DataError(f"{path}: needs arrays x and y, or x_train, y_train, x_test and y_test; it holds "
+                            f"{', '.join(sorted(arrays)) or 'nothing'}")
+        data, _ = make("x", "y", "data")
+        train, test = data.split(test_fraction, seed)
         if len(train) == 0 or len(test) == 0:
-            raise DataError(f"{path}: {len(train)} training and {len(test)} test images")
-        return train, ArrayDataset(test.images, test.labels, class_names=train.class_names, mean=train.mean,
-                                   std=train.std, scale=train.scale, name=test.name)
-    if "x" not in arrays or "y" not in arrays:
-        raise DataError(f"{path}: needs arrays x and y, or x_train, y_train, x_test and y_test; it holds "
-                        f"{', '.join(sorted(arrays)) or 'nothing'}")
-    data = make("x", "y", "data")
-    train, test = data.split(test_fraction, seed)
+            raise DataError(f"{path}: {len(data)} images are too few to hold out {test_fraction:.0%} of every class")
     if len(train) == 0 or len(test) == 0:
-        raise DataError(f"{path}: {len(data)} images are too few to hold out {test_fraction:.0%} of every class")
+        raise DataError(f"{path}: {len(train)} training and {len(test)} test images")
     train = train.with_statistics()
     test = train.like(test.images, test.labels, f"{name} test")
     train.name = f"{name} train"
+    train.about = {"kind": "arrays", "notes": []}
     return train, test
 
 
-register(".npz", lambda path, seed: load_npz(path, seed=seed), {})  # what suits the data, by their size
+def _flat_shape(y):
+    """The shape of labels, that of a column (N, 1) or a row (1, N) being (N,)."""
+    return (y.size,) if y.ndim == 2 and 1 in y.shape else y.shape
+
+
+def _class_names(arrays):
+    """The names of the classes in an archive, or None."""
+    names = arrays.get("class_names")
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise DataError(f"class_names must be text of shape (K,), got {names.dtype} of shape {names.shape}")
+    names = [name.decode("utf-8") if isinstance(name, bytes) else name for name in names.tolist()]
+    if len(set(names)) != len(names):
+        raise DataError(f"class_names names {next(n for n in names if names.count(n) > 1)!r} twice")
+    return names
+
+
+register(".npz", lambda path, seed, **options: load_npz(path, seed=seed, **options), {},  # what suits the data
+         options=("shape", "task"))

@@ -1,27 +1,56 @@
-"""Images to be classified: arrays, IDX files and pictures, one or many in a file."""
+"""What is to be predicted: pictures, arrays, IDX files, tables and sounds, one sample or many in a file."""
 
-import io
 import os
 
 import numpy as np
 
-from tinydl._files import open_file
+from tinydl.data import decode, sound
 from tinydl.data.dataset import DataError
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
+from tinydl.data.table import read_features
 
-__all__ = ["read_images"]
+__all__ = ["files_of", "read_images"]
 
 
-def read_images(path, shape):
-    """The images of a file.
+def files_of(paths, about=None):
+    """The files that paths name: themselves, and of a folder all of the kind that the run was trained on, by name.
+
+    Raises
+    ------
+    DataError
+        A folder without such files.
+    """
+    kind = (about or {}).get("kind")
+    extensions = {"sounds": sound.EXTENSIONS, "table": (".csv",)}.get(kind, decode.EXTENSIONS)
+    found = []
+    for path in paths:
+        if not os.path.isdir(path):
+            found.append(path)
+            continue
+        before = len(found)
+        for place, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found += [os.path.join(place, name) for name in sorted(names)
+                      if os.path.splitext(name)[1].lower() in extensions and not name.startswith(".")]
+        if len(found) == before:
+            raise DataError(f"{path}: a folder without files of {', '.join(extensions)}")
+    return found
+
+
+def read_images(path, shape, about=None, resize=False):
+    """The samples of a file.
 
     Parameters
     ----------
     path : str
-        A .npz (its x or x_test) or .npy array, an IDX file, or a picture that Pillow reads.
+        A .npz (its x or x_test) or .npy array, an IDX file, a .csv table, a .wav sound, or a picture that Pillow reads.
     shape : tuple of int
         What they must have, without N.
+    about : dict, optional
+        What the reader of the training data said of them: rate of sounds, columns of a table.
+    resize : bool
+        Bring pictures of another size to that of the training.
 
     Returns
     -------
@@ -41,17 +70,20 @@ def read_images(path, shape):
     extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
     picture = False
     if extension in (".npz", ".npy"):
-        arrays = read_arrays(path)
-        key = next((k for k in ("x", "x_test") if k in arrays), None)
-        if key is None:
-            raise DataError(f"{path}: needs an array x; it holds {', '.join(sorted(arrays)) or 'nothing'}")
-        x = arrays[key]
-        # One image without the first axis, or images without the channel axis.
-        images = x[None] if x.shape == shape else x[None, None] if x.shape == shape[1:] else as_images(x, key)
+        images = _array(path, shape)
+    elif extension == ".csv":
+        if "columns" not in (about or {}):
+            raise DataError(f"{path}: a table, the run was trained on {(about or {}).get('kind', 'arrays')}")
+        images = read_features(path, about["columns"], shape)
+    elif extension == ".wav":
+        if "rate" not in (about or {}):
+            raise DataError(f"{path}: a sound, the run was trained on {(about or {}).get('kind', 'arrays')}")
+        samples, rate = sound.read_wav(path)
+        images = sound.fitted(path, samples, rate, shape[0], shape[1], about["rate"])[None]
     elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
         images = as_images(read_idx(path), "an IDX file of images")
     else:
-        images, picture = _read_picture(path, shape), True
+        images, picture = _picture(path, shape, resize), True
     if images.shape[1:] != shape:
         raise DataError(f"{path}: images of {_by(images.shape[1:])}, the run was trained on {_by(shape)}")
     names = [path] if len(images) == 1 else [f"{path}[{i}]" for i in range(len(images))]
@@ -62,42 +94,22 @@ def _by(shape):
     return "x".join(map(str, shape))
 
 
-def _read_picture(path, shape):
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise DataError(f"{path}: reading pictures needs Pillow: pip install 'tinydl-cnn[app]'") from None
+def _array(path, shape):
+    arrays = read_arrays(path)
+    key = next((k for k in ("x", "x_test") if k in arrays), None)
+    if key is None:
+        raise DataError(f"{path}: needs an array x; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+    x = arrays[key]
+    # One image without the first axis, or images without the channel axis.
+    return x[None] if x.shape == shape else x if x.shape[1:] == shape else \
+        x[None, None] if x.shape == shape[1:] else as_images(x, key)
+
+
+def _picture(path, shape, resize):
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise DataError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
-    try:
-        with open_file(path) as file:
-            content = io.BytesIO(file.read())  # no part of it is longer, whatever length it claims
-        with Image.open(content) as image:
-            if image.size != (shape[2], shape[1]):
-                raise DataError(f"{path}: {_by(image.size)} pixels, the run was trained on images of "
-                                f"{_by((shape[2], shape[1]))}")
-            pixels = np.asarray(_of_bytes(image).convert("L" if shape[0] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else error
-        raise DataError(f"{path}: {reason}") from None
-    return pixels[None, None] if shape[0] == 1 else pixels.transpose(2, 0, 1)[None]
-
-
-def _of_bytes(image):
-    """The picture with values from 0 to 255 on a white ground."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits: converting such a picture would cut off all above 255
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"its pixels run from {values.min()} to {values.max()}, not from 0 to 65,535; save them "
-                             "as .npy")
-        return Image.fromarray((values // 257).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers of no known range; save them as .npy")
-    if image.has_transparency_data:  # what is seen through would be black, as is ink
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image
+    pixels, _ = decode.decode(path, "L" if shape[0] == 1 else "RGB", shape[1:] if resize else None)
+    if pixels.shape[:2] != shape[1:]:
+        raise DataError(f"{path}: {_by(pixels.shape[1::-1])} pixels, the run was trained on images of "
+                        f"{_by((shape[2], shape[1]))}; --resize brings pictures to that size")
+    return np.moveaxis(pixels.reshape(*shape[1:], shape[0]), -1, 0)[None]

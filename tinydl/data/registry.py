@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tinydl.data.dataset import DataError
+from tinydl.data.folders import kind_of_folder
 
 __all__ = [
     "BY_NAME", "DataSet", "File", "Source", "choices", "default_data_dir", "downloads", "find", "load", "register",
@@ -58,18 +59,23 @@ class DataSet(NamedTuple):
         "batch_size", and any others. Empty where they follow from the size of the data.
     source : Source, optional
         What can be downloaded.
+    options : tuple of str
+        Keyword arguments that `read` takes besides, of the user's own data: how they are read. It takes ``report`` then
+        too, which is called with (files done, files in all).
     """
 
     read: Callable[..., Any]
     recipe: dict[str, Any]
     source: Source | None = None
+    options: tuple[str, ...] = ()
 
 
 BY_NAME: dict[str, DataSet] = {}
 _BY_SUFFIX: dict[str, DataSet] = {}
+_FOLDERS: dict[str, tuple[tuple[str, ...], DataSet]] = {}  # by the kind of their files: extensions, entry
 
 
-def register(name, read, recipe, source=None):
+def register(name, read, recipe, source=None, *, options=(), kind=None, extensions=()):
     """Enter a data set under its name, or under the suffix of its files when the name begins with a dot.
 
     Names are kept in the order of the size of what must be downloaded.
@@ -77,10 +83,15 @@ def register(name, read, recipe, source=None):
     Parameters
     ----------
     name : str
-    read, recipe, source
+    read, recipe, source, options
         See `DataSet`.
+    kind, extensions
+        Of the files in a folder of the user's that has one folder a class; the name is "DIR" then.
     """
-    entry = DataSet(read, recipe, source)
+    entry = DataSet(read, recipe, source, tuple(options))
+    if kind is not None:
+        _FOLDERS[kind] = (tuple(extensions), entry)
+        return
     if name.startswith("."):
         _BY_SUFFIX[name] = entry
         return
@@ -91,16 +102,22 @@ def register(name, read, recipe, source=None):
 
 
 def choices():
-    """The names, and FILE with each suffix of a file of the user's."""
-    return [*BY_NAME, *(f"FILE{suffix}" for suffix in _BY_SUFFIX)]
+    """The names, FILE with each suffix of a file of the user's, and DIR."""
+    return [*BY_NAME, *(f"FILE{suffix}" for suffix in _BY_SUFFIX), "DIR"]
 
 
 def find(name):
-    """The entry of a data set's name, or of the path of a file of the user's; DataError when there is none."""
+    """The entry of a data set's name, or of the path of a file or folder of the user's; DataError when it has none."""
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if os.path.isdir(name):
+        return _FOLDERS[kind_of_folder(name, {kind: row[0] for kind, row in _FOLDERS.items()})][1]
     suffix = os.path.splitext(name)[1].lower()
-    if name not in BY_NAME and suffix not in _BY_SUFFIX:
+    if suffix not in _BY_SUFFIX:
+        if os.sep in name:
+            raise DataError(f"{name}: no folder, and no file of a kind that is read; choose {', '.join(choices())}")
         raise DataError(f"unknown data {name!r}; choose {', '.join(choices())}")
-    return BY_NAME.get(name) or _BY_SUFFIX[suffix]
+    return _BY_SUFFIX[suffix]
 
 
 def downloads():
@@ -114,17 +131,22 @@ def default_data_dir():
     return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
 
 
-def load(name, folder=None, seed=0):
-    """A data set by its name, or the user's own from a file.
+def load(name, folder=None, seed=0, *, report=None, **options):
+    """A data set by its name, or the user's own from a file or a folder.
 
     Parameters
     ----------
     name : str
-        One of `BY_NAME`, or the path of an .npz file.
+        One of `BY_NAME`, or the path of an .npz or .csv file, or of a folder with one folder a class of pictures or of
+        WAV files.
     folder : path-like, optional
-        Where its files are; default the environment variable TINYDL_DATA, else ~/.cache/tinydl.
+        Where the files of a named one are; default the environment variable TINYDL_DATA, else ~/.cache/tinydl.
     seed : int
         Fixes which images are held out where there are no test images.
+    report : callable, optional
+        Called with (files done, files in all) while the user's files are read.
+    **options
+        How the user's data are read: arguments of `load_npz`, `load_csv`, `load_image_folder` or `load_wav_folder`.
 
     Returns
     -------
@@ -133,9 +155,13 @@ def load(name, folder=None, seed=0):
     Raises
     ------
     DataError
-        An unknown name; files that are missing, foreign or damaged.
+        An unknown name; files that are missing, foreign or damaged; an option that is not for such data.
     """
     entry = find(name)
-    if name not in BY_NAME:
-        return entry.read(name, seed)
-    return entry.read(default_data_dir() if folder is None else folder, seed)
+    foreign = sorted(set(options) - set(entry.options))
+    if foreign:
+        takes = ", ".join(entry.options) or "no options"
+        raise DataError(f"{name}: {', '.join(foreign)} is not for such data, which takes {takes}")
+    if name in BY_NAME:
+        return entry.read(default_data_dir() if folder is None else folder, seed)
+    return entry.read(name, seed, report=report, **options)

@@ -11,6 +11,7 @@ from tinydl import models, nn, optim, random
 from tinydl.data import Augment
 from tinydl.train.evaluation import evaluation_mode
 from tinydl.train.freezing import Freeze
+from tinydl.train.stopping import EarlyStopping
 
 __all__ = [
     "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net", "build_optimizer",
@@ -81,9 +82,15 @@ def viewed(settings, net):
 
 # --- loss and images -----------------------------------------------------------------------------------------------
 
+_LOSSES = {"classes": nn.CrossEntropyLoss, "labels": nn.BCEWithLogitsLoss, "regression": nn.MSELoss}
+
+
 def build_loss(settings):
-    """The loss that the settings name."""
-    return nn.CrossEntropyLoss(**settings.get("loss", {}))
+    """The loss that the task has, with the arguments that the settings name."""
+    arguments = dict(settings.get("loss", {}))
+    if arguments.get("weight") is not None:
+        arguments["weight"] = np.array(arguments["weight"], np.float32)
+    return _LOSSES[settings.get("task", "classes")](**arguments)
 
 
 def build_augment(settings):
@@ -125,6 +132,19 @@ def _grouped(settings, net):
     return optim.MultiOptimizer(*made)
 
 
+def _momentum(settings):
+    """The optimiser's arguments for the momentum that the settings name, none where they name none."""
+    momentum, name = settings.get("momentum"), settings["optimizer"]
+    if momentum is None:
+        return {}
+    known = inspect.signature(optim.BY_NAME[name].kind).parameters
+    if "momentum" not in known:
+        raise RunError(f"{name} has no momentum; leave out --momentum, or choose "
+                       + " or ".join(key for key, choice in optim.BY_NAME.items()
+                                     if "momentum" in inspect.signature(choice.kind).parameters))
+    return {"momentum": momentum, **({"nesterov": momentum > 0} if "nesterov" in known else {})}
+
+
 def _one_cycle(optimizer, settings, steps):
     moves = any(not {"momentum", "betas"}.isdisjoint(group) for group in optimizer.param_groups)
     return optim.OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups],
@@ -160,35 +180,53 @@ def build_optimizer(settings, net, steps_per_epoch):
     if settings.get("groups"):
         optimizer = _grouped(settings, net)
     else:
-        optimizer = optim.BY_NAME[settings["optimizer"]].make(net.parameters(), settings["lr"],
-                                                              weight_decay=settings["weight_decay"])
+        optimizer = optim.BY_NAME[settings["optimizer"]].make(
+            net.parameters(), settings["lr"], weight_decay=settings["weight_decay"], **_momentum(settings))
     return optimizer, SCHEDULES[settings["schedule"]](optimizer, settings, steps_per_epoch)
 
 
 def build_callbacks(settings, net):
-    """What happens along the way: parameters that are trained in the first epochs only are frozen after them."""
+    """What happens along the way: an early stop; parameters that are trained in the first epochs only are frozen."""
     rows = settings.get("groups") or ()
-    return [Freeze([name for name, _ in net.named_parameters() if _matches(name, row)], row["epochs"])
+    early = [EarlyStopping(patience=settings["early_stopping"])] if settings.get("early_stopping") else []
+    return early + [Freeze([name for name, _ in net.named_parameters() if _matches(name, row)], row["epochs"])
             for row in rows if row.get("epochs", settings["epochs"]) < settings["epochs"]]
 
 
 # --- settings from a file ------------------------------------------------------------------------------------------
 
-_OPTIONAL = {"loss": dict, "augment": dict, "views": dict, "whiten": dict, "groups": list}
+_OPTIONAL = {"loss": dict, "augment": dict, "views": dict, "whiten": dict, "groups": list, "read": dict, "about": dict,
+             "task": str, "target_mean": list, "target_std": list, "early_stopping": int, "momentum": (int, float),
+             "val_split": (int, float)}
 
 
 def check_settings(settings):
     """Raise RunError when settings that only some runs have are those of none."""
     for key, kind in _OPTIONAL.items():
-        if key in settings and not isinstance(settings[key], kind):
+        if settings.get(key) is not None and not isinstance(settings[key], kind):
             raise RunError(f"{key} is {settings[key]!r}, which no run of tinydl has")
-    for key, build in (("loss", build_loss), ("augment", build_augment),
+    for key, build in (("task", _check_task), ("loss", build_loss), ("augment", build_augment),
                        ("views", lambda settings: viewed(settings, nn.Identity())), ("groups", _check_groups),
                        ("whiten", _check_whiten)):
         try:
             build(settings)
         except (TypeError, ValueError, KeyError) as error:
-            raise RunError(f"{key} is {settings[key]!r}, which no run of tinydl has ({error})") from None
+            raise RunError(f"{key} is {settings.get(key)!r}, which no run of tinydl has ({error})") from None
+
+
+def _check_task(settings):
+    task = settings.get("task", "classes")
+    if task not in _LOSSES:
+        raise ValueError(f"one of {', '.join(_LOSSES)}")
+    if task == "regression":
+        mean, std = (np.array(settings[key], np.float64) for key in ("target_mean", "target_std"))
+        if mean.ndim != 1 or mean.shape != std.shape or not (np.isfinite(mean).all() and (std > 0).all()):
+            raise ValueError("its target_mean and target_std")
+    share = settings.get("val_split")
+    if share is not None and not 0 <= share < 1:
+        raise ValueError(f"val_split {share}")
+    if (settings.get("early_stopping") or 0) < 0:
+        raise ValueError(f"early_stopping {settings['early_stopping']}")
 
 
 def _check_groups(settings):

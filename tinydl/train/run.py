@@ -16,6 +16,7 @@ from tinydl._version import __version__
 from tinydl.data import DataError, load
 from tinydl.train.building import SCHEDULES, RunError, build_net, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
+from tinydl.train.task import output_names, split_parts, target_facts
 
 __all__ = ["Run", "fingerprint"]
 
@@ -35,6 +36,8 @@ _REQUIRED = {
     "weight_decay": (int, float), "drop_last": bool, "seed": int, "image_shape": list, "class_names": list,
     "mean": list, "std": list, "scale": (int, float), "data_crc32": int,
 }
+_CARD = ("model", "image_shape", "class_names", "mean", "std", "scale", "images", "task", "target_mean", "target_std",
+         "views", "about", "tinydl")
 _BOUNDS = {
     "epochs": (1, 2**31), "batch_size": (1, 2**31), "seed": (0, 2**63), "lr": (0, 1e300), "weight_decay": (0, 1e300),
     "scale": (-1e300, 1e300),
@@ -51,8 +54,8 @@ class Run:
         Contents of config.json.
     """
 
-    FILES = ("config.json", "history.csv", "weights.safetensors", "curves.png", "confusion.png", "filters.png",
-             "mistakes.png")
+    FILES = ("config.json", "history.csv", "weights.safetensors", "result.json", "report.html", "curves.png",
+             "confusion.png", "filters.png", "mistakes.png")
 
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
@@ -171,7 +174,7 @@ class Run:
     def build_net(self):
         """The run's network with its first weights."""
         s = self.settings
-        return build_net(s["model"], s["image_shape"], len(s["class_names"]), s["seed"])
+        return build_net(s["model"], s["image_shape"], len(output_names(s)), s["seed"])
 
     def trained_net(self):
         """(net, note): what predicts, with the run's weights; the note says where they are from if not from the end.
@@ -221,18 +224,27 @@ class Run:
 
     def load_data(self, folder=None):
         """(train, test) of the run; refused when they are not the data it was begun with."""
-        train, test = load(self.settings["data"], self.settings.get("data_dir") if folder is None else folder,
-                           self.settings["seed"])
+        s = self.settings
+        train, test = load(s["data"], s.get("data_dir") if folder is None else folder, s["seed"], **s.get("read", {}))
         if fingerprint(train) != self.settings["data_crc32"]:
             raise DataError(f"{train.name}: not the data that {self.folder} was begun with (another checksum)")
         return train, test
+
+    def parts(self, train, test):
+        """(training, validation or None) of the run's data, see `task.split_parts`."""
+        return split_parts(self.settings, train, test)
+
+    def card(self):
+        """What its weights belong to: network, normalisation, classes. It is kept with them."""
+        return {key: self.settings[key] for key in _CARD if key in self.settings}
 
     @staticmethod
     def describe(train, test):
         """What config.json says about data and machine."""
         return {
-            "image_shape": list(train.image_shape), "class_names": list(train.class_names), "mean": train.mean.tolist(),
-            "std": train.std.tolist(), "scale": train.scale, "images": str(train.images.dtype),
+            "image_shape": list(train.image_shape), "class_names": list(train.class_names or ()),
+            "mean": train.mean.tolist(), "std": train.std.tolist(), "scale": train.scale,
+            "images": str(train.images.dtype), **target_facts(train), "about": train.about,
             "n_train": len(train), "n_test": len(test), "data_crc32": fingerprint(train),
             "tinydl": __version__, "numpy": np.__version__, "isa_level": config.isa.level,
         }

@@ -1,0 +1,74 @@
+"""The training of a run; resumption, interruption and divergence: tests/test_cli.py."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tinydl import cli
+
+FAST = ["--epochs", "2", "--batch-size", "16", "--threads", "1", "--out", "r"]
+
+
+def history():
+    with open("r/history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def arrays(path="a.npz", n=80, **more):
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.random((n, 8, 8)), y=np.arange(n) % 2, **more)
+    return path
+
+
+def test_validation_is_apart_from_the_test_images(elsewhere, capsys):
+    assert cli.main(["train", "--data", arrays(), *FAST, "--val-split", "0.25"]) == 0
+    out = capsys.readouterr().out
+    assert "a.npz: 48 training, 16 validation and 16 test images" in out
+    assert all(row["val_loss"] for row in history())
+    result = json.loads((elsewhere / "r" / "result.json").read_text())
+    assert (result["n_train"], result["n_valid"], result["n_test"], result["test"]["n"]) == (48, 16, 16, 16)
+
+
+def test_no_validation_at_all(elsewhere, capsys):
+    assert cli.main(["train", "--data", arrays(), *FAST, "--val-split", "0"]) == 0
+    assert "64 training and 16 test images" in capsys.readouterr().out
+    assert "val_loss" not in history()[0]
+
+
+def test_early_stopping_takes_the_best_weights(elsewhere, capsys):
+    """Noise: what is learned of it makes the validation loss worse."""
+    flags = ["--epochs", "200", "--batch-size", "16", "--lr", "0.01", "--threads", "1", "--out", "r"]
+    assert cli.main(["train", "--data", arrays(), *flags, "--early-stopping", "3"]) == 0
+    rows = history()
+    assert len(rows) < 200
+    losses = [float(row["val_loss"]) for row in rows]
+    assert losses.index(min(losses)) == len(rows) - 4
+    assert "stopped early: val_loss has not improved for 3 epochs" in capsys.readouterr().out
+
+
+def test_quiet_and_json(elsewhere, capsys):
+    assert cli.main(["train", "--data", arrays(), *FAST, "--json"]) == 0
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert captured.err == "" and told["run"] == "r" and 0 <= told["test"]["accuracy"] <= 1
+    assert told == json.loads((elsewhere / "r" / "result.json").read_text())
+    assert cli.main(["train", "--resume", "r", "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("test accuracy ")
+
+
+@pytest.mark.parametrize(("task", "y"), [("regression", np.linspace(900, 1100, 80)),
+                                         ("labels", np.arange(160).reshape(80, 2) // 3 % 2)])
+def test_other_tasks(elsewhere, capsys, task, y):
+    rng = np.random.default_rng(0)
+    np.savez("a.npz", x=rng.random((80, 5)), y=y)
+    assert cli.main(["train", "--data", "a.npz", *FAST]) == 0
+    out = capsys.readouterr().out
+    assert ("1 target of a regression" if task == "regression" else "2 classes, several of them a sample") in out
+    assert json.loads((elsewhere / "r" / "config.json").read_text())["task"] == task
+    assert cli.main(["eval", "r"]) == 0
+    assert ("R2" if task == "regression" else "macro F1") in capsys.readouterr().out
+    assert cli.main(["predict", "r", "a.npz", "--csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == ("file,value0" if task == "regression" else "file,classes") and len(lines) == 81

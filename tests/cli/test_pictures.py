@@ -1,0 +1,40 @@
+"""The pictures of a run: which there are for which data, and what happens without matplotlib."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinydl import cli, nn
+from tinydl.cli.output import Output
+from tinydl.data import ArrayDataset
+
+HISTORY = {"epoch": [1, 2], "loss": [1.0, 0.5], "lr": [0.1, 0.1]}
+
+
+@pytest.mark.parametrize(("shape", "task", "names"), [
+    ((1, 4, 4), "classes", {"curves.png", "filters.png", "confusion.png", "mistakes.png"}),
+    ((5,), "regression", {"curves.png"}),
+])
+def test_pictures_that_data_have(tmp_path, shape, task, names):
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+    run = SimpleNamespace(settings={"task": task, "model": "net", "data": "mine"},
+                          path=lambda name: str(tmp_path / name))
+    test = ArrayDataset(rng.random((4, *shape)), [0, 1, 0, 1])
+    outputs = np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]])
+    made = cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=net), test, outputs, Output("train"))
+    assert set(made) == names == set(os.listdir(tmp_path))
+
+
+def test_without_matplotlib_a_note(capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    run = SimpleNamespace(settings={"model": "net", "data": "mine"})
+    test = ArrayDataset(np.zeros((2, 3)), [0, 1])
+    made = cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=None), test, np.eye(2), Output("train"))
+    assert made == [] and "no pictures: pictures need matplotlib" in capsys.readouterr().err

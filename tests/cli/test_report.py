@@ -1,0 +1,21 @@
+"""`tinydl report`: one file that loads nothing and hides nothing."""
+
+import re
+
+from tinydl import cli
+
+
+def test_all_is_in_one_file(there, tmp_path, capsys):
+    path = tmp_path / "report.html"
+    (there / "run" / "curves.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert cli.main(["report", "run", "--out", str(path)]) == 0
+    assert capsys.readouterr().out == f"written to {path}\n"
+    page = path.read_text()
+    assert "<title>digits_cnn on small.npz</title>" in page
+    assert "accuracy 100.00 % (12 of 12)" in page
+    for name in ("low", "middle", "high"):
+        assert f"<tr><td>{name}<td>100.0%<td>100.0%<td>100.0%<td>4</tr>" in page
+    assert 'src="data:image/png;base64,iVBORw0KGgo="' in page
+    assert "Conv2d" in page and "&quot;batch_size&quot;: 16" in page
+    assert not re.search(r"(src|href)=[\"']?(http|/)", page)
+    (there / "run" / "curves.png").unlink()

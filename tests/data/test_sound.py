@@ -1,0 +1,90 @@
+"""WAV files: widths, rates, lengths, channels, and what is no sound."""
+
+import os
+import sys
+import wave
+
+import numpy as np
+import pytest
+
+from tinydl.data import DataError, load_wav_folder
+from tinydl.data.sound import fitted, read_wav
+
+
+def write(path, values, rate=8000, width=2, channels=1):
+    """Integers, channels interleaved."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, width, rate, 0, "NONE", ""))
+        signed = width > 1
+        file.writeframes(b"".join(int(v).to_bytes(width, "little", signed=signed) for v in values))
+    return path
+
+
+@pytest.mark.parametrize(("width", "values", "expected"), [
+    (1, [0, 128, 192], [-1, 0, 0.5]), (2, [-32768, 0, 16384], [-1, 0, 0.5]), (3, [-2**23, 0, 2**22], [-1, 0, 0.5]),
+    (4, [-2**31, 0, 2**30], [-1, 0, 0.5]),
+])
+def test_samples_run_from_minus_1_to_1(tmp_path, width, values, expected):
+    samples, rate = read_wav(write(tmp_path / "a.wav", values, width=width))
+    assert samples.tolist() == [expected] and samples.dtype == np.float32 and rate == 8000
+
+
+def test_channels_are_rows(tmp_path):
+    samples, _ = read_wav(write(tmp_path / "a.wav", [16384, 0, -16384, 8192], channels=2))
+    assert samples.tolist() == [[0.5, -0.5], [0, 0.25]]
+    assert fitted("a", samples, 8000, 1, None, 8000).tolist() == [[0.25, -0.125]]
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", "ends early"), (b"hello, this is no sound at all", "not a WAV file"), (None, "No such file"),
+    ("empty", "it is empty"), ("truncated", "it is truncated"), ("float", "convert it to PCM of 16 bits"),
+])
+def test_what_is_no_sound(tmp_path, content, message):
+    path = tmp_path / "a.wav"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        write(path, [] if content == "empty" else range(100))
+        whole = bytearray(path.read_bytes())
+        if content == "truncated":
+            whole = whole[:-50]
+        elif content == "float":
+            whole[20] = 3
+        path.write_bytes(whole)
+    with pytest.raises(DataError, match=message) as caught:
+        read_wav(path)
+    assert str(path) in str(caught.value)
+
+
+def test_cut_in_the_middle_and_filled_at_the_end():
+    samples = np.arange(5, dtype=np.float32)[None]
+    assert fitted("a", samples, 8, 1, 3, 8).tolist() == [[1, 2, 3]]
+    assert fitted("a", samples, 8, 1, 7, 8).tolist() == [[0, 1, 2, 3, 4, 0, 0]]
+
+
+def test_another_rate_needs_scipy(monkeypatch):
+    tone = np.sin(2 * np.pi * 5 * np.arange(200) / 200, dtype=np.float32)[None]
+    monkeypatch.setitem(sys.modules, "scipy.signal", None)
+    with pytest.raises(DataError, match=r"200 samples a second where 100 are wanted.*\[sound\]"):
+        fitted("a", tone, 200, 1, None, 100)
+    monkeypatch.undo()
+    pytest.importorskip("scipy")
+    half = fitted("a", tone, 200, 1, None, 100)
+    assert half.shape == (1, 100) and half.dtype == np.float32
+    assert abs(half[0, 10:-10] - np.sin(2 * np.pi * 5 * np.arange(100) / 100)[10:-10]).max() < 0.01
+
+
+def test_a_folder(tmp_path):
+    for c, name in enumerate(("high", "low")):
+        os.makedirs(tmp_path / "own" / name)
+        for k in range(5):
+            write(tmp_path / "own" / name / f"{k}.wav", [1000 * (c + 1)] * (100 if k else 80))
+    train, test = load_wav_folder(tmp_path / "own")
+    assert (len(train), len(test)) == (8, 2) and train.class_names == ("high", "low")
+    assert train.image_shape == (1, 100) and train.about["rate"] == 8000
+    assert train.about["notes"] == ["0.0125 s of 8,000 samples a second",
+                                    "2 files of 0.01 to 0.0125 s cut, or filled with silence (--seconds takes another "
+                                    "length)"]
+    assert load_wav_folder(tmp_path / "own", seconds=0.005)[0].image_shape == (1, 40)
+    with pytest.raises(ValueError, match="rate"):
+        load_wav_folder(tmp_path / "own", rate=0)

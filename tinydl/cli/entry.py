@@ -1,0 +1,87 @@
+# PYTHON_ARGCOMPLETE_OK
+"""The program: picks the command, and turns whatever goes wrong into a line and an exit code."""
+
+import contextlib
+import os
+import sys
+import warnings
+
+from tinydl.cli import compare, evaluate, info, predict, report, summary, train
+from tinydl.cli.output import Output, UserError
+from tinydl.cli.parser import Parser
+
+__all__ = ["command_line_parser", "main"]
+
+_COMMANDS = (train, evaluate, predict, report, compare, summary, info)
+
+
+def command_line_parser():
+    """The parser of all commands; `run` of what it parses is the command's function."""
+    from tinydl._version import __version__
+
+    parser = Parser(prog="tinydl", description="Train small convolutional networks fast on a multicore CPU.",
+                    epilog="tinydl COMMAND --help tells more about a command.")
+    parser.add_argument("--version", action="version", version=f"tinydl {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
+    for module in _COMMANDS:
+        module.add(commands).set_defaults(run=module.run)
+    parser.commands = commands.choices
+    return parser
+
+
+def _complete(parser):
+    """Shell completion, by argcomplete where it is installed: ``eval "$(register-python-argcomplete tinydl)"``."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ImportError):
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Default: the program's arguments.
+
+    Returns
+    -------
+    int
+        The exit code; see the package's docstring.
+    """
+    parser = command_line_parser()
+    _complete(parser)
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    from tinydl.train.signals import Terminated, sigterm_raises
+
+    out = Output(args.command, getattr(args, "quiet", False), getattr(args, "json", False))
+    try:
+        with sigterm_raises(), warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *args, **kwargs: out.note(f"warning: {message}")
+            if getattr(args, "threads", None) is not None:
+                from tinydl.config import set_num_threads
+
+                set_num_threads(args.threads)
+            return args.run(args, out)
+    except BrokenPipeError:
+        # The reader of our output went away (| head); that is no fault, and Python must not say so at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        out.note("interrupted")
+        return 130
+    except Terminated:
+        out.note("stopped by SIGTERM")
+        return 143
+    except (UserError, ValueError, FloatingPointError, MemoryError, OSError) as error:
+        if os.environ.get("TINYDL_TRACEBACK"):
+            raise
+        out.error(" ".join(str(error).split()) or "out of memory")
+        return 2 if isinstance(error, (UserError, ValueError)) else 1

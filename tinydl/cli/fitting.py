@@ -1,0 +1,139 @@
+"""The training of a run, from its first line to its last."""
+
+import json
+import math
+import os
+import signal
+
+from tinydl.cli import pictures, scores
+
+__all__ = ["fit", "stoppable"]
+
+
+def stoppable(run, net, parts, resume, out):
+    """`fit`, which says how the run goes on when it is stopped before or after the batches."""
+    from tinydl.train.signals import Terminated
+
+    try:
+        return fit(run, net, parts, resume, out)
+    except (KeyboardInterrupt, Terminated) as stop:
+        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        out.note(f"stopped by {number.name}; continue with: tinydl train --resume {run.folder}")
+        return 128 + number
+
+
+def fit(run, net, parts, resume, out):
+    """Train, test and write what belongs to the run.
+
+    Parameters
+    ----------
+    run : train.run.Run
+        Locked.
+    net : nn.Module
+    parts : tuple
+        (all training data in the user's units, training data, validation data or None, test data).
+    resume : bool
+    out : Output
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from tinydl._files import atomic_write
+    from tinydl.config import isa
+    from tinydl.data.batches import Batches
+    from tinydl.train import Checkpoint, CSVLogger, Trainer, building, save_weights
+
+    s = run.settings
+    whole, train, valid, test = parts
+    batches = Batches(train, s["batch_size"], drop_last=s["drop_last"]).total
+    building.prepare(s, net, train)
+    optimizer, scheduler = building.build_optimizer(s, net, max(1, batches))
+    trainer = Trainer(net, optimizer, building.build_loss(s), scheduler, s["seed"], [
+        *building.build_callbacks(s, net), CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)])
+    _introduce(run, net, parts, batches, out)
+    if resume:
+        run.remove_stale()
+        out.say(f"resume {run.restore(trainer)}")
+        if s.get("isa_level") != isa.level:
+            out.note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last "
+                     "bits")
+        if trainer.epoch >= s["epochs"]:
+            out.say(f"all {s['epochs']} epochs are done already")
+            trainer.stop("done")
+    try:
+        trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
+                    augment=building.build_augment(s), progress=not out.quiet)
+    except (KeyboardInterrupt, SystemExit):
+        if trainer.interrupted is None:
+            raise
+        out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
+                 f"tinydl train --resume {run.folder}")
+        return 128 + trainer.interrupted
+    shown = building.viewed(s, net)
+    result, outputs = scores.score(run, shown, test, trainer.loss)
+    fault = _divergence(trainer.history["loss"][-1], result["loss"], _guessing(s))
+    if fault is not None:
+        out.error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written")
+        return 1
+    save_weights(run.path("weights.safetensors"), net, {"tinydl": json.dumps(run.card())})
+    seconds = sum(trainer.history["seconds"])
+    facts = {"run": run.folder, "data": s["data"], "model": s["model"], "task": s.get("task", "classes"),
+             "parameters": sum(p.size for p in net.parameters()), "epochs": trainer.epoch, "seconds": seconds,
+             "n_train": len(train), "n_valid": 0 if valid is None else len(valid), "n_test": len(test), "test": result}
+    with atomic_write(run.path("result.json")) as file:
+        file.write((json.dumps(facts, indent=2) + "\n").encode())
+    made = pictures.make(run, trainer, test, outputs, out)
+    if trainer.stop_reason not in (None, "done"):
+        out.say(f"stopped early: {trainer.stop_reason}")
+    out.result(f"test {scores.headline(result)}, {seconds:.1f} s of training", facts)
+    out.say("written to " + run.folder + ": "
+            + ", ".join(["weights.safetensors", "history.csv", "config.json", "result.json", *made]))
+    return 0
+
+
+def _introduce(run, net, parts, batches, out):
+    """Say what is trained on what, how and where."""
+    from tinydl._version import __version__
+    from tinydl.config import get_num_threads, isa
+
+    s = run.settings
+    whole, train, valid, test = parts
+    shape, threads = "x".join(map(str, train.image_shape)), get_num_threads()
+    out.say(f"tinydl {__version__}, {threads} thread{'s' * (threads > 1)} ({isa.level}), seed {s['seed']}")
+    counts = [f"{len(train):,} training", f"{len(test):,} test"]
+    if s.get("val_split"):
+        counts.insert(1, f"{len(valid):,} validation")
+    goal = f"{len(s['target_mean'])} target{'s' * (len(s['target_mean']) > 1)} of a regression" \
+        if s.get("task") == "regression" else f"{train.n_classes} classes"
+    if s.get("task") == "labels":
+        goal += ", several of them a sample"
+    what = "images" if len(train.image_shape) == 3 else "signals" if len(train.image_shape) == 2 else "rows"
+    out.say(f"data   {os.path.basename(s['data'])}: {', '.join(counts[:-1])} and {counts[-1]} {what} of {shape}, "
+            f"{goal}")
+    for note in whole.about.get("notes", ()):
+        out.say(f"       {note}")
+    if s.get("task") == "regression":
+        out.say("       targets are scaled to mean 0 and standard deviation 1: a loss of 1 is guessing")
+    out.say(f"model  {s['model']}: {sum(p.size for p in net.parameters()):,} parameters")
+    out.say(f"train  {s['epochs']} epochs of {batches:,} batches of {s['batch_size']}, {s['optimizer']}, lr "
+            f"{s['lr']:g}, schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
+    if s.get("augment"):
+        out.say(f"       augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
+    out.say(f"run    {run.folder}")
+
+
+def _guessing(settings):
+    """The loss of a net that knows nothing but how often each class is met, all alike."""
+    task = settings.get("task", "classes")
+    return 1.0 if task == "regression" else math.log(2 if task == "labels" else len(settings["class_names"]))
+
+
+def _divergence(loss, test_loss, guessing):
+    """How a training went astray, in words, or None."""
+    if not math.isfinite(test_loss):
+        return f"the loss on the test images is {test_loss}"
+    if guessing > 0 and not loss <= 10 * guessing:
+        return f"the loss of the last epoch is {loss:.4g}, where guessing has {guessing:.4g}"
+    return None

@@ -1,0 +1,78 @@
+"""What a command tells: words and results on standard output, notes and errors on standard error."""
+
+import json
+import math
+import sys
+import time
+
+__all__ = ["Output", "UserError"]
+
+_QUIET_FOR = 1.0  # seconds of reading before progress is shown
+
+
+class UserError(Exception):
+    """Something the user can put right; becomes one line and exit code 2."""
+
+
+def _plain(value):
+    """A value as JSON holds it: nan and infinity become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+class Output:
+    """Where a command speaks.
+
+    Parameters
+    ----------
+    command : str
+    quiet : bool
+        Say nothing on the way, the result alone.
+    json : bool
+        Quiet, and the result as one line of JSON.
+    """
+
+    def __init__(self, command, quiet=False, json=False):
+        self.command, self.json, self.quiet = command, json, quiet or json
+        self._begun, self._live = time.monotonic(), False
+
+    def say(self, text=""):
+        """A line on the way."""
+        if not self.quiet:
+            print(text, flush=True)
+
+    def result(self, text, facts):
+        """What the command was for: lines of text, or facts as JSON."""
+        print(json.dumps(_plain(facts)) if self.json else text, flush=True)
+
+    def note(self, text):
+        """A line on standard error."""
+        self._end_progress()
+        print(f"tinydl: {text}", file=sys.stderr, flush=True)
+
+    def error(self, text):
+        """The line of an error."""
+        self._end_progress()
+        print(f"tinydl {self.command}: error: {text}", file=sys.stderr, flush=True)
+
+    def progress(self, what, done, total):
+        """How far something is, on a terminal and when it takes long."""
+        if self.quiet or not sys.stderr.isatty():
+            return
+        if not self._live and (time.monotonic() - self._begun < _QUIET_FOR or done == total):
+            return
+        self._live = True
+        share = f"{100 * done / total:3.0f} %" if total else f"{done:,}"
+        print(f"\r{what}: {share}", end="", file=sys.stderr, flush=True)
+        if done == total:
+            self._end_progress()
+
+    def _end_progress(self):
+        if self._live:
+            print(file=sys.stderr)
+            self._live = False

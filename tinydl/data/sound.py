@@ -1,0 +1,157 @@
+"""WAV files, one folder a class."""
+
+import os
+import wave
+from collections import Counter
+
+import numpy as np
+
+from tinydl._check import integer, number
+from tinydl._files import open_file
+from tinydl.data.dataset import DataError
+from tinydl.data.folders import each, part_datasets, scan
+from tinydl.data.registry import register
+
+__all__ = ["EXTENSIONS", "fitted", "load_wav_folder", "read_wav"]
+
+EXTENSIONS = (".wav",)
+
+
+def read_wav(path):
+    """(samples, rate) of a WAV file.
+
+    Parameters
+    ----------
+    path : path-like
+        PCM of 8, 16, 24 or 32 bits.
+
+    Returns
+    -------
+    samples : array of float32, shape (C, L)
+        From -1 to 1.
+    rate : int
+        Samples a second.
+
+    Raises
+    ------
+    DataError
+        No such file, another format, or none of the samples that its header claims.
+    """
+    path = os.fspath(path)
+    try:
+        with open_file(path) as file, wave.open(file) as sound:
+            channels, width, rate, n = sound.getparams()[:4]
+            content = sound.readframes(min(n, os.fstat(file.fileno()).st_size))
+    except (wave.Error, EOFError) as error:
+        reason = str(error) or "it ends early"
+        cure = "; convert it to PCM of 16 bits" if "format" in reason else ""
+        raise DataError(f"{path}: not a WAV file that can be read ({reason}){cure}") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    if n == 0 or len(content) < n * channels * width or rate < 1:
+        raise DataError(f"{path}: {len(content):,} of {n * channels * width:,} bytes of sound"
+                        + ("; it is empty" if n == 0 else ", it is truncated"))
+    if width == 3:
+        parts = np.frombuffer(content, np.uint8).reshape(-1, 3).astype(np.int32)
+        values = (parts[:, 0] | parts[:, 1] << 8 | parts[:, 2] << 16) << 8 >> 8
+    elif width in (1, 2, 4):
+        values = np.frombuffer(content, {1: np.uint8, 2: "<i2", 4: "<i4"}[width])
+    else:
+        raise DataError(f"{path}: samples of {8 * width} bits; convert it to PCM of 16 bits")
+    values = values.astype(np.float64) - (128 if width == 1 else 0)
+    return np.ascontiguousarray((values / 2.0 ** (8 * width - 1)).reshape(-1, channels).T, np.float32), rate
+
+
+def fitted(path, samples, rate, channels, length, wanted_rate):
+    """Samples of a file as (channels, length) at another rate: mixed down, resampled, cut or filled with silence.
+
+    A longer sound loses both ends, a shorter one gets silence at its end.
+    """
+    if len(samples) != channels:
+        if channels != 1:
+            raise DataError(f"{path}: {len(samples)} channels, the others have {channels}")
+        samples = samples.mean(axis=0, keepdims=True)
+    if rate != wanted_rate:
+        samples = _resampled(path, samples, rate, wanted_rate)
+    if length is None or samples.shape[1] == length:
+        return samples
+    if samples.shape[1] > length:
+        start = (samples.shape[1] - length) // 2
+        return samples[:, start:start + length]
+    return np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
+
+
+def _resampled(path, samples, rate, wanted):
+    try:
+        from scipy.signal import resample_poly
+    except ImportError:
+        raise DataError(f"{path}: {rate:,} samples a second where {wanted:,} are wanted, and resampling needs SciPy: "
+                        "pip install 'tinydl-cnn[sound]'") from None
+    common = np.gcd(rate, wanted)
+    return resample_poly(samples, wanted // common, rate // common, axis=1).astype(np.float32)
+
+
+def load_wav_folder(folder, rate=None, seconds=None, *, test_fraction=0.2, seed=0, report=None):
+    """Sounds and labels from a folder that holds one folder a class.
+
+    Parameters
+    ----------
+    folder : path-like
+        ``folder/CLASS/any name.wav``, or these in ``folder/train`` and ``folder/test`` (or ``val``).
+    rate : int, optional
+        Samples a second; other rates are resampled (SciPy). Default: the commonest.
+    seconds : float, optional
+        Length; longer sounds lose both ends, shorter ones get silence. Default: the commonest length.
+    test_fraction, seed
+        The share of each class that is held out where there is no test folder, and which.
+    report : callable, optional
+        Called with (files done, files in all).
+
+    Returns
+    -------
+    train, test : ArrayDataset
+        Signals (N, C, L) of float32, one channel unless all files have the same number of more, normalised by mean and
+        standard deviation of the training signals.
+
+    Raises
+    ------
+    DataError
+        No folder, no classes or a single one, files that cannot be read, other rates without SciPy.
+    """
+    folder = os.fspath(folder)
+    rate = None if rate is None else integer("load_wav_folder", "rate", rate, 1)
+    seconds = None if seconds is None else number("load_wav_folder", "seconds", seconds, open_low=True)
+    layout = scan(folder, EXTENSIONS, "WAV files")
+    sounds = each(read_wav, layout.files, report)
+    for sound in sounds:
+        if isinstance(sound, DataError):
+            raise sound
+    rates = Counter(r for _, r in sounds)
+    wanted = rate or _commonest(rates)
+    channels = Counter(len(samples) for samples, _ in sounds)
+    n_channels = next(iter(channels)) if len(channels) == 1 else 1
+    sounds = [fitted(path, samples, r, n_channels, None, wanted)
+              for path, (samples, r) in zip(layout.files, sounds, strict=True)]
+    lengths = Counter(samples.shape[1] for samples in sounds)
+    length = max(1, round(seconds * wanted)) if seconds else _commonest(lengths)
+    signals = np.stack([fitted(None, samples, wanted, n_channels, length, wanted) for samples in sounds])
+    notes = [*layout.notes, f"{length / wanted:g} s of {wanted:,} samples a second"]
+    if set(rates) != {wanted}:
+        notes.append(f"{len(sounds) - rates[wanted]} files resampled to {wanted:,} samples a second")
+    if len(channels) > 1:
+        notes.append(f"{len(sounds) - channels[1]} files of several channels mixed down to one")
+    if set(lengths) != {length}:
+        notes.append(f"{len(sounds) - lengths[length]} files of {min(lengths) / wanted:g} to "
+                     f"{max(lengths) / wanted:g} s cut, or filled with silence (--seconds takes another length)")
+    train, test = part_datasets(folder, signals, layout, test_fraction, seed)
+    train.about = {"kind": "sounds", "rate": wanted, "notes": notes}
+    return train, test
+
+
+def _commonest(counts):
+    """The commonest number, the largest of equally common ones."""
+    return max(counts.items(), key=lambda item: (item[1], item[0]))[0]
+
+
+register("DIR", lambda path, seed, **options: load_wav_folder(path, seed=seed, **options), {},
+         options=("rate", "seconds"), kind="sounds", extensions=EXTENSIONS)

@@ -1,0 +1,212 @@
+"""Tables: a CSV file with a row a sample and a column of labels."""
+
+import csv
+import io
+import os
+
+import numpy as np
+
+from tinydl._files import open_file
+from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.npz import shaped
+from tinydl.data.registry import register
+from tinydl.data.targets import Targets
+
+__all__ = ["load_csv", "read_features", "read_table"]
+
+_USUAL = ("label", "labels", "class", "target", "y")
+_MANY = 100  # whole numbers of more values than that, most of them once, are measured and no classes
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read_table(path):
+    """(names of the columns, rows of text) of a CSV file.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8, its columns separated by comma, semicolon or tab. The first row names them unless it has a number in it;
+        then their names are "0", "1", ...
+
+    Raises
+    ------
+    DataError
+        No such file, no rows, rows of different lengths, two columns of one name.
+    """
+    path = os.fspath(path)
+    try:
+        with open_file(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file ({error})") from None
+    if not rows:
+        raise DataError(f"{path}: no rows")
+    names = [name.strip() for name in rows[0]]
+    if any(_number(name) is not None for name in names):
+        names = list(map(str, range(len(rows[0]))))
+    else:
+        rows = rows[1:]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path}: two columns are named {twice!r}")
+    for k, row in enumerate(rows):
+        if len(row) != len(names):
+            raise DataError(f"{path}: row {k + 1} has {len(row)} columns, the first row {len(names)}")
+    if not rows:
+        raise DataError(f"{path}: no rows below the names of its columns")
+    return names, rows
+
+
+def _column(path, names, wanted):
+    """The index of a column, by its name or its number (negative from the end)."""
+    if wanted in names:
+        return names.index(wanted)
+    try:
+        number = int(wanted)
+    except ValueError:
+        number = len(names)
+    if not -len(names) <= number < len(names):
+        raise DataError(f"{path}: no column {wanted!r}; its columns are {', '.join(names[:10])}"
+                        + (", ..." if len(names) > 10 else ""))
+    return number % len(names)
+
+
+def _find_label(path, names, label):
+    if label is not None:
+        return _column(path, names, str(label))
+    found = [k for k, name in enumerate(names) if name.lower() in _USUAL]
+    if len(found) != 1:
+        raise DataError(f"{path}: which column holds the labels? Say it with --label COLUMN (label=...); its columns "
+                        f"are {', '.join(names[:10])}" + (", ..." if len(names) > 10 else ""))
+    return found[0]
+
+
+def _floats(path, names, rows, columns):
+    """The chosen columns as float32; the message names the first value that is no number."""
+    try:
+        values = np.array([[row[k] for k in columns] for row in rows], np.float64)
+    except ValueError:
+        values = None
+    if values is not None and np.isfinite(values).all():
+        return values.astype(np.float32)
+    for number, row in enumerate(rows, 1):
+        for k in columns:
+            value, text = _number(row[k]), row[k].strip()
+            if text.lower() in _MISSING:
+                raise DataError(f"{path}: row {number} has no value in column {names[k]!r} ({text!r}); fill it, or "
+                                "leave the row out")
+            if value is None:
+                raise DataError(f"{path}: row {number} has {text!r} in column {names[k]!r}, which is no number; make "
+                                f"it numbers, or leave the column out with --drop {names[k]}")
+            if not np.isfinite(value):
+                raise DataError(f"{path}: row {number} has {text} in column {names[k]!r}")
+    raise DataError(f"{path}: holds what is no number")
+
+
+def _targets(path, name, texts, task):
+    """The labels of a column of text: numbers where all are, else names."""
+    texts = np.array([text.strip() for text in texts])
+    missing = np.isin(np.char.lower(texts), _MISSING)
+    if missing.any():
+        raise DataError(f"{path}: row {int(np.argmax(missing)) + 1} has no label in column {name!r}; leave it out")
+    numbers = [_number(text) for text in texts]
+    if any(value is None for value in numbers):
+        return texts
+    values = np.array(numbers)
+    if not np.isfinite(values).all() or (values != np.rint(values)).any() or abs(values).max() >= 2**53:
+        return values
+    if task is None and all(text.lstrip("+-").isdigit() for text in texts):
+        distinct = len(np.unique(values))
+        if distinct > _MANY and 5 * distinct > len(values):
+            raise DataError(f"{path}: column {name!r} holds {distinct} different whole numbers in {len(values)} rows, "
+                            "which may be classes or measured values: say --task classes or --task regression")
+        return values.astype(np.int64)
+    return values if task == "regression" or task is None else values.astype(np.int64)
+
+
+def load_csv(path, label=None, shape=None, *, task=None, drop=(), test_fraction=0.2, seed=0, report=None):
+    """Samples and labels from a CSV file, a row each.
+
+    Parameters
+    ----------
+    path : path-like
+        See `read_table`.
+    label : str or int, optional
+        The column of labels, by name or number (negative from the end). Default: that of the name label, class, target
+        or y. Text and whole numbers are classes, other numbers targets of a regression.
+    shape : tuple of int, optional
+        What the other columns of a row make: (C, L) a signal of L values in C channels, one channel after the other, or
+        (C, H, W) a picture. Default: they are features.
+    task : {'classes', 'regression'}, optional
+        What labels are when both are possible.
+    drop : sequence of str
+        Columns to leave out.
+    test_fraction, seed
+        The share that is held out, of every class, and which.
+    report : optional
+        For the sake of the other readers.
+
+    Returns
+    -------
+    train, test : ArrayDataset
+        float32, each feature or channel normalised by mean and standard deviation of the training rows.
+
+    Raises
+    ------
+    DataError
+        No such file or column, values that are missing or no numbers (the message names row and column), labels that
+        cannot be used.
+    """
+    path = os.fspath(path)
+    names, rows = read_table(path)
+    column = _find_label(path, names, label)
+    left_out = {column, *(_column(path, names, str(name)) for name in drop)}
+    features = [k for k in range(len(names)) if k not in left_out]
+    if not features:
+        raise DataError(f"{path}: no columns besides the labels")
+    x = shaped(_floats(path, names, rows, features), shape, path)
+    y = _targets(path, names[column], [row[column] for row in rows], task)
+    name = os.path.splitext(os.path.basename(path))[0]
+    try:
+        targets = Targets(y, task=task, what=f"column {names[column]!r}")
+        data = ArrayDataset(x, targets.encode(y), class_names=targets.class_names, name=name)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    train, test = data.split(test_fraction, seed)
+    if len(train) == 0 or len(test) == 0:
+        raise DataError(f"{path}: {len(data)} rows are too few to hold out {test_fraction:.0%} of every class")
+    train = train.with_statistics()
+    test = train.like(test.images, test.labels, f"{name} test")
+    train.name = f"{name} train"
+    train.about = {"kind": "table", "columns": [names[k] for k in features], "label": names[column], "notes": []}
+    return train, test
+
+
+def read_features(path, columns, shape):
+    """The samples of a CSV file with the columns of a training, in any order and with others between them."""
+    path = os.fspath(path)
+    names, rows = read_table(path)
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]!r}" + (f" and {len(missing) - 1} others" if missing[1:] else "")
+                        + ", which the run was trained on")
+    return shaped(_floats(path, names, rows, [names.index(name) for name in columns]), shape, path)
+
+
+register(".csv", lambda path, seed, **options: load_csv(path, seed=seed, **options), {},
+         options=("label", "shape", "task", "drop"))
