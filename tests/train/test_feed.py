@@ -82,7 +82,8 @@ def test_settings_in_words_are_the_same_in_every_process():
 
     class Chain:
         def __init__(self):
-            self.parts, self.mean, self.rng = [Shift(np.int64(1)), Shift((2, 0.5))], np.zeros(2), np.random.default_rng()
+            self.parts, self.mean = [Shift(np.int64(1)), Shift((2, 0.5))], np.zeros(2)
+            self.rng = np.random.default_rng()
 
     words = _described(Chain())
     assert words.startswith("Chain(parts=[Shift(size=1, function=sort), Shift(size=[2, 0.5], function=sort)], mean=arr")

@@ -102,13 +102,15 @@ class Objective:
 
     def _rows(self, output, y, numbers):
         """The loss of each sample, before any mean."""
-        loss = self.loss
+        loss, by_sample = self.loss, False
         if hasattr(loss, "reduction"):
             loss = copy.copy(loss)
-            loss.reduction = "none"
+            by_sample, loss.reduction = loss.reduction == "batchmean", "none"
             if numbers and hasattr(loss, "ignore_index"):
                 loss.weight = None  # it is among the factors of classes
         rows = loss(output, y)
+        if by_sample and isinstance(rows, Tensor):
+            rows = rows.flatten(1).sum(axis=1)
         if not isinstance(rows, Tensor) or rows.ndim == 0 or (isinstance(y, np.ndarray) and len(rows) != len(y)):
             raise TypeError("sample_weight and class_weight need the loss of each sample: give a loss of tinydl.nn, or "
                             "one of your own that returns a Tensor of shape (N,), not its mean; this one gives "
