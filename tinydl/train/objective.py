@@ -13,9 +13,11 @@ __all__ = ["Objective", "denominator", "loss_value"]
 
 def loss_value(loss):
     """A loss as a float; what is no single number is refused."""
-    size = getattr(loss, "size", None)
     if isinstance(loss, (int, float)):
         return float(loss)
+    if isinstance(loss, Tensor):
+        loss = loss.data
+    size = getattr(loss, "size", None)
     if size != 1 or not hasattr(loss, "item"):
         what = f"an array of shape {loss.shape}" if size is not None else f"{type(loss).__name__}"
         raise TypeError(f"the loss must be one number for a batch, got {what}; take the mean over the samples, or "
