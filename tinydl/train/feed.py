@@ -76,7 +76,7 @@ class ArrayFeed:
         self._batches = Batches(one, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, augment=augment)
         self.epoch = self.start = 0
         self.total = self._batches.total
-        self.classify = isinstance(data, Several) or data.n_classes is not None
+        self.classify = None if isinstance(data, Several) else data.n_classes is not None  # as in Tally
 
     def __len__(self):
         return len(self.data)
