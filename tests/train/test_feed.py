@@ -3,7 +3,7 @@ import pytest
 
 from tinydl.data import Augment, Batches
 from tinydl.data.dataset import ArrayDataset
-from tinydl.train.feed import ArrayFeed, evaluation_feed, samples_of, training_feed
+from tinydl.train.feed import ArrayFeed, _described, evaluation_feed, samples_of, training_feed
 from tinydl.train.several import Several
 
 SETTINGS = {"steps": None, "sample_weight": None, "batch_size": 2, "shuffle": True, "seed": 3, "drop_last": False,
@@ -73,3 +73,18 @@ def test_a_set_that_gives_single_samples():
 
     with pytest.raises(TypeError, match=r"valid: a Set gives single samples; pass its batches: td.data.DataLoader\("):
         samples_of(Set(), "valid")
+
+
+def test_settings_in_words_are_the_same_in_every_process():
+    class Shift:
+        def __init__(self, size):
+            self.size, self.function, self._drawn = size, np.sort, object()
+
+    class Chain:
+        def __init__(self):
+            self.parts, self.mean = [Shift(np.int64(1)), Shift((2, 0.5))], np.zeros(2)
+            self.rng = np.random.default_rng()
+
+    words = _described(Chain())
+    assert words.startswith("Chain(parts=[Shift(size=1, function=sort), Shift(size=[2, 0.5], function=sort)], mean=arr")
+    assert words == _described(Chain()) and words.endswith("rng=Generator())")

@@ -7,7 +7,7 @@ import pytest
 
 import tinydl as td
 from tinydl import nn
-from tinydl.data import Batches
+from tinydl.data import Batches, DataLoader, TensorDataset
 from tinydl.train import (
     Callback,
     Checkpoint,
@@ -262,7 +262,8 @@ def fit(trainer, source=None, **options):
 
 
 @pytest.mark.parametrize("updates", [1, 2, 3, 5, 9])
-@pytest.mark.parametrize("source", [None, lambda: batches, lambda: iter(list(batches(4)))])
+@pytest.mark.parametrize("source", [None, lambda: batches, lambda: iter(list(batches(4))),
+                                    lambda: DataLoader(TensorDataset(X, Y), 16, shuffle=True, seed=1)])
 def test_a_run_with_everything_is_resumed_to_the_same_bits(tmp_path, source, updates):
     options = {} if source is None else {"steps_per_epoch": 5}
     path = tmp_path / "c"

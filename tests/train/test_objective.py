@@ -67,6 +67,10 @@ def test_other_losses():
     want = (W[:, None] * (x - t) ** 2).sum() / (2 * W.sum())
     assert value(Objective(nn.MSELoss()), td.tensor(x), t, W)[0] == pytest.approx(want, rel=1e-6)
     assert value(Objective(nn.MSELoss("sum")), td.tensor(x), t, W)[0] == pytest.approx(want * 2 * W.sum(), rel=1e-6)
+    p = np.abs(t) / np.abs(t).sum(axis=1, keepdims=True)
+    want_kl = (W * (p * (np.log(p) - x)).sum(axis=1)).sum() / W.sum()
+    kl = Objective(nn.KLDivLoss(reduction="batchmean"))
+    assert value(kl, td.tensor(x), p, W)[0] == pytest.approx(want_kl, rel=1e-5)
     own = Objective(lambda output, y: ((output - y) ** 2).mean(axis=1))
     assert value(own, td.tensor(x), td.tensor(t).data, W)[0] == pytest.approx(want, rel=1e-6)
     z, y = rng.normal(size=(6, 1)), Y % 2

@@ -54,6 +54,13 @@ def test_one_number_needs_a_threshold():
     assert got.result() == {"loss": 1.0, "accuracy": 5 / 6}
 
 
+@pytest.mark.parametrize(("classify", "whole", "floats"), [(True, 0.75, 0.75), (None, 0.75, None), (False, None, None)])
+def test_whether_labels_are_answers(classify, whole, floats):
+    outputs, labels = td.tensor(np.array([[-1.0, 1], [2, 3]])), np.array([[0, 1], [1, 0]])
+    for y, want in ((labels, whole), (labels.astype(float), floats)):
+        assert tally(nn.BCEWithLogitsLoss(), [(1.0, outputs, y)], classify).result().get("accuracy") == want
+
+
 def test_the_state_comes_back():
     first = tally(nn.CrossEntropyLoss(), [(2.0, td.tensor(np.eye(2)), [0, 0])])
     second = Tally(True)

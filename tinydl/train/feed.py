@@ -30,6 +30,22 @@ def samples_of(data, name="data"):
     return Several(data, name=name) if isinstance(data, dict) else as_dataset(data, name)
 
 
+def _described(value):
+    """An object by its public settings, in words that are the same in every process."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_described, value))}]"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, np.ndarray):
+        return f"array with crc32 {zlib.crc32(np.ascontiguousarray(value)):08x}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__
+    settings = getattr(value, "__dict__", {}).items()
+    return f"{type(value).__name__}({', '.join(f'{k}={_described(v)}' for k, v in settings if k[:1] != '_')})"
+
+
 class ArrayFeed:
     """Batches of samples in memory, in an order that follows from (seed, epoch) alone.
 
@@ -60,7 +76,7 @@ class ArrayFeed:
         self._batches = Batches(one, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, augment=augment)
         self.epoch = self.start = 0
         self.total = self._batches.total
-        self.classify = isinstance(data, Several) or data.n_classes is not None
+        self.classify = None if isinstance(data, Several) else data.n_classes is not None  # as in Tally
 
     def __len__(self):
         return len(self.data)
@@ -72,9 +88,9 @@ class ArrayFeed:
         plan = {"samples": len(self.data), "batch_size": b.batch_size, "shuffle": bool(b.shuffle),
                 "drop_last": bool(b.drop_last)}
         if b.augment is not None:
-            plan["augment"] = str(sorted(vars(b.augment).items()))
+            plan["augment"] = _described(b.augment)
         if self.sample_weight is not None:
-            plan["sample_weight"] = f"array with crc32 {zlib.crc32(self.sample_weight):08x}"
+            plan["sample_weight"] = _described(self.sample_weight)
         return plan
 
     def _chosen(self):

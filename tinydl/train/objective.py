@@ -13,9 +13,11 @@ __all__ = ["Objective", "denominator", "loss_value"]
 
 def loss_value(loss):
     """A loss as a float; what is no single number is refused."""
-    size = getattr(loss, "size", None)
     if isinstance(loss, (int, float)):
         return float(loss)
+    if isinstance(loss, Tensor):
+        loss = loss.data
+    size = getattr(loss, "size", None)
     if size != 1 or not hasattr(loss, "item"):
         what = f"an array of shape {loss.shape}" if size is not None else f"{type(loss).__name__}"
         raise TypeError(f"the loss must be one number for a batch, got {what}; take the mean over the samples, or "
@@ -102,13 +104,15 @@ class Objective:
 
     def _rows(self, output, y, numbers):
         """The loss of each sample, before any mean."""
-        loss = self.loss
+        loss, by_sample = self.loss, False
         if hasattr(loss, "reduction"):
             loss = copy.copy(loss)
-            loss.reduction = "none"
+            by_sample, loss.reduction = loss.reduction == "batchmean", "none"
             if numbers and hasattr(loss, "ignore_index"):
                 loss.weight = None  # it is among the factors of classes
         rows = loss(output, y)
+        if by_sample and isinstance(rows, Tensor):
+            rows = rows.flatten(1).sum(axis=1)
         if not isinstance(rows, Tensor) or rows.ndim == 0 or (isinstance(y, np.ndarray) and len(rows) != len(y)):
             raise TypeError("sample_weight and class_weight need the loss of each sample: give a loss of tinydl.nn, or "
                             "one of your own that returns a Tensor of shape (N,), not its mean; this one gives "

@@ -12,7 +12,8 @@ _LOSSES = {
     "binary_crossentropy": "BCEWithLogitsLoss", "bce": "BCEWithLogitsLoss",
     "categorical_crossentropy": "CrossEntropyLoss", "cross_entropy": "CrossEntropyLoss",
     "crossentropy": "CrossEntropyLoss", "sparse_categorical_crossentropy": "CrossEntropyLoss",
-    "huber": "HuberLoss", "mean_squared_error": "MSELoss", "mse": "MSELoss", "nll": "NLLLoss",
+    "huber": "HuberLoss", "mae": "L1Loss", "mean_absolute_error": "L1Loss",
+    "mean_squared_error": "MSELoss", "mse": "MSELoss", "nll": "NLLLoss",
 }
 
 

@@ -73,7 +73,7 @@ class Stream:
         Batches of an epoch, when known.
     """
 
-    classify = True
+    classify = None  # as in Tally
     data = None
 
     def __init__(self, source, name, steps=None, labelled=True):

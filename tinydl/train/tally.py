@@ -18,8 +18,9 @@ class Tally:
 
     Parameters
     ----------
-    classify : bool
-        Whether labels may be class numbers, so that there is an accuracy.
+    classify : bool or None
+        Whether labels are class numbers, or 0 and 1 of several classes a sample, so that there is an accuracy; None:
+        where they are integers.
 
     Attributes
     ----------
@@ -64,7 +65,8 @@ class Tally:
             self.loss += value if summed else value * weight
             self.weight += weight
         self.samples += size
-        if self.classify and one and isinstance(output, Tensor) and y.dtype.kind in "iu":
+        classify = self.classify if self.classify is not None else one and y.dtype.kind in "iu"
+        if classify and one and isinstance(output, Tensor):
             counts = right_answers(output.data, y, getattr(loss, "decision_threshold", None),
                                    getattr(loss, "ignore_index", None))
             if counts is not None:
