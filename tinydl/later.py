@@ -29,6 +29,8 @@ def later(package, places, modules=()):
     (callable, callable)
     """
     where = {name: module for module, names in places.items() for name in names.split()}
+    if both := where.keys() & places.keys():  # whoever imports the module would put it where the name is
+        raise ValueError(f"{package}: {', '.join(both)} cannot be the name of a module and what is in it")
 
     def __getattr__(name):
         if name in where:

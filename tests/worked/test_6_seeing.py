@@ -88,7 +88,7 @@ def test_pictures_of_the_plane():
     figure = plots.feature_space(folding(), CORNERS, XOR)
     assert [axes.get_title() for axes in figure.axes] == ["input", "0: Linear", "1: ReLU", "2: Linear"]
     figure = plots.decision_regions(folding(), CORNERS, XOR)
-    assert "100.0 % of 4 points right" in figure.axes[0].get_title()
+    assert "100.0 % of 4 points right" in figure.get_suptitle()
     regions = figure.axes[0].images[0].get_array()
     assert (regions[0, 0], regions[-1, -1], regions[0, -1], regions[-1, 0]) == (0, 0, 1, 1)
 

@@ -98,7 +98,7 @@ if TYPE_CHECKING:
         prelu,
     )
     from tinydl.ops.cumulative import cumsum, prod
-    from tinydl.ops.interpolate import interpolate
+    from tinydl.ops.resampling import interpolate
     from tinydl.ops.losses import (
         bce,
         cosine_embedding,
@@ -116,10 +116,10 @@ else:
     __getattr__, __dir__ = later("tinydl.ops", {
         "channels": "embedding glu instance_norm local_response_norm lp_pool2d one_hot pixel_shuffle prelu",
         "cumulative": "cumsum prod",
-        "interpolate": "interpolate",
         "losses": "bce cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
         "norms": "cosine_similarity norm normalize",
         "parts": "chunk expand flip repeat split unbind",
+        "resampling": "interpolate",
         "sorting": "argsort gather sort topk",
     })
 

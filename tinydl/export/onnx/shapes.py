@@ -5,7 +5,7 @@ import numpy as np
 from tinydl.export.onnx.package import package
 from tinydl.export.onnx.table import Refused, row
 from tinydl.ops.indexing import Concatenate, Index
-from tinydl.ops.interpolate import Resample
+from tinydl.ops.resampling import Resample
 from tinydl.ops.shape import AsType, BroadcastTo, Pad, Permute, Reshape
 
 __all__ = []
