@@ -31,8 +31,8 @@ def run(name, tmp_path):
 
 
 def test_the_examples_are_those_of_the_course_and_the_recipe():
-    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "shared_weights", "space_warping",
-                     "vanishing_gradients", "winner_takes_all"]
+    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "microcontroller", "shared_weights",
+                     "space_warping", "vanishing_gradients", "winner_takes_all"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,6 +77,10 @@ def test_keyword_scan(tmp_path):
     inside = [(middle > start) & (middle < start + 0.3) for start in (1.3, 2.4, 4.5)]
     assert all(place.any() for place in inside)
     assert np.logical_or.reduce(inside).all()
+
+
+def test_microcontroller(tmp_path):
+    assert run("microcontroller", tmp_path) is True
 
 
 def test_shared_weights(tmp_path):

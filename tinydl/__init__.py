@@ -29,12 +29,17 @@ from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
 # What a first step does not need is imported when it is named: modules, and names with the module that has them.
-_LAZY = {"data": None, "freeze": "inference", "inspect": None, "models": None, "testing": None, "train": None}
+_LAZY = {
+    "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
+    "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "testing": None,
+    "to_c": "export", "to_onnx": "export", "train": None,
+}
 
 __all__ = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad",
-    "freeze", "get_num_threads", "inspect", "is_grad_enabled", "manual_seed", "memory_stats", "models", "nn",
-    "no_grad", "ops", "optim", "penalty", "set_num_threads", "show_config", "tensor", "testing", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
+    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
+    "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
+    "tensor", "testing", "to_c", "to_onnx", "train",
 ]
 
 
@@ -48,4 +53,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE})

@@ -311,3 +311,8 @@ def test_hooks():
     handle.remove()
     net(np.ones((3, 2)))
     assert seen == [(net, (3, 2), (3, 2))] * 2
+
+
+def test_a_buffer_of_unequal_rows():
+    with pytest.raises(ValueError, match=r"lists of equal lengths .*, got \[\[1\], \[1, 2\]\]"):
+        nn.Module().register_buffer("mean", [[1], [1, 2]])

@@ -108,3 +108,13 @@ def test_the_ignored_label_is_an_integer_that_labels_can_be(loss):
         loss(x, [0, 1], ignore_index=1.5)
     with pytest.raises(ValueError, match="ignore_index must be"):
         loss(x, [0, 1], ignore_index=10**30)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_weights_that_are_not_finite(wrong):
+    z = td.tensor([[0.0, 0.0]])
+    with pytest.raises(ValueError, match=r"with label_smoothing every weight must be finite, got \[1\.0, "):
+        td.ops.cross_entropy(z, [0], weight=[1, wrong], label_smoothing=0.1)
+    # Alone the weight of another class counts for nothing, and its own says what it weighs.
+    assert td.ops.cross_entropy(z, [0], weight=[1, wrong], reduction="sum").item() == pytest.approx(np.log(2))
+    np.testing.assert_array_equal(td.ops.cross_entropy(z, [1], weight=[1, wrong], reduction="sum").item(), wrong)

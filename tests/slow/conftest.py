@@ -28,6 +28,7 @@ TRIALS = {  # how often each proof tries, (short, full)
     "corrupt files": (1500, 100_000),
     "step through system calls": (5, 1),
     "step through allocations": (7, 1),
+    "inputs of C files": (20, 1000),
 }
 
 

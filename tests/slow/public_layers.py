@@ -14,8 +14,11 @@ from tinydl import nn
 ROWS = {}
 
 
-def layer(name, draw, named=None):
-    """The row of a layer: `draw(rng)` gives (arguments of the constructor, of the call)."""
+def layer(name, draw, named=None, meant=lambda given: given):
+    """The row of a layer: `draw(rng)` gives (arguments of the constructor, of the call).
+
+    `meant` makes PyTorch's arguments of the constructor of them.
+    """
     def row(rng):
         made, called = draw(rng)
         n, training, double = len(made), maybe(rng), maybe(rng, 0.3)
@@ -28,7 +31,7 @@ def layer(name, draw, named=None):
             return (net(*given[n:]), *(value for key, value in net.state_dict().items() if "running" in key))
 
         def theirs(T, *given):
-            net = getattr(T.nn, named or name)(*given[:n]).double()
+            net = getattr(T.nn, named or name)(*meant(given[:n])).double()
             net.load_state_dict({key: T.tensor(value) for key, value in kept.items()})
             net.train(training)
             y = net(*given[n:])
@@ -98,8 +101,9 @@ def over_axis(rng):
     return [int(rng.integers(-len(dims), len(dims)))], [normal(rng, *dims)]
 
 
-layer("Softmax", over_axis)
-layer("LogSoftmax", over_axis)
+# None is the channels' axis. PyTorch, which warns of it, takes the first axis of three.
+for _name in ("Softmax", "LogSoftmax"):
+    layer(_name, over_axis, meant=lambda given: [1 if given[0] is None else given[0]])
 
 
 def dropped(rng):

@@ -43,6 +43,8 @@ cdef enum:
     DEPTH = 64              # blocks kept per size class
     WINDOW = 256            # fewest allocations of a window, and
     PER_BLOCK = 4           # how many there are for each block
+    SPOILT = 2              # blocks of a class that a test spoils, and
+    SPOILT_BYTES = 4096     # how far: the tables of a kernel lie at the begin
 
 cdef size_t RETURNED = 1 << 20  # idle bytes from which on the C library is asked to return them
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
@@ -100,6 +102,14 @@ def release_cached():
     for k in range(N_CLASSES):
         _free_first(&_free[k], _free[k].n, _size_of(k))
     td_return_memory()
+
+
+def spoil_cached(int byte):
+    """Fill the begin of the blocks that are given out next, so that a kernel that reads what it has not written shows."""
+    cdef int k, n
+    for k in range(N_CLASSES):
+        for n in range(max(0, _free[k].n - SPOILT), _free[k].n):
+            memset(_free[k].blocks[n], byte, min(_size_of(k), SPOILT_BYTES))
 
 
 cdef void _end_window() noexcept:

@@ -1,7 +1,7 @@
 """freeze: a trained model as one call of compiled code."""
 
-import copy
 import functools
+import importlib
 import os
 import threading
 import warnings
@@ -9,11 +9,11 @@ import warnings
 import numpy as np
 
 from tinydl import config
+from tinydl.inference.portable import snapshot
 from tinydl.inference.reading import Reader, Whole
 from tinydl.inference.segments import Differs, cut
 from tinydl.inference.tracing import ModuleCall
 from tinydl.inference.weights import Packed
-from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor, array_of
 
@@ -70,6 +70,24 @@ class Predictor:
                   "the ordinary path", 3)
         self._plans[x.shape] = self._whole
         return self._whole(x)
+
+    def save(self, path, input_shape=None):
+        """Write the predictor as a file for `load_predictor`: arrays and the names of operations, no code.
+
+        Parameters
+        ----------
+        path : path-like
+            A safetensors file, which is written whole or not at all.
+        input_shape : tuple of int, optional
+            Shape of one sample, without the batch axis; by default that of the samples it was called with.
+
+        Raises
+        ------
+        ValueError
+            If the model's code is more than a graph of operations of tinydl, or no shape is known.
+        """
+        # The room of files is above this one, and loads when it is asked for.
+        importlib.import_module("tinydl.export.predictor").save(self, path, input_shape)
 
     def _converted(self, x):
         """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
@@ -203,19 +221,4 @@ def freeze(model):
     ...     bool(np.allclose(predictor(x), net.eval()(x).numpy(), atol=1e-5))
     True
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"freeze takes a module, got {type(model).__name__}")
-    for name, parameter in model.named_parameters():
-        if parameter.dtype != _FLOAT:
-            raise TypeError(f"freeze computes in float32, {name} is {parameter.dtype}; convert with model.float()")
-    for path, module in model.named_modules():
-        called = f"{type(module).__name__} ({path})" if path else type(module).__name__
-        if module._forward_hooks:
-            raise TypeError(f"freeze: {called} has a forward hook, which a frozen network would not call; remove it, "
-                            "or predict with model.eval() inside no_grad()")
-        if "forward" in vars(module):
-            raise TypeError(f"freeze: {called} has a forward among its attributes, which belongs to that very module; "
-                            "define it in a class, or predict with model.eval() inside no_grad()")
-    if type(model).forward is Module.forward:
-        raise TypeError(f"freeze: {type(model).__name__} defines no forward")
-    return Predictor(copy.deepcopy(model).eval().requires_grad_(False), config.mode.algorithm)
+    return Predictor(snapshot(model, "freeze"), config.mode.algorithm)

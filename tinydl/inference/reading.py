@@ -9,7 +9,7 @@ from tinydl.inference.template import Template, Unlike
 from tinydl.inference.tracing import ModuleCall, Replay, Trace, Watched
 from tinydl.tensor import Tensor
 
-__all__ = ["Reader", "Whole"]
+__all__ = ["Apart", "Reader", "Whole"]
 
 _FEW = (2, 3)  # images of the traces that say what scales with the batch; 1 would broadcast
 
@@ -18,7 +18,7 @@ class Whole(Exception):
     """The model as a whole has no graph; it is called as it is."""
 
 
-class _Apart(Exception):
+class Apart(Exception):
     """The code of a module is more than a graph.
 
     Parameters
@@ -119,7 +119,7 @@ class Reader:
             while True:
                 try:
                     return self._graph(x)
-                except _Apart as found:
+                except Apart as found:
                     self._set_apart(found.path, found.why)
 
     def distrust(self, sample):
@@ -156,28 +156,47 @@ class Reader:
         with self._undisturbed(values=True):
             return self._attempt(x, sizes)
 
+    def learned(self, x):
+        """The trace of a call on two images of `x`, which holds three, and the template for all batch sizes.
+
+        Raises
+        ------
+        Unlike
+            If the code does something else with three images.
+        Apart, Whole
+            If it is more than a graph, or there is no result.
+        """
+        with self._undisturbed(values=True):
+            traces = [self._trace(x[:n]) for n in _FEW]
+            template = Template(*traces)
+            self._repeat(template, x.shape)
+            return traces[0], template
+
     def _attempt(self, x, sizes):
         if sizes:
             try:
                 template = Template(*(self._trace(x[np.arange(n) % len(x)] if len(x) else
                                                   np.zeros((n, *x.shape[1:]), x.dtype)) for n in sizes))
-            except _Apart:
+            except Apart:
                 raise
             except Exception:  # the code takes no such batch, or does something else with it
                 return None
         else:
             trace = self._trace(x)
             template = Template(trace, trace)
-        # Once more at the last size: now nothing may be new.
+        self._repeat(template, (sizes[-1] if sizes else len(x), *x.shape[1:]))
+        return template
+
+    def _repeat(self, template, shape):
+        """Once more at a size that was traced: now nothing may be new."""
         state = _State(self.model)
         try:
-            self._replay(template, (sizes[-1] if sizes else len(x), *x.shape[1:]))
+            self._replay(template, shape)
         except Unlike as found:
-            raise _Apart(found.path, "does something else at every call") from None
+            raise Apart(found.path, "does something else at every call") from None
         path = state.changed()
         if path is not None:
-            raise _Apart(path, "changes its state at every call")
-        return template
+            raise Apart(path, "changes its state at every call")
 
     def _calls(self):
         return {path: call for path, (call, _) in self.apart.items()}
@@ -199,7 +218,7 @@ class Reader:
     def _held_to(self, trace):
         """Raise where the code of a trace asked for values, whatever came of it."""
         if trace.read_in is not None:
-            raise _Apart(trace.read_in, "reads the values of a tensor")
+            raise Apart(trace.read_in, "reads the values of a tensor")
         result = trace.result
         if result is not None and not isinstance(result, Watched):
             raise Whole("returns what does not depend on its input" if isinstance(result, Tensor) else

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tinydl._core import inference
 
-__all__ = ["Plan", "Stage", "arrange", "compiled", "plan"]
+__all__ = ["Plan", "Stage", "arrange", "compiled", "lifetimes", "needed", "plan"]
 
 _LINE = 16               # float32 elements of a cache line
 _CHUNK_BYTES = 1 << 19   # values of the images that one thread takes through a stage: half of a 1 MB L2
@@ -70,6 +70,16 @@ def arrange(stores, lives, elements):
     return offsets, size
 
 
+def lifetimes(operations):
+    """The first and the last operation that fills or reads each store, by store."""
+    lives: dict = {}
+    for k, op in enumerate(operations):
+        for store in (op.x, op.residual, op.y):
+            if store is not None:
+                lives[store] = (lives.get(store, (k, k))[0], k)
+    return lives
+
+
 def plan(operations, sizes, N, inputs, outputs):
     """Stages and memory of operations on N images.
 
@@ -87,11 +97,7 @@ def plan(operations, sizes, N, inputs, outputs):
     -------
     Plan
     """
-    lives: dict = {}
-    for k, op in enumerate(operations):
-        for store in (op.x, op.residual, op.y):
-            if store is not None:
-                lives[store] = (lives.get(store, (k, k))[0], k)
+    lives = lifetimes(operations)
     places = {}
     for block, stores in (("input", inputs), ("output", outputs)):
         at = 0
@@ -154,7 +160,7 @@ def compiled(builder, results, packed):
         each result follow those of the one before.
     """
     outputs = [builder.output(x) for x in results]
-    operations = _needed(builder.operations, outputs)
+    operations = needed(builder.operations, outputs)
     builder.keep_inputs({store for op in operations for store in (op.x, op.residual)})
     N, sizes = builder.N, builder.sizes
     found = plan(operations, sizes, N, builder.inputs.values(), outputs)
@@ -174,11 +180,11 @@ def compiled(builder, results, packed):
                            found.shared, found.private, N * sum(op.kernel.macs for op in operations) > _PARALLEL_MACS)
 
 
-def _needed(operations, outputs):
+def needed(operations, outputs):
     """Those that the outputs depend on, in the order of their turns."""
-    needed, found = set(outputs), []
+    wanted, found = set(outputs), []
     for op in sorted(operations, key=lambda op: -op.turn):
-        if op.y in needed:
-            needed.update(store for store in (op.x, op.residual) if store is not None)
+        if op.y in wanted:
+            wanted.update(store for store in (op.x, op.residual) if store is not None)
             found.append(op)
     return found[::-1]

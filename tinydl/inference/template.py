@@ -6,7 +6,7 @@ import numpy as np
 
 from tinydl.tensor import Tensor
 
-__all__ = ["Made", "Template", "Unlike", "fits", "unified"]
+__all__ = ["Made", "Template", "Unlike", "fits", "scaling", "unified"]
 
 
 class Unlike(Exception):
@@ -129,6 +129,41 @@ def fits(template, value, N, name_of):
     if kind is _Times:
         return type(value) is int and value == template.factor * N
     return _same(template, value)
+
+
+def scaling(arguments):
+    """What scales with the batch in (args, kwargs) that were unified.
+
+    Returns
+    -------
+    dict, dict
+        {place: factor} of the integers by position and by name of the argument; the places of what is not a tuple of
+        integers are None.
+    """
+    args, kwargs = arguments.items
+    positional = args.factors if isinstance(args, Numbers) else {}
+    found = {k: {None: factor} for k, factor in positional.items()}
+    for k, item in enumerate([] if isinstance(args, Numbers) else args.items):
+        if factors := _factors(item):
+            found[k] = factors
+    return found, {name: factors for name, item in zip(kwargs.keys, kwargs.items, strict=True)
+                   if (factors := _factors(item))}
+
+
+def _factors(item):
+    if isinstance(item, Numbers):
+        return item.factors
+    if isinstance(item, _Array):
+        return _together(item.shape.factors)
+    if isinstance(item, _Times):
+        return {None: item.factor}
+    if isinstance(item, _Nested):
+        return _together({k: max(found.values()) for k, found in enumerate(map(_factors, item.items)) if found})
+    return {}
+
+
+def _together(factors):
+    return {None: max(factors.values())} if factors else {}
 
 
 def _parts(value):

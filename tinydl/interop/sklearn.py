@@ -1,113 +1,204 @@
-"""A net as a scikit-learn classifier: `Classifier`, for pipelines, cross-validation and grid search."""
-
-import copy
+"""Networks as scikit-learn estimators: `CNNClassifier` and `CNNRegressor`."""
 
 import numpy as np
 
-__all__ = ["Classifier"]  # noqa: F822
+try:
+    from sklearn.base import ClassifierMixin, RegressorMixin
+except ImportError:
+    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[app]'") from None
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import column_or_1d
+
+from tinydl import ops
+from tinydl.interop.estimator import Estimator
+
+__all__ = ["CNNClassifier", "CNNRegressor"]
+
+_SHARED = """
+    net : nn.Module or callable, optional
+        A module, of which every fit trains a copy; or a function ``net(sample_shape, n_outputs)`` that returns one. By
+        default two hidden layers for rows (N, features), one convolution for signals (N, C, L), and `models.digits_cnn`
+        for images (N, C, H, W).
+    optimizer : str
+        A name in `optim.BY_NAME`, such as 'adam' or 'sgd'.
+    lr : float
+    epochs, batch_size : int
+    weight_decay : float
+    schedule : {None, 'cosine', 'onecycle'}
+        How the learning rate changes; `lr` is the largest one.
+    early_stopping : bool
+        Hold a part of the samples back, and keep the weights that do best on them.
+    validation_fraction : float
+        How many of the samples.
+    patience : int
+        Epochs without a smaller loss on them after which training ends.
+    warm_start : bool
+        Whether a further `fit` goes on from the last one.
+    n_threads : int, optional
+        Of kernels, while this estimator works.
+    random_state : int, RandomState or None
+        Fixes initial weights (of a callable `net`), order, dropout and what is held back.
+    verbose : bool
+        Print a line each epoch."""
+_FITTED = """
+    net_ : nn.Module
+        The trained network, in evaluation mode.
+    sample_shape_ : tuple of int
+    n_iter_ : int
+        Epochs.
+    loss_curve_, validation_curve_ : list of float
+        The loss by epoch, on the training samples and on those held back.
+    n_features_in_ : int
+        Length of the samples' first axis."""
 
 
-def __getattr__(name):
-    if name != "Classifier":
-        raise AttributeError(f"module 'tinydl.interop.sklearn' has no attribute {name!r}")
-    # Made on first use, as its base classes come from scikit-learn; kept here, where pickle looks for it.
-    globals()["Classifier"] = made = _make()
-    return made
+class CNNClassifier(ClassifierMixin, Estimator):
+    __doc__ = f"""A network that scikit-learn can fit, clone, search and cross-validate.
+
+    Its outputs are logits, its loss is cross-entropy. DataFrames are taken as scikit-learn takes them.
+
+    Parameters
+    ----------{_SHARED}
+    class_weight : dict, 'balanced' or None
+        Factors of the classes' losses.
+
+    Attributes
+    ----------{_FITTED}
+    classes_ : numpy.ndarray
+        The labels, sorted; they may be of any type.
+    """
+
+    _numeric = False
+
+    def __init__(self, net=None, *, optimizer="adam", lr=2e-3, epochs=50, batch_size=64, weight_decay=0.0,
+                 schedule=None, early_stopping=False, validation_fraction=0.1, patience=5, warm_start=False,
+                 class_weight=None, n_threads=None, random_state=None, verbose=False):
+        super().__init__(net, optimizer=optimizer, lr=lr, epochs=epochs, batch_size=batch_size,
+                         weight_decay=weight_decay, schedule=schedule, early_stopping=early_stopping,
+                         validation_fraction=validation_fraction, patience=patience, warm_start=warm_start,
+                         n_threads=n_threads, random_state=random_state, verbose=verbose)
+        self.class_weight = class_weight
+
+    def _losses(self, output, labels):
+        return ops.cross_entropy(output, labels, reduction="none")
+
+    def _labelled(self, X, y, reset):
+        self._check_parameters()
+        X, y = self._samples(X, y, reset=reset)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return X, y
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on samples X (N, ...) with labels y (N,); returns the estimator."""
+        going_on = self.warm_start and hasattr(self, "net_")
+        X, y = self._labelled(X, y, reset=not going_on)
+        classes = np.unique(y)
+        if going_on and not np.isin(classes, self.classes_).all():
+            raise ValueError(f"warm_start: the classes {classes.tolist()} are not those of the last fit, "
+                             f"{self.classes_.tolist()}")
+        weight = self._weights(sample_weight, X)
+        if not going_on:
+            self.classes_, self.sample_shape_ = classes, X.shape[1:]
+            self._begin(len(classes))
+        return self._trained(X, y, weight, self.epochs)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """One more epoch; the first call must know all `classes`. Returns the estimator."""
+        first = not hasattr(self, "net_")
+        X, y = self._labelled(X, y, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("the first call of partial_fit needs classes, the labels of all calls")
+            self.classes_, self.sample_shape_ = unique_labels(classes), X.shape[1:]
+            self._begin(len(self.classes_))
+        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
+            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}")
+        if not np.isin(y, self.classes_).all():
+            raise ValueError(f"y has labels that are not among the classes {self.classes_.tolist()}")
+        return self._trained(X, y, self._weights(sample_weight, X), 1)
+
+    def _trained(self, X, y, weight, epochs):
+        if self.class_weight is not None:
+            weight = weight * compute_sample_weight(self.class_weight, y)
+        labels = np.searchsorted(self.classes_, y)
+        self._fit(X, labels, weight, epochs, labels)
+        return self
+
+    def decision_function(self, X):
+        """Logits (N, n_classes); for two classes their difference (N,), as scikit-learn wants it."""
+        logits = self._outputs(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X):
+        """Probabilities (N, n_classes), in the order of `classes_`."""
+        logits = self._outputs(X)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities."""
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X):
+        """The most probable labels (N,)."""
+        chosen = self._outputs(X).argmax(axis=1)
+        return self.classes_[chosen]
 
 
-def _make():
-    try:
-        from sklearn.base import BaseEstimator, ClassifierMixin
-    except ImportError:
-        raise ImportError("the estimator needs scikit-learn: pip install 'tinydl-cnn[app]'") from None
+class CNNRegressor(RegressorMixin, Estimator):
+    __doc__ = f"""A network that scikit-learn can fit to numbers, clone, search and cross-validate.
 
-    class Classifier(ClassifierMixin, BaseEstimator):
-        """A net that scikit-learn can fit, clone, search and cross-validate.
+    Its loss is the squared error of targets that are scaled to mean 0 and deviation 1 by those of the first fit.
 
-        Parameters
-        ----------
-        net : nn.Module or callable
-            A module, of which every fit trains a copy; or ``net(sample_shape, n_classes)``, called at each fit, that
-            returns one. Its output are logits (N, n_classes).
-        optimizer : str
-            A name in `optim.BY_NAME`, such as 'adam' or 'sgd' (which has Nesterov momentum 0.9).
-        lr : float
-        epochs, batch_size : int
-        weight_decay : float
-        seed : int
-            Fixes initial weights (of a callable `net`), order and dropout.
+    Parameters
+    ----------{_SHARED}
 
-        Attributes
-        ----------
-        net_ : nn.Module
-            The trained net.
-        classes_ : numpy.ndarray
-            The labels, sorted; they may be of any type.
-        history_ : dict of str to list
-            Loss and accuracy by epoch.
-        n_features_in_ : int
-            Length of the samples' first axis.
-        """
+    Attributes
+    ----------{_FITTED}
+    """
 
-        def __init__(self, net, optimizer="adam", lr=1e-3, epochs=10, batch_size=64, weight_decay=0.0, seed=0):
-            self.net, self.optimizer, self.lr, self.epochs = net, optimizer, lr, epochs
-            self.batch_size, self.weight_decay, self.seed = batch_size, weight_decay, seed
+    _numeric = True
 
-        def fit(self, X, y):
-            """Train on samples X (N, ...) with labels y (N,); returns the estimator."""
-            from tinydl import optim, random
-            from tinydl.nn import Module
-            from tinydl.train import Trainer
+    def _losses(self, output, targets):
+        return ops.mse(output, targets, reduction="none").mean(axis=1)
 
-            if self.optimizer not in optim.BY_NAME:
-                raise ValueError(f"the optimizer must be one of {', '.join(optim.BY_NAME)}, got {self.optimizer!r}")
-            X, y = _samples(X), np.asarray(y)
-            if y.shape != (len(X),):
-                raise ValueError(f"there are {len(X)} samples, but the labels have shape {y.shape}")
-            self.classes_, labels = np.unique(y, return_inverse=True)
-            with random.stream(self.seed):
-                if isinstance(self.net, Module):
-                    self.net_ = copy.deepcopy(self.net)
-                else:
-                    self.net_ = self.net(X.shape[1:], len(self.classes_))
-            optimizer = optim.BY_NAME[self.optimizer].make(self.net_.parameters(), self.lr,
-                                                           weight_decay=self.weight_decay)
-            trainer = Trainer(self.net_, optimizer, seed=self.seed)
-            self.history_ = trainer.fit((X, labels.astype(np.int64)), epochs=self.epochs, batch_size=self.batch_size,
-                                        progress=False)
-            self.n_features_in_ = X.shape[1]
-            return self
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
-        def decision_function(self, X):
-            """Logits (N, n_classes); for two classes their difference (N,), as scikit-learn wants it."""
-            logits = self._logits(X)
-            return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+    def _targeted(self, X, y, sample_weight, first):
+        self._check_parameters()
+        X, y = self._samples(X, y, reset=first)
+        weight, y = self._weights(sample_weight, X), np.asarray(y, np.float64)
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        rows = y.reshape(len(y), -1)
+        if first:
+            self.sample_shape_, self._target_shape = X.shape[1:], y.shape[1:]
+            every = np.concatenate([rows, X.reshape(len(X), -1)], axis=1)[weight > 0]
+            used = np.unique(every, axis=0)[:, :rows.shape[1]]  # repeated samples are one, as in training
+            self._mean = used.mean(axis=0) if len(used) else np.zeros(rows.shape[1])
+            self._scale = used.std(axis=0) if len(used) else np.ones(rows.shape[1])
+            self._scale[self._scale == 0] = 1
+            self._begin(rows.shape[1])
+        elif y.shape[1:] != self._target_shape:
+            raise ValueError(f"y has targets of shape {y.shape[1:]}, the first fit had {self._target_shape}")
+        return X, ((rows - self._mean) / self._scale).astype(np.float32), weight
 
-        def predict_proba(self, X):
-            """Probabilities (N, n_classes), in the order of `classes_`."""
-            logits = self._logits(X).astype(np.float64)
-            p = np.exp(logits - logits.max(axis=1, keepdims=True))
-            return p / p.sum(axis=1, keepdims=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train on samples X (N, ...) with targets y (N,) or (N, n); returns the estimator."""
+        going_on = self.warm_start and hasattr(self, "net_")
+        self._fit(*self._targeted(X, y, sample_weight, not going_on), self.epochs)
+        return self
 
-        def predict(self, X):
-            """The most probable labels (N,)."""
-            chosen = self._logits(X).argmax(axis=1)
-            return self.classes_[chosen]
+    def partial_fit(self, X, y, sample_weight=None):
+        """One more epoch; returns the estimator."""
+        self._fit(*self._targeted(X, y, sample_weight, not hasattr(self, "net_")), 1)
+        return self
 
-        def _logits(self, X):
-            from sklearn.utils.validation import check_is_fitted
-
-            from tinydl.train import predict
-
-            check_is_fitted(self, "net_")
-            return np.asarray(predict(self.net_, _samples(X)))
-
-    Classifier.__module__, Classifier.__qualname__ = __name__, "Classifier"
-    return Classifier
-
-
-def _samples(X):
-    X = np.asarray(X)
-    if X.ndim < 2 or X.dtype.kind not in "fiub":
-        raise ValueError(f"samples must be numbers of shape (N, ...), got {X.dtype} of shape {X.shape}")
-    return X.astype(np.float32)
+    def predict(self, X):
+        """The targets (N,) or (N, n)."""
+        found = self._outputs(X) * self._scale + self._mean
+        return found.reshape(len(found), *self._target_shape)

@@ -105,8 +105,8 @@ class Softmax(Module):
 
     Parameters
     ----------
-    dim : int
-        The axis that sums to one; 1 is the classes of (N, C) and (N, C, H, W).
+    dim : int, optional
+        The axis that sums to one; 1, and so None, is the classes of (N, C), (N, C, L) and (N, C, H, W).
     """
 
     def __init__(self, dim=1):
@@ -126,8 +126,8 @@ class LogSoftmax(Module):
 
     Parameters
     ----------
-    dim : int
-        The axis; 1 is the classes of (N, C) and (N, C, H, W).
+    dim : int, optional
+        The axis; 1, and so None, is the classes of (N, C), (N, C, L) and (N, C, H, W).
     """
 
     def __init__(self, dim=1):

@@ -9,7 +9,7 @@ from tinydl import changes, layout
 from tinydl._check import dtype_of, flag
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
-from tinydl.tensor import Parameter, Tensor
+from tinydl.tensor import Parameter, Tensor, array_of
 
 __all__ = ["Module"]
 
@@ -109,7 +109,7 @@ class Module:
             raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
         if name not in self._buffer_names:
             self._buffer_names = (*self._buffer_names, name)
-        setattr(self, name, None if array is None else np.asarray(array.data if isinstance(array, Tensor) else array))
+        setattr(self, name, None if array is None else array_of(array.data if isinstance(array, Tensor) else array))
 
     def _own(self, kind):
         return [(name, value) for name, value in self.__dict__.items() if isinstance(value, kind)]

@@ -119,7 +119,8 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     Raises
     ------
     ValueError
-        For a label out of range, naming the row and the value, and for shapes that do not fit (one-hot labels).
+        For a label out of range, naming the row and the value, for shapes that do not fit (one-hot labels), and for
+        weights that are not finite beside label_smoothing.
     TypeError
         For labels that are not integers.
     """
@@ -136,6 +137,9 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     n_classes = shape[1] if len(shape) > 1 else shape[0]
     labels = labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
+    # Smoothing sums over the classes, where an infinite weight meets its own negative.
+    if label_smoothing and weight is not None and not np.isfinite(weight).all():
+        raise ValueError(f"cross_entropy: with label_smoothing every weight must be finite, got {weight.tolist()}")
     ignore_index = ignored_of(ignore_index, "cross_entropy")
     return CrossEntropy.apply(logits, labels=labels, weight=weight, ignore_index=ignore_index,
                               label_smoothing=label_smoothing, reduction=reduction)

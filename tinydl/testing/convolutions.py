@@ -56,6 +56,9 @@ _OWN = {
     "depthwise, one pixel": Problem((3, 100, 1, 1), (100, 1, 1, 1), 1, 0, 1, 100),
     "depthwise, window in the padding": Problem((2, 4, 3, 3), (4, 1, 2, 2), 1, 2, 1, 4),
     "depthwise, no images": Problem((0, 8, 5, 5), (8, 1, 3, 3), 1, 1, 1, 8),
+    # The stride is larger than the image, so that there are taps which no pixel of dx is reached by.
+    "taps of no pixel": Problem((2, 3, 5, 1), (4, 3, 3, 3), (2, 3), (1, 2), (2, 2)),
+    "depthwise, taps of no pixel": Problem((2, 2, 5, 1), (2, 1, 3, 3), (2, 3), (1, 2), (2, 2), 2),
     "depthwise on a line, dilation": Problem((2, 7, 33), (7, 1, 3), 2, 0, 4, 7),
 }
 _TABLE = {p.name: Problem(p.x_shape, p.w_shape, *((p.SH, p.SW), (p.PH, p.PW), (p.DH, p.DW)), p.G) if p.ndim == 2 else

@@ -229,19 +229,19 @@ cdef void pack_filters(const BackwardCall *call, real *panels, int n_threads) no
     """Panels of all grids, or of the row products, at the begin of scratch; none without dx."""
     cdef const BackwardPlan *plan = &call.plan
     cdef const Geometry *g = &plan.g
-    cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G, block, k, n_taps
+    cdef Py_ssize_t lanes = lanes_of[real](0), Cg = g.C // g.G, Og = g.O // g.G, block, k, n_taps, tap
     cdef const Grid *grid
     if plan.products:
         pack_products(<const real *> call.w, panels, g, plan.grids[0].pixels.dst_col)
         return
-    if is_channelwise(g):
-        # The filters in the order in which the grids visit them.
-        for k in range(g.KH * g.KW if plan.n_grids else 0):
-            memcpy(panels + k * g.C, <const real *> call.w + plan.positions[k] * g.C, g.C * sizeof(real))
-        return
     for k in range(plan.n_grids):
         grid = &plan.grids[k]
         n_taps = grid.pixels.n_taps * grid.pixels.K // Og
+        if is_channelwise(g):
+            # The filters in the order in which the grid visits them. Taps that reach no pixel are in no grid.
+            for tap in range(grid.first_tap, grid.first_tap + n_taps):
+                memcpy(panels + tap * g.C, <const real *> call.w + plan.positions[tap] * g.C, g.C * sizeof(real))
+            continue
         # A panel is a task. Packing moves elements and sums none: it may be split in any way.
         for block in prange(g.G * ceil_div(Cg, 2 * lanes), num_threads=n_threads, schedule="static",
                             use_threads_if=n_taps * Og * g.C > PACK_WORK):

@@ -1,0 +1,22 @@
+"""The package onnx, which the files need and nothing else."""
+
+__all__ = ["package"]
+
+
+def package():
+    """The package onnx with the parts that are used here.
+
+    Raises
+    ------
+    ImportError
+        With what to do where there is none.
+    """
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnx.numpy_helper
+        import onnx.shape_inference
+    except ImportError:
+        raise ImportError("ONNX files need the package onnx: pip install 'tinydl-cnn[onnx]'") from None
+    return onnx

@@ -1,0 +1,77 @@
+"""The table of what each ONNX operator is here.
+
+A row is a function ``read(op, *inputs)`` under the operator's name. `op` is the `Op`, its attributes by name; inputs
+are tensors where they depend on the network's input, NumPy arrays where they do not, None where they are left out. Rows
+marked `numbers` compute with arrays too, as the arithmetic of shapes does.
+"""
+
+import numpy as np
+
+from tinydl.tensor import Tensor
+
+__all__ = ["READERS", "Op", "numbers_of", "operator", "tensor"]
+
+READERS: dict = {}
+
+
+class Op:
+    """A node of a file.
+
+    Attributes
+    ----------
+    kind, name : str
+        Operator and name.
+    inputs, outputs : tuple of str
+    attributes : dict
+    version : int
+        Opset.
+    layer : str
+        Path of the module that computes it, '' where a row does.
+    """
+
+    def __init__(self, kind, name, inputs, outputs, attributes, version):
+        self.kind, self.name, self.inputs, self.outputs = kind, name, tuple(inputs), tuple(outputs)
+        self.attributes, self.version, self.layer = attributes, version, ""
+
+    def __getitem__(self, name):
+        return self.attributes[name]
+
+    def get(self, name, default=None):
+        """An attribute, or its default."""
+        return self.attributes.get(name, default)
+
+    @property
+    def where(self):
+        """What to call it in a message."""
+        return f"{self.kind} ({self.name or self.outputs[0]})"
+
+    def refuse(self, what, cure):
+        """Raise for what there is no form of here."""
+        raise ValueError(f"from_onnx: {self.where} {what}; {cure}")
+
+
+def operator(*names):
+    """Make a function the row of operators."""
+    def add(read):
+        for name in names:
+            READERS[name] = read
+        return read
+
+    return add
+
+
+def tensor(x):
+    """x as a tensor, float64 constants as float32."""
+    if isinstance(x, Tensor):
+        return x
+    x = np.asarray(x)
+    return Tensor(x.astype(np.float32) if x.dtype.kind == "f" and x.dtype != np.float32 else x)
+
+
+def numbers_of(op, x, what):
+    """Integers that an input or attribute holds, as a list; of what depends on the network's input there are none."""
+    if x is None:
+        return None
+    if isinstance(x, Tensor):
+        op.refuse(f"takes {what} from values that the network computes", "it must be constant")
+    return [int(n) for n in np.atleast_1d(x)]
