@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from sklearn.datasets import load_sample_image
 
 import tinydl as td
+from tinydl.inspect import plots
 
 FILTERS = {
     "Sobel, left to right": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
@@ -39,12 +39,12 @@ def main(short=False, out="."):
     share = np.mean(strength > 1)
     print(f"{100 * share:.1f} % of {strength.size:,} pixels lie on an edge (gradient above 1)")
 
-    figure = Figure(figsize=(11, 5.4), layout="constrained")
+    figure = plots.new_figure(11, 5.4)
     pictures = [(grey[0, 0], "The photograph", "gray", 0, 1), *(
         (response, name, "RdBu", -limit, limit)
         for response, name, limit in zip((across, down, bend), FILTERS, (2, 2, 0.5), strict=True)),
-        (strength, "Edges: length of the Sobel gradient", "gray_r", 0, 3),
-        (strength > 1, f"Gradient above 1: {100 * share:.1f} % of the pixels", "gray_r", 0, 1)]
+        (strength, "Edges: length of the Sobel gradient", "gray", 0, 3),
+        (strength > 1, f"Gradient above 1: {100 * share:.1f} % of the pixels", "gray", 0, 1)]
     for axes, (picture, title, colours, low, high) in zip(figure.subplots(2, 3).flat, pictures, strict=True):
         shown = axes.imshow(picture, cmap=colours, vmin=low, vmax=high)
         axes.set_title(title, fontsize=10)
@@ -52,7 +52,7 @@ def main(short=False, out="."):
         if picture.dtype != bool:
             figure.colorbar(shown, ax=axes, fraction=0.03, label="brightness" if low == 0 and high == 1 else "response")
     figure.suptitle(f"Three filters of 3x3 find the edges of a photograph of {grey.shape[3]}x{grey.shape[2]} pixels")
-    figure.savefig(Path(out) / "edges.png", dpi=120)
+    plots.save(figure, Path(out) / "edges.png")
     return second, share
 
 

@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinydl as td
+from tinydl.inspect import plots
 
 RATE, SYLLABLE, PITCH = 4000, 400, {"do": 350, "re": 520, "mi": 780}  # samples a second, samples, Hz
 WORD, OTHERS = "do-mi-re", ("do-mi-do", "re-mi-re", "mi-re-do", "")  # "": nothing is said
@@ -57,18 +57,18 @@ def main(short=False, out="."):
             print(f"{name:19} at {where:21} {100 * right[name, where]:6.2f} % right")
     rng = np.random.default_rng(5)
     long = rng.normal(0, 0.4, (1, 1, 6 * RATE)).astype(np.float32)
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
+    figure = plots.new_figure(9, 4.5)
+    above, below = plots.plain(*figure.subplots(2, 1, sharex=True))
     for start, word in ((0.5, OTHERS[0]), (1.3, WORD), (2.4, WORD), (3.6, OTHERS[2]), (4.5, WORD)):
         mix(long[0, 0], int(start * RATE), word, rng)
-        above.text(start + 0.15, 2.35, word, ha="center", color="tab:red" if word == WORD else "black")
-        above.axvspan(start, start + 0.3, alpha=0.2, color="tab:red" if word == WORD else "black")
+        above.text(start + 0.15, 2.35, word, ha="center", color=plots.ORANGE if word == WORD else "black")
+        above.axvspan(start, start + 0.3, alpha=0.2, color=plots.ORANGE if word == WORD else "black")
     score = td.ops.sigmoid(scan.eval()(long)).numpy()[0, 0]
-    above.plot(np.arange(6 * RATE) / RATE, long[0, 0], "grey", linewidth=0.3)
-    below.plot((np.arange(len(score)) * 16 + 622) / RATE, score, color="tab:blue")
+    above.plot(np.arange(6 * RATE) / RATE, long[0, 0], color=plots.GREY, linewidth=0.3)
+    below.plot((np.arange(len(score)) * 16 + 622) / RATE, score, color=plots.BLUE)
     above.set(title=f'The detector fires wherever "{WORD}" is said', ylabel="amplitude", ylim=(-2.9, 2.9))
     below.set(xlabel="time (for the score: the middle of what it has read) / s", ylabel=f'probability of "{WORD}"')
-    figure.savefig(Path(out) / "keyword_scan.png", dpi=120)
+    plots.save(figure, Path(out) / "keyword_scan.png")
     return right, score
 
 

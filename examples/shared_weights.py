@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinydl as td
+from tinydl.inspect import plots
 
 CHANNELS, WIDTH, FILTERS = 2, 5, 4
 
@@ -54,21 +54,21 @@ def main(short=False, out="."):
     for what, value in worst.items():
         print(f"largest difference of the {what}: {value:.1e}")
 
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    first, second, third = figure.subplots(1, 3)
+    figure = plots.new_figure(11, 3.6)
+    first, second, third = plots.plain(*figure.subplots(1, 3))
     for axes, a, b, title, xlabel, ylabel in (
             (first, y1[0, 0], y2[0, 0], "Output of filter 0", "place", "y"),
             (second, g1[0], g2[0], "Its first gradient", "weight (channel, tap)", "dL/dw")):
-        axes.plot(a, "o", color="tab:blue", markersize=8, markerfacecolor="none", label="Linear, scanned")
-        axes.plot(b, ".-", color="tab:orange", linewidth=1, label="Conv1d")
+        axes.plot(a, "o", color=plots.BLUE, markersize=8, markerfacecolor="none", label="Linear, scanned")
+        axes.plot(b, ".-", color=plots.ORANGE, linewidth=1, label="Conv1d")
         axes.set(title=f"{title}: differs by {np.abs(a - b).max():.0e}", xlabel=xlabel, ylabel=ylabel)
-        axes.margins(y=0.3)
-        axes.legend(frameon=False, loc="upper center", ncols=2, fontsize=9)
-    for (name, history), style in zip(losses.items(), ("o", ".-"), strict=True):
-        third.semilogy(history, style, markersize=8 if style == "o" else 4, markerfacecolor="none", label=name)
+    for (name, history), style, colour in zip(losses.items(), ("o", ".-"), (plots.BLUE, plots.ORANGE), strict=True):
+        third.semilogy(history, style, color=colour, markersize=8 if style == "o" else 4, markerfacecolor="none",
+                       label=name.removesuffix(" by a loop"))
     third.set(title="Training from the same start", xlabel="step", ylabel="mean squared error")
-    third.legend()
-    figure.savefig(Path(out) / "shared_weights.png", dpi=120)
+    for axes in (first, second, third):
+        plots.legend(axes)
+    plots.save(figure, Path(out) / "shared_weights.png")
     return worst
 
 

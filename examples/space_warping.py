@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinydl as td
+from tinydl.inspect import plots
 
 
 def rings(n, rng):
@@ -30,22 +30,22 @@ def by_a_line(points, labels):
 def scatter(axes, points, labels, title):
     if points.shape[1] > 2:  # the plane in which they spread most
         points = (points - points.mean(axis=0)) @ np.linalg.svd(points - points.mean(axis=0))[2][:2].T
-    axes.scatter(*points.T, c=labels, cmap="bwr", s=9 if len(points) > 9 else 90, edgecolors="black", linewidths=0.3)
-    axes.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal", adjustable="datalim")
+    axes.scatter(*points.T, c=np.array(plots.CLASSES)[labels], s=7 + 400 / len(points), edgecolors="white", zorder=3)
     axes.set_title(title, fontsize=10)
+    axes.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal", adjustable="datalim")
 
 
 def main(short=False, out="."):
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    panels = figure.subplots(2, 4)
+    figure = plots.new_figure(12, 7)
+    panels = np.reshape(plots.plain(*figure.subplots(2, 4).flat), (2, 4))
     corners, xor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
     grid = np.stack(np.meshgrid(np.linspace(-0.5, 1.5, 21), np.linspace(-0.5, 1.5, 21)), axis=2).astype(np.float32)
     turn, w, relu = td.tensor([[0.8, -0.6], [0.6, 0.8]]), td.tensor([[1.0, -1.0], [-1.0, 1.0]]), td.ops.relu
     steps = {"XOR: no line parts the colours": lambda x: x, "turned, then folded by ReLU": lambda x: relu(x @ turn.T),
-             "Wx: onto a line": lambda x: x @ w.T, "ReLU(Wx): now a line parts them": lambda x: relu(x @ w.T)}
+             "Wx: onto a line": lambda x: x @ w.T, "ReLU(Wx): a line parts them": lambda x: relu(x @ w.T)}
     for axes, (title, step) in zip(panels[0], steps.items(), strict=True):
         lines = step(td.tensor(grid)).numpy()
-        axes.plot(*lines.T, *lines.transpose(2, 0, 1), color="silver", linewidth=0.5)
+        axes.plot(*lines.T, *lines.transpose(2, 0, 1), color=plots.GREY, alpha=0.6, linewidth=0.5)
         scatter(axes, step(td.tensor(corners)).numpy(), xor, title)
 
     td.manual_seed(2)
@@ -65,10 +65,10 @@ def main(short=False, out="."):
     for axes, (name, points) in zip(panels[1, :3], spaces.items(), strict=True):
         scatter(axes, points, y, f"{name}: a line parts {100 * shares[name]:.0f} %")
         print(f"{name:15} a line parts {100 * shares[name]:5.1f} % of the points")
-    panels[1, 3].contourf(square[..., 0], square[..., 1], regions, levels=1, cmap="bwr", alpha=0.25)
+    panels[1, 3].contourf(square[..., 0], square[..., 1], regions, [-1, 0.5, 2], colors=plots.CLASSES, alpha=0.25)
     scatter(panels[1, 3], x, y, f"Decision regions: {100 * right:.1f} % right")
     print(f"{100 * right:.1f} % of {len(x)} points are in their region")
-    figure.savefig(Path(out) / "space_warping.png", dpi=110)
+    plots.save(figure, Path(out) / "space_warping.png")
     return shares, right
 
 

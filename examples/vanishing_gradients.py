@@ -9,11 +9,9 @@ vanish, but grows; a residual block x + F(x) has the Jacobian identity + dF/dx, 
 import argparse
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 import tinydl as td
 from tinydl.data import load_digits
-from tinydl.inspect import gradient_flow
+from tinydl.inspect import gradient_flow, plots
 
 CHANNELS = 8
 
@@ -47,10 +45,10 @@ def main(short=False, out="."):
     depth = 20 if short else 50
     train, _ = load_digits()
     x, y = train.normalised()[:32], train.labels[:32]
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = plots.new_figure(8, 5)
     axes = figure.subplots()
     left = {}
-    for name, block in BLOCKS.items():
+    for colour, (name, block) in zip(plots.CLASSES, BLOCKS.items(), strict=False):
         td.manual_seed(0)
         net = td.nn.Sequential(td.nn.Conv2d(1, CHANNELS, 3, padding=1), *[block() for _ in range(depth)],
                                td.nn.Flatten(), td.nn.Linear(CHANNELS * 64, 10))
@@ -59,14 +57,15 @@ def main(short=False, out="."):
         norms = [layer.activation_gradient for layer in flow.layers]
         left[name] = norms[0] / norms[-1]
         print(f"{name:22} gradient below {depth} blocks: {left[name]:.3g} of that above them ({flow.verdict})")
-        axes.semilogy(range(depth + 1), [norm / norms[-1] for norm in norms], label=f"{name}: {left[name]:.2g} times")
+        axes.semilogy(range(depth + 1), [norm / norms[-1] for norm in norms], color=colour,
+                      label=f"{name}: {left[name]:.2g} times")
     axes.invert_xaxis()
     axes.set(title=f"The gradient on its way back through {depth} blocks, before any training",
              xlabel="block, from the last to the first", ylabel="norm of the gradient / norm at the last block")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower left", frameon=False)
-    figure.savefig(Path(out) / "vanishing_gradients.png", dpi=120)
+    plots.plain(axes)
+    plots.legend(axes)
+    plots.save(figure, Path(out) / "vanishing_gradients.png")
     return left
 
 

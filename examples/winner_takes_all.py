@@ -12,9 +12,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import tinydl as td
+from tinydl.inspect import plots
 
 
 def main(short=False, out="."):
@@ -47,24 +47,23 @@ def main(short=False, out="."):
           f"teach the filter nothing")
     print(f"largest difference between formula and back-propagation: {difference:.1e}")
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    left.plot(sigma, "o-", color="grey", markersize=4, label="sigma(a), all places")
-    left.plot(winners, sigma[winners], "o", color="tab:red", markersize=8, label="winner of a window")
+    figure = plots.new_figure(10, 4)
+    left, right = plots.plain(*figure.subplots(1, 2, width_ratios=(2, 1)))
+    left.plot(sigma, "o-", color=plots.GREY, markersize=4, label="sigma(a), all places")
+    left.plot(winners, sigma[winners], "o", color=plots.ORANGE, markersize=8, label="winner of a window")
     for m in range(n_windows):
         height = 1.06 + 0.06 * (m % 2)
-        left.plot([m * step - 0.2, m * step + window - 0.8], [height, height], color="tab:blue", linewidth=3)
-    left.plot([], [], color="tab:blue", linewidth=3, label=f"windows of {window}, every {step}")
-    left.set(title=f"{len(set(winners))} of {len(a)} places win", xlabel="place i", ylabel="activation", ylim=(0, 1.5))
-    left.legend(ncols=3, loc="upper center", frameon=False, fontsize=9)
-    right.bar(np.arange(width) - 0.2, gradient, 0.4, label="formula")
-    right.bar(np.arange(width) + 0.2, w.grad[0, 0], 0.4, label="back-propagation")
+        left.plot([m * step - 0.2, m * step + window - 0.8], [height, height], color=plots.BLUE, linewidth=3)
+    left.plot([], [], color=plots.BLUE, linewidth=3, label=f"windows of {window}, every {step}")
+    left.set(title=f"{len(set(winners))} of {len(a)} places win", xlabel="place i", ylabel="activation", ylim=(0, 1.2))
+    right.bar(np.arange(width) - 0.2, gradient, 0.4, color=plots.BLUE, label="formula")
+    right.bar(np.arange(width) + 0.2, w.grad[0, 0], 0.4, color=plots.ORANGE, label="back-propagation")
     right.set(title=f"Gradients differ by {difference:.0e}", xlabel="weight j", ylabel="dL/dw[j]",
               xticks=range(width))
     right.axhline(0, color="black", linewidth=0.8)
-    right.margins(y=0.3)
-    right.legend(frameon=False, loc="upper center", ncols=2, fontsize=9)
-    figure.savefig(Path(out) / "winner_takes_all.png", dpi=120)
+    for axes in (left, right):
+        plots.legend(axes)
+    plots.save(figure, Path(out) / "winner_takes_all.png")
     return difference
 
 

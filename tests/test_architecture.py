@@ -12,10 +12,11 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_check", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
-GRAPH = BASE | {"deferred", "tensor", "graph", "function"}
+BASE = {"_check", "_html", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
+GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices"}
 ALLOWED = {
     "_check": set(),
+    "_html": set(),
     "_version": set(),
     "_files": set(),
     "_lock": set(),
@@ -26,8 +27,16 @@ ALLOWED = {
     "gradient": {"_core", "config", "layout"},
     "deferred": {"_core", "config", "layout", "gradient"},
     "changes": set(),
-    "backward": {"changes", "gradient"},
-    "tensor": BASE | {"backward"},
+    "hooks": {"gradient"},
+    "instead": set(),
+    "backward": {"changes", "gradient", "hooks"},
+    "tensor": BASE | {"backward", "hooks"},
+    "devices": {"tensor"},
+    "autograd": {"backward", "function", "gradient", "tensor"},
+    "creation": {"_check", "devices", "random", "tensor"},
+    "words": {"instead", "ops"},
+    "saving": {"_files", "devices", "tensor", "train"},
+    "utils": {"data"},
     "graph": BASE | {"tensor"},
     "function": BASE | {"deferred", "tensor", "graph"},
     "ops": GRAPH,
@@ -36,7 +45,7 @@ ALLOWED = {
     "inference": GRAPH | {"ops", "nn"},
     "export": (GRAPH | {"ops", "nn", "inference", "train", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
-    "data": (BASE | {"_files", "tensor"}),
+    "data": (BASE | {"_files", "instead", "tensor"}),
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
     "testing": GRAPH | {"ops", "nn"},
@@ -46,10 +55,11 @@ ALLOWED = {
                      "_version"}) - {"_core"},
     "recipes": set(),
     "__main__": {"cli"},
-    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor"},
+    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "words"},
 }
 # Other packages, and where they may be imported: inside functions only.
-OPTIONAL = {"matplotlib", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime", "argcomplete"}
+OPTIONAL = {"matplotlib", "pandas", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",
+            "argcomplete"}
 KERNEL_USERS = {
     "ops",
     "optim",

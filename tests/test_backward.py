@@ -12,16 +12,16 @@ def test_a_node_waits_for_all_that_read_it():
         x = td.tensor([3.0], dtype=np.float64, requires_grad=True)
         y = x * x
         z = y * (y + 1) if turned else (y + 1) * y
-        walk(z.creator, Gradient(np.ones(1)), False)
+        walk([(z.creator, Gradient(np.ones(1)))], False)
         assert x.grad.tolist() == [2 * 3 * (2 * 9 + 1)]
 
 
 def test_what_was_released_is_not_walked_again():
     x = td.tensor([3.0], requires_grad=True)
     y = x * x
-    walk(y.creator, Gradient(np.ones(1, np.float32)), False)
+    walk([(y.creator, Gradient(np.ones(1, np.float32)))], False)
     with pytest.raises(RuntimeError, match="ran through Mul before"):
-        walk(y.creator, Gradient(np.ones(1, np.float32)), False)
+        walk([(y.creator, Gradient(np.ones(1, np.float32)))], False)
 
 
 def test_a_failure_leaves_no_gradient_waiting():

@@ -155,7 +155,7 @@ IMAGE = (2, 4, 9, 9)
     (lambda x: ops.group_norm(x, 2), Description(whole=(2, 3))),
     (lambda x: ops.group_norm(x, 1), Description(whole=(1, 2, 3))),
     (lambda x: x.mean((2, 3)), Description(kind="affine", whole=(2, 3))),
-    (lambda x: x.max(3), Description(kind="selection", whole=(3,))),
+    (lambda x: x.max(axis=3), Description(kind="selection", whole=(3,))),
     (lambda x: x.var(0), Description(whole=(0,))),
     (lambda x: x[:, :, ::2, 1::-1], Description(kind="selection", reach=(1, 1), stride=(2, 1))),
     (lambda x: x[:, 1], Description(kind="selection")),

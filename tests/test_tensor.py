@@ -10,8 +10,11 @@ import tinydl as td
 
 
 def test_types_of_data():
-    assert td.tensor([1, 2]).dtype == np.float32
-    assert td.tensor(1).dtype == np.float32 and td.tensor(True).dtype == bool
+    for whole in ([1, 2], [[1], [2]], 1, np.int64(1)):
+        assert td.tensor(whole).dtype == np.int64
+    assert td.tensor([1, 2.0]).dtype == td.tensor(1.0).dtype == td.tensor([]).dtype == np.float32
+    assert td.tensor(True).dtype == td.tensor([True, False]).dtype == bool
+    assert td.tensor([1, 2], dtype=np.float32).dtype == np.float32
     assert td.tensor(np.ones(2)).dtype == np.float64
     assert td.tensor(np.ones(2, np.float16)).dtype == np.float32
     assert td.tensor(np.arange(2)).dtype == np.int64

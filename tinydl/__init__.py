@@ -30,7 +30,7 @@ from tinydl.tensor import Parameter, Tensor, tensor
 
 # What a first step does not need is imported when it is named: modules, and names with the module that has them.
 _LAZY = {
-    "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
+    "autograd": None, "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
     "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "testing": None,
     "to_c": "export", "to_onnx": "export", "train": None,
 }
@@ -44,13 +44,21 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name not in _LAZY:
-        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
-    if (source := _LAZY[name]) is None:
+    if name in _LAZY and _LAZY[name] is None:
         return importlib.import_module(f"tinydl.{name}")
-    found = globals()[name] = getattr(importlib.import_module(f"tinydl.{source}"), name)
+    if name.startswith("_"):
+        raise AttributeError(f"module 'tinydl' has no attribute {name!r}")
+    if name in _LAZY:
+        found = getattr(importlib.import_module(f"tinydl.{_LAZY[name]}"), name)
+    else:
+        from tinydl.words import word
+
+        found = word(name)
+    globals()[name] = found
     return found
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
+    from tinydl.words import names
+
+    return sorted({*globals(), *_LAZY, *names()})

@@ -26,6 +26,7 @@ class Context:
     edges = ()
     frozen = ()  # (number, Parameter) of the arguments that are Parameters and require no gradient
     retained = None
+    hooks = None  # functions that see, and may replace, the gradient of the result
     saved_tensors = ()
     output = None  # (shape, dtype) of the result
     _arrived = None  # during a walk, the Gradient that readers of the result have sent so far

@@ -14,7 +14,10 @@ import numpy as np
 
 from tinydl._check import index_of
 
-__all__ = ["generator", "manual_seed", "next_key", "set_state", "state", "stream"]
+__all__ = ["Generator", "generator", "manual_seed", "next_key", "set_state", "state", "stream"]
+
+
+_OWN_STREAM = 0x6E47  # keeps the numbers of a Generator apart from those of the process
 
 
 class _Stream:
@@ -87,6 +90,35 @@ def next_key():
 def generator(*key):
     """The NumPy Generator of the stream named by (seed, *key)."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((_current().seed, *key))))
+
+
+class Generator:
+    """A stream of random numbers of one's own, for `randn`, `random_split`, a `DataLoader`.
+
+    Attributes
+    ----------
+    seed, drawn : int
+        What names its numbers: the seed, and how often something was drawn since it was set.
+    """
+
+    def __init__(self, device="cpu"):
+        if device != "cpu":
+            raise ValueError(f"tinydl computes on the CPU: device {device!r} does not exist here")
+        self.seed, self.drawn = 0, 0
+
+    def manual_seed(self, seed):
+        """Set the seed; returns the generator."""
+        self.seed, self.drawn = _count("seed", seed), 0
+        return self
+
+    def initial_seed(self):
+        """The seed."""
+        return self.seed
+
+    def draw(self):
+        """The NumPy Generator of the next numbers."""
+        self.drawn += 1
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, _OWN_STREAM, self.drawn))))
 
 
 @contextlib.contextmanager

@@ -2,19 +2,24 @@
 
 import reprlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl import changes, config, layout
+from tinydl import changes, config, hooks, layout
 from tinydl._check import dtype_of, flag
-from tinydl.backward import walk
+from tinydl.backward import refuse_double, upstream, walk
 from tinydl.gradient import Gradient
 
 __all__ = ["Parameter", "Tensor", "array_of", "tensor"]
 
+if TYPE_CHECKING:
+    from tinydl._methods import Methods
+else:
+    Methods = object
 
-class Tensor:
+
+class Tensor(Methods):
     """An array that remembers how it was computed.
 
     Parameters
@@ -44,8 +49,8 @@ class Tensor:
     """
 
     # `raw`: the array, where others may hold it, or else a `tinydl.deferred.Value`, which operations read.
-    # `_written`, `_shown`: of `tinydl.changes`, absent where nothing was noted.
-    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "__weakref__")
+    # `_written`, `_shown`: of `tinydl.changes`, `_hooks`: of `tinydl.hooks`, absent where nothing was noted.
+    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "_hooks", "__weakref__")
     place = 1  # nodes have lower ones, see `tinydl.changes`
     _arrived = None  # of a node, the gradients that its readers have sent so far
     is_parameter = False
@@ -55,7 +60,8 @@ class Tensor:
         data = _as_data(data)
         requires_grad = flag("Tensor", "requires_grad", requires_grad)
         if requires_grad and data.dtype.kind != "f":
-            raise TypeError(f"only float32 and float64 tensors take a gradient, got dtype {data.dtype}")
+            raise TypeError(f"only float32 and float64 tensors take a gradient, got dtype {data.dtype}; numbers with a "
+                            "point, or dtype='float32', make a tensor of floats")
         self.raw = data
         self.grad = None
         self.requires_grad = requires_grad
@@ -156,58 +162,6 @@ class Tensor:
             origin = ", requires_grad=True"
         return f"tensor({body}, dtype={self.dtype}{origin})"
 
-    if TYPE_CHECKING:
-        # For type checkers: a tensor knows no operation, `tinydl.ops.methods` attaches these.
-        def __add__(self, other: Any) -> "Tensor": ...
-        def __radd__(self, other: Any) -> "Tensor": ...
-        def __sub__(self, other: Any) -> "Tensor": ...
-        def __rsub__(self, other: Any) -> "Tensor": ...
-        def __mul__(self, other: Any) -> "Tensor": ...
-        def __rmul__(self, other: Any) -> "Tensor": ...
-        def __truediv__(self, other: Any) -> "Tensor": ...
-        def __rtruediv__(self, other: Any) -> "Tensor": ...
-        def __pow__(self, other: Any) -> "Tensor": ...
-        def __rpow__(self, other: Any) -> "Tensor": ...
-        def __matmul__(self, other: Any) -> "Tensor": ...
-        def __rmatmul__(self, other: Any) -> "Tensor": ...
-        def __lt__(self, other: Any) -> "Tensor": ...
-        def __le__(self, other: Any) -> "Tensor": ...
-        def __gt__(self, other: Any) -> "Tensor": ...
-        def __ge__(self, other: Any) -> "Tensor": ...
-        def __eq__(self, other: Any) -> "Tensor": ...  # type: ignore[override]
-        def __ne__(self, other: Any) -> "Tensor": ...  # type: ignore[override]
-        def __neg__(self) -> "Tensor": ...
-        def __abs__(self) -> "Tensor": ...
-        def __getitem__(self, key: Any) -> "Tensor": ...
-        def __iter__(self) -> Any: ...
-        def abs(self) -> "Tensor": ...
-        def argmax(self, axis: Any = None) -> "Tensor": ...
-        def argmin(self, axis: Any = None) -> "Tensor": ...
-        def astype(self, dtype: Any) -> "Tensor": ...
-        def clip(self, low: Any = None, high: Any = None) -> "Tensor": ...
-        def exp(self) -> "Tensor": ...
-        def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor": ...
-        def log(self) -> "Tensor": ...
-        def log_softmax(self, axis: int = -1) -> "Tensor": ...
-        def max(self, axis: Any = None, keepdims: bool = False) -> "Tensor": ...
-        def mean(self, axis: Any = None, keepdims: bool = False) -> "Tensor": ...
-        def min(self, axis: Any = None, keepdims: bool = False) -> "Tensor": ...
-        def permute(self, *order: Any) -> "Tensor": ...
-        def relu(self) -> "Tensor": ...
-        def reshape(self, *new_shape: Any) -> "Tensor": ...
-        def sigmoid(self) -> "Tensor": ...
-        def softmax(self, axis: int = -1) -> "Tensor": ...
-        def sqrt(self) -> "Tensor": ...
-        def squeeze(self, axis: Any = None) -> "Tensor": ...
-        def std(self, axis: Any = None, keepdims: bool = False, correction: int = 1) -> "Tensor": ...
-        def sum(self, axis: Any = None, keepdims: bool = False) -> "Tensor": ...
-        def tanh(self) -> "Tensor": ...
-        def transpose(self, *axes: Any) -> "Tensor": ...
-        def unsqueeze(self, axis: int) -> "Tensor": ...
-        def var(self, axis: Any = None, keepdims: bool = False, correction: int = 1) -> "Tensor": ...
-        @property
-        def T(self) -> "Tensor": ...
-
     # --- gradients -------------------------------------------------------------------------------------------------
 
     def retain_grad(self):
@@ -217,11 +171,33 @@ class Tensor:
         if self.creator is not None:
             self.creator.retained = self
 
-    def zero_grad(self):
-        """Forget the gradient."""
-        self.grad = None
+    def register_hook(self, hook):
+        """Call `hook(grad)` when the gradient of the tensor is known; what it returns, if anything, replaces it.
 
-    def backward(self, grad=None, retain_graph=False):
+        Parameters
+        ----------
+        hook : callable
+            Takes a Tensor, the gradient of all that read this one in a backward pass.
+
+        Returns
+        -------
+        handle
+            `handle.remove()` takes the hook away.
+        """
+        if not callable(hook):
+            raise TypeError(f"register_hook() takes a function of the gradient, got {hook!r}")
+
+        def seen(array):
+            replaced = hook(Tensor(array))
+            return None if replaced is None else _as_data(replaced)
+
+        return hooks.register(self, seen)
+
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradient, or with False make it zeros."""
+        self.grad = None if set_to_none or self.grad is None else np.zeros_like(self.grad)
+
+    def backward(self, grad=None, retain_graph=False, create_graph=False):
         """Back-propagate: add d(self)/d(leaf), weighted by `grad`, to `grad` of every leaf that requires it.
 
         The gradient of a node is the sum over its children: dL/dv = sum over children c of dL/dc * dc/dv.
@@ -232,24 +208,15 @@ class Tensor:
             Upstream gradient dL/d(self) of the tensor's shape; 1 for a one-element tensor.
         retain_graph : bool
             Keep what the operations saved, so that `backward` may run again.
+        create_graph : bool
+            False: a backward pass is not recorded, and there are no gradients of gradients.
         """
+        refuse_double(create_graph)
         if not self.requires_grad:
             raise RuntimeError("backward() on a tensor that requires no gradient: no parameter took part in it, "
                                "or it was computed under no_grad()")
-        if grad is None:
-            if self.size != 1:
-                raise RuntimeError(f"backward() without a gradient needs a one-element tensor, got shape {self.shape}; "
-                                   "reduce it with .sum() or .mean(), or pass the upstream gradient")
-            grad = np.ones(self.shape, self.dtype)
-        else:
-            given = grad.data if isinstance(grad, Tensor) else np.asarray(grad)
-            if given.shape != self.shape:
-                raise ValueError(f"the upstream gradient has shape {given.shape}, the tensor {self.shape}")
-            grad = given.astype(self.dtype)  # a copy: the caller's array is never handed on
-        if self.creator is None:
-            self._accumulate(grad, owned=True)
-        else:
-            walk(self.creator, Gradient(grad), retain_graph)
+        grad = upstream(self, grad)
+        walk([(self.creator or self, Gradient(grad))], retain_graph)
 
     def _accumulate(self, grad, owned):
         """Add the array `grad` to `self.grad`; `owned` says that nobody else holds it."""
@@ -277,6 +244,9 @@ class Tensor:
             setattr(self, name, value)
         if channels_last:  # pickle keeps no memory order
             self.raw = layout.channels_last(self.raw)
+
+
+hooks.accumulate = Tensor._accumulate
 
 
 class Parameter(Tensor):
@@ -329,8 +299,8 @@ def tensor(data, dtype=None, requires_grad=False):
     data : array_like
         Values; copied, so the tensor never aliases the caller's array.
     dtype : dtype, optional
-        float32 or float64 (or an integer type for labels). Default: floating arrays keep float32/float64, everything
-        made of Python numbers becomes float32.
+        float32 or float64, or a type of integers or booleans, for labels and masks. Default: that of an array; Python
+        integers are int64, and all other numbers float32.
     requires_grad : bool
         Whether `backward` fills `grad`.
     """
@@ -339,6 +309,8 @@ def tensor(data, dtype=None, requires_grad=False):
         values = np.array(array_of(values), dtype=dtype_of("tensor", dtype))
     elif isinstance(values, np.ndarray):
         values = values.copy(order="K")
+    elif (array := array_of(values)).dtype == np.int64:
+        values = array
     return Tensor(values, requires_grad)
 
 

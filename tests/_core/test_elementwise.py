@@ -14,8 +14,8 @@ from tinydl.testing.guards import Guards, flawed, laid_out
 BOTH = pytest.mark.parametrize("kernels", [elementwise, reference], ids=["kernel", "reference"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-PARAMETERS = {"leaky_relu": 0.1, "elu": 1.5}
-FROM_Y = {"relu", "tanh", "sigmoid"}    # backward reads y rather than x
+PARAMETERS = {"leaky_relu": 0.1, "elu": 1.5, "softplus": 2.0}
+FROM_Y = {"relu", "tanh", "sigmoid", "relu6"}    # backward reads y rather than x
 EACH = pytest.mark.parametrize("name", elementwise.ACTIVATIONS)
 # Around the vector widths, the chunks of 16384 elements and their ends.
 SIZES = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 1000, 16383, 16384, 16385, 50001]
@@ -62,6 +62,13 @@ def test_literal_values(kernels, dtype):
         "hardswish": [-1 / 3, -1.25 / 6, 0, 1.75 / 6, 10 / 6],
         "gelu_tanh": [-0.0454023059122249, -0.154285990174856, 0.0, 0.345714009825144, 1.95459769408777],
         "silu": [-0.238405844044235, -0.188770334399073, 0, 0.311229665600927, 1.76159415595576],
+        "selu": [-1.52016646859569, -0.691758187802871, 0, 0.52535049367774, 2.10140197471096],
+        "relu6": [0, 0, 0, 0.5, 2],
+        "hardsigmoid": [1 / 6, 2.5 / 6, 0.5, 3.5 / 6, 5 / 6],
+        "softplus": [0.00907496395890487, 0.156630843759111, 0.346573590279973, 0.656630843759111, 2.0090749639589],
+        "log_sigmoid": [-2.12692801104297, -0.974076984180107, -0.693147180559945, -0.474076984180107,
+                        -0.126928011042972],
+        "softsign": [-2 / 3, -1 / 3, 0, 1 / 3, 2 / 3],
     }
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -82,6 +89,12 @@ def test_literal_gradients(kernels, dtype):
         "hardswish": [-0.5, 2.5, -8 / 6],
         "gelu_tanh": [-0.258297769870855, 2.5, -1.73473980706928],
         "silu": [-0.272352746354686, 2.5, -1.4799223746053],
+        "selu": [0.713798616755045, 8.79049670423688, -2.10140197471096],
+        "relu6": [0, 0, -2],
+        "hardsigmoid": [0.5, 5 / 6, -1 / 3],
+        "softplus": [0.0539586298862747, 2.5, -1.46211715726001],
+        "log_sigmoid": [2.64239123393365, 2.5, -0.755081337596291],
+        "softsign": [1 / 3, 5, -8 / 9],
     }
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, 1e-6 if dtype == np.float32 else 1e-14, name)
@@ -221,6 +234,18 @@ def test_error_of_mish(dtype, least, gradient):
     assert np.abs(backward("mish", x, np.ones_like(x)) - exact).max() <= gradient
 
 
+@pytest.mark.parametrize(("dtype", "error"), [(np.float32, 3e-7), (np.float64, 6e-16)])
+def test_error_of_the_logarithms(dtype, error):
+    x = _spread_out(6, -87, dtype)
+    wide = x.astype(np.longdouble)
+    exact = np.where(wide < 0, wide, 0) - np.log1p(np.exp(-np.abs(wide)))
+    assert _ulps(forward("log_sigmoid", x), exact).max() <= 4
+    assert np.abs(backward("log_sigmoid", x, np.ones_like(x)) - 1 / (1 + np.exp(wide))).max() <= error
+    exact = np.where(wide > 10, wide, np.log1p(np.exp(2 * wide)) / 2)
+    near = np.abs(x) < 20
+    assert _ulps(forward("softplus", x)[near], exact[near]).max() <= 4
+
+
 @pytest.mark.parametrize(("dtype", "gradient"), [(np.float32, 2e-7), (np.float64, 2e-16)])
 def test_error_of_hardswish(dtype, gradient):
     x = np.random.default_rng(5).uniform(-4, 4, 300_000).astype(dtype)
@@ -309,7 +334,12 @@ def test_special_values(kernels, dtype):
                 "elu": [np.nan, np.inf, -1.5, 0, 1e4, -1.5], "gelu": [np.nan, np.inf, 0, 0, 1e4, 0],
                 "tanh": [np.nan, 1, -1, 0, 1, -1], "sigmoid": [np.nan, 1, 0, 0.5, 1, 0],
                 "mish": [np.nan, np.inf, 0, 0, 1e4, 0], "hardswish": [np.nan, np.inf, 0, 0, 1e4, 0],
-                "gelu_tanh": [np.nan, np.inf, 0, 0, 1e4, 0], "silu": [np.nan, np.inf, 0, 0, 1e4, 0]}
+                "gelu_tanh": [np.nan, np.inf, 0, 0, 1e4, 0], "silu": [np.nan, np.inf, 0, 0, 1e4, 0],
+                "selu": [np.nan, np.inf, -1.7580993408473766, 0, 10507.009873554805, -1.7580993408473766],
+                "relu6": [np.nan, 6, 0, 0, 6, 0], "hardsigmoid": [np.nan, 1, 0, 0.5, 1, 0],
+                "softplus": [np.nan, np.inf, 0, math.log(2) / 2, 1e4, 0],
+                "log_sigmoid": [np.nan, 0, -np.inf, -math.log(2), 0, -1e4],
+                "softsign": [np.nan, 1, -1, 0, 1 - 1 / 10001, 1 / 10001 - 1]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, y in expected.items():
         assert_close(forward(name, x, kernels=kernels), y, what=name)
@@ -324,7 +354,10 @@ def test_gradients_at_special_values(kernels, dtype):
     expected = {"relu": [2, 2, 0, 0], "leaky_relu": [2, 2, 0.2, 0.2], "elu": [2, 2, 0, 3],
                 "gelu": [np.nan, 2, 0, 1], "tanh": [np.nan, 0, 0, 2], "sigmoid": [np.nan, 0, 0, 0.5],
                 "mish": [np.nan, 2, 0, 1.2], "hardswish": [np.nan, 2, 0, 1],
-                "gelu_tanh": [np.nan, 2, 0, 1], "silu": [np.nan, 2, 0, 1]}
+                "gelu_tanh": [np.nan, 2, 0, 1], "silu": [np.nan, 2, 0, 1],
+                "selu": [2.101401974710961, 2.101401974710961, 0, 3.5161986816947532], "relu6": [2, 0, 0, 0],
+                "hardsigmoid": [1 / 3, 0, 0, 1 / 3], "softplus": [np.nan, 2, 0, 1], "log_sigmoid": [np.nan, 0, 2, 1],
+                "softsign": [np.nan, 0, 0, 2]}
     assert set(expected) == set(elementwise.ACTIVATIONS)
     for name, dx in expected.items():
         assert_close(backward(name, x, dy, kernels=kernels), dx, what=name)
@@ -335,14 +368,19 @@ def test_the_largest_numbers(dtype):
     """Nothing overflows on the way: far from 0 an activation is its limit, a multiple of x or a constant."""
     most = np.finfo(dtype).max
     x = np.array([most, most / 8, 1e20, -1e20, -most / 8, -most], dtype)
-    below = {"leaky_relu": (0.1 * x[3:], 0.1), "elu": (-1.5, 0), "tanh": (-1, 0)}
+    # (values of the three, their slope) above and below 0, where these are not x and 0.
+    scale = 1.0507009873554805
+    above = {"tanh": (1, 0), "sigmoid": (1, 0), "hardsigmoid": (1, 0), "relu6": (6, 0), "softsign": (1, 0),
+             "log_sigmoid": (0, 0), "selu": ([np.inf, most / 8 * dtype(scale), 1e20 * scale], scale)}
+    below = {"leaky_relu": (0.1 * x[3:], 0.1), "elu": (-1.5, 0), "tanh": (-1, 0), "softsign": (-1, 0),
+             "log_sigmoid": (x[3:], 1), "selu": (-1.7580993408473766, 0)}
+    rtol = 1e-6 if dtype == np.float32 else 1e-15
     for name in elementwise.ACTIVATIONS:
         y, dx = forward(name, x), backward(name, x, np.full_like(x, 2))
-        assert_close(y[:3], np.ones(3) if name in ("tanh", "sigmoid") else x[:3], 0, name)
-        assert dx[:3].tolist() == [0 if name in ("tanh", "sigmoid") else 2] * 3, name
-        value, slope = below.get(name, (0, 0))
-        assert_close(y[3:], np.broadcast_to(dtype(1) * value, 3), 1e-6 if dtype == np.float32 else 1e-15, name)
-        assert_close(dx[3:], np.full(3, 2 * slope), 1e-6 if dtype == np.float32 else 1e-15, name)
+        for part, (value, slope) in ((slice(3), above.get(name, (x[:3], 1))), (slice(3, 6), below.get(name, (0, 0)))):
+            exact = rtol if name in ("selu", "softsign") or part.start else 0
+            assert_close(y[part], np.broadcast_to(np.asarray(value, dtype), 3), exact, name)
+            assert_close(dx[part], np.full(3, 2 * slope), exact, name)
 
 
 @EACH

@@ -68,7 +68,7 @@ def test_the_innermost_module_is_named():
 
 @pytest.mark.parametrize("harmless", [
     lambda x: x.detach(), lambda x: x.reshape(len(x), 2, -1).transpose(1, 2).flatten(1),
-    lambda x: x[:, ::2].max(1) + x.T[0],
+    lambda x: x[:, ::2].max(axis=1) + x.T[0],
     lambda x: x * np.ones(4, "f"), lambda x: ops.dropout(x, 0.5, False) / 3], ids=range(5))
 def test_code_that_reads_nothing(harmless):
     net = Net(lambda x: (harmless(x).sum() + x))

@@ -19,6 +19,13 @@ FUNCTIONS = {
     "mish": (td.ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
     "hardswish": (td.ops.hardswish, lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "silu": (td.ops.silu, lambda x: x / (1 + np.exp(-x))),
+    "selu": (td.ops.selu, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1))),
+    "relu6": (td.ops.relu6, lambda x: np.clip(x, 0, 6)),
+    "hardsigmoid": (td.ops.hardsigmoid, lambda x: np.clip(x + 3, 0, 6) / 6),
+    "softplus": (td.ops.softplus, lambda x: np.log(1 + np.exp(x))),
+    "softplus 3": (lambda x: td.ops.softplus(x, 3.0), lambda x: np.log(1 + np.exp(3 * x)) / 3),
+    "log_sigmoid": (td.ops.log_sigmoid, lambda x: -np.log(1 + np.exp(-x))),
+    "softsign": (td.ops.softsign, lambda x: x / (1 + np.abs(x))),
     "relu": (td.ops.relu, lambda x: np.maximum(x, 0)),
 }
 

@@ -68,7 +68,7 @@ def test_bad_labels(loss):
     with pytest.raises(TypeError, match="integer labels, got bool"):
         loss(z, np.zeros(4, bool))
     with pytest.raises(ValueError, match=r"one-hot labels become classes with labels.argmax\(1\)"):
-        loss(z, np.eye(3)[[0, 1, 2, 0]])
+        loss(z, np.eye(3, dtype=int)[[0, 1, 2, 0]])
     with pytest.raises(ValueError, match=r"need labels of shape \(4,\), got \(3,\)"):
         loss(z, np.zeros(3, int))
     with pytest.raises(ValueError, match=r"reshape them with labels.reshape\(\(4,\)\)"):

@@ -31,7 +31,7 @@ def result():
     (lambda x: np.reshape(x, 4), "ops.reshape"),
     (lambda x: np.transpose(x), "ops.transpose"),
     (lambda x: np.expand_dims(x, 0), "ops.unsqueeze"),
-    (lambda x: np.linalg.norm(x), "operations of td.ops"),
+    (lambda x: np.linalg.norm(x), "ops.norm"),
     (lambda x: np.arctan(x), "operations of td.ops"),
     (lambda x: np.add.reduce(x), "td.ops.add"),
     (lambda x: np.add(VALUES, x, out=np.empty((2, 2))), "td.ops.add"),

@@ -1,4 +1,4 @@
-"""Adam, AdamW, RMSprop and Adagrad: their formulas with literal numbers."""
+"""Adam, AdamW, RMSprop, Adagrad and Adadelta: their formulas with literal numbers."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.optim import Adagrad, Adam, AdamW, RMSprop
+from tinydl.optim import Adadelta, Adagrad, Adam, AdamW, RMSprop
 
 
 def steps(kind, gradients, start=1.0, **options):
@@ -119,3 +119,22 @@ def test_adagrad_against_its_formula_in_numpy():
     np.testing.assert_allclose(w.data, want, rtol=1e-13)
     np.testing.assert_allclose(optimizer.state[w]["sum"], s, rtol=1e-13)
     assert set(optimizer.state_dict()["state"][0]) == {"step", "sum"}
+
+
+# --- Adadelta ------------------------------------------------------------------------------------------------------
+
+def test_adadelta():
+    # PyTorch's values of three steps from 1 and -2 with gradients k (0.5, -1).
+    w = td.Parameter(np.array([1.0, -2.0]), dtype=np.float64)
+    optimizer = Adadelta([w], lr=0.5, eps=1e-2, weight_decay=0.1)
+    for k in (1, 2, 3):
+        w.grad = np.array([0.5, -1.0]) * k
+        optimizer.step()
+    np.testing.assert_allclose(w.data, [0.461395074346023, -1.4219648228673893], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("options", "message"), [({"rho": 1.5}, "rho"), ({"lr": -1}, "lr"),
+                                                 ({"eps": math.nan}, "eps")])
+def test_bad_hyper_parameters_of_adadelta(options, message):
+    with pytest.raises(ValueError, match=f"Adadelta: {message} must be"):
+        Adadelta([td.Parameter([1.0])], **options)

@@ -6,7 +6,7 @@ import tinydl as td
 from tinydl.optim import BY_NAME, Optimizer
 
 # The base; what is made of other optimisers; what takes only some of a net's parameters.
-NAMELESS = {Optimizer, td.optim.MultiOptimizer, td.optim.Muon}
+NAMELESS = {Optimizer, td.optim.Lookahead, td.optim.MultiOptimizer, td.optim.Muon}
 
 
 def test_every_optimiser_has_a_name():

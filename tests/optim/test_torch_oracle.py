@@ -123,3 +123,100 @@ def test_clip(norm_type):
     assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, 0.5, norm_type).item(), rel=1e-6)
     for p, q in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(p.grad, q.grad.numpy(), rtol=1e-5)
+
+
+FURTHER = {
+    "adadelta": ("Adadelta", dict()),
+    "adadelta_all": ("Adadelta", dict(lr=0.5, rho=0.8, eps=1e-4, weight_decay=0.01)),
+    "nadam": ("NAdam", dict(lr=0.01)),
+    "nadam_l2": ("NAdam", dict(lr=0.01, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1, momentum_decay=0.02)),
+    "nadam_decoupled": ("NAdam", dict(lr=0.01, weight_decay=0.3, decoupled_weight_decay=True)),
+    "radam": ("RAdam", dict(lr=0.01)),
+    "radam_l2": ("RAdam", dict(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1)),
+    "radam_decoupled": ("RAdam", dict(lr=0.01, weight_decay=0.3, decoupled_weight_decay=True)),
+}
+
+
+@pytest.mark.parametrize(("name", "options"), FURTHER.values(), ids=FURTHER)
+def test_200_steps_of_further_optimisers(name, options):
+    test_200_steps(name, options, SCHEDULES["none"] if name == "Adadelta" else SCHEDULES["one_cycle"])
+
+
+def halving(step):
+    return 0.5 ** (step // 3) + 0.01 * step
+
+
+FURTHER_SCHEDULES = {
+    "exponential": ("ExponentialLR", dict(gamma=0.9)),
+    "lambda": ("LambdaLR", dict(lr_lambda=halving)),
+    "multiplicative": ("MultiplicativeLR", dict(lr_lambda=lambda step: 1 - 0.02 * (step % 5))),
+    "constant": ("ConstantLR", dict(factor=0.25, total_iters=7)),
+    "polynomial": ("PolynomialLR", dict(total_iters=20, power=1.7)),
+    "restarts": ("CosineAnnealingWarmRestarts", dict(T_0=7, eta_min=1e-3)),
+    "restarts_longer": ("CosineAnnealingWarmRestarts", dict(T_0=4, T_mult=3)),
+    "cyclic": ("CyclicLR", dict(base_lr=0.01, max_lr=0.1, step_size_up=5)),
+    "cyclic_2": ("CyclicLR", dict(base_lr=0.01, max_lr=0.1, step_size_up=4, step_size_down=9, mode="triangular2")),
+    "cyclic_exp": ("CyclicLR", dict(base_lr=0.01, max_lr=0.1, step_size_up=6, mode="exp_range", gamma=0.97,
+                                    base_momentum=0.5, max_momentum=0.95)),
+}
+
+
+def both(name, options):
+    opts = [lib.SGD([p], lr=0.1, momentum=0.9) for lib, p in (
+        (optim, td.Parameter([1.0])), (torch.optim, torch.nn.Parameter(torch.ones(1))))]
+    return opts, [getattr(lib, name)(opt, **options)
+                  for lib, opt in zip((optim, torch.optim.lr_scheduler), opts, strict=True)]
+
+
+def same_path(opts, made, n=60):
+    for step in range(n):
+        ours, theirs = (opt.param_groups[0] for opt in opts)
+        assert ours["lr"] == pytest.approx(theirs["lr"], rel=1e-9, abs=1e-12), step
+        assert ours["momentum"] == pytest.approx(theirs["momentum"], rel=1e-9), step
+        for opt, schedule in zip(opts, made, strict=True):
+            opt.step()
+            schedule.step()
+
+
+@pytest.mark.parametrize(("name", "options"), FURTHER_SCHEDULES.values(), ids=FURTHER_SCHEDULES)
+def test_further_schedules(name, options):
+    same_path(*both(name, options))
+
+
+def chain(lib, schedules, opt):
+    parts = [schedules.LinearLR(opt, 0.1, total_iters=4), schedules.ExponentialLR(opt, 0.9),
+             schedules.CosineAnnealingLR(opt, 10)]
+    return schedules.SequentialLR(opt, parts, [4, 11]) if lib == "sequential" else schedules.ChainedScheduler(parts)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "chained"])
+def test_schedules_of_schedules(kind):
+    opts, _ = both("ConstantLR", dict(factor=1.0, total_iters=0))
+    same_path(opts, [chain(kind, schedules, opt) for schedules, opt in zip(
+        (optim, torch.optim.lr_scheduler), opts, strict=True)], 20)
+
+
+def test_fractions_of_epochs():
+    opts, made = both("CosineAnnealingWarmRestarts", dict(T_0=3, T_mult=2))
+    for k in range(80):
+        for schedule in made:
+            schedule.step(k / 8)
+        assert opts[0].param_groups[0]["lr"] == pytest.approx(opts[1].param_groups[0]["lr"], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_averages(decay):
+    from torch.optim import swa_utils
+
+    theirs = torch.nn.Linear(3, 2)
+    ours = td.nn.Linear(3, 2)
+    fn = None if decay is None else swa_utils.get_ema_multi_avg_fn(decay)
+    a, b = optim.AveragedModel(ours, decay), swa_utils.AveragedModel(theirs, multi_avg_fn=fn)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        values = {"weight": rng.normal(size=(2, 3)).astype("f"), "bias": rng.normal(size=2).astype("f")}
+        ours.load_state_dict(values)
+        theirs.load_state_dict({k: torch.tensor(v) for k, v in values.items()})
+        a.update_parameters(ours)
+        b.update_parameters(theirs)
+    np.testing.assert_allclose(a.module.weight.data, b.module.weight.detach().numpy(), rtol=1e-5, atol=1e-6)

@@ -30,6 +30,7 @@ import numpy as np
 import public_kernels
 import public_layers
 import public_training
+import public_words
 from arguments import Real, Whole
 
 import tinydl as td
@@ -37,7 +38,7 @@ import tinydl as td
 SECONDS = 10                # of the processor: a call that takes longer hangs
 ROOM = 1 << 30              # bytes of address space beyond what the process has
 LARGE = 2**16               # a number from which on a call may be too large for that
-ROWS = {**{f"ops.{name}": draw for name, draw in public_kernels.ROWS.items()}, **public_layers.ROWS,
+ROWS = {**{f"ops.{name}": draw for name, draw in {**public_kernels.ROWS, **public_words.ROWS}.items()}, **public_layers.ROWS,
         **public_training.ROWS}
 CLEAR = (TypeError, ValueError, OverflowError)
 # A RuntimeError that users know: the values of a tensor in a graph are wanted as an array.

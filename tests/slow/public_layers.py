@@ -302,3 +302,27 @@ ROWS["nn.init.default_"] = lambda rng: (
     [normal(rng, 3, 2, gradient=False), int(rng.integers(1, 9))],
     lambda x, fan: np.asarray((np.abs(nn.init.default_(w := nn.Parameter(x), None, fan) or w.data) <=
                                1 / math.sqrt(fan)).all()), lambda T, *given: T.tensor(True))
+
+
+# --- layers and losses of one operation, which public_words.py judges ------------------------------------------------
+
+for _name in ("SELU", "ReLU6", "LogSigmoid"):
+    layer(_name, lambda rng: ([], [normal(rng, *shape(rng))]))
+for _name in ("L1Loss", "SmoothL1Loss"):
+    layer(_name, lambda rng: ([], [Real(rng.standard_normal(dims := shape(rng)), finite=True),
+                                   Real(rng.standard_normal(dims), finite=True)]))
+layer("BCELoss", lambda rng: ([], [Real(rng.uniform(0.1, 0.9, dims := shape(rng)), finite=True),
+                                   Real(rng.random(dims), finite=True)]))
+layer("KLDivLoss", lambda rng: ([], [Real(rng.standard_normal(dims := shape(rng)), finite=True),
+                                     Real(rng.uniform(0.1, 1, dims), finite=True)]))
+for _n in (1, 2):
+    for _kind in ("Zero", "Reflection", "Replication"):
+        layer(f"{_kind}Pad{_n}d", lambda rng, n=_n: (
+            [tuple(int(k) for k in rng.integers(0, 2, 2 * n))],
+            [normal(rng, *sizes(rng, 2, 1), *(int(k) for k in rng.integers(2, 6, n)))]))
+    layer(f"ConstantPad{_n}d", lambda rng, n=_n: (
+        [int(rng.integers(3)), float(rng.normal())], [normal(rng, *sizes(rng, 2, 1), *sizes(rng, n, 1))]))
+    layer(f"InstanceNorm{_n}d", lambda rng, n=_n: (
+        [3, 1e-5, 0.1, maybe(rng)], [normal(rng, *sizes(rng, 1), 3, *(int(k) for k in rng.integers(2, 5, n)))]))
+layer("PixelShuffle", lambda rng: ([2], [normal(rng, *sizes(rng, 1), 4, *sizes(rng, 2))]))
+layer("Unfold", lambda rng: ([window(rng, 2)], [images(rng, 2)]))

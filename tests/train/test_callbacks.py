@@ -1,269 +1,36 @@
-import csv
-import math
+import inspect
 
 import numpy as np
-import pytest
 
 import tinydl as td
-from tinydl.train import (
-    Callback,
-    Checkpoint,
-    Convergence,
-    CSVLogger,
-    EarlyStopping,
-    Freeze,
-    Trainer,
-    load_checkpoint,
-)
-from tinydl.train.callbacks import write_csv
+from tinydl.train import Callback, Trainer
+
+HOOKS = ("on_fit_begin", "on_epoch_begin", "on_backward_end", "on_batch_end", "on_epoch_end", "on_fit_end")
 
 
-def data(n=64, seed=0):
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n, 4)).astype(np.float32)
-    return x, (x[:, 0] > 0).astype(int)
-
-
-def make(*callbacks, lr=0.1):
-    td.manual_seed(1)
-    net = td.nn.Sequential(td.nn.Linear(4, 8), td.nn.ReLU(), td.nn.Linear(8, 2))
-    return Trainer(net, td.optim.SGD(net.parameters(), lr=lr, momentum=0.9), callbacks=list(callbacks))
-
-
-class Script(Callback):
-    """Give the validation loss given values, one an epoch, and remember the weights of each."""
-
-    order = -1
-
-    def __init__(self, values):
-        self.values, self.weights = values, []
-
-    def on_epoch_end(self, trainer, logs):
-        logs["val_loss"] = trainer.history["val_loss"][-1] = self.values[trainer.epoch - 1]
-        self.weights.append(trainer.net.state_dict())
-
-
-def run(values, **kwargs):
-    """Early stopping over given values; returns (trainer, stopping, epoch whose weights the net has)."""
-    script, stopping = Script(values), EarlyStopping(**kwargs)
-    trainer = make(stopping, script)
-    trainer.fit(data(), data(16, 1), epochs=len(values), progress=False)
-    state = trainer.net.state_dict()
-    same = [i + 1 for i, w in enumerate(script.weights) if all(np.array_equal(w[k], state[k]) for k in state)]
-    return trainer, stopping, same
-
-
-@pytest.mark.parametrize(("values", "kwargs", "last", "best"), [
-    ([3, 2, 2.5, 1, 1, 1], {}, 3, 2),
-    ([3, 2, 2.5, 1, 1.5, 1.2], {"patience": 2}, 6, 4),
-    ([3, 2, 1, 0.5], {}, 4, 4),
-    ([3, 2, 1.95, 1.94, 1], {"min_delta": 0.1}, 3, 2),
-    ([3, 1, 2, 2, 2, 2, 2], {"patience": 4}, 6, 2),
-    ([3, 1, 2, 2], {"patience": 9}, 4, 2),  # the epochs run out: the best weights come back all the same
-    ([3, 1, 2, 0], {"patience": 1}, 3, 2),
-    ([math.nan, 2, math.nan, 1], {"patience": 2}, 4, 4),
-    ([1, 2, 3, 3, 4], {"mode": "max"}, 4, 3),
-])
-def test_early_stopping(values, kwargs, last, best):
-    trainer, stopping, same = run(values, **kwargs)
-    assert trainer.epoch == last
-    assert stopping.best_epoch == best
-    assert same == [best]
-    assert (trainer.stop_reason is None) == (stopping.wait < max(1, stopping.patience))
-
-
-def test_early_stopping_says_why():
-    trainer, _, _ = run([3, 2, 2.5, 4])
-    assert trainer.stop_reason == "val_loss has not improved for 1 epoch; best 2 in epoch 2"
-
-
-def test_early_stopping_restores_batch_norm_statistics_too():
-    td.manual_seed(0)
-    net = td.nn.Sequential(td.nn.Linear(4, 3), td.nn.BatchNorm1d(3), td.nn.Linear(3, 2))
-    script = Script([1, 2])
-    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), callbacks=[EarlyStopping(), script])
-    trainer.fit(data(), data(), epochs=2, progress=False)
-    assert np.array_equal(net.state_dict()["1.running_mean"], script.weights[0]["1.running_mean"])
-    assert not np.array_equal(net.state_dict()["1.running_mean"], script.weights[1]["1.running_mean"])
-
-
-def test_early_stopping_restores_after_an_error():
-    class Fails(Callback):
-        def on_epoch_begin(self, trainer):
-            if trainer.epoch == 2:
-                raise RuntimeError("mine")
-
-    script = Script([1, 2, 3])
-    trainer = make(EarlyStopping(patience=5), script, Fails())
-    with pytest.raises(RuntimeError, match="mine"):
-        trainer.fit(data(), data(), epochs=3, progress=False)
-    assert np.array_equal(trainer.net.state_dict()["0.weight"], script.weights[0]["0.weight"])
-
-
-def test_early_stopping_of_accuracy_looks_for_the_largest():
-    assert EarlyStopping("val_accuracy").sign == -1
-    assert EarlyStopping("loss").sign == 1
-    assert EarlyStopping("accuracy", mode="min").sign == 1
-
-
-def test_early_stopping_without_its_column():
-    with pytest.raises(ValueError, match="monitors 'val_loss', but an epoch gives only epoch, lr.*validation data"):
-        make(EarlyStopping()).fit(data(), progress=False)
-
-
-def test_early_stopping_starts_anew_with_every_fit():
-    trainer, stopping, _ = run([1, 2])
-    trainer.callbacks[:] = [stopping]
-    trainer.fit(data(), data(), epochs=4, progress=False)
-    assert stopping.best_epoch >= 3
-
-
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: EarlyStopping(mode="up"), "mode must be 'auto', 'min' or 'max', got 'up'"),
-    (lambda: EarlyStopping(patience=-1), "patience must be at least 0, got -1"),
-    (lambda: EarlyStopping(patience=1.5), "patience must be an integer, got 1.5"),
-    (lambda: EarlyStopping(patience=math.nan), "patience must be an integer, got nan"),
-    (lambda: EarlyStopping(min_delta=-1), "min_delta must be a finite number >= 0, got -1"),
-    (lambda: EarlyStopping(min_delta=math.nan), "min_delta must be .*got nan"),
-    (lambda: Convergence(0), "k must be at least 1, got 0"),
-    (lambda: Convergence(1.5), "k must be an integer, got 1.5"),
-    (lambda: Convergence(eps=0), "eps must be a finite number > 0, got 0"),
-    (lambda: Convergence(eps=math.nan), "eps must be .*got nan"),
-    (lambda: Checkpoint("a", every=0), "every must be at least 1, got 0"),
-    (lambda: Checkpoint("a", every=2.0), "every must be an integer, got 2.0"),
-])
-def test_arguments_that_cannot_be(make, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        make()
-
-
-def test_a_resumed_run_stops_where_the_uninterrupted_one_did(tmp_path):
-    values = [3, 1, 2, 2, 2, 2, 2, 2]
-    path = tmp_path / "c"
-    make_callbacks = lambda: [EarlyStopping(patience=3), Script(values), Checkpoint(path)]  # noqa: E731
-    whole = make(*make_callbacks())
-    whole.fit(data(), data(), epochs=8, progress=False)
-    first = make(*make_callbacks())
-    first.fit(data(), data(), epochs=3, progress=False)
-    second = make(*make_callbacks())
-    second.load(path)
-    second.fit(data(), data(), epochs=8, progress=False)
-    assert second.epoch == whole.epoch == 5
-    assert second.stop_reason == whole.stop_reason
-    assert np.array_equal(second.net[0].weight.data, whole.net[0].weight.data)
-    # A run that had stopped is at its end when it is resumed.
-    third = make(*make_callbacks())
-    third.load(path)
-    third.fit(data(), data(), epochs=8, progress=False)
-    assert third.epoch == 5
-
-
-def test_convergence_stops_by_its_own_rule_and_says_so():
-    class Losses(Callback):
-        order = -1
-
-        def on_epoch_end(self, trainer, logs):
-            logs["loss"] = trainer.history["loss"][-1] = [4, 3, 2.95, 2.9, 2.85, 1][trainer.epoch - 1]
-
-    trainer = make(Losses(), Convergence(k=2, eps=0.11))
-    trainer.fit(data(), epochs=6, progress=False)
-    assert trainer.epoch == 4  # |2.9 - 3| = 0.1, while two epochs before |2.95 - 4| was large
-    assert trainer.stop_reason == "converged: |loss(4) - loss(2)| = 0.1 < 0.11"
-
-
-class Biases(Callback):
-    """The first bias and the last one after each epoch, and whether each had a gradient."""
+class Record(Callback):
+    """Notes the name of every call."""
 
     def __init__(self):
-        self.rows = []
-
-    def on_epoch_end(self, trainer, logs):
-        self.rows.append([(p.data.tolist(), p.grad is not None) for p in (trainer.net[0].bias, trainer.net[2].bias)])
+        self.calls = []
 
 
-def test_frozen_after_some_epochs():
-    biases = Biases()
-    trainer = make(Freeze(["0.bias"], 2), biases)
-    first = trainer.net[0].bias.data.tolist()
-    trainer.fit(data(), epochs=4, batch_size=32, progress=False)
-    (one, two, three, four), others = zip(*biases.rows, strict=True)
-    assert first != one[0] != two[0] == three[0] == four[0]
-    assert [grad for _, grad in (one, two, three, four)] == [True, True, False, False]
-    assert len({str(values) for values, _ in others}) == 4
-    assert trainer.net[0].bias.requires_grad
+for name in HOOKS:
+    setattr(Record, name, lambda self, trainer, logs=None, name=name: self.calls.append(name))
 
 
-def test_freezing_goes_on_when_a_run_is_resumed(tmp_path):
-    whole, half = make(Freeze("0.bias", 1)), make(Freeze("0.bias", 1), Checkpoint(tmp_path / "c"))
-    whole.fit(data(), epochs=3, batch_size=32, progress=False)
-    half.fit(data(), epochs=2, batch_size=32, progress=False)
-    again = make(Freeze("0.bias", 1))
-    again.load(tmp_path / "c")
-    again.fit(data(), epochs=3, batch_size=32, progress=False)
-    for name, value in whole.net.state_dict().items():
-        np.testing.assert_array_equal(value, again.net.state_dict()[name])
+def test_when_each_is_called():
+    net, record = td.nn.Linear(2, 2), Record()
+    trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), callbacks=[record])
+    trainer.fit((np.zeros((4, 2)), [0, 1, 0, 1]), batch_size=2, progress=False)
+    batch = ["on_backward_end", "on_batch_end"]
+    assert record.calls == ["on_fit_begin", "on_epoch_begin", *batch, *batch, "on_epoch_end", "on_fit_end"]
 
 
-def test_freezing_what_is_not_there():
-    with pytest.raises(ValueError, match="Freeze: the net has no parameter 7.bias; it has 0.weight, 0.bias"):
-        make(Freeze(["7.bias"], 1)).fit(data(), progress=False)
-
-
-def test_checkpoint_every_second_epoch_and_the_last(tmp_path):
-    path = tmp_path / "new" / "c.safetensors"
-    epochs = []
-
-    class Watch(Callback):
-        order = 101
-
-        def on_epoch_end(self, trainer, logs):
-            epochs.append(load_checkpoint(path)["epoch"] if path.exists() else None)
-
-    make(Checkpoint(path, every=2), Watch()).fit(data(), epochs=5, progress=False)
-    assert epochs == [None, 2, 2, 4, 5]
-
-
-def test_csv_logger_holds_the_history_exactly(tmp_path):
-    trainer = make(CSVLogger(tmp_path / "h.csv"))
-    trainer.fit(data(), data(16, 1), epochs=3, progress=False)
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(r["epoch"]) for r in rows] == [1, 2, 3]
-    for name, column in trainer.history.items():
-        assert [float(r[name]) for r in rows] == column
-
-
-class Score(Callback):
-    """Appends to a column of its own."""
-
-    def __init__(self, order):
-        self.order = order
-
-    def on_epoch_end(self, trainer, logs):
-        trainer.history.setdefault(f"score {self.order}", []).append(np.float64(0.1) * trainer.epoch)
-
-
-def test_csv_logger_has_the_columns_of_callbacks(tmp_path):
-    trainer = make(Score(0), CSVLogger(tmp_path / "h.csv"), Score(60))
-    trainer.fit(data(), epochs=3, progress=False)
-    assert [len(column) for column in trainer.history.values()] == [3] * 8
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in ("score 0", "score 60"):
-        assert [float(row[name]) for row in rows] == trainer.history[name] == [0.1 * k for k in (1, 2, 3)]
-
-
-def test_a_callback_of_ones_own_column_can_be_monitored():
-    trainer = make(Score(0), Convergence(monitor="score 0", eps=0.2), EarlyStopping("score 0", mode="max", patience=9))
-    trainer.fit(data(), epochs=5, progress=False)
-    assert trainer.stop_reason.startswith("converged: |score 0(2)") and trainer.callbacks[2].best == 0.2
-
-
-def test_write_csv(tmp_path):
-    table = {"a, b": [1, 2, 3], "c": [0.1, None, np.float32(0.5)], "d": ["x\ny", 'q"', ""], "e": []}
-    write_csv(tmp_path / "h.csv", table)
-    with open(tmp_path / "h.csv", newline="") as file:
-        assert list(csv.reader(file)) == [["a, b", "c", "d", "e"], ["1", "0.1", "x\ny", ""], ["2", "", 'q"', ""],
-                                          ["3", "0.5", "", ""]]
-    with pytest.raises(ValueError, match="history column 'b' has 2 entries, the first one has 1; append one an epoch"):
-        write_csv(tmp_path / "h.csv", {"a": [1], "b": [1, 2]})
+def test_none_does_anything_by_itself():
+    callback = Callback()
+    for name, method in inspect.getmembers(callback, inspect.ismethod):
+        if name.startswith("on_"):
+            assert method(*[None] * len(inspect.signature(method).parameters)) is None
+    assert callback.state_dict() == {} and callback.closing_words(None) is None
+    assert callback.load_state_dict({}) is None

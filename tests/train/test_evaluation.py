@@ -122,8 +122,8 @@ def test_a_list_of_images_is_a_batch():
 
 
 @pytest.mark.parametrize(("x", "error", "message"), [
-    ((np.zeros((2, 1, 4, 4)), np.zeros((2, 1, 4, 4))), TypeError, r"a tuple of 2; of \(x, y\) pass x. A net of"),
-    ((np.zeros((2, 1, 4, 4)), np.zeros(2, int)), TypeError, "images alone"),
+    ((np.zeros((2, 1, 4, 4)), np.zeros((2, 1, 4, 4))), TypeError, r"a tuple of 2, which Forward.forward\(x\) does"),
+    ((np.zeros((2, 1, 4, 4)), np.zeros(2, int)), TypeError, r"of a pair \(x, y\) pass x alone"),
     ([np.zeros((2, 1, 4, 4)), np.zeros((2, 1, 4, 4))], ValueError, "a list of single images, got arrays of shape"),
     ([np.zeros((1, 4, 4)), np.zeros((1, 5, 4))], ValueError, r"images of one shape, got \(1, 4, 4\), \(1, 5, 4\)"),
     ([], ValueError, "images must have shape"),

@@ -1,4 +1,8 @@
-from tinydl.train.history import EpochRow
+import json
+
+import pytest
+
+from tinydl.train.history import EpochRow, History
 
 
 def epochs(*writes):
@@ -63,3 +67,41 @@ def test_a_column_that_begins_before_the_first_batch_of_an_epoch():
     row.update({"epoch": 2})
     row.close()
     assert history == {"epoch": [1, 2], "f1": [None, 0.5]}
+
+
+TABLE = {"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.123456], "val_loss": [2.0, 1.5, float("nan")],
+         "val_f1": [None, 0.25, 0.125]}
+
+
+def test_a_history_is_a_dict_with_few_words():
+    history = History(TABLE)
+    assert history == TABLE and json.loads(json.dumps(history))["loss"] == TABLE["loss"]
+    assert repr(history) == "History(3 epochs, loss 1.123, val_loss nan, best val_loss 1.5 in epoch 2)"
+    assert repr(History()) == "History(no epochs)"
+    assert repr(History(epoch=[1], loss=[0.5])) == "History(1 epoch, loss 0.5)"
+
+
+def test_the_best_of_a_column():
+    history = History(TABLE)
+    assert history.best() == (2, 1.5) and history.best("loss") == (3, 1.123456) and history.best("val_f1") == (2, 0.25)
+    assert history.best("seconds") is None and History(epoch=[1], loss=[float("nan")]).best() is None
+
+
+def test_a_notebook_shows_the_table_with_the_best_epoch_in_bold():
+    shown = History(TABLE)._repr_html_()
+    assert shown.startswith("<details><summary>History(3 epochs, ")
+    rows = shown.split("<tbody>")[1].split("<tr>")[1:]
+    assert [("bold" in row, row.count("<td")) for row in rows] == [(False, 4), (True, 4), (False, 4)]
+    assert ">0.25<" in rows[1] and "None" not in shown
+
+
+def test_as_a_data_frame():
+    pytest.importorskip("pandas")
+    frame = History(TABLE).to_pandas()
+    assert frame.index.tolist() == [1, 2, 3] and frame.index.name == "epoch"
+    assert list(frame.columns) == ["loss", "val_loss", "val_f1"] and frame.loc[2, "val_f1"] == 0.25
+
+
+def test_as_a_picture():
+    pytest.importorskip("matplotlib")
+    assert History(TABLE).plot("mine").get_suptitle() == "mine"

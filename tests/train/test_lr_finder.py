@@ -43,6 +43,13 @@ def test_lr_finder_stops_quietly_at_a_loss_that_is_not_finite():
     assert np.isfinite(trainer.net[0].weight.data).all()
 
 
+def test_batches_of_ones_own():
+    x, y = data()
+    finder = LRFinder(1e-4, 1e-1, steps=10)
+    finder.run(make(), lambda: iter([(x[:32], y[:32]), (x[32:], y[32:])]))
+    assert len(finder.losses) == 10
+
+
 def test_lr_finder_sets_a_schedule_aside():
     trainer = make()
     trainer.scheduler = td.optim.OneCycleLR(trainer.optimizer, 0.1, total_steps=4)

@@ -23,9 +23,17 @@ def make(**changes):
     ({"optimizer": lambda **_: td.optim.SGD}, "optimizer must be .*got the class SGD"),
     ({"optimizer": lambda net, **_: net.parameters()}, "optimizer must be .*got <generator"),
     ({"loss": lambda **_: nn.MSELoss}, r"loss must be .*got the class MSELoss; write MSELoss\(...\)"),
-    ({"loss": lambda **_: "mse"}, "loss must be .*got 'mse'"),
+    ({"loss": lambda **_: "mse"}, r"loss must be .*got 'mse'; write td.nn.MSELoss\(\)$"),
+    ({"loss": lambda **_: "sparse_categorical_crossentropy"}, r"write td.nn.CrossEntropyLoss\(\)$"),
+    ({"loss": lambda **_: "binary_crossentropy"}, r"write td.nn.BCEWithLogitsLoss\(\)$"),
+    ({"optimizer": lambda **_: "Adam"}, r"got 'Adam'; write td.optim.Adam\(net.parameters\(\), lr=0.001\)"),
+    ({"optimizer": lambda **_: "sgd"}, r"got 'sgd'; write td.optim.SGD\(net.parameters\(\), lr=0.1\)"),
+    ({"optimizer": lambda **_: nn.MSELoss(), "loss": lambda **_: td.optim.SGD(nn.Linear(1, 1).parameters(), lr=1)},
+     r"takes \(net, optimizer, loss\) in this order, got \(Linear, MSELoss, SGD\)"),
+    ({"optimizer": lambda net, **_: net, "net": lambda optimizer, **_: optimizer}, r"got \(SGD, "),
     ({"scheduler": lambda **_: td.optim.StepLR}, "scheduler must be .*got the class StepLR"),
     ({"scheduler": lambda **_: 0.1}, "scheduler must be .*got 0.1"),
+    ({"scheduler": lambda **_: [0.1]}, "scheduler must be .*got 0.1"),
     ({"callbacks": lambda **_: EarlyStopping()}, r"got one EarlyStopping; write \[callback\]"),
     ({"callbacks": lambda **_: [EarlyStopping]}, "a callback must be a Callback, got the class EarlyStopping"),
     ({"callbacks": lambda **_: [print]}, "a callback must be a Callback, got <built-in"),
@@ -63,3 +71,9 @@ def test_parts_that_were_changed_are_checked_before_they_are_used():
     trainer.optimizer = None
     with pytest.raises(TypeError, match="optimizer must be"):
         trainer.fit((np.zeros((4, 2)), [0, 1, 0, 1]), progress=False)
+
+
+def test_inputs_and_labels_as_two_arguments():
+    x, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
+    with pytest.raises(TypeError, match=r"the pair is one: trainer.fit\(\(x, y\), \(x_valid, y_valid\), epochs=5\)"):
+        make().fit(x, y, progress=False)

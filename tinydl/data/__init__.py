@@ -1,12 +1,15 @@
-"""Data sets in memory, their readers, and mini-batches."""
+"""Data sets, their readers, and mini-batches."""
 
 from tinydl.data.augment import Augment
 from tinydl.data.batches import Batches, epoch_order
+from tinydl.data.collection import ConcatDataset, Dataset, Subset, TensorDataset, collate, random_split
 from tinydl.data.dataset import ArrayDataset, DataError, stratified_split
 from tinydl.data.idx import read_idx
 from tinydl.data.image_folder import load_image_folder
+from tinydl.data.loader import DataLoader
 from tinydl.data.npz import load_npz
 from tinydl.data.registry import BY_NAME, load, register
+from tinydl.data.samplers import WeightedRandomSampler
 from tinydl.data.sets.cifar10 import load_cifar10
 from tinydl.data.sets.cifar100 import load_cifar100
 from tinydl.data.sets.digits import load_digits
@@ -18,7 +21,16 @@ from tinydl.data.sound import load_wav_folder
 from tinydl.data.table import load_csv
 
 __all__ = [
-    "BY_NAME", "ArrayDataset", "Augment", "Batches", "DataError", "epoch_order", "load", "load_cifar10",
-    "load_cifar100", "load_csv", "load_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist",
-    "load_mnist", "load_npz", "load_svhn", "load_wav_folder", "read_idx", "register", "stratified_split",
+    "BY_NAME", "ArrayDataset", "Augment", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
+    "TensorDataset", "WeightedRandomSampler", "collate", "epoch_order", "load", "load_cifar10", "load_cifar100",
+    "load_csv", "load_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist", "load_mnist", "load_npz",
+    "load_svhn", "load_wav_folder", "random_split", "read_idx", "register", "stratified_split",
 ]
+
+
+def __getattr__(name):
+    if name.startswith("_"):
+        raise AttributeError(f"module 'tinydl.data' has no attribute {name!r}")
+    from tinydl.instead import message
+
+    raise AttributeError(message("tinydl.data", name))

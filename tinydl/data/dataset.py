@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tinydl import _html
 from tinydl._check import integer, number
 
 __all__ = ["ArrayDataset", "DataError", "stratified_split"]
@@ -183,6 +184,8 @@ class ArrayDataset:
 
     def __len__(self):
         return len(self.images)
+
+    _repr_html_ = _html.dataset
 
     def __repr__(self):
         shape = "x".join(map(str, self.image_shape))

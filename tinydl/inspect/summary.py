@@ -2,11 +2,14 @@
 
 from collections import namedtuple
 
+from tinydl import _html
 from tinydl.inspect.receptive_field import Extent, fields
 from tinydl.inspect.trace import sample_shape, trace
 from tinydl.tensor import Parameter, Tensor
 
 __all__ = ["Row", "Summary", "summary"]
+
+_LEFT = (0, 1, 7)  # columns of words
 
 Row = namedtuple("Row", ["name", "kind", "output_shape", "parameters", "multiply_adds", "receptive_field",
                          "activation_bytes", "algorithm"])
@@ -47,7 +50,8 @@ class Summary:
         self.activation_bytes = sum(row.activation_bytes for row in rows)
         self.receptive_field = rows[-1].receptive_field if rows else Extent(())
 
-    def __str__(self):
+    def _cells(self):
+        """(head, lines, last line) of the table, in words."""
         head = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field", "activations",
                 "algorithm")
         lines = [(row.name, row.kind, _shape(row.output_shape),
@@ -55,11 +59,18 @@ class Summary:
                   str(row.receptive_field), _bytes(row.activation_bytes), row.algorithm) for row in self.rows]
         total = ("total", "", _shape(self.output_shape), f"{self.parameters:,}", f"{self.multiply_adds:,}",
                  str(self.receptive_field), _bytes(self.activation_bytes), "")
+        return head, lines, total
+
+    def _repr_html_(self):
+        head, lines, total = self._cells()
+        return _html.table(head, lines, f"{self.name}, input {_shape(self.input_shape)}, one sample", _LEFT, total)
+
+    def __str__(self):
+        head, lines, total = self._cells()
         widths = [max(map(len, column)) for column in zip(head, *lines, total, strict=True)]
-        left = (0, 1, 7)
 
         def line(cells):
-            return "  ".join(cell.ljust(w) if k in left else cell.rjust(w)
+            return "  ".join(cell.ljust(w) if k in _LEFT else cell.rjust(w)
                              for k, (cell, w) in enumerate(zip(cells, widths, strict=True))).rstrip()
 
         rule = "-" * (sum(widths) + 2 * len(widths) - 2)

@@ -1,20 +1,43 @@
 """Layers: they own the parameters and leave the mathematics to `tinydl.ops`."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from tinydl.nn import init
 from tinydl.nn.activation import LAYERS, LogSoftmax, ReLU, Softmax
 from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
-from tinydl.nn.container import ModuleList, Sequential
+from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
+from tinydl.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from tinydl.nn.conv import Conv1d, Conv2d
 from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
-from tinydl.nn.dropout import Dropout
+from tinydl.nn.distances import (
+    BCELoss,
+    CosineEmbeddingLoss,
+    FocalLoss,
+    KLDivLoss,
+    L1Loss,
+    MultiLabelSoftMarginLoss,
+    SmoothL1Loss,
+    TripletMarginLoss,
+)
+from tinydl.nn.dropout import Dropout, Dropout1d, Dropout2d
 from tinydl.nn.flatten import Flatten, Unflatten
 from tinydl.nn.groupnorm import GroupNorm
+from tinydl.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
 from tinydl.nn.layernorm import LayerNorm
 from tinydl.nn.linear import Identity, Linear
 from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
 from tinydl.nn.module import Module
+from tinydl.nn.padding import (
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from tinydl.nn.pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -22,19 +45,26 @@ from tinydl.nn.pool import (
     AdaptiveMaxPool2d,
     AvgPool1d,
     AvgPool2d,
+    LPPool2d,
     MaxPool1d,
     MaxPool2d,
 )
 from tinydl.nn.residual import BottleneckBlock, ResidualBlock
+from tinydl.nn.sampling import Fold, Unfold, Upsample
 from tinydl.nn.views import AveragedViews
 from tinydl.tensor import Parameter
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AveragedViews",
-    "AvgPool1d", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "Conv1d", "Conv2d",
-    "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten", "GroupNorm", "HuberLoss",
-    "Identity", "LayerNorm", "Linear", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleList",
-    "NLLLoss", "Parameter", "ReLU", "ResidualBlock", "Sequential", "Softmax", "Unflatten", "init",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AveragedViews", "AvgPool1d",
+    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "ConstantPad1d",
+    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineEmbeddingLoss",
+    "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Embedding", "Flatten", "FocalLoss", "Fold", "GLU",
+    "GroupNorm", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d", "KLDivLoss", "L1Loss", "LPPool2d",
+    "LayerNorm", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module",
+    "ModuleDict", "ModuleList", "MultiLabelSoftMarginLoss", "NLLLoss", "PReLU", "Parameter", "ParameterList",
+    "PixelShuffle", "ReLU", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d",
+    "ResidualBlock", "Sequential", "SmoothL1Loss", "Softmax", "TripletMarginLoss", "Unflatten", "Unfold", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "init",
 ]
 
 # The other activations are what activation.py makes of its table.
@@ -44,3 +74,12 @@ if TYPE_CHECKING:
     from tinydl.nn.activation import Activation
 
     def __getattr__(name: str) -> type[Activation]: ...
+else:
+    def __getattr__(name):
+        if name == "functional":
+            return importlib.import_module("tinydl.nn.functional")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'tinydl.nn' has no attribute {name!r}")
+        from tinydl.instead import message
+
+        raise AttributeError(message("tinydl.nn", name))

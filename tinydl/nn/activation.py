@@ -12,13 +12,14 @@ from tinydl.ops.checks import as_input
 class Activation(Module):
     """Base of the layers that apply one function to each element.
 
-    The layer of an operation takes the arguments that the operation takes after x; its text is the operation's.
+    The layer of an operation takes the arguments that the operation takes after x; its text is the operation's. It also
+    takes `inplace`, which is of no effect: an input is never written.
     """
 
     _row: Row
     _op: Any
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, inplace=False, **kwargs):
         number = self._row.given(args, kwargs)
         if self._row.parameter:
             setattr(self, self._row.parameter, number)
@@ -79,6 +80,35 @@ class GELU(Activation):
         return f"approximate={self.approximate!r}"
 
 
+class Softplus(Activation):
+    """y = log(1 + exp(beta x)) / beta, x where beta x > threshold.
+
+    Any shape to the same shape.
+
+    Parameters
+    ----------
+    beta : float
+        How sharp the bend is, > 0.
+    threshold : float
+        20: beyond it the difference is less than 3e-9.
+    """
+
+    _row = ROWS["softplus"]
+    _op = staticmethod(ops.softplus)
+
+    def __init__(self, beta=1.0, threshold=20.0):
+        super().__init__(beta)
+        if not self.beta > 0:
+            raise ValueError(f"Softplus: beta must be a finite number > 0, got {beta!r}")
+        if threshold != 20:
+            raise ValueError(f"Softplus: threshold is 20, got {threshold!r}; the line begins where it makes no "
+                             "difference")
+
+    def extra_repr(self):
+        """The settings."""
+        return f"beta={self.beta}, threshold=20.0"
+
+
 def _layer(row, operation):
     """The class of a row's layer."""
     def __init__(self, *args, **kwargs):
@@ -94,7 +124,7 @@ def _layer(row, operation):
         "_op": staticmethod(operation), "_row": row})
 
 
-_OF_ITS_OWN = {"ReLU": ReLU, "GELU": GELU}
+_OF_ITS_OWN = {"ReLU": ReLU, "GELU": GELU, "Softplus": Softplus}
 LAYERS = {"ReLU": ReLU, **{ROWS[name].layer: _OF_ITS_OWN.get(ROWS[name].layer) or _layer(ROWS[name], operation)
                            for name, operation in OPERATIONS.items()}}
 globals().update(LAYERS)

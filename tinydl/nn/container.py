@@ -6,7 +6,7 @@ from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
 
-__all__ = ["ModuleList", "Sequential"]
+__all__ = ["ModuleDict", "ModuleList", "ParameterList", "Sequential"]
 
 
 def _checked(module, where):
@@ -123,3 +123,91 @@ class ModuleList(_Indexed):
         modules.insert(index, _checked(module, "ModuleList"))
         for k, each in enumerate(modules):
             setattr(self, str(k), each)
+
+
+class ModuleDict(Module):
+    """Modules by name that `parameters()` and `state_dict()` see; it has no forward of its own.
+
+    Parameters
+    ----------
+    modules : mapping of str to Module, or pairs, optional
+    """
+
+    def __init__(self, modules=None):
+        self.update(modules or {})
+
+    def __setitem__(self, name, module):
+        if not isinstance(name, str) or not name or "." in name or name not in self and hasattr(self, name):
+            raise ValueError(f"{name!r} cannot name a module of ModuleDict")
+        setattr(self, name, _checked(module, "ModuleDict"))
+
+    def __getitem__(self, name):
+        return dict(self.named_children())[name]
+
+    def __delitem__(self, name):
+        delattr(self, next(own for own in self if own == name))
+
+    def __contains__(self, name):
+        return any(own == name for own in self)
+
+    def __iter__(self):
+        return iter([name for name, _ in self.named_children()])
+
+    def __len__(self):
+        return len(list(self.named_children()))
+
+    def keys(self):
+        """The names."""
+        return list(self)
+
+    def values(self):
+        """The modules."""
+        return list(self.children())
+
+    def items(self):
+        """Pairs (name, module)."""
+        return list(self.named_children())
+
+    def update(self, modules):
+        """Add the modules of a mapping, or of pairs."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+
+class ParameterList(Module):
+    """A list of Parameters that `parameters()` and `state_dict()` see.
+
+    Parameters
+    ----------
+    values : iterable of Parameter
+        Other tensors and arrays become Parameters.
+    """
+
+    def __init__(self, values=()):
+        self.extend(values)
+
+    def __len__(self):
+        return len(self._own(Parameter))
+
+    def __iter__(self):
+        return iter([parameter for _, parameter in self._own(Parameter)])
+
+    def __getitem__(self, index):
+        found = list(self)[index]
+        return ParameterList(found) if isinstance(index, slice) else found
+
+    def append(self, value):
+        """Add a Parameter at the end; returns the list."""
+        setattr(self, str(len(self)), value if isinstance(value, Parameter) else Parameter(value))
+        return self
+
+    def extend(self, values):
+        """Add Parameters at the end; returns the list."""
+        for value in items("ParameterList", "the argument", values):
+            self.append(value)
+        return self
+
+    def extra_repr(self):
+        """A line a Parameter."""
+        return "".join(f"\n  ({k}): Parameter of shape {tuple(p.shape)}" for k, p in enumerate(self)) + (
+            "\n" if len(self) else "")

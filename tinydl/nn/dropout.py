@@ -3,9 +3,9 @@
 from tinydl import ops
 from tinydl._check import number
 from tinydl.nn.module import Module
-from tinydl.ops.checks import as_input
+from tinydl.ops.checks import as_input, need_rank
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "Dropout1d", "Dropout2d"]
 
 
 class Dropout(Module):
@@ -19,10 +19,12 @@ class Dropout(Module):
     ----------
     p : float
         Between 0 and 1.
+    inplace : bool
+        Of no effect: an input is never written.
     """
 
-    def __init__(self, p=0.5):
-        self.p = number("Dropout", "p", p, high=1.0, open_high=False)
+    def __init__(self, p=0.5, inplace=False):
+        self.p = number(type(self).__name__, "p", p, high=1.0, open_high=False)
 
     def forward(self, x):
         """Any shape to the same shape."""
@@ -31,3 +33,41 @@ class Dropout(Module):
     def extra_repr(self):
         """The probability."""
         return f"p={self.p}"
+
+
+class Dropout1d(Dropout):
+    """In training, whole channels of (N, C, L) become 0 with probability p; the others are scaled by 1 / (1 - p).
+
+    Source: Tompson et al., Efficient object localization using convolutional networks, CVPR 2015.
+
+    Parameters
+    ----------
+    p : float
+        Between 0 and 1.
+    inplace : bool
+        Of no effect: an input is never written.
+    """
+
+    _ranks, _layout = (3,), "(N, C, L)"
+
+    def forward(self, x):
+        """A shape with channels to the same shape."""
+        x = as_input(x)
+        need_rank(x.shape, self._ranks, type(self).__name__, self._layout)
+        return ops.channel_dropout(x, self.p, self.training)
+
+
+class Dropout2d(Dropout1d):
+    """In training, whole channels of (N, C, H, W) become 0 with probability p; the others are scaled by 1 / (1 - p).
+
+    Source: Tompson et al., Efficient object localization using convolutional networks, CVPR 2015.
+
+    Parameters
+    ----------
+    p : float
+        Between 0 and 1.
+    inplace : bool
+        Of no effect: an input is never written.
+    """
+
+    _ranks, _layout = (4,), "(N, C, H, W)"

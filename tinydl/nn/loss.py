@@ -1,6 +1,5 @@
 """Losses as layers."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,12 @@ from tinydl._check import number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, reduction_of
 from tinydl.ops.cross_entropy import ignored_of
-from tinydl.ops.softmax import Softmax
 from tinydl.tensor import Tensor, array_of
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLLLoss"]
+__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLLLoss", "factor"]
 
 
-def _factor(value, owner, name):
+def factor(value, owner, name):
     """Factors of a loss as a float32 array: finite and not negative."""
     if value is None:
         return None
@@ -35,16 +33,6 @@ def _array(values):
     return values.data if isinstance(values, Tensor) else array_of(values)
 
 
-def _check_probabilities(soft, axis):
-    sums = soft.sum(axis=axis)
-    bad = np.argwhere(~((soft >= 0).all(axis=axis) & (np.abs(sums - 1) <= 1e-3)))
-    if len(bad):
-        place = tuple(bad[0].tolist())
-        raise ValueError("CrossEntropyLoss: soft labels are probabilities, not negative and with sum 1; those of row "
-                         f"{place[0] if len(place) == 1 else place} sum to {sums[place]:g}. Several classes of one "
-                         "sample are targets for BCEWithLogitsLoss")
-
-
 class _ClassLoss(Module):
     """What the losses of class numbers share: class weights, labels that do not count."""
 
@@ -52,7 +40,7 @@ class _ClassLoss(Module):
 
     def __init__(self, weight, ignore_index, reduction):
         name = type(self).__name__
-        weight = _factor(weight, name, "weight")
+        weight = factor(weight, name, "weight")
         if weight is not None and (weight.ndim != 1 or weight.size == 0):
             raise ValueError(f"{name}: weight must hold one factor for each class, got shape {weight.shape}")
         self.register_buffer("weight", weight)
@@ -74,11 +62,7 @@ class _ClassLoss(Module):
 
 
 class CrossEntropyLoss(_ClassLoss):
-    """Cross-entropy between softmax(logits) and integer labels; see `ops.cross_entropy` for the formula.
-
-    Labels may also be soft: floats t of the logits' shape, the probabilities of all classes. Then, with weights v and
-    label smoothing s, ``l_n = -sum over c of v_c ((1 - s) t_nc + s / C) log softmax(x_n)_c``, and 'mean' divides by the
-    number of rows.
+    """Cross-entropy between softmax(logits) and integer labels, or probabilities; see `ops.cross_entropy`.
 
     Parameters
     ----------
@@ -104,32 +88,8 @@ class CrossEntropyLoss(_ClassLoss):
         ValueError
             Also for soft labels that are negative or do not sum to 1 over the classes.
         """
-        logits = as_input(logits)
-        if _array(labels).dtype.kind == "f" and _array(labels).shape == logits.shape != ():
-            return self._soft(logits, labels)
-        return ops.cross_entropy(logits, labels, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
-
-    def _soft(self, logits, labels):
-        axis = min(1, logits.ndim - 1)
-        n_classes = logits.shape[axis]
-        _check_probabilities(_array(labels), axis)
-        if logits.creator is not None and logits.creator.function is Softmax:
-            warnings.warn("CrossEntropyLoss takes logits and applies softmax itself, but its input comes out of a "
-                          "softmax; remove the softmax layer before the loss", stacklevel=4)
-        target = labels if isinstance(labels, Tensor) else Tensor(_array(labels))
-        if target.dtype != logits.dtype:
-            target = target.astype(logits.dtype)
-        if self.label_smoothing:
-            target = target * (1 - self.label_smoothing) + self.label_smoothing / n_classes
-        if self.weight is not None:
-            if self.weight.shape != (n_classes,):
-                raise ValueError(f"CrossEntropyLoss: weight must have one entry for each of the {n_classes} classes, "
-                                 f"got shape {self.weight.shape}")
-            target = target * self.weight.astype(logits.dtype).reshape(-1, *(1,) * (logits.ndim - 1 - axis))
-        losses = -(target * ops.log_softmax(logits, axis)).sum(axis)
-        if self.reduction == "none":
-            return losses
-        return losses.mean() if self.reduction == "mean" else losses.sum()
+        return ops.cross_entropy(as_input(logits), labels, self.weight, self.ignore_index, self.reduction,
+                                 self.label_smoothing)
 
     def denominator(self, output, labels):
         """As above; of soft labels the number of rows."""
@@ -210,9 +170,9 @@ class BCEWithLogitsLoss(Module):
     decision_threshold = 0.0  # a logit above it says class 1
 
     def __init__(self, weight=None, reduction="mean", pos_weight=None):
-        self.register_buffer("weight", _factor(weight, "BCEWithLogitsLoss", "weight"))
+        self.register_buffer("weight", factor(weight, "BCEWithLogitsLoss", "weight"))
         self.reduction = reduction_of(reduction)
-        self.register_buffer("pos_weight", _factor(pos_weight, "BCEWithLogitsLoss", "pos_weight"))
+        self.register_buffer("pos_weight", factor(pos_weight, "BCEWithLogitsLoss", "pos_weight"))
 
     def forward(self, x, target):
         """Two arrays of one shape to a number, or to their shape without reduction.

@@ -2,11 +2,15 @@
 
 from collections import namedtuple
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from tinydl import changes, layout
+from tinydl import _html, changes, layout
 from tinydl._check import dtype_of, flag
+from tinydl.devices import device_or_dtype
+from tinydl.hooks import Handle
+from tinydl.instead import message
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor, array_of
@@ -46,7 +50,7 @@ class Module:
     _training = True
     _called = False
     _buffer_names: tuple = ()
-    _forward_hooks: tuple = ()
+    _forward_hooks: Any = ()
 
     def forward(self, *args, **kwargs):
         """Compute the module's result; subclasses define it."""
@@ -65,6 +69,9 @@ class Module:
         if isinstance(value, CONTAINERS):
             self._refuse_hidden({name: value})
         object.__setattr__(self, name, value)
+
+    def __getattr__(self, name):
+        raise AttributeError(message("Module", name, type(self).__name__))
 
     def _refuse_hidden(self, attributes):
         """Raise when a list, dict or set in an attribute holds layers that no walk finds.
@@ -110,6 +117,14 @@ class Module:
         if name not in self._buffer_names:
             self._buffer_names = (*self._buffer_names, name)
         setattr(self, name, None if array is None else array_of(array.data if isinstance(array, Tensor) else array))
+
+    def register_parameter(self, name, parameter):
+        """Make a Parameter an attribute, as `self.name = parameter` does; None for one that is absent."""
+        setattr(self, name, parameter)
+
+    def add_module(self, name, module):
+        """Make a module an attribute, as `self.name = module` does."""
+        setattr(self, name, module)
 
     def _own(self, kind):
         return [(name, value) for name, value in self.__dict__.items() if isinstance(value, kind)]
@@ -202,10 +217,10 @@ class Module:
         """Set evaluation mode here and below; returns the module."""
         return self.train(False)
 
-    def zero_grad(self):
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none=True):
+        """Set the gradient of every parameter to None, or with False to zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.zero_grad(set_to_none)
 
     def requires_grad_(self, requires_grad=True):
         """Freeze (False) or unfreeze every parameter; returns the module."""
@@ -224,8 +239,19 @@ class Module:
         function(self)
         return self
 
-    def to(self, dtype):
-        """Convert parameters and floating buffers to float32 or float64 in place; returns the module."""
+    def to(self, *args, dtype=None, device=None, non_blocking=False):
+        """Convert parameters and floating buffers to float32 or float64 in place; returns the module.
+
+        Parameters
+        ----------
+        *args : dtype or device
+            A device can only be the CPU, and changes nothing.
+        dtype, device, non_blocking
+            The same by name.
+        """
+        dtype = device_or_dtype(args, dtype, device)
+        if dtype is None:
+            return self
         dtype = dtype_of("to()", dtype)
         if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise TypeError(f"a module computes in float32 or float64, got {dtype}")
@@ -236,6 +262,10 @@ class Module:
             for name, array in module._own_buffers():
                 if array.dtype.kind == "f":
                     setattr(module, name, array.astype(dtype))
+        return self
+
+    def cpu(self):
+        """The module: the CPU is the only device."""
         return self
 
     def float(self):
@@ -334,12 +364,14 @@ class Module:
         handle
             `handle.remove()` takes the hook away.
         """
-        self._forward_hooks = (*self._forward_hooks, hook)
-        return _HookHandle(self, hook)
+        if not isinstance(self._forward_hooks, list):
+            self._forward_hooks = []
+        self._forward_hooks.append(hook)
+        return Handle(self._forward_hooks, hook)
 
     def _call_with_hooks(self, args, kwargs):
         output = self.forward(*args, **kwargs)
-        for hook in self._forward_hooks:
+        for hook in tuple(self._forward_hooks):
             replaced = hook(self, args, output)
             if replaced is not None:
                 output = replaced
@@ -351,33 +383,14 @@ class Module:
         """The arguments to print between the parentheses of `repr`."""
         return ""
 
+    _repr_html_ = _html.module
+
     def __repr__(self):
         lines = []
         for name, module in self.named_children():
             lines.append(f"  ({name}): " + repr(module).replace("\n", "\n  "))
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
-
-
-class _HookHandle:
-    """Removes one hook."""
-
-    def __init__(self, module, hook):
-        self._module, self._hook = module, hook
-
-    def remove(self):
-        """Take the hook away; a second call does nothing."""
-        hooks = list(self._module._forward_hooks)
-        if self._hook in hooks:
-            hooks.remove(self._hook)
-        self._module._forward_hooks = tuple(hooks)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
-        return False
 
 
 def _as_array(value):

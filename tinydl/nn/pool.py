@@ -3,13 +3,13 @@
 from typing import Any
 
 from tinydl import ops
-from tinydl._check import flag
+from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-    "MaxPool1d", "MaxPool2d",
+    "LPPool2d", "MaxPool1d", "MaxPool2d",
 ]
 
 
@@ -150,6 +150,36 @@ class AvgPool1d(_AvgPool):
 
     _n = 1
     _op = staticmethod(ops.avg_pool1d)
+
+
+class LPPool2d(Module):
+    """(sum over each window of x^p)^(1/p) of (N, C, H, W); see `ops.lp_pool2d`.
+
+    Parameters
+    ----------
+    norm_type : float
+        p.
+    kernel_size : int or pair
+    stride : int or pair, optional
+        kernel_size by default.
+    ceil_mode : bool
+        Round the output size up instead of down.
+    """
+
+    def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
+        self.norm_type, self.ceil_mode = norm_type, flag("LPPool2d", "ceil_mode", ceil_mode)
+        number("LPPool2d", "norm_type", norm_type, open_low=True)
+        integers(kernel_size, 2, "kernel_size", 1)
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def forward(self, x):
+        """The norm of every window."""
+        return ops.lp_pool2d(as_input(x), self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self):
+        """The geometry."""
+        return (f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+                f"ceil_mode={self.ceil_mode}")
 
 
 class _AdaptivePool(Module):

@@ -16,20 +16,44 @@ from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
 from tinydl.ops.batch_norm import batch_norm
 from tinydl.ops.bce_with_logits import bce_with_logits
+from tinydl.ops.channels import (
+    embedding,
+    glu,
+    instance_norm,
+    local_response_norm,
+    lp_pool2d,
+    one_hot,
+    pixel_shuffle,
+    prelu,
+)
 from tinydl.ops.conv import conv1d, conv2d
 from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
-from tinydl.ops.dropout import dropout
+from tinydl.ops.cumulative import cumsum, prod
+from tinydl.ops.dropout import channel_dropout, dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
 from tinydl.ops.group_norm import group_norm
 from tinydl.ops.huber import huber
 from tinydl.ops.indexing import concatenate, index, stack
+from tinydl.ops.interpolate import interpolate
 from tinydl.ops.layer_norm import layer_norm
 from tinydl.ops.linear import linear
+from tinydl.ops.losses import (
+    bce,
+    cosine_embedding,
+    focal,
+    kl_div,
+    l1,
+    multilabel_soft_margin,
+    smooth_l1,
+    triplet_margin,
+)
 from tinydl.ops.matmul import matmul
 from tinydl.ops.max_pool import max_pool1d, max_pool2d
 from tinydl.ops.mse import mse
 from tinydl.ops.nll import nll
+from tinydl.ops.norms import cosine_similarity, norm, normalize
+from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
 from tinydl.ops.reductions import argmax, argmin, max, mean, min, std, sum, var
 from tinydl.ops.relu import relu
 from tinydl.ops.shape import (
@@ -44,16 +68,42 @@ from tinydl.ops.shape import (
     unsqueeze,
 )
 from tinydl.ops.softmax import log_softmax, softmax
+from tinydl.ops.sorting import argsort, gather, sort, topk
+from tinydl.ops.truth import (
+    all,
+    any,
+    ceil,
+    eq,
+    floor,
+    ge,
+    gt,
+    isfinite,
+    isinf,
+    isnan,
+    le,
+    logical_and,
+    logical_not,
+    logical_or,
+    lt,
+    ne,
+    round,
+    trunc,
+)
 from tinydl.ops.unfold import fold, unfold
 
 __all__ = [
-    "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "argmax",
-    "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce_with_logits", "broadcast_to", "clip",
-    "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cos", "cross_entropy", "div", "dropout",
-    "exp", "flatten", "fold", "global_avg_pool", "group_norm", "huber", "index", "layer_norm", "linear", "log",
-    "log_softmax", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mul",
-    "neg", "nll", "pad", "permute", "power", "relu", "reshape", "sign", "sin", "softmax", "sqrt", "squeeze",
-    "stack", "std", "sub", "sum", "transpose", "unfold", "unsqueeze", "var", "where",
+    "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "all",
+    "any", "argmax", "argmin", "argsort", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce", "bce_with_logits",
+    "broadcast_to", "ceil", "channel_dropout", "chunk", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d",
+    "conv_transpose2d", "cos", "cosine_embedding", "cosine_similarity", "cross_entropy", "cumsum", "div", "dropout",
+    "embedding", "eq", "exp", "expand", "flatten", "flip", "floor", "focal", "fold", "gather", "ge", "global_avg_pool",
+    "glu", "group_norm", "gt", "huber", "index", "instance_norm", "interpolate", "isfinite", "isinf", "isnan", "kl_div",
+    "l1", "layer_norm", "le", "linear", "local_response_norm", "log", "log_softmax", "logical_and", "logical_not",
+    "logical_or", "lp_pool2d", "lt", "matmul", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum",
+    "mse", "mul", "multilabel_soft_margin", "ne", "neg", "nll", "norm", "normalize", "one_hot", "pad", "permute",
+    "pixel_shuffle", "power", "prelu", "prod", "relu", "repeat", "reshape", "round", "sign", "sin", "smooth_l1",
+    "softmax", "sort", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum", "topk", "transpose", "triplet_margin",
+    "trunc", "unbind", "unfold", "unsqueeze", "var", "where",
 ]
 
 # Activations are what activations.py makes of its table; type checkers see the rows themselves.

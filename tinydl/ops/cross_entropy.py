@@ -10,7 +10,8 @@ from tinydl._core import loss
 from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, factor_of, need_float, reduction_of
-from tinydl.ops.softmax import Softmax, as_rows, from_rows
+from tinydl.ops.shape import astype
+from tinydl.ops.softmax import Softmax, as_rows, from_rows, log_softmax
 from tinydl.tensor import Tensor, array_of
 
 __all__ = ["cross_entropy"]
@@ -59,7 +60,7 @@ def labels_of(labels, shape, name):
         if array.shape == tuple(shape):
             cure = "; one-hot labels become classes with labels.argmax(1)"
             if array.dtype.kind == "f":
-                cure += ", probabilities of the classes are for nn.CrossEntropyLoss"
+                cure += ", probabilities of the classes are for cross_entropy"
         elif array.size == np.prod(expected, dtype=np.int64):
             cure = f"; reshape them with labels.reshape({expected})"
         raise ValueError(f"{name}: predictions of shape {tuple(shape)} need labels of shape {expected}, got "
@@ -94,8 +95,36 @@ def weight_of(weight, n_classes, dtype, name):
     return array
 
 
+def _check_probabilities(soft, axis):
+    sums = soft.sum(axis=axis)
+    bad = np.argwhere(~((soft >= 0).all(axis=axis) & (np.abs(sums - 1) <= 1e-3)))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise ValueError("cross_entropy: soft labels are probabilities, not negative and with sum 1; those of row "
+                         f"{place[0] if len(place) == 1 else place} sum to {sums[place]:g}. Several classes of one "
+                         "sample are targets for BCEWithLogitsLoss")
+
+
+def _soft(logits, target, weight, reduction, label_smoothing):
+    """Cross-entropy of probabilities of the classes."""
+    axis = min(1, logits.ndim - 1)
+    n_classes = logits.shape[axis]
+    target = target if isinstance(target, Tensor) else Tensor(array_of(target))
+    _check_probabilities(target.data, axis)
+    if target.dtype != logits.dtype:
+        target = astype(target, logits.dtype)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / n_classes
+    if weight is not None:
+        target = target * weight.reshape(-1, *(1,) * (logits.ndim - 1 - axis))
+    losses = -(target * log_softmax(logits, axis)).sum(axis)
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
 def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    """Cross-entropy between softmax(logits) and integer labels.
+    """Cross-entropy between softmax(logits) and integer labels, or probabilities of the classes.
 
     With p = softmax(x_n), y = labels[n], v = weight, s = label_smoothing and C classes::
 
@@ -104,12 +133,15 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     'sum' adds the l_n, 'mean' divides the sum by the sum of the v_y; rows with y = ignore_index count in neither (a
     mean over no rows is NaN). The gradient of a plain mean is (p - onehot(y)) / N. Stable for logits of any size.
 
+    Labels may also be soft: floats t of the logits' shape, the probabilities of all classes. Then
+    ``l_n = -sum over c of v_c ((1 - s) t_nc + s / C) log p_c``, and 'mean' divides by the number of rows.
+
     Parameters
     ----------
     logits : Tensor, shape (N, C) or (N, C, *positions) or (C,)
         Not probabilities: softmax is part of the loss.
     labels : array_like of int, shape (N,) or (N, *positions) or ()
-        Classes from 0 to C - 1, or `ignore_index`.
+        Classes from 0 to C - 1, or `ignore_index`; or probabilities as floats of the logits' shape.
     weight : array_like, shape (C,), optional
     ignore_index : int
     reduction : {'mean', 'sum', 'none'}
@@ -119,8 +151,9 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     Raises
     ------
     ValueError
-        For a label out of range, naming the row and the value, for shapes that do not fit (one-hot labels), and for
-        weights that are not finite beside label_smoothing.
+        For a label out of range, naming the row and the value, for shapes that do not fit (one-hot labels), for
+        weights that are not finite beside label_smoothing, and for probabilities that are negative or do not sum to 1
+        over the classes.
     TypeError
         For labels that are not integers.
     """
@@ -135,6 +168,11 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     reduction_of(reduction)
     label_smoothing = number("cross_entropy", "label_smoothing", label_smoothing, high=1.0, open_high=False)
     n_classes = shape[1] if len(shape) > 1 else shape[0]
+    if not isinstance(labels, Tensor):
+        labels = array_of(labels)
+    if labels.dtype.kind == "f" and labels.shape == shape:
+        weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
+        return _soft(logits, labels, weight, reduction, label_smoothing)
     labels = labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
     # Smoothing sums over the classes, where an infinite weight meets its own negative.

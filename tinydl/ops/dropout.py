@@ -8,9 +8,12 @@ from tinydl._core import dropout as kernels
 from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
+from tinydl.ops.arithmetic import mul
 from tinydl.ops.checks import as_tensor, need_float
+from tinydl.ops.shape import reshape
+from tinydl.tensor import Tensor
 
-__all__ = ["dropout"]
+__all__ = ["channel_dropout", "dropout"]
 
 
 def _run(kernel, array, key, p):
@@ -77,3 +80,25 @@ def dropout(x, p=0.5, training=True):
         return Drop.apply(x)
     seed, _ = random.state()
     return Dropout.apply(x, key=(seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), p=p)
+
+
+def channel_dropout(x, p=0.5, training=True):
+    """Set whole channels of x (N, C, *spatial) to zero with probability p and scale the others by 1 / (1 - p).
+
+    Source: Tompson et al., Efficient object localization using convolutional networks, CVPR 2015.
+
+    Parameters
+    ----------
+    x : Tensor
+    p : float
+        Between 0 and 1.
+    training : bool
+        False returns x.
+    """
+    x = as_tensor(x)
+    need_float(x, "channel_dropout")
+    if x.ndim < 3:
+        raise ValueError(f"channel_dropout takes (N, C, *spatial), got shape {x.shape}")
+    ones = Tensor(np.ones(x.shape[:2], x.dtype))
+    kept = dropout(ones, p, training)
+    return x if kept is ones else mul(x, reshape(kept, (*x.shape[:2], *(1,) * (x.ndim - 2))))

@@ -7,6 +7,7 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
+from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
 
 __all__ = ["concatenate", "index", "stack"]
@@ -79,11 +80,12 @@ class Concatenate(Operation):
         return builder.concatenate(node["arrays"], node["axis"], node.output.shape)
 
 
-def _plain(key):
+def plain(key):
+    """An index with arrays in the place of tensors."""
     if isinstance(key, Tensor):
         return key.data
     if isinstance(key, tuple):
-        return tuple(_plain(k) for k in key)
+        return tuple(plain(k) for k in key)
     if isinstance(key, (int, np.uint64)) and not -2**63 <= int(key) < 2**63:
         raise IndexError(f"index {key} is out of bounds for any axis")
     if isinstance(key, list):
@@ -114,10 +116,11 @@ def _steps(shape, key):
 def index(x, key):
     """x[key] for any index NumPy takes: numbers, slices, None, masks, integer arrays and tensors."""
     x = as_tensor(x)
-    key = _plain(key)
+    key = plain(key)
     return Index.apply(x, key=key, basic=_is_basic(key))
 
 
+@worded
 def concatenate(tensors, axis=0):
     """Join along an existing axis.
 
@@ -142,6 +145,7 @@ def concatenate(tensors, axis=0):
     return Concatenate.apply(*tensors, axis=k)
 
 
+@worded
 def stack(tensors, axis=0):
     """Join along a new axis.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinydl import ops
 from tinydl.graph import tensors_in
-from tinydl.ops.methods import compared
+from tinydl.ops.truth import compared
 from tinydl.tensor import Tensor
 
 __all__ = ["array_function", "array_ufunc", "install"]

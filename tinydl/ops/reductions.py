@@ -1,4 +1,4 @@
-"""Reductions: sum, mean, maximum, minimum, variance over some or all axes."""
+"""Reductions: sum, mean, maximum, minimum, variance over some or all axes, which `axis` (or `dim`) names."""
 
 import math
 
@@ -9,6 +9,7 @@ from tinydl._check import flag, number
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, axis_of, element_count, need_float
+from tinydl.ops.words import worded
 
 __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 
@@ -165,6 +166,7 @@ def _arguments(x, axis, keepdims, name, floating=True):
     return x, axes(axis, x.ndim), flag(name, "keepdims", keepdims)
 
 
+@worded
 def sum(x, axis=None, keepdims=False):
     """Sum over the given axes.
 
@@ -180,6 +182,7 @@ def sum(x, axis=None, keepdims=False):
     return Sum.apply(x, reduced=reduced, keepdims=keepdims)
 
 
+@worded
 def mean(x, axis=None, keepdims=False):
     """Mean over the given axes; of integers and booleans in float32.
 
@@ -202,6 +205,7 @@ def _nonempty(x, reduced, name):
         raise ValueError(f"{name} of no entries: shape {x.shape}, axes {reduced}")
 
 
+@worded
 def max(x, axis=None, keepdims=False):
     """Largest entry over the given axes; NaN if there is one. The first largest entry gets the gradient.
 
@@ -218,6 +222,7 @@ def max(x, axis=None, keepdims=False):
     return Max.apply(x, reduced=reduced, keepdims=keepdims)
 
 
+@worded
 def min(x, axis=None, keepdims=False):
     """Smallest entry over the given axes; NaN if there is one. The first smallest entry gets the gradient.
 
@@ -234,6 +239,7 @@ def min(x, axis=None, keepdims=False):
     return Min.apply(x, reduced=reduced, keepdims=keepdims)
 
 
+@worded
 def var(x, axis=None, keepdims=False, correction=1):
     """Variance over the given axes.
 
@@ -253,6 +259,7 @@ def var(x, axis=None, keepdims=False, correction=1):
     return Var.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 
+@worded
 def std(x, axis=None, keepdims=False, correction=1):
     """Standard deviation: the square root of `var`, with gradient 0 where it is 0, as in PyTorch."""
     x, reduced, keepdims = _arguments(x, axis, keepdims, "std")
@@ -260,18 +267,21 @@ def std(x, axis=None, keepdims=False, correction=1):
     return Std.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 
-def argmax(x, axis=None):
+@worded
+def argmax(x, axis=None, keepdims=False):
     """Place of the first largest entry, as int64 without gradient; without an axis over all, in logical order."""
-    return _place(np.argmax, x, axis)
+    return _place(np.argmax, x, axis, keepdims)
 
 
-def argmin(x, axis=None):
+@worded
+def argmin(x, axis=None, keepdims=False):
     """Place of the first smallest entry, as int64 without gradient."""
-    return _place(np.argmin, x, axis)
+    return _place(np.argmin, x, axis, keepdims)
 
 
-def _place(find, x, axis):
+def _place(find, x, axis, keepdims):
     x = as_tensor(x)
     reduced = None if axis is None else axis_of(axis, x.ndim)
+    keepdims = flag(find.__name__, "keepdims", keepdims)
     _nonempty(x, range(x.ndim) if reduced is None else (reduced,), find.__name__)
-    return as_tensor(np.asarray(find(x.data, axis=reduced)))
+    return as_tensor(np.asarray(find(x.data, axis=reduced, keepdims=keepdims)))

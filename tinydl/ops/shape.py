@@ -11,6 +11,7 @@ from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.broadcast import Like, broadcasts, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
+from tinydl.ops.words import worded
 from tinydl.tensor import Tensor
 
 __all__ = ["astype", "broadcast_to", "flatten", "pad", "permute", "reshape", "squeeze", "transpose", "unsqueeze"]
@@ -261,6 +262,7 @@ def transpose(x, *axes):
     return permute(x, axes)
 
 
+@worded
 def squeeze(x, axis=None):
     """Drop axes of length 1.
 
@@ -281,6 +283,7 @@ def squeeze(x, axis=None):
     return Reshape.apply(x, shape=tuple(n for k, n in enumerate(shape) if k not in drop))
 
 
+@worded
 def unsqueeze(x, axis):
     """Insert an axis of length 1 at position `axis` of the result."""
     x = as_tensor(x)

@@ -10,6 +10,7 @@ from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of, need_float
+from tinydl.ops.words import worded
 
 __all__ = ["as_rows", "from_rows", "log_softmax", "softmax"]
 
@@ -86,6 +87,7 @@ def _arguments(x, axis, name):
     return x, axis_of(axis, x.ndim)
 
 
+@worded
 def softmax(x, axis=-1):
     """exp(x_i) / sum_j exp(x_j) along `axis`, stable for logits of any size.
 
@@ -98,6 +100,7 @@ def softmax(x, axis=-1):
     return Softmax.apply(x, axis=axis)
 
 
+@worded
 def log_softmax(x, axis=-1):
     """x_i - log sum_j exp(x_j) along `axis`, stable for logits of any size.
 

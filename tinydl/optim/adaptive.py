@@ -5,7 +5,17 @@ from tinydl._core import update
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
 
-__all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop"]
+
+
+def check_betas(owner, betas):
+    """Raise unless there are two numbers from 0 up to, but without, 1."""
+    try:
+        first, second = betas
+    except (TypeError, ValueError):
+        raise ValueError(f"{owner}: betas must be two numbers, got {betas!r}") from None
+    number(owner, "betas[0]", first, high=1.0)
+    number(owner, "betas[1]", second, high=1.0)
 
 
 @register("adam", lr=3e-3)
@@ -46,16 +56,9 @@ class Adam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def _check_group(self, group):
-        name = self._name
-        number(name, "lr", group["lr"])
-        number(name, "eps", group["eps"])
-        number(name, "weight_decay", group["weight_decay"])
-        try:
-            beta1, beta2 = group["betas"]
-        except (TypeError, ValueError):
-            raise ValueError(f"{name}: betas must be two numbers, got {group['betas']!r}") from None
-        number(name, "betas[0]", beta1, high=1.0)
-        number(name, "betas[1]", beta2, high=1.0)
+        for name in ("lr", "eps", "weight_decay"):
+            number(self._name, name, group[name])
+        check_betas(self._name, group["betas"])
 
     def _rule(self, group, step):
         return update.adam(group["lr"], *group["betas"], group["eps"], group["weight_decay"], self._decoupled, step)
@@ -175,3 +178,47 @@ class Adagrad(Optimizer):
 
     def _rule(self, group, step):
         return update.adagrad(group["lr"], group["lr_decay"], group["weight_decay"], group["eps"], step)
+
+
+@register("adadelta", lr=1.0)
+class Adadelta(Optimizer):
+    r"""Adadelta: steps as large as those before, measured by the gradients' size.
+
+    ::
+
+        g = dL/dw + weight_decay * w
+        s = rho * s + (1 - rho) * g^2
+        d = sqrt(u + eps) / sqrt(s + eps) * g
+        u = rho * u + (1 - rho) * d^2
+        w = w - lr * d
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        See `Optimizer`.
+    lr : float
+        Factor of the step, >= 0.
+    rho : float
+        Decay of both mean squares, in [0, 1].
+    eps : float
+        Added to both, >= 0; the first steps are about its root.
+    weight_decay : float
+        L2 penalty weight_decay/2 * sum(w^2), >= 0.
+
+    References
+    ----------
+    Zeiler: Adadelta: an adaptive learning rate method, arXiv:1212.5701.
+    """
+
+    _slots = ("square_avg", "acc_delta")
+
+    def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0):
+        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay})
+
+    def _check_group(self, group):
+        for name in ("lr", "eps", "weight_decay"):
+            number("Adadelta", name, group[name])
+        number("Adadelta", "rho", group["rho"], high=1.0, open_high=False)
+
+    def _rule(self, group, step):
+        return update.adadelta(group["lr"], group["rho"], group["eps"], group["weight_decay"])

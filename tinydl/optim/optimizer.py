@@ -5,7 +5,7 @@ from itertools import compress
 import numpy as np
 
 from tinydl import changes, config, layout
-from tinydl._check import items
+from tinydl._check import items, number
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
@@ -45,6 +45,7 @@ class Optimizer:
     """
 
     _slots: tuple[str, ...] = ()  # names of the arrays the state of a parameter may hold, in the rule's order
+    _numbers: tuple[str, ...] = ()  # names of further numbers in the state of a parameter
     _counts = True  # whether the state holds the number of steps done
 
     def __init__(self, params, defaults):
@@ -124,11 +125,14 @@ class Optimizer:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def zero_grad(self):
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none=True):
+        """Set the gradient of every parameter to None, or with False to zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None
+                if set_to_none:
+                    p.grad = None
+                else:
+                    p.zero_grad(False)
 
     def step(self, closure=None):
         """Update every parameter that has a gradient.
@@ -300,7 +304,7 @@ class Optimizer:
         return saved, state_dict["state"]
 
     def _load_state(self, key, p, values):
-        unknown = sorted(set(values) - {"step", *self._slots})
+        unknown = sorted(set(values) - {"step", *self._slots, *self._numbers})
         if unknown:
             raise ValueError(f"{self._name}: the state of parameter {key} has unknown entries {', '.join(unknown)}; "
                              "was it saved by another optimiser?")
@@ -313,6 +317,9 @@ class Optimizer:
                 if not (step >= 0 and step == int(step)):
                     raise ValueError(f"{self._name}: the step of parameter {key} must be a count, got {value!r}")
                 loaded[entry] = int(step)
+                continue
+            if entry in self._numbers:
+                loaded[entry] = number(self._name, f"{entry} of parameter {key}", np.asarray(value).item())
                 continue
             array = np.asarray(value)
             if array.shape != p.shape or array.dtype.kind != "f":

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinydl import models, nn, optim, random
 from tinydl.data import Augment
-from tinydl.train.callbacks import EarlyStopping, Freeze
 from tinydl.train.evaluation import evaluation_mode
+from tinydl.train.freezing import Freeze
+from tinydl.train.stopping import EarlyStopping
 
 __all__ = [
     "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net", "build_optimizer",

@@ -9,6 +9,7 @@ import numpy as np
 from tinydl import random
 from tinydl.config import no_grad
 from tinydl.optim import clip_grad_norm_
+from tinydl.train.trees import called, leaves
 
 __all__ = [
     "NonFiniteGradientError", "NonFiniteLossError", "first_nonfinite", "gradients_are_finite", "nonfinite_gradients",
@@ -36,11 +37,17 @@ def nonfinite_state(net):
     return next((name for name, array in net.named_buffers() if not _finite(array)), None)
 
 
-def gradients_are_finite(parameters):
-    """Whether no gradient holds nan or infinity: one pass over all of them, for every batch."""
+def gradients_are_finite(parameters, clip_norm=None):
+    """Whether no gradient holds nan or infinity: one pass over all of them, for every batch.
+
+    With `clip_norm` the gradients are scaled together in that pass, so that their norm is at most that.
+    """
     try:
-        # The largest absolute value of all; nothing is clipped.
-        clip_grad_norm_(parameters, sys.float_info.max, math.inf, error_if_nonfinite=True)
+        if clip_norm is not None:
+            clip_grad_norm_(parameters, clip_norm, error_if_nonfinite=True)
+        else:
+            # The largest absolute value of all; nothing is clipped.
+            clip_grad_norm_(parameters, sys.float_info.max, math.inf, error_if_nonfinite=True)
     except RuntimeError:
         return False
     return True
@@ -80,14 +87,14 @@ def first_nonfinite(net, x, y=None):
     Parameters
     ----------
     net : nn.Module
-    x : array
-    y : array, optional
+    x : array, or tuple or dict of arrays
+    y : array, or tuple or dict of arrays, optional
 
     Returns
     -------
     str
     """
-    for what, array in (("sample", x), ("target", y)):
+    for what, array in [("sample", part) for part in leaves(x)] + [("target", part) for part in leaves(y)]:
         if array is not None and not _finite(array):
             row = int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0])
             return f"{what} {row} of the batch already holds a value that is not finite"
@@ -95,19 +102,19 @@ def first_nonfinite(net, x, y=None):
     if name is not None:
         return f"{name} is not finite since an earlier step; a smaller learning rate is the usual cure"
     found = []
-    leaves = {module: name for name, module in net.named_modules() if next(module.children(), None) is None}
+    modules = {module: name for name, module in net.named_modules() if next(module.children(), None) is None}
 
     def watch(module, inputs, output):
         if not found and hasattr(output, "data") and not _finite(np.asarray(output.data)):
-            name = leaves[module] or "net"
+            name = modules[module] or "net"
             found.append(f"the first output that is not finite is that of layer {name!r}, {module!r}")
 
     saved, random_state = net.state_dict(), random.state()
     try:
         with no_grad(), np.errstate(all="ignore"), contextlib.ExitStack() as hooks:
-            for module in leaves:
+            for module in modules:
                 hooks.enter_context(module.register_forward_hook(watch))
-            net(x)
+            called(net, x)
     finally:
         net.load_state_dict(saved)
         random.set_state(random_state)

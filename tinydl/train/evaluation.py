@@ -5,12 +5,17 @@ import contextlib
 import numpy as np
 
 from tinydl.config import no_grad
-from tinydl.data.batches import Batches, as_dataset
 from tinydl.nn.evaluating import evaluating
 from tinydl.tensor import Tensor
+from tinydl.train.feed import evaluation_feed, samples_of
+from tinydl.train.objective import loss_value
+from tinydl.train.scores import metrics_of
+from tinydl.train.several import Several, check_inputs, is_several
+from tinydl.train.stream import gives_batches
 from tinydl.train.tally import Tally
+from tinydl.train.trees import arrays_of, called, joined
 
-__all__ = ["evaluate", "evaluation_mode", "loss_value", "predict"]
+__all__ = ["evaluate", "evaluation_mode", "predict"]
 
 
 @contextlib.contextmanager
@@ -20,44 +25,13 @@ def evaluation_mode():
         yield
 
 
-def loss_value(loss):
-    """A loss as a float; what is no single number is refused."""
-    size = getattr(loss, "size", None)
-    if isinstance(loss, (int, float)):
-        return float(loss)
-    if size != 1 or not hasattr(loss, "item"):
-        what = f"an array of shape {loss.shape}" if size is not None else f"{type(loss).__name__}"
-        raise TypeError(f"the loss must be one number for a batch, got {what}; take the mean over the samples, or "
-                        "reduction='mean'")
-    return float(loss.item())
-
-
-def _array(output):
-    """The arrays of an output: of a Tensor, or of a tuple, list or dict of them."""
-    if isinstance(output, (Tensor, np.ndarray)):
-        return np.array(output.data if isinstance(output, Tensor) else output)
-    if isinstance(output, (tuple, list)):
-        return tuple(_array(part) for part in output)
-    if isinstance(output, dict):
-        return {name: _array(part) for name, part in output.items()}
-    raise TypeError(f"a net returns a Tensor, or a tuple or dict of them, got {type(output).__name__}")
-
-
-def _joined(parts):
-    """The outputs of batches as one."""
-    first = parts[0]
-    if isinstance(first, tuple):
-        return tuple(_joined(column) for column in zip(*parts, strict=True))
-    if isinstance(first, dict):
-        return {name: _joined([part[name] for part in parts]) for name in first}
-    return np.concatenate(parts)
-
-
-def _images(x):
-    """What is to be predicted as a dataset."""
+def _images(net, x):
+    """What is to be predicted as samples without labels."""
+    if is_several(x):
+        check_inputs(net, x, "predict")
+        return Several(x, name="x")
     if isinstance(x, tuple):
-        raise TypeError(f"predict takes images alone, got a tuple of {len(x)}; of (x, y) pass x. A net of several "
-                        "inputs is called by itself, in eval mode under no_grad()")
+        raise TypeError(f"predict takes images alone, got a tuple of {len(x)}; of (x, y) pass x")
     if isinstance(x, list) and x and hasattr(x[0], "shape"):  # images one by one
         shapes = {np.shape(image) for image in x}
         if len(shapes) > 1:
@@ -68,7 +42,7 @@ def _images(x):
         x = np.stack([image.data if isinstance(image, Tensor) else image for image in x])
     elif isinstance(x, list):
         x = np.asarray(x)
-    return as_dataset(x, "x")
+    return samples_of(x, "x")
 
 
 def predict(net, x, batch_size=256):
@@ -78,26 +52,29 @@ def predict(net, x, batch_size=256):
     ----------
     net : nn.Module
         Its mode is not touched, so several threads may predict with it at once, also while it is trained.
-    x : ArrayDataset, or array of shape (N, ...), or list of arrays of single images
-        A dataset is normalised as it says; uint8 arrays are scaled to 0..1, floats taken as they are.
+    x : ArrayDataset, array of shape (N, ...), list of arrays of single images, or an iterable of batches
+        A dataset is normalised as it says; uint8 arrays are scaled to 0..1, floats taken as they are. A tuple or dict
+        of arrays is the inputs of a net of several. Of batches (x, y) the y is left out.
     batch_size : int
+        For arrays.
 
     Returns
     -------
     array, shape (N, ...)
         For a classifier the logits (N, classes). A tuple or dict of arrays where the net returns one of tensors.
     """
-    data = _images(x)
-    if len(data) == 0:
-        raise ValueError("no images to predict")
+    if not gives_batches(x):
+        x = _images(net, x)
+        if len(x) == 0:
+            raise ValueError("no images to predict")
     with evaluation_mode():
-        return _joined([_array(net(x)) for x, _ in Batches(data, batch_size)])
+        return joined([arrays_of(called(net, x)) for x, _, _ in evaluation_feed(x, batch_size, "x", labelled=False)])
 
 
-def evaluate(net, data, loss, batch_size=256, stop=None):
-    """Mean loss and accuracy of `net` on labelled data, in eval mode and without gradients.
+def evaluate(net, data, loss, batch_size=256, stop=None, metrics=()):
+    """Mean loss, accuracy and other metrics of `net` on labelled data, in eval mode and without gradients.
 
-    Both are those of all samples at once, whatever the batch size is: a loss that weights or leaves out samples says
+    All are those of all samples at once, whatever the batch size is: a loss that weights or leaves out samples says
     by its method ``denominator(output, y)`` what its mean divides by, as CrossEntropyLoss and NLLLoss do. Means of
     other losses count by the number of samples. A loss with ``reduction = 'sum'`` is divided by the number of samples.
 
@@ -105,31 +82,44 @@ def evaluate(net, data, loss, batch_size=256, stop=None):
     ----------
     net : nn.Module
         Its mode is not touched, as in `predict`.
-    data : ArrayDataset or (x, y)
+    data : ArrayDataset, (x, y), or an iterable of batches (x, y)
+        x and y may be tuples or dicts of arrays. Weights that batches hold are for training and left out.
     loss : callable
         ``loss(output, y)`` gives one number for a batch.
     batch_size : int
+        For arrays.
     stop : callable, optional
         Asked before each batch whether to give up.
+    metrics : sequence of str or callable, or dict of str to callable
+        'accuracy', 'top5', 'f1', 'mae', or functions ``f(y, output)`` of the arrays of all samples, which are kept for
+        them.
 
     Returns
     -------
     dict or None
-        ``{"loss": ..., "accuracy": ...}``; None when `stop` said so. The accuracy is there for integer labels (N,) and
-        outputs (N, C): the share of labels whose output is the largest. For masks (N, H, W) and outputs (N, C, H, W) it
-        is the share of pixels. For outputs (N, 1) or (N,) of a net that tells two classes apart, a loss must say by its
-        attribute ``decision_threshold`` above which output class 1 begins (0 of BCEWithLogitsLoss); else there is none.
-        Labels that are the loss's ``ignore_index`` do not count.
+        ``{"loss": ..., "accuracy": ...}`` and the metrics by name; None when `stop` said so. The accuracy is there for
+        integer labels (N,) and outputs (N, C): the share of labels whose output is the largest. For masks (N, H, W) and
+        outputs (N, C, H, W) it is the share of pixels. For outputs (N, 1) or (N,) of a net that tells two classes
+        apart, a loss must say by its attribute ``decision_threshold`` above which output class 1 begins (0 of
+        BCEWithLogitsLoss); else there is none. Labels that are the loss's ``ignore_index`` do not count.
     """
-    data = as_dataset(data)
-    if data.labels is None or len(data) == 0:
-        raise ValueError(f"{data.name} needs labels and at least one sample to be evaluated, it has {len(data)} samples"
-                         + (" and no labels" if data.labels is None else ""))
-    tally = Tally(data.n_classes is not None)
+    metrics = metrics_of(metrics)
+    feed = evaluation_feed(data, batch_size)
+    if feed.data is not None and (feed.data.labels is None or len(feed) == 0):
+        raise ValueError(f"{feed.data.name} needs labels and at least one sample to be evaluated, it has {len(feed)} "
+                         "samples" + (" and no labels" if feed.data.labels is None else ""))
+    tally, outputs, labels = Tally(feed.classify), [], []
     with evaluation_mode():
-        for x, y in Batches(data, batch_size):
+        for x, y, _ in feed:
             if stop is not None and stop():
                 return None
-            output = net(x)
+            output = called(net, x)
             tally.add(loss, loss_value(loss(output, y)), output, y)
-    return tally.result()
+            if metrics:
+                outputs.append(arrays_of(output))
+                labels.append(arrays_of(y))
+    result = tally.result()
+    if metrics:
+        outputs, labels = joined(outputs), joined(labels)
+        result.update({metric.name: metric(labels, outputs, loss) for metric in metrics})
+    return result

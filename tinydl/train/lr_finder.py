@@ -6,6 +6,10 @@ import numpy as np
 
 from tinydl._check import integer, number
 from tinydl.train.callbacks import Callback
+from tinydl.train.history import History
+from tinydl.train.schedules import load_schedules, state_of_schedules
+from tinydl.train.stream import gives_batches
+from tinydl.train.trees import size_of
 
 __all__ = ["LRFinder"]
 
@@ -52,11 +56,9 @@ class LRFinder(Callback):
 
     def on_fit_begin(self, trainer):
         self.lrs, self.losses, self._mean = [], [], 0.0
-        scheduler = trainer.scheduler
-        self._saved = (trainer.net.state_dict(), trainer.optimizer.state_dict(),
-                       None if scheduler is None else scheduler.state_dict())
+        self._saved = (trainer.net.state_dict(), trainer.optimizer.state_dict(), state_of_schedules(trainer.scheduler))
         # The rate is this callback's business now; a schedule would run past its end.
-        self._scheduler, trainer.scheduler = scheduler, None
+        self._scheduler, trainer.scheduler = trainer.scheduler, None
         trainer.lr = self._rate(0)
 
     def on_batch_end(self, trainer, logs):
@@ -77,19 +79,23 @@ class LRFinder(Callback):
         trainer.scheduler, self._saved = self._scheduler, None
         trainer.net.load_state_dict(weights)
         trainer.optimizer.load_state_dict(optimizer)
-        if scheduler is not None:
-            trainer.scheduler.load_state_dict(scheduler)
+        load_schedules(trainer.scheduler, scheduler)
 
     def run(self, trainer, train, batch_size=64):
         """Do the test with a trainer and leave it as it was; returns `suggestion()`."""
-        batches = max(1, -(-len(train[0] if isinstance(train, tuple) else train) // batch_size))
-        names = ("callbacks", "epoch", "batch", "history", "stop_reason", "resumed", "_plan", "_sums", "_tally")
+        updates = 1  # of an epoch, when it is not known
+        if not gives_batches(train):
+            samples = size_of(train[0]) if isinstance(train, tuple) else len(train)
+            updates = max(1, -(-samples // (batch_size * trainer.accumulate)))
+        names = ("callbacks", "metrics", "epoch", "batch", "epochs", "batches", "history", "stop_reason", "resumed",
+                 "_plan", "_sums", "_tally")
         saved = {name: getattr(trainer, name) for name in names}
-        trainer.callbacks, trainer.epoch, trainer.batch, trainer.history = [self], 0, 0, {}
+        trainer.callbacks, trainer.epoch, trainer.batch, trainer.history = [self], 0, 0, History()
+        trainer.metrics = ()
         trainer.stop_reason, trainer.resumed, trainer._plan = None, False, None
         trainer._sums, trainer._tally = dict(trainer._sums), copy.copy(trainer._tally)
         try:
-            trainer.fit(train, epochs=-(-self.steps // batches), batch_size=batch_size, progress=False)
+            trainer.fit(train, epochs=-(-self.steps // updates), batch_size=batch_size, progress=False)
         finally:
             for name, value in saved.items():
                 setattr(trainer, name, value)

@@ -8,7 +8,8 @@ class Modes:
 
     A net in training mode keeps the mode of each of its modules, so what was switched to evaluation mode by hand (a
     frozen batch norm) stays there. A net that is in evaluation mode itself was looked at with ``net.eval()``: its
-    modules return to the modes they had before, and all of it to training mode where nothing is known of before.
+    modules return to the modes they had before, and all of it to training mode where nothing is known of before. What
+    `tinydl.train.freeze` froze is in evaluation mode in any case.
 
     Parameters
     ----------
@@ -18,16 +19,21 @@ class Modes:
     def __init__(self, net):
         self.net = net
         self._modes = None
+        self._frozen = []
 
     def remember(self):
-        """Note the modes, unless the net was switched to evaluation mode as a whole."""
+        """Note the modes, unless the net was switched to evaluation mode as a whole, and which modules are frozen."""
+        self._frozen = [module for module in self.net.modules() if getattr(module, "_frozen", False)]
+        for module in self._frozen:
+            module.training = False
         if self.net.training:
             self._modes = [(module, module.training) for module in self.net.modules()]
 
     def restore(self):
-        """Undo ``net.eval()``; a net in training mode stays as it is."""
-        if self.net.training:
-            return
-        self.net.train()  # also modules that are new
-        for module, training in self._modes or ():
-            module.training = training
+        """Undo ``net.eval()``; a net in training mode stays as it is, but for what is frozen."""
+        if not self.net.training and self.net not in self._frozen:
+            self.net.train()  # also modules that are new
+            for module, training in self._modes or ():
+                module.training = training
+        for module in self._frozen:
+            module.training = False

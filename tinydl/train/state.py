@@ -1,11 +1,14 @@
 """All that a resumed training needs, as one tree of arrays and plain values."""
 
 from tinydl.train.checkpoint import CheckpointError
+from tinydl.train.history import History
+from tinydl.train.schedules import load_schedules, state_of_schedules
 
 __all__ = ["load_state", "state_of"]
 
-_PARTS = {"model", "optimizer", "scheduler", "callbacks", "seed", "epoch", "batch", "plan", "sums", "history",
-          "stop_reason"}
+_PARTS = {"model", "optimizer", "scheduler", "callbacks", "seed", "settings", "epoch", "epochs", "batch", "plan",
+          "sums", "history", "stop_reason"}
+_SETTINGS = ("accumulate", "clip_norm")  # of a Trainer, which change every update
 
 
 def state_of(trainer):
@@ -18,13 +21,15 @@ def state_of(trainer):
     return {
         "model": trainer.net.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),
-        "scheduler": None if trainer.scheduler is None else trainer.scheduler.state_dict(),
+        "scheduler": state_of_schedules(trainer.scheduler),
         "callbacks": callbacks,
         "seed": trainer.seed,
+        "settings": {name: getattr(trainer, name) for name in _SETTINGS},
         "epoch": trainer.epoch,
+        "epochs": trainer.epochs,
         "batch": trainer.batch,
         "plan": trainer._plan,
-        "sums": {**trainer._sums, **trainer._tally.state_dict()},
+        "sums": {"seconds": trainer._sums["seconds"], "lr": list(trainer._sums["lr"]), **trainer._tally.state_dict()},
         "history": {key: list(values) for key, values in trainer.history.items()},
         "stop_reason": trainer.stop_reason,
     }
@@ -40,17 +45,16 @@ def load_state(trainer, state):
     if (state["scheduler"] is None) != (trainer.scheduler is None):
         raise CheckpointError("the checkpoint was made with" + ("out" if state["scheduler"] is None else "")
                               + " a scheduler, this trainer is the other way round")
-    before = (trainer.net.state_dict(), trainer.optimizer.state_dict(),
-              None if trainer.scheduler is None else trainer.scheduler.state_dict())
+    for name in _SETTINGS:
+        if state["settings"].get(name) != getattr(trainer, name):
+            raise CheckpointError(f"the checkpoint was made with {name}={state['settings'].get(name)!r}, this trainer "
+                                  f"has {name}={getattr(trainer, name)!r}")
+    before = trainer.net.state_dict(), trainer.optimizer.state_dict(), state_of_schedules(trainer.scheduler)
     callbacks = [callback.state_dict() for callback in trainer.callbacks]
     try:
         _load_parts(trainer, state["model"], state["optimizer"], state["scheduler"])
-        left = list(state["callbacks"])
-        for callback in trainer.callbacks:
-            mine = next((c for c in left if c["type"] == type(callback).__name__), None)
-            if mine is not None:
-                left.remove(mine)
-                callback.load_state_dict(mine["state"])
+        for callback, own in _assigned(trainer.callbacks, state["callbacks"]):
+            callback.load_state_dict(own)
     except Exception as error:
         _load_parts(trainer, *before)
         for callback, former in zip(trainer.callbacks, callbacks, strict=True):
@@ -60,13 +64,28 @@ def load_state(trainer, state):
     trainer.seed, trainer.epoch, trainer.batch = state["seed"], state["epoch"], state["batch"]
     trainer._plan, trainer._sums = state["plan"], {name: state["sums"][name] for name in ("seconds", "lr")}
     trainer._tally.load_state_dict(state["sums"])
-    trainer.history = {key: list(values) for key, values in state["history"].items()}
+    trainer.epochs = state["epochs"]
+    trainer.history = History((key, list(values)) for key, values in state["history"].items())
     trainer.stop_reason = state["stop_reason"]
     trainer.resumed = True
+
+
+def _assigned(callbacks, saved):
+    """Pairs of a callback and what was saved of it: of several of one type those that hold the same things first."""
+    left, pairs, homeless = list(saved), [], []
+    for again in (False, True):
+        for callback in homeless if again else callbacks:
+            own = set(callback.state_dict())
+            mine = next((k for k, c in enumerate(left)
+                         if c["type"] == type(callback).__name__ and (again or set(c["state"]) == own)), None)
+            if mine is not None:
+                pairs.append((callback, left.pop(mine)["state"]))
+            elif not again:
+                homeless.append(callback)
+    return pairs
 
 
 def _load_parts(trainer, model, optimizer, scheduler):
     trainer.net.load_state_dict(model)
     trainer.optimizer.load_state_dict(optimizer)
-    if trainer.scheduler is not None:
-        trainer.scheduler.load_state_dict(scheduler)
+    load_schedules(trainer.scheduler, scheduler)

@@ -1,7 +1,10 @@
 """Loss and accuracy over many batches, whatever their sizes."""
 
+import numpy as np
+
 from tinydl.tensor import Tensor
 from tinydl.train.metrics import right_answers
+from tinydl.train.trees import size_of
 
 __all__ = ["Tally"]
 
@@ -16,7 +19,7 @@ class Tally:
     Parameters
     ----------
     classify : bool
-        Whether the labels are class numbers, so that there is an accuracy.
+        Whether labels may be class numbers, so that there is an accuracy.
 
     Attributes
     ----------
@@ -37,7 +40,7 @@ class Tally:
         """Forget what was added."""
         self.loss, self.weight, self.right, self.judged, self.samples = 0.0, 0, 0, 0, 0
 
-    def add(self, loss, value, output, y):
+    def add(self, loss, value, output, y, weight=None):
         """Add a batch.
 
         Parameters
@@ -47,16 +50,21 @@ class Tally:
         value : float
             ``loss(output, y)``.
         output : Tensor, or anything else that a net returns
-        y : array
+        y : array, or tuple or dict of arrays
+        weight : float, optional
+            What the mean was divided by; default: what the loss says.
         """
+        one = isinstance(y, np.ndarray)
+        size = len(y) if one else size_of(y)
         summed = getattr(loss, "reduction", "mean") == "sum"
-        denominator = None if summed else getattr(loss, "denominator", None)
-        weight = len(y) if denominator is None else denominator(output, y)
+        if weight is None:
+            own = None if summed else getattr(loss, "denominator", None)
+            weight = size if own is None else own(output, y)
         if weight:  # the mean over no labels is nan
             self.loss += value if summed else value * weight
             self.weight += weight
-        self.samples += len(y)
-        if self.classify and isinstance(output, Tensor):
+        self.samples += size
+        if self.classify and one and isinstance(output, Tensor) and y.dtype.kind in "iu":
             counts = right_answers(output.data, y, getattr(loss, "decision_threshold", None),
                                    getattr(loss, "ignore_index", None))
             if counts is not None:

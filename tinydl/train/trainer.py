@@ -1,32 +1,26 @@
-"""The training loop."""
+"""The Trainer: what is trained and how, and the call that does it."""
 
 import contextlib
-import math
-import time
 import warnings
 
-from tinydl import random
+from tinydl import _html, random
 from tinydl._check import index_of, integer, number
-from tinydl.data.batches import Batches, as_dataset
-from tinydl.tensor import Tensor
-from tinydl.train.buffers import Buffers
+from tinydl.data.dataset import stratified_split
 from tinydl.train.callbacks import Callback
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from tinydl.train.diagnose import (
-    NonFiniteGradientError,
-    NonFiniteLossError,
-    first_nonfinite,
-    gradients_are_finite,
-    nonfinite_gradients,
-    nonfinite_state,
-)
-from tinydl.train.evaluation import evaluate, loss_value, predict
-from tinydl.train.history import EpochRow
+from tinydl.train.evaluation import evaluate, predict
+from tinydl.train.feed import checked_weights, samples_of, training_feed
+from tinydl.train.history import History
+from tinydl.train.loop import Interrupted, Loop, validation
 from tinydl.train.modes import Modes
-from tinydl.train.parts import check_parts
+from tinydl.train.objective import Objective
+from tinydl.train.parts import check_fit, check_parts
 from tinydl.train.progress import Progress
+from tinydl.train.scores import metrics_of
+from tinydl.train.several import Several, check_inputs
 from tinydl.train.signals import SignalWatch
 from tinydl.train.state import load_state, state_of
+from tinydl.train.stream import gives_batches
 from tinydl.train.tally import Tally
 
 __all__ = ["Trainer"]
@@ -34,10 +28,6 @@ __all__ = ["Trainer"]
 
 def _some(numbers):
     return ", ".join(map(str, numbers[:5])) + (f" or {len(numbers) - 5} others" if len(numbers) > 5 else "")
-
-
-class _Interrupted(Exception):
-    """Leaves the loops after a signal; never seen outside."""
 
 
 class Trainer:
@@ -51,12 +41,22 @@ class Trainer:
     loss : callable, optional
         ``loss(output, y)`` -> scalar Tensor, the mean over the batch. Default: ``nn.CrossEntropyLoss()``. How the means
         of batches make that of an epoch, and which outputs have an accuracy, is told at `tinydl.train.evaluate`.
-    scheduler : optional
-        Stepped after each batch if it says ``per_batch = True`` (OneCycleLR), else after each epoch.
+    scheduler : schedule or list of schedules, optional
+        Stepped after each batch if it says ``per_batch = True`` (OneCycleLR), else after each epoch; those that take a
+        metric (ReduceLROnPlateau) get the validation loss, without validation data the loss. The factors of several
+        multiply.
     seed : int
         Order of samples and dropout follow from (seed, epoch, batch) alone: same seed, same bits, for any number of
         threads, after any interruption, and beside trainings in other threads of the process.
     callbacks : sequence of Callback
+    metrics : sequence of str or callable, or dict of str to callable
+        What is measured on validation data beside loss and accuracy, each a column "val_<name>" of the history:
+        'accuracy', 'top5', 'f1', 'mae', or functions ``f(y, output)`` of all labels and outputs as arrays.
+    clip_norm : float, optional
+        All gradients are scaled together so that their norm is at most this; see `optim.clip_grad_norm_`.
+    accumulate : int
+        Batches for one update, with the gradient of the mean over all their samples (the last update of an epoch may
+        have fewer): the memory of one batch, the step of a larger one.
 
     Attributes
     ----------
@@ -64,10 +64,10 @@ class Trainer:
         Epochs completed.
     batch : int
         Batches done in the epoch under way.
-    history : dict of str to list
-        One entry per epoch under "epoch", "lr", "loss", "accuracy", "val_loss", "val_accuracy", "seconds" and
-        "images_per_s"; accuracies only where `evaluate` has them, val_* only with validation data. Callbacks may append
-        to columns of their own.
+    history : History, a dict of str to list
+        One entry per epoch under "epoch", "lr" (and "lr_1", "lr_2", ... of further parameter groups), "loss",
+        "accuracy", "val_loss", "val_accuracy", "seconds" and "images_per_s"; accuracies only where `evaluate` has them,
+        val_* only with validation data. Callbacks may append to columns of their own.
     stop_reason : str or None
         Why the last fit ended before its last epoch.
     interrupted : int or None
@@ -77,17 +77,19 @@ class Trainer:
     -----
     `fit` trains a net in the modes that its modules have: what was switched to evaluation mode by hand stays there, for
     example ``net[1].eval()`` a batch norm with its running statistics. If the net as a whole is in evaluation mode, it
-    returns to the modes of its last training, or to training mode altogether. Modes and ``requires_grad`` are the
-    program's and not the checkpoint's: set them again before a resumed `fit`.
+    returns to the modes of its last training, or to training mode altogether; what `tinydl.train.freeze` froze never
+    leaves evaluation mode. Modes and ``requires_grad`` are the program's and not the checkpoint's: set them again
+    before a resumed `fit`.
 
     Examples
     --------
-    >>> trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
+    >>> trainer = Trainer(net, td.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), metrics=["f1"])
     >>> trainer.fit(train, test, epochs=5, batch_size=64)
-    >>> trainer.evaluate(test)["accuracy"]
+    >>> trainer.evaluate(test)["f1"]
     """
 
-    def __init__(self, net, optimizer, loss=None, scheduler=None, seed=0, callbacks=()):
+    def __init__(self, net, optimizer, loss=None, scheduler=None, seed=0, callbacks=(), *, metrics=(), clip_norm=None,
+                 accumulate=1):
         if loss is None:
             from tinydl.nn import CrossEntropyLoss
 
@@ -99,16 +101,19 @@ class Trainer:
         self.seed = integer("Trainer", "seed", seed, 0)
         self.callbacks = list(callbacks)
         check_parts(net, optimizer, loss, scheduler, self.callbacks)
+        self.metrics = metrics_of(metrics)
+        self.clip_norm = None if clip_norm is None else number("Trainer", "clip_norm", clip_norm, open_low=True)
+        self.accumulate = integer("Trainer", "accumulate", accumulate)
         self.epoch = 0
         self.batch = 0
         self.epochs = 0
-        self.batches = 0
-        self.history = {}
+        self.batches = None
+        self.history = History()
         self.stop_reason = None
         self.interrupted = None
         self.resumed = False
         self._tally = Tally(False)
-        self._sums = {"seconds": 0.0, "lr": None}
+        self._sums = {"seconds": 0.0, "lr": []}
         self._plan = None
         self._modes = Modes(net)
 
@@ -133,7 +138,7 @@ class Trainer:
     def position(self):
         """How far the training is, in words: "epoch 3" or "batch 7 of 23 of epoch 4"."""
         if self.batch:
-            return f"batch {self.batch} of {self.batches} of epoch {self.epoch + 1}"
+            return f"batch {self.batch}{f' of {self.batches}' if self.batches else ''} of epoch {self.epoch + 1}"
         return f"epoch {self.epoch}"
 
     @property
@@ -142,16 +147,26 @@ class Trainer:
         seconds = self._sums["seconds"]
         return {**self._tally.result(), "images_per_s": self._tally.samples / seconds if seconds > 0 else 0.0}
 
+    def _settle(self):
+        """Training mode for what is trained, whatever was evaluated in between."""
+        self._modes.restore()
+        self._modes.remember()
+
     # --- training --------------------------------------------------------------------------------------------------
 
     def fit(self, train, valid=None, epochs=1, *, batch_size=64, shuffle=True, drop_last=False, augment=None,
-            progress=True, eval_batch_size=256):
+            progress=True, eval_batch_size=256, validation_split=None, steps_per_epoch=None, class_weight=None,
+            sample_weight=None):
         """Train until `epochs` epochs are completed.
 
         Parameters
         ----------
-        train : ArrayDataset or (x, y)
-        valid : ArrayDataset or (x, y), optional
+        train : ArrayDataset, (x, y), or batches
+            x and y may be tuples or dicts of arrays, for nets of several inputs and losses of several targets: the net
+            is called as ``net(*x)`` or ``net(**x)``, the loss as ``loss(output, y)``. Batches are an iterable (a
+            `data.Batches`, a generator) of (x, y) or (x, y, weights), or a function that returns one; each epoch
+            iterates anew.
+        valid : as `train`, optional
             Evaluated after every epoch.
         epochs : int
             Number of epochs in all. Epochs that this trainer has done already, or that a checkpoint brought, count.
@@ -166,11 +181,20 @@ class Trainer:
             Show a bar on a terminal, one line per epoch elsewhere. A Progress among the callbacks goes before this.
         eval_batch_size : int
             Batch size for `valid`.
+        validation_split : float, optional
+            Share of `train` that is held out to validate, the same of every class, chosen by the trainer's seed.
+        steps_per_epoch : int, optional
+            How many of given batches are one epoch; needed for a generator that does not end.
+        class_weight : dict, sequence or 'balanced', optional
+            Factor of the loss of each class (1 where a dict says nothing). The training loss is then
+            ``sum of v l / sum of v`` over weights v and losses l of samples. Validation has no weights.
+        sample_weight : array, shape (N,), optional
+            Factor of the loss of each sample of arrays; it multiplies that of its class.
 
         Returns
         -------
-        dict of str to list
-            `history`.
+        History, a dict of str to list
+            `history`; it has ``plot()`` and ``to_pandas()``.
 
         Raises
         ------
@@ -183,38 +207,19 @@ class Trainer:
             Ctrl-C or SIGTERM came (only in the main thread, and only if the program has no handler of its own): the
             batch under way was finished and the checkpoint written; `interrupted` is the signal's number.
         """
-        train = as_dataset(train, "train")
-        valid = None if valid is None else as_dataset(valid, "valid")
-        for what, data in (("training", train), ("validation", valid)):
-            if data is not None and (data.labels is None or len(data) == 0):
-                raise ValueError(f"{what} data need labels and at least one sample, got {data!r}")
-        if (index_of(epochs) or 0) < 1:
-            raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
+        check_fit(train, valid, epochs)
         check_parts(self.net, self.optimizer, self.loss, self.scheduler, self.callbacks)
-        batches = Batches(train, batch_size, shuffle=shuffle, seed=self.seed, drop_last=drop_last,
-                          augment=augment)
         eval_batch_size = integer("Trainer.fit", "eval_batch_size", eval_batch_size, 1)
-        unused = train.unused_classes()
-        if len(unused) and self.epoch == 0 and self.batch == 0:
-            warnings.warn(f"of classes 0 to {train.n_classes - 1}, no training label is {_some(unused)}; classes are "
-                          "numbered from 0 without gaps: numpy.unique(labels, return_inverse=True)[1] does it, and "
-                          "class_names says that there are more", stacklevel=2)
-        self.epochs, self.batches = epochs, batches.total
-        if self.batches == 0:
+        train, valid, sample_weight = self._data(train, valid, validation_split, sample_weight)
+        feed = training_feed(train, steps=steps_per_epoch, sample_weight=sample_weight, batch_size=batch_size,
+                             shuffle=shuffle, seed=self.seed, drop_last=drop_last, augment=augment)
+        if feed.total == 0:
             raise ValueError(f"{len(train)} samples give no batch of {batch_size} with drop_last=True")
-        plan = [len(train), batch_size, bool(shuffle), bool(drop_last)]
-        if self.batch and plan != self._plan:
-            raise ValueError(f"the epoch under way was begun with (samples, batch_size, shuffle, drop_last) = "
-                             f"{self._plan} and cannot be continued with {plan}")
-        self._plan = plan
-        if not self.resumed:
-            self.stop_reason = None
-            if self.epoch >= epochs:
-                warnings.warn(f"all {epochs} epochs are done; pass epochs={self.epoch + epochs} for {epochs} more",
-                              stacklevel=2)
-        self.interrupted = None
+        objective = Objective(self.loss, class_weight, getattr(train, "labels", None))
+        self._begin(feed, objective, index_of(epochs))
         callbacks = self._ordered(progress)
         watch = SignalWatch()
+        loop = Loop(self, feed, validation(self, valid, eval_batch_size), objective, callbacks, watch)
         with watch, random.stream(self.seed), contextlib.ExitStack() as cleanup:
             for callback in callbacks:
                 cleanup.callback(callback.on_fit_end, self)
@@ -222,8 +227,8 @@ class Trainer:
             self.resumed = False
             try:
                 while self.epoch < epochs and self.stop_reason is None:
-                    self._run_epoch(batches, valid, eval_batch_size, callbacks, watch)
-            except _Interrupted:
+                    loop.epoch()
+            except Interrupted:
                 for callback in callbacks:
                     callback.on_interrupt(self)
             self.interrupted = watch.received
@@ -231,132 +236,87 @@ class Trainer:
             watch.raise_received(f"after {self.position}")
         return self.history
 
+    def _data(self, train, valid, share, sample_weight):
+        """(train, valid, sample_weight) as samples or batches, a share of them held out."""
+        if not gives_batches(train):
+            train = samples_of(train, "train")
+        if valid is not None and not gives_batches(valid):
+            valid = samples_of(valid, "valid")
+        for what, data in (("training", train), ("validation", valid)):
+            if data is None or gives_batches(data):
+                continue
+            if data.labels is None or len(data) == 0:
+                raise ValueError(f"{what} data need labels and at least one sample, got {data!r}")
+            if isinstance(data, Several):
+                check_inputs(self.net, data.x, f"{what} data")
+        if share is not None:
+            if valid is not None or gives_batches(train):
+                raise ValueError(f"validation_split={share!r} holds out a share of arrays, and there "
+                                 + ("are validation data already" if valid is not None else "are batches; pass valid"))
+            rest, held_out = stratified_split(train.split_by, share, self.seed) if isinstance(train, Several) \
+                else stratified_split(train.labels, share, self.seed)
+            if not len(rest) or not len(held_out):
+                raise ValueError(f"validation_split={share!r} of {len(train)} samples leaves {len(rest)} to train and "
+                                 f"{len(held_out)} to validate")
+            if sample_weight is not None:
+                sample_weight = checked_weights(sample_weight, len(train))[rest]
+            train, valid = train.subset(rest), train.subset(held_out)
+        unused = [] if gives_batches(train) else train.unused_classes()
+        if len(unused) and self.epoch == 0 and self.batch == 0:
+            warnings.warn(f"of classes 0 to {train.n_classes - 1}, no training label is {_some(unused)}; classes are "
+                          "numbered from 0 without gaps: numpy.unique(labels, return_inverse=True)[1] does it, and "
+                          "class_names says that there are more", stacklevel=3)
+        if self.metrics and valid is None:
+            warnings.warn(f"metrics {', '.join(m.name for m in self.metrics)} are measured on validation data, and "
+                          "there are none; pass valid or validation_split", stacklevel=3)
+        return train, valid, sample_weight
+
+    def _begin(self, feed, objective, epochs):
+        """Take up the training where it stands."""
+        plan = {**feed.plan, **objective.plan}
+        changed = [] if self._plan is None else [name for name in {**self._plan, **plan}
+                                                 if self._plan.get(name) != plan.get(name)]
+        if changed and (self.batch or self.resumed):
+            was, now = (", ".join(f"{name}={p.get(name)!r}" for name in changed) for p in (self._plan, plan))
+            if self.batch:
+                raise ValueError(f"the epoch under way was begun with {was} and cannot be continued with {now}")
+            warnings.warn(f"the checkpoint was made with {was}, this goes on with {now}", stacklevel=3)
+        self._plan = plan
+        if self.resumed and self.stop_reason is not None and epochs > self.epochs > 0:
+            self.resumed = False  # more epochs are wanted than those of the run that had stopped
+        if getattr(feed, "once", False):
+            feed.fresh = self.resumed
+        if not self.resumed:
+            self.stop_reason = None
+            if self.epoch >= epochs:
+                warnings.warn(f"all {epochs} epochs are done; pass epochs={self.epoch + epochs} for {epochs} more",
+                              stacklevel=3)
+        self.epochs, self.batches = epochs, feed.total
+        self.interrupted = None
+
     def _ordered(self, progress):
         callbacks = list(self.callbacks)
         if progress and not any(isinstance(c, Progress) for c in callbacks):
             callbacks.append(Progress())
         return sorted(callbacks, key=lambda c: c.order)
 
-    def _run_epoch(self, batches, valid, eval_batch_size, callbacks, watch):
-        sums = self._sums
-        self._tally.classify = batches.data.n_classes is not None
-        if self.batch == 0:
-            self._tally.clear()
-            sums.update(seconds=0.0, lr=self.lr)
-        row = EpochRow(self.history, self.epoch + 1)
-        for callback in callbacks:
-            callback.on_epoch_begin(self)
-        self._modes.restore()
-        self._modes.remember()
-        self._buffers = Buffers(self.net)
-        batches.epoch, batches.start = self.epoch, self.batch
-        clock = time.perf_counter()
-        for x, y in batches:
-            logs = self._run_batch(x, y, callbacks)
-            now = time.perf_counter()
-            sums["seconds"] += now - clock
-            clock = now
-            if logs is not None:
-                for callback in callbacks:
-                    callback.on_batch_end(self, logs)
-            if watch.received is not None:
-                raise _Interrupted
-            if self.stop_reason is not None:
-                self._check_state(callbacks)
-                return
-        self._check_state(callbacks)
-        self._modes.restore()
-        self._modes.remember()
-        logs = {"epoch": self.epoch + 1, "lr": sums["lr"], **self.running}
-        speed = logs.pop("images_per_s")
-        if valid is not None:
-            result = evaluate(self.net, valid, self.loss, eval_batch_size, stop=lambda: watch.received is not None)
-            if result is None:
-                raise _Interrupted
-            if not math.isfinite(result["loss"]):
-                warnings.warn(f"the validation loss of epoch {self.epoch + 1} is {result['loss']}, where the training "
-                              f"loss is {logs['loss']:g}", stacklevel=4)
-            logs.update({f"val_{key}": value for key, value in result.items()})
-        logs["seconds"] = sums["seconds"] + time.perf_counter() - clock
-        logs["images_per_s"] = speed
-        if self.scheduler is not None and not getattr(self.scheduler, "per_batch", False):
-            if getattr(self.scheduler, "needs_metric", False):
-                self.scheduler.step(logs.get("val_loss", logs["loss"]))
-            else:
-                self.scheduler.step()
-        self.epoch += 1
-        self.batch = 0
-        row.update(logs)
-        for callback in callbacks:
-            callback.on_epoch_end(self, logs)
-            row.update(logs)
-            self._modes.remember()
-        row.close()
-        if watch.received is not None:
-            raise _Interrupted
-
-    def _run_batch(self, x, y, callbacks):
-        """One step; returns what on_batch_end gets, or None when the run ends before the update."""
-        self._modes.restore()
-        self._buffers.remember()
-        try:
-            output, value = self._differentiate(x, y)
-        except NonFiniteLossError as error:
-            if not any(callback.accepts_nonfinite for callback in callbacks):
-                raise
-            self.stop(error)
-            return None
-        except BaseException:
-            self._buffers.restore()
-            raise
-        self.optimizer.step()
-        lr = self.lr
-        if self.scheduler is not None and getattr(self.scheduler, "per_batch", False):
-            self.scheduler.step()
-        self._tally.add(self.loss, value, output, y)
-        logs = {"batch": self.batch, "loss": value, "size": len(x), "lr": lr}
-        self.batch += 1
-        return logs
-
-    def _differentiate(self, x, y):
-        """(output, loss as a float) of a batch, whose gradients are then finite; else the buffers are as before."""
-        # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
-        stream = (self.seed, (self.epoch << 40) + (self.batch << 16))
-        random.set_state(stream)
-        self.optimizer.zero_grad()
-        output = self.net(x)
-        loss = self.loss(output, y)
-        value = loss_value(loss)
-        if not isinstance(loss, Tensor):
-            raise TypeError(f"the loss must be a Tensor that tinydl's operations computed, got {loss!r}")
-        where = f"in batch {self.batch} of epoch {self.epoch + 1}"
-        if not math.isfinite(value):
-            self._buffers.restore()
-            random.set_state(stream)
-            raise NonFiniteLossError(f"the loss is {value} {where}: {first_nonfinite(self.net, x, y)}")
-        loss.backward()
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        if not gradients_are_finite(parameters):
-            self._buffers.restore()
-            raise NonFiniteGradientError(f"{nonfinite_gradients(self.net, parameters)} {where}, where the loss is "
-                                         f"{value:g}; weights and statistics are those before that batch")
-        return output, value
-
-    def _check_state(self, callbacks):
-        name = nonfinite_state(self.net)
-        if name is not None and not any(callback.accepts_nonfinite for callback in callbacks):
-            raise NonFiniteLossError(f"{name} is not finite after {self.position}; a smaller learning rate is the "
-                                     "usual cure")
-
     # --- using the net ---------------------------------------------------------------------------------------------
 
     def evaluate(self, data, batch_size=256):
-        """Mean loss and accuracy on labelled data; see `tinydl.train.evaluate`."""
-        return evaluate(self.net, data, self.loss, batch_size)
+        """Mean loss, accuracy and the trainer's metrics on labelled data; see `tinydl.train.evaluate`."""
+        return evaluate(self.net, data, self.loss, batch_size, metrics=self.metrics)
 
     def predict(self, x, batch_size=256):
         """Outputs of the net in eval mode; see `tinydl.train.predict`."""
         return predict(self.net, x, batch_size)
+
+    def _repr_html_(self):
+        settings = [("net", f"{type(self.net).__name__}, {sum(p.size for p in self.net.parameters()):,} parameters"),
+                    ("optimizer", f"{type(self.optimizer).__name__}, lr {self.lr:.4g}"),
+                    ("loss", getattr(self.loss, "__name__", type(self.loss).__name__)), ("done", self.position)]
+        if self.stop_reason is not None:
+            settings.append(("stopped", self.stop_reason))
+        return _html.facts("Trainer", settings) + (self.history._repr_html_() if self.history else "")
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 

@@ -28,6 +28,12 @@ RULES = {
     "rmsprop, momentum": ("rmsprop", (0.01, 0.9, 1e-8, 0, 0.5, False), [3, None, 2]),
     "rmsprop, centred": ("rmsprop", (0.01, 0.9, 1e-8, 0, 0, True), [3, 4, None]),
     "adagrad": ("adagrad", (0.01, 0.1, 0.01, 1e-10, 3), [3]),
+    "adadelta": ("adadelta", (0.5, 0.9, 1e-6, 0.01), [3, 5]),
+    "radam, first": ("radam", (0.01, 0.9, 0.999, 1e-8, 0.01, False, 3), [2, 3]),
+    "radam": ("radam", (0.01, 0.9, 0.999, 1e-8, 0.1, True, 50), [2, 3]),
+    "nadam": ("nadam", (0.01, 0.9, 0.999, 1e-8, 0.01, False, 3, (0.45, 0.46, 0.09)), [2, 3]),
+    "nadam, decoupled": ("nadam", (0.01, 0.9, 0.999, 1e-8, 0.1, True, 9, (0.45, 0.46, 0.01)), [2, 3]),
+    "lion": ("lion", (0.01, 0.9, 0.99, 0.1), [2]),
     "rmsprop, all": ("rmsprop", (0.01, 0.9, 1e-8, 0.1, 0.5, True), [3, 4, 2]),
 }
 EACH = pytest.mark.parametrize("rule", RULES)
@@ -42,14 +48,14 @@ def step(kernels, rule, case, n_threads=1):
 
 
 def lists(dtype, guards, seed=0, shapes=SHAPES):
-    """Parameters in their memory order, gradients, momentum, squares (large enough to be centred) and means."""
+    """Parameters in their memory order, gradients, momentum, squares (large enough to be centred), means, squares."""
     rng = np.random.default_rng(seed)
     made = []
-    for k in range(5):
+    for k in range(6):
         made.append([])
         for shape in shapes:
             values = rng.standard_normal(shape)
-            values = np.abs(values) + 1 if k == 3 else 0.1 * values if k == 4 else values
+            values = np.abs(values) + 1 if k in (3, 5) else 0.1 * values if k == 4 else values
             made[-1].append(guards.copy(np.asarray(values, dtype), "weight"))
     return made
 
@@ -106,6 +112,44 @@ def test_rmsprop_by_hand(kernels):
     # s = 2 + 4.5, a = 0.5 + 1.5, d = sqrt(6.5 - 4), b = 1 + 3/d.
     b_new = 1 + 3 / math.sqrt(2.5)
     np.testing.assert_allclose((p[0], s[0], a[0], b[0]), ([1 - 0.1 * b_new], [6.5], [2], [b_new]), rtol=1e-15)
+
+
+@BOTH
+def test_adadelta_by_hand(kernels):
+    # s = 2 + 4.5 = 6.5 and u = 1: d = sqrt(1.5 / 7) 3; u = 0.5 + d^2 / 2.
+    p, s, u = one(1.0), one(4.0), one(1.0)
+    kernels.step(kernels.adadelta(0.1, 0.5, 0.5, 0.0), p, one(3.0), [s, u])
+    d = math.sqrt(1.5 / 7) * 3
+    np.testing.assert_allclose((p[0], s[0], u[0]), ([1 - 0.1 * d], [6.5], [0.5 + d * d / 2]), rtol=1e-15)
+
+
+@BOTH
+def test_lion_by_hand(kernels):
+    # 0.5 m + 0.5 g is 1, 0 and -0.5; m = 0.75 m + 0.25 g; p shrinks by a tenth of lr and moves by lr.
+    p, g, m = [np.array([1.0, 1.0, -2.0])], [np.array([3.0, 2.0, -3.0])], [np.array([-1.0, -2.0, 2.0])]
+    kernels.step(kernels.lion(0.5, 0.5, 0.75, 0.1), p, g, [m])
+    np.testing.assert_allclose((p[0], m[0]), ([0.45, 0.95, -1.4], [0, -1, 0.75]), rtol=1e-15)
+
+
+@BOTH
+def test_nadam_by_hand(kernels):
+    # m = 0.5 + 1 = 1.5, v = 1; (1 - 0.4)/(1 - 0.2) 2 + 0.5/(1 - 0.1) 1.5 over sqrt(1 / 0.25).
+    p, m, v = one(1.0), one(1.0), one(0.0)
+    kernels.step(kernels.nadam(0.1, 0.5, 0.75, 0.0, 0.0, False, 1, (0.4, 0.5, 0.2)), p, one(2.0), [m, v])
+    np.testing.assert_allclose((p[0], m[0], v[0]), ([1 - 0.1 * (1.5 + 0.75 / 0.9) / 2], [1.5], [1.0]), rtol=1e-14)
+
+
+@BOTH
+def test_radam_by_hand(kernels):
+    # The first step with beta2 = 0.5 has n = 3 - 2 = 1: momentum alone. With 0.95 and step 100 n is about 39 - 1.2.
+    p, m, v = one(1.0), one(0.0), one(0.0)
+    kernels.step(kernels.radam(0.1, 0.5, 0.5, 0.0, 0.0, False, 1), p, one(2.0), [m, v])
+    np.testing.assert_allclose((p[0], m[0], v[0]), ([0.8], [1.0], [2.0]), rtol=1e-14)
+    p, m, v = one(1.0), one(1.0), one(4.0)
+    kernels.step(kernels.radam(0.1, 0.0, 0.95, 0.0, 0.0, False, 100), p, one(2.0), [m, v])
+    n = 39 - 200 * 0.95**100 / (1 - 0.95**100)
+    r = math.sqrt((n - 4) * (n - 2) * 39 / (35 * 37 * n) * (1 - 0.95**100))
+    np.testing.assert_allclose(p[0], [1 - 0.1 * r * 2 / 2], rtol=1e-14)
 
 
 @BOTH

@@ -13,12 +13,12 @@ PLANE = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
 def test_decision_regions_of_a_function_and_of_a_net_with_one_logit(texts):
     figure = plots.decision_regions(lambda x: x[:, :1] - 0.5, PLANE, [0, 1, 0, 1], ["left", "right"], "My regions")
     (axes,) = figure.axes
-    assert axes.get_title() == "My regions (100.0 % of 4 points right)"
+    assert figure.get_suptitle() == "My regions (100.0 % of 4 points right)"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_1$", "$x_2$")
     assert "left" in texts(figure) and "right" in texts(figure)
     regions = axes.images[0].get_array()
     assert regions[:, 0].max() == 0 and regions[:, -1].min() == 1
-    assert "25.0 %" in plots.decision_regions(lambda x: np.zeros((len(x), 3)), PLANE, [0, 1, 2, 1]).axes[0].get_title()
+    assert "25.0 %" in plots.decision_regions(lambda x: np.zeros((len(x), 3)), PLANE, [0, 1, 2, 1]).get_suptitle()
 
 
 def test_feature_space_names_components():

@@ -15,11 +15,20 @@ def test_curves_have_titles_labels_units_and_values(texts):
     figure = plots.curves(HISTORY, "my run")
     loss, accuracy = figure.axes
     assert figure.get_suptitle() == "my run"
-    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "cross-entropy loss")
+    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss")
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy / %")
-    assert [line.get_ydata().tolist() for line in accuracy.lines] == [[30, 80, 99], [35, 75, 95]]
+    assert [line.get_ydata().tolist() for line in accuracy.lines[:2]] == [[30, 80, 99], [35, 75, 95]]
+    (ring,) = accuracy.lines[2:]
+    assert (ring.get_xdata(), ring.get_ydata()) == ([3], [95])  # the epoch of the least validation loss
     assert loss.get_yscale() == "log"
-    assert "validation (last 95.00 %)" in texts(figure)
+    assert "validation: 95.00 %" in texts(figure)
+
+
+def test_curves_of_metrics_have_panels_of_their_own():
+    more = {**HISTORY, "val_f1": [None, 0.5, 0.6], "lr": [1, 1, 1], "lr_1": [1, 1, 1], "seconds": [1] * 3,
+            "note": "abc"}
+    panels = plots.curves(more).axes
+    assert [axes.get_ylabel() for axes in panels if axes.axison] == ["loss", "accuracy / %", "f1"]
 
 
 def test_curves_of_a_regression_without_validation():
@@ -55,8 +64,8 @@ def test_misclassified_shows_the_surest_mistakes_first():
     logits = np.array([[5.0, 0], [0, 1], [0, 9], [3, 0]])
     figure = plots.misclassified(images, [0, 0, 0, 1], logits, ["cat", "dog"])
     titles = [t.get_text() for t in figure.axes[0].texts]
-    assert titles == ["true: cat\ntaken for: dog\n(100 % sure)", "true: dog\ntaken for: cat\n(95 % sure)",
-                      "true: cat\ntaken for: dog\n(73 % sure)"]
+    assert titles == ["cat\ntaken for\ndog\n100 % sure", "dog\ntaken for\ncat\n95 % sure",
+                      "cat\ntaken for\ndog\n73 % sure"]
     assert "3 of 3 wrong among 4" in figure.get_suptitle()
 
 

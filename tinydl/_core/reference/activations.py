@@ -220,3 +220,62 @@ def silu(x):
     learning, Neural Networks 107, 2018.
     """
     return np.where(x == -np.inf, 0, x * _sigmoid(x))
+
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+@activation("SELU", saves="x", gradient=lambda x, dy: _SELU_SCALE * np.where(
+    x <= 0, _SELU_ALPHA * np.exp(np.minimum(x, 0)) * dy, dy))
+def selu(x):
+    """s x where x > 0, s a (exp(x) - 1) elsewhere, a = 1.67326, s = 1.05070; the gradient is s dy or s a exp(x) dy.
+
+    Right to 3 units in the last place.
+
+    Source: Klambauer et al., Self-normalizing neural networks, NIPS 2017.
+    """
+    return _SELU_SCALE * np.where(x <= 0, _SELU_ALPHA * np.expm1(np.minimum(x, 0)), x)
+
+
+@activation("ReLU6", saves="y", gradient=lambda y, dy: np.where((y <= 0) | (y >= 6), 0, dy))
+def relu6(x):
+    """min(max(x, 0), 6); the gradient is dy between 0 and 6.
+
+    Source: Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010.
+    """
+    return np.where(x < 0, 0, np.where(x > 6, 6, x))
+
+
+@activation("Hardsigmoid", saves="x", gradient=lambda x, dy: np.where((x <= -3) | (x >= 3), 0, dy / 6))
+def hardsigmoid(x):
+    """min(max(x + 3, 0), 6) / 6; the gradient is dy / 6 between -3 and 3.
+
+    Source: Courbariaux et al., BinaryConnect, NIPS 2015.
+    """
+    return np.where(x <= -3, 0, np.where(x >= 3, 1, (x + 3) / 6))
+
+
+@activation("Softplus", saves="x", gradient=lambda x, dy, beta: np.where(
+    beta * x > 20, dy, dy * _sigmoid(beta * x)), about="How sharp the bend is, > 0; y tends to max(x, 0) as it grows.")
+def softplus(x, beta=1.0):
+    """log(1 + exp(beta x)) / beta, x where beta x > 20; the gradient is dy / (1 + exp(-beta x)).
+
+    Source: Dugas et al., Incorporating second-order functional knowledge for better option pricing, NIPS 2000.
+    """
+    return np.where(beta * x > 20, x, np.logaddexp(0, beta * x) / beta)
+
+
+@activation("LogSigmoid", saves="x", gradient=lambda x, dy: dy * _sigmoid(-x))
+def log_sigmoid(x):
+    """-log(1 + exp(-x)), the logarithm of `sigmoid`; the gradient is dy / (1 + exp(x))."""
+    return np.where(x < 0, x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+@activation("Softsign", saves="x", gradient=lambda x, dy: dy / (1 + np.abs(x))**2)
+def softsign(x):
+    """x / (1 + |x|), 1 at inf and -1 at -inf; the gradient is dy / (1 + |x|)^2.
+
+    Source: Turian et al., Quadratic features and deep architectures for chunking, NAACL 2009.
+    """
+    a = np.minimum(np.abs(x), 1e20)
+    return np.copysign(a / (1 + a), x)

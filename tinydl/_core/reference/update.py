@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-__all__ = ["adagrad", "adam", "clip", "norms", "rmsprop", "scale", "sgd", "step"]
+__all__ = ["adadelta", "adagrad", "adam", "clip", "lion", "nadam", "norms", "radam", "rmsprop", "scale", "sgd", "step"]
 
 
 class Rule:
@@ -97,6 +97,75 @@ def adagrad(lr, lr_decay, weight_decay, eps, step):
         s = total.astype(np.float64) + g * g
         total[...] = s
         return p - lr / (1 + (step - 1) * lr_decay) * g / (np.sqrt(s) + eps)
+
+    return Rule(formula, True)
+
+
+def adadelta(lr, rho, eps, weight_decay):
+    """g = grad + weight_decay p;  s = rho s + (1-rho) g^2;  d = sqrt(u + eps) / sqrt(s + eps) g;
+    u = rho u + (1-rho) d^2;  p -= lr d.
+    """
+    def formula(p, grad, square, change):
+        g = grad + weight_decay * p
+        s, u = (rho * kept.astype(np.float64) for kept in (square, change))
+        s = s + (1 - rho) * g * g
+        d = np.sqrt(change.astype(np.float64) + eps) / np.sqrt(s + eps) * g
+        square[...], change[...] = s, u + (1 - rho) * d * d
+        return p - lr * d
+
+    return Rule(formula, True, True)
+
+
+def radam(lr, beta1, beta2, eps, weight_decay, decoupled, step):
+    """As adam, with lr r in the place of lr and eps / sqrt(1-beta2^step) in that of eps; without the denominator while
+    the variance of the step is unknown (at most 5 degrees of freedom). With N = 2/(1-beta2) - 1 and
+    n = N - 2 step beta2^step / (1-beta2^step):  r = sqrt((n-4) (n-2) N / ((N-4) (N-2) n)).
+
+    step : 1 for the first.
+    """
+    def formula(p, grad, m, v):
+        g = grad if decoupled else grad + weight_decay * p
+        p = p * (1 - lr * weight_decay) if decoupled else p
+        mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
+        square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g
+        m[...], v[...] = mean, square
+        d = mean / (1 - beta1**step)
+        most = 2 / (1 - beta2) - 1
+        n = most - 2 * step * beta2**step / (1 - beta2**step)
+        if n > 5:
+            r = math.sqrt((n - 4) * (n - 2) * most / ((most - 4) * (most - 2) * n))
+            d = d * r * math.sqrt(1 - beta2**step) / (np.sqrt(square) + eps)
+        return p - lr * d
+
+    return Rule(formula, True, True)
+
+
+def nadam(lr, beta1, beta2, eps, weight_decay, decoupled, step, momenta):
+    """m and v as adam, and its decay;  with momenta mu, mu' of this step and the next and M the product of all so far:
+    p -= lr ((1-mu)/(1-M) g + mu'/(1-M mu') m) / (sqrt(v)/sqrt(1-beta2^step) + eps).
+
+    step : 1 for the first.  momenta : (mu, mu', M).
+    """
+    mu, following, product = momenta
+
+    def formula(p, grad, m, v):
+        g = grad if decoupled else grad + weight_decay * p
+        p = p * (1 - lr * weight_decay) if decoupled else p
+        mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
+        square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g
+        m[...], v[...] = mean, square
+        d = (1 - mu) / (1 - product) * g + following / (1 - product * following) * mean
+        return p - lr * d / (np.sqrt(square) / math.sqrt(1 - beta2**step) + eps)
+
+    return Rule(formula, True, True)
+
+
+def lion(lr, beta1, beta2, weight_decay):
+    """d = beta1 m + (1-beta1) grad;  m = beta2 m + (1-beta2) grad;  p = (1 - lr weight_decay) p - lr sign(d)."""
+    def formula(p, grad, m):
+        kept = m.astype(np.float64)
+        m[...] = beta2 * kept + (1 - beta2) * grad
+        return (1 - lr * weight_decay) * p - lr * np.sign(beta1 * kept + (1 - beta1) * grad)
 
     return Rule(formula, True)
 

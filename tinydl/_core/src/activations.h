@@ -81,3 +81,59 @@ ACTIVATION(silu, x,
     z = z > 800 ? 800 : z;
     const T w = NAME(sigmoid)(z);
     dx = dy * (w + z * (w * NAME(sigmoid)(-z))))
+
+ACTIVATION(selu, x,
+    T z = x;
+    if (x > 0) z = 0;
+    z = (T)1.7580993408473766 * NAME(expm1)(z);
+    y = x <= 0 ? z : (T)1.0507009873554805 * x,
+
+    T z = s;
+    if (s > 0) z = 0;
+    z = (T)1.7580993408473766 * NAME(exp)(z);
+    dx = s <= 0 ? z * dy : (T)1.0507009873554805 * dy)
+
+ACTIVATION(relu6, y,
+    y = x < 0 ? 0 : x;
+    if (y > 6) y = 6,
+
+    dx = s <= 0 ? 0 : dy;
+    if (s >= 6) dx = 0)
+
+ACTIVATION(hardsigmoid, x,
+    y = (x + 3) / 6;
+    if (x >= 3) y = 1;
+    if (x <= -3) y = 0,
+
+    dx = dy / 6;
+    if (s >= 3) dx = 0;
+    if (s <= -3) dx = 0)
+
+/* max(z, 0) + log(1 + e^-|z|), z = p x; x itself where e^-z adds nothing that PyTorch adds. */
+ACTIVATION(softplus, x,
+    const T z = p * x;
+    const T a = z < 0 ? z : -z;
+    y = ((z < 0 ? 0 : z) + NAME(log1p)(NAME(exp)(a))) / p;
+    if (z > 20) y = x,
+
+    const T z = p * s;
+    dx = dy * NAME(sigmoid)(z);
+    if (z > 20) dx = dy)
+
+ACTIVATION(log_sigmoid, x,
+    const T a = x < 0 ? x : -x;
+    y = (x < 0 ? x : 0) - NAME(log1p)(NAME(exp)(a)),
+
+    dx = dy * NAME(sigmoid)(-s))
+
+/* Beyond 1e20 results are those of the limits, where inf / inf would be NaN. */
+ACTIVATION(softsign, x,
+    T a = x < 0 ? -x : x;
+    if (a > (T)1e20) a = (T)1e20;
+    a = a / (1 + a);
+    y = x < 0 ? -a : a,
+
+    T a = s < 0 ? -s : s;
+    if (a > (T)1e20) a = (T)1e20;
+    const T w = 1 / (1 + a);
+    dx = dy * (w * w))

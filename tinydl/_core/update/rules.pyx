@@ -13,7 +13,7 @@ from tinydl._core.parallel cimport check_team
 from tinydl._core.update.segments cimport CHUNK, MAX_ARRAYS, Segment, Segments, segment_at, segments_of
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-__all__ = ["Rule", "adagrad", "adam", "rmsprop", "sgd", "step"]
+__all__ = ["Rule", "adadelta", "adagrad", "adam", "lion", "nadam", "radam", "rmsprop", "sgd", "step"]
 
 cdef enum:
     SLOTS = MAX_ARRAYS - 2  # arrays that an optimiser keeps for a parameter, at most
@@ -23,6 +23,9 @@ cdef enum Kind:
     ADAM
     RMSPROP
     ADAGRAD
+    ADADELTA
+    NADAM
+    LION
 
 cdef struct Sgd:
     double lr, momentum, gain, weight_decay  # gain = 1 - dampening
@@ -39,11 +42,24 @@ cdef struct RmsProp:
 cdef struct Adagrad:
     double step_size, weight_decay, eps      # step_size = lr / (1 + (step - 1) lr_decay)
 
+cdef struct Adadelta:
+    double lr, rho, eps, weight_decay
+
+cdef struct Nadam:
+    double m_size, grad_size                 # of the momentum and of the gradient in the step
+    double beta1, beta2, eps, inverse_root, l2, shrink
+
+cdef struct Lion:
+    double lr, beta1, beta2, shrink
+
 cdef union Numbers:
     Sgd sgd
     Adam adam
     RmsProp rmsprop
     Adagrad adagrad
+    Adadelta adadelta
+    Nadam nadam
+    Lion lion
 
 
 # --- one chunk -------------------------------------------------------------------------------------------------------
@@ -135,6 +151,44 @@ cdef void adagrad_chunk(real *p, const real *grad, real *total, Py_ssize_t n, co
         p[i] = p[i] - step_size * g / (root(s) + eps)
 
 
+cdef void adadelta_chunk(real *p, const real *grad, real *square, real *change, Py_ssize_t n,
+                         const Adadelta *rule) noexcept nogil:
+    cdef real lr = <real> rule.lr, rho = <real> rule.rho, rest = <real> (1 - rule.rho), eps = <real> rule.eps
+    cdef real decay = <real> rule.weight_decay, g, d
+    cdef Py_ssize_t i
+    for i in range(n):
+        g = grad[i] + decay * p[i]
+        square[i] = rho * square[i] + rest * (g * g)
+        d = root(change[i] + eps) / root(square[i] + eps) * g
+        change[i] = rho * change[i] + rest * (d * d)
+        p[i] = p[i] - lr * d
+
+
+cdef void nadam_chunk(real *p, const real *grad, real *m, real *v, Py_ssize_t n, const Nadam *rule) noexcept nogil:
+    cdef real m_size = <real> rule.m_size, grad_size = <real> rule.grad_size
+    cdef real beta1 = <real> rule.beta1, beta2 = <real> rule.beta2
+    cdef real rest1 = <real> (1 - rule.beta1), rest2 = <real> (1 - rule.beta2), eps = <real> rule.eps
+    cdef real inverse_root = <real> rule.inverse_root, l2 = <real> rule.l2, shrink = <real> rule.shrink, g, w
+    cdef Py_ssize_t i
+    for i in range(n):
+        w = shrink * p[i]
+        g = grad[i] + l2 * p[i]
+        m[i] = beta1 * m[i] + rest1 * g
+        v[i] = beta2 * v[i] + rest2 * (g * g)
+        p[i] = w - (grad_size * g + m_size * m[i]) / (root(v[i]) * inverse_root + eps)
+
+
+cdef void lion_chunk(real *p, const real *grad, real *m, Py_ssize_t n, const Lion *rule) noexcept nogil:
+    cdef real lr = <real> rule.lr, beta1 = <real> rule.beta1, beta2 = <real> rule.beta2
+    cdef real rest1 = <real> (1 - rule.beta1), rest2 = <real> (1 - rule.beta2), shrink = <real> rule.shrink, d
+    cdef Py_ssize_t i
+    for i in range(n):
+        d = beta1 * m[i] + rest1 * grad[i]
+        d = d - d if d == 0 or d != d else 1 if d > 0 else -1  # 0 of 0, NaN of NaN
+        m[i] = beta2 * m[i] + rest2 * grad[i]
+        p[i] = shrink * p[i] - lr * d
+
+
 # --- from a step to its chunks ---------------------------------------------------------------------------------------
 
 cdef void update_chunk(Kind kind, const Numbers *numbers, real *p, void *const *array, Py_ssize_t at,
@@ -152,8 +206,14 @@ cdef void update_chunk(Kind kind, const Numbers *numbers, real *p, void *const *
         adam_chunk(p, grad, slot[0], slot[1], n, &numbers.adam)
     elif kind == RMSPROP:
         rmsprop_chunk(p, grad, slot[0], slot[1], slot[2], n, &numbers.rmsprop)
-    else:
+    elif kind == ADAGRAD:
         adagrad_chunk(p, grad, slot[0], n, &numbers.adagrad)
+    elif kind == ADADELTA:
+        adadelta_chunk(p, grad, slot[0], slot[1], n, &numbers.adadelta)
+    elif kind == NADAM:
+        nadam_chunk(p, grad, slot[0], slot[1], n, &numbers.nadam)
+    else:
+        lion_chunk(p, grad, slot[0], n, &numbers.lion)
 
 
 cdef void update_task(Kind kind, const Numbers *numbers, const Segment *segments, Py_ssize_t n_segments,
@@ -270,4 +330,59 @@ def adagrad(double lr, double lr_decay, double weight_decay, double eps, long lo
     cdef Rule rule = Rule(True)
     rule.kind = ADAGRAD
     rule.numbers.adagrad = Adagrad(lr / (1 + (step - 1) * lr_decay), weight_decay, eps)
+    return rule
+
+
+def adadelta(double lr, double rho, double eps, double weight_decay):
+    """g = grad + weight_decay p;  s = rho s + (1-rho) g^2;  d = sqrt(u + eps) / sqrt(s + eps) g;
+    u = rho u + (1-rho) d^2;  p -= lr d.
+    """
+    cdef Rule rule = Rule(True, True)
+    rule.kind = ADADELTA
+    rule.numbers.adadelta = Adadelta(lr, rho, eps, weight_decay)
+    return rule
+
+
+def radam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step):
+    """As adam, with lr r in the place of lr and eps / sqrt(1-beta2^step) in that of eps; without the denominator while
+    the variance of the step is unknown (at most 5 degrees of freedom). With N = 2/(1-beta2) - 1 and
+    n = N - 2 step beta2^step / (1-beta2^step):  r = sqrt((n-4) (n-2) N / ((N-4) (N-2) n)).
+
+    step : 1 for the first.
+    """
+    cdef Rule rule = adam(lr, beta1, beta2, eps, weight_decay, decoupled, step)
+    cdef double power2 = pow(beta2, <double> step), most = 2 / (1 - beta2) - 1
+    cdef double n = most - 2 * step * power2 / (1 - power2)
+    if n > 5:
+        rule.numbers.adam.step_size *= (sqrt((n - 4) * (n - 2) * most / ((most - 4) * (most - 2) * n))
+                                        * sqrt(1 - power2))
+        rule.numbers.adam.inverse_root = 1
+    else:
+        rule.numbers.adam.inverse_root, rule.numbers.adam.eps = 0, 1
+    return rule
+
+
+def nadam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step,
+          (double, double, double) momenta):
+    """m and v as adam, and its decay;  with momenta mu, mu' of this step and the next and M the product of all so far:
+    p -= lr ((1-mu)/(1-M) g + mu'/(1-M mu') m) / (sqrt(v)/sqrt(1-beta2^step) + eps).
+
+    step : 1 for the first.  momenta : (mu, mu', M).
+    """
+    if step < 1:
+        raise ValueError(f"step: counts from 1, got {step}")
+    cdef double mu = momenta[0], following = momenta[1], product = momenta[2]
+    cdef Rule rule = Rule(True, True)
+    rule.kind = NADAM
+    rule.numbers.nadam = Nadam(lr * following / (1 - product * following), lr * (1 - mu) / (1 - product), beta1, beta2,
+                               eps, 1 / sqrt(1 - pow(beta2, <double> step)), 0 if decoupled else weight_decay,
+                               1 - lr * weight_decay if decoupled else 1)
+    return rule
+
+
+def lion(double lr, double beta1, double beta2, double weight_decay):
+    """d = beta1 m + (1-beta1) grad;  m = beta2 m + (1-beta2) grad;  p = (1 - lr weight_decay) p - lr sign(d)."""
+    cdef Rule rule = Rule(True)
+    rule.kind = LION
+    rule.numbers.lion = Lion(lr, beta1, beta2, 1 - lr * weight_decay)
     return rule

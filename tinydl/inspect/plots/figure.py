@@ -1,16 +1,24 @@
 """What all pictures share: figures without pyplot, grids of images, axes; and the way to a file."""
 
+import functools
+import io
 import os
 
 import numpy as np
 
 __all__ = [
-    "BLUE", "CLASSES", "GREY", "ORANGE", "at_least_a_decade", "grid", "new_figure", "picture", "plain", "positive",
-    "save",
+    "BLUE", "CLASSES", "GREY", "ORANGE", "at_least_a_decade", "grid", "legend", "new_figure", "plain", "positive",
+    "save", "shortened", "show",
 ]
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9641e", "#8a8a8a"
 CLASSES = (BLUE, ORANGE, "#2f8f4e", "#8d4bb0", "#b8860b", "#c2356b", "#3aa6a6", "#6b4f3a", "#5b6bd6", "#7a7a7a")
+
+
+@functools.cache
+def _shown_in_notebooks(figure):
+    """A kind of figure that a notebook shows without pyplot and without %matplotlib."""
+    return type("Picture", (figure,), {"_repr_png_": lambda self: _drawn(self, "png")})
 
 
 def new_figure(width, height):
@@ -19,28 +27,52 @@ def new_figure(width, height):
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("pictures need matplotlib: pip install 'tinydl-cnn[app]'") from None
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    figure = _shown_in_notebooks(Figure)(figsize=(width, height), dpi=120, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     return figure
 
 
+def _drawn(figure, extension):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=extension)
+    return buffer.getvalue()
+
+
 def save(figure, path):
     """Write a figure to `path`, whole or not at all; the format follows from the name (png, svg, pdf)."""
-    import io
-
     from tinydl._files import atomic_write
 
-    buffer = io.BytesIO()
-    extension = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
-    figure.savefig(buffer, format=extension)
+    content = _drawn(figure, os.path.splitext(os.fspath(path))[1].lstrip(".") or "png")
     with atomic_write(path) as file:
-        file.write(buffer.getvalue())
+        file.write(content)
 
 
-def plain(axes):
-    """Axes without a frame, with a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
+def legend(axes, size=9):
+    """A legend above the axes, where no data are, in as many columns as fit; letters of `size` points."""
+    handles, labels = axes.get_legend_handles_labels()
+    labels = [shortened(label, 40) for label in labels]
+    room = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols - 0.9
+    one = (0.55 * max(map(len, labels), default=0) + 4.5) * size / 72  # letters are about half as wide as high
+    columns = max(1, min(len(labels), int(room / one)))
+    if axes.get_title():  # above the legend
+        axes.set_title(axes.get_title(), fontsize=axes.title.get_fontsize(),
+                       pad=6 + 1.6 * size * -(-len(labels) // columns))
+    return axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, frameon=False,
+                       ncols=columns, fontsize=size, columnspacing=1.4, handletextpad=0.5)
+
+
+def shortened(text, length):
+    """A text of at most so many characters; what is left out is marked."""
+    text = str(text)
+    return text if len(text) <= length else text[:length - 1].rstrip() + "\u2026"
+
+
+def plain(*axes):
+    """Axes without a frame, with a faint grid; returns them."""
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.grid(alpha=0.25, linewidth=0.6)
+    return axes
 
 
 def grid(n, columns, inches, aspect, gap, beside=0.2):
@@ -66,12 +98,19 @@ def grid(n, columns, inches, aspect, gap, beside=0.2):
     return figure, axes, places
 
 
-def picture(image):
-    """An image (C, H, W) as imshow takes it."""
-    image = np.asarray(image, np.float32)
-    low, high = image.min(), image.max()
-    image = (image - low) / ((high - low) or 1.0)
-    return image.transpose(1, 2, 0) if len(image) == 3 else image[0]
+def show(axes, image, extent):
+    """Draw an image (C, H, W) as it is: large is bright, bytes from 0 to 255, others from their least to their largest.
+
+    Three channels are colours, of any other number the first one is shown in grey.
+    """
+    image = np.asarray(image)
+    low, high = (0, 255) if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
+    image = (image.astype(np.float32) - low) / ((high - low) or 1.0)
+    image = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
+    # A frame, for a black or white edge would not be seen.
+    left, right, bottom, top = extent
+    axes.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], color=GREY, linewidth=0.6)
+    return axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
 
 
 def positive(values):
@@ -80,9 +119,9 @@ def positive(values):
     return np.where(values == 0, np.finfo(float).tiny, values)
 
 
-def at_least_a_decade(axes):
+def at_least_a_decade(axes, which="y"):
     """Widen a logarithmic axis whose values hardly differ, so that rounding does not look like a trend."""
-    low, high = axes.get_ylim()
+    low, high = getattr(axes, f"get_{which}lim")()
     if 0 < low < high and high / low < 10:
         middle = (low * high) ** 0.5
-        axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
+        getattr(axes, f"set_{which}lim")(middle / 10**0.5, middle * 10**0.5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import GREY, grid, picture
+from tinydl.inspect.plots.figure import GREY, grid, shortened, show
 
 __all__ = ["feature_maps", "filters", "saliency"]
 
@@ -101,7 +101,7 @@ def feature_maps(maps, image=None, title="Feature maps", max_maps=64):
     style = {"cmap": "RdBu", "vmin": -limit, "vmax": limit} if signed else {"cmap": "viridis", "vmin": 0, "vmax": limit}
     if extra:
         extent, (x, y) = places[0]
-        axes.imshow(picture(image), cmap="gray", interpolation="nearest", extent=extent)
+        show(axes, image, extent)
         axes.text(x, y, "input", ha="center", va="bottom", fontsize=8)
     for index, (extent, (x, y)) in enumerate(places[extra:]):
         drawn = axes.imshow(maps[index], interpolation="nearest", extent=extent, **style)
@@ -140,9 +140,9 @@ def saliency(images, gradients, captions=None, title="Saliency: where the score 
     size /= np.maximum(size.max(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
     for index in range(n):
         extent, (x, y) = places[index]
-        axes.imshow(picture(images[index]), cmap="gray_r", interpolation="nearest", extent=extent)
+        show(axes, images[index], extent)
         if captions is not None:
-            axes.text(x, y, str(captions[index]), ha="center", va="bottom", fontsize=8)
+            axes.text(x, y, shortened(captions[index], 18), ha="center", va="bottom", fontsize=8)
         drawn = axes.imshow(size[index], cmap="magma", vmin=0, vmax=1, interpolation="nearest",
                             extent=places[n + index][0])
     figure.colorbar(drawn, ax=axes, fraction=0.04, pad=0.02, label="|d score / d pixel|, largest = 1")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import CLASSES, GREY, new_figure, plain
+from tinydl.inspect.plots.figure import CLASSES, GREY, legend, new_figure, plain, shortened
 
 __all__ = ["decision_regions", "feature_space"]
 
@@ -74,10 +74,10 @@ def decision_regions(net, x, y, class_names=None, title="Decision regions", reso
         axes.contour(across, up, regions, levels=np.arange(n - 1) + 0.5, colors="#444444", linewidths=0.9)
     _scatter(axes, x, y, class_names)
     right_ones = float(np.mean(classes(x) == y))
-    axes.set_title(f"{title} ({100 * right_ones:.1f} % of {len(x):,} points right)", fontsize=11)
+    figure.suptitle(f"{title} ({100 * right_ones:.1f} % of {len(x):,} points right)", fontsize=11)
     axes.set_xlabel("$x_1$")
     axes.set_ylabel("$x_2$")
-    axes.legend(frameon=True, framealpha=0.9, fontsize=8)
+    legend(axes)
     return figure
 
 
@@ -140,7 +140,9 @@ def feature_space(net, x, y, layers=None, class_names=None, title="What each lay
         plain(axes)
     for axes in every[len(panels):]:
         axes.set_axis_off()
-    every[0].legend(frameon=True, framealpha=0.9, fontsize=7)
+    handles, labels = every[0].get_legend_handles_labels()
+    labels = [shortened(label, 30) for label in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns + 1, 4), frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=12)
     return figure
 

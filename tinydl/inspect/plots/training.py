@@ -8,22 +8,25 @@ from tinydl.inspect.plots.figure import (
     ORANGE,
     at_least_a_decade,
     grid,
+    legend,
     new_figure,
-    picture,
     plain,
     positive,
+    shortened,
+    show,
 )
 
 __all__ = ["confusion", "curves", "gradient_flow", "lr_range", "misclassified"]
 
 
 def curves(history, title="Training"):
-    """Loss and accuracy over the epochs.
+    """Loss, accuracy and other metrics over the epochs; a ring marks the epoch of the least validation loss.
 
     Parameters
     ----------
     history : dict of str to list
-        ``Trainer.history``: "epoch", "loss" and, where there are, "val_loss", "accuracy", "val_accuracy".
+        ``Trainer.history``: "epoch", "loss" and, where there are, "val_loss", "accuracy", "val_accuracy", and columns
+        of numbers of other names, one panel each. Learning rates and times are left out.
     title : str
 
     Returns
@@ -31,26 +34,44 @@ def curves(history, title="Training"):
     Figure
     """
     epochs = history.get("epoch") or list(range(1, len(history["loss"]) + 1))
-    panels = [("loss", "cross-entropy loss" if "accuracy" in history else "loss", 1.0)]
-    if "accuracy" in history:
-        panels.append(("accuracy", "accuracy / %", 100.0))
-    figure = new_figure(5.0 * len(panels), 3.8)
-    for axes, (key, label, factor) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name, column, colour in (("training", key, BLUE), ("validation", f"val_{key}", ORANGE)):
-            if column in history:
-                values = factor * np.asarray(history[column], float)
-                last = f"{values[-1]:.4f}" if factor == 1 else f"{values[-1]:.2f} %"
-                axes.plot(epochs, values, color=colour, marker="o" if len(epochs) <= 30 else None, markersize=3.5,
-                          label=f"{name} (last {last})")
+    panels = _panels(history)
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = new_figure(4.8 * columns, 3.6 * rows + 0.3)
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    losses = np.asarray(history.get("val_loss", []), float)
+    best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
+    for axes, (key, names) in zip(every, panels.items(), strict=False):
+        factor = 100.0 if key == "accuracy" else 1.0
+        for name in names:
+            values = factor * np.array(history[name], float)  # None becomes nan
+            colour, what = (ORANGE, "validation") if name.startswith("val_") else (BLUE, "training")
+            last = f"{values[-1]:.4g}" if factor == 1 else f"{values[-1]:.2f} %"
+            axes.plot(epochs, values, color=colour, marker="o" if len(epochs) <= 30 else None, markersize=3.5,
+                      label=f"{what}: {last}")
+            if best is not None and what == "validation":
+                axes.plot(epochs[best], values[best], "o", color=ORANGE, markerfacecolor="none", markersize=9)
         if key == "loss" and min(history[key]) > 0 and max(history[key]) > 20 * min(history[key]):
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
+        axes.set_ylabel("accuracy / %" if key == "accuracy" else key)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(frameon=False)
+        legend(axes)
         plain(axes)
+    for axes in every[len(panels):]:
+        axes.set_axis_off()
     figure.suptitle(title)
     return figure
+
+
+def _panels(history):
+    """Columns of the history that are drawn, by what they measure: training and validation into one panel."""
+    panels = {}
+    for name, column in history.items():
+        numbers = all(isinstance(v, (int, float, np.number)) for v in column if v is not None)
+        if numbers and name.split("_")[0] not in ("epoch", "images", "lr", "seconds"):
+            panels.setdefault(name.removeprefix("val_"), []).append(name)
+    return panels
 
 
 def confusion(matrix, class_names=None, title="Confusion matrix"):
@@ -69,7 +90,7 @@ def confusion(matrix, class_names=None, title="Confusion matrix"):
     """
     matrix = np.asarray(matrix)
     k = len(matrix)
-    names = [str(i) for i in range(k)] if class_names is None else [str(n) for n in class_names]
+    names = [str(i) for i in range(k)] if class_names is None else [shortened(n, 24) for n in class_names]
     size = min(12.0, max(4.8, 2.0 + 0.45 * k))
     figure = new_figure(size + 0.6, size)
     axes = figure.add_subplot()
@@ -122,11 +143,11 @@ def misclassified(images, labels, logits, class_names=None, max_images=24, title
         figure.text(0.5, 0.4, f"none: all {len(labels):,} images are classified right", ha="center")
         return figure
     figure, axes, places = grid(len(chosen), min(8, max(4, len(chosen))), 1.4, images.shape[3] / images.shape[2],
-                                 gap=0.55)
+                                 gap=0.6)
     for (extent, (x, y)), index in zip(places, chosen, strict=True):
-        axes.imshow(picture(images[index]), cmap="gray_r", interpolation="nearest", extent=extent)
-        axes.text(x, y, f"true: {names[labels[index]]}\ntaken for: {names[predicted[index]]}\n"
-                  f"({100 * probabilities[index, predicted[index]]:.0f} % sure)", ha="center", va="bottom", fontsize=8)
+        show(axes, images[index], extent)
+        axes.text(x, y, f"{shortened(names[labels[index]], 18)}\ntaken for\n{shortened(names[predicted[index]], 18)}\n"
+                  f"{100 * probabilities[index, predicted[index]]:.0f} % sure", ha="center", va="bottom", fontsize=8)
     figure.suptitle(f"{title}: {len(chosen)} of {len(wrong):,} wrong among {len(labels):,}", fontsize=11)
     return figure
 
@@ -149,12 +170,13 @@ def lr_range(lrs, losses, suggestion=None, title="Learning-rate range test"):
     axes = figure.add_subplot()
     axes.plot(lrs, losses, color=BLUE)
     axes.set_xscale("log")
+    at_least_a_decade(axes, "x")
     if suggestion is not None:
         axes.axvline(suggestion, color=ORANGE, linestyle="--", label=f"suggested: {suggestion:.2g}")
-        axes.legend(frameon=False)
+        legend(axes)
     axes.set_xlabel("learning rate")
     axes.set_ylabel("smoothed loss")
-    axes.set_title(title)
+    figure.suptitle(title)
     plain(axes)
     return figure
 
@@ -202,7 +224,7 @@ def gradient_flow(flow, title="Gradient flow"):
         panel.set_xlabel("layer (0: the input)" if k == 0 else "layer")
         panel.xaxis.get_major_locator().set_params(integer=True)
         at_least_a_decade(panel)
-        panel.legend(frameon=False, fontsize=8)
+        legend(panel, 8)
         plain(panel)
         if single and deepest <= 25:
             names = [f"{layer.name} {layer.kind}" for layer in next(iter(flows.values())).layers]

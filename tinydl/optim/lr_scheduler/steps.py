@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tinydl._check import integer, items, number
-from tinydl.optim.schedule.base import LRScheduler
+from tinydl.optim.lr_scheduler.base import LRScheduler
 
 __all__ = ["MultiStepLR", "StepLR"]
 

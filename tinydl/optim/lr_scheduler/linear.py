@@ -1,7 +1,7 @@
 """A linear warm-up or decay."""
 
 from tinydl._check import integer, number
-from tinydl.optim.schedule.base import LRScheduler
+from tinydl.optim.lr_scheduler.base import LRScheduler
 
 __all__ = ["LinearLR"]
 

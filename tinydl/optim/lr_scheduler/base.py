@@ -38,6 +38,7 @@ class LRScheduler:
 
     per_batch = False
     needs_metric = False
+    _unsaved: tuple[str, ...] = ("optimizer",)  # attributes that the state dict leaves out
 
     def __init__(self, optimizer, last_epoch=-1):
         name = type(self).__name__
@@ -76,6 +77,14 @@ class LRScheduler:
         for group, lr in zip(groups, rates, strict=True):
             group["lr"] = lr
 
+    def restart(self):
+        """Begin anew: set the learning rates of step 0 from those before any schedule."""
+        groups = self.optimizer.param_groups
+        for group, lr in zip(groups, self._bases(len(groups)), strict=True):
+            group["lr"] = lr
+        self.last_epoch = -1
+        self.step()
+
     def _bases(self, n):
         # Groups that were added after the schedule was made start from their own learning rate.
         for group in self.optimizer.param_groups[len(self.base_lrs):]:
@@ -96,7 +105,7 @@ class LRScheduler:
     def state_dict(self):
         """Position and settings as a dict of numbers, strings and lists (JSON can hold it)."""
         return {name: list(value) if isinstance(value, (list, tuple)) else value
-                for name, value in vars(self).items() if name != "optimizer"}
+                for name, value in vars(self).items() if name not in self._unsaved}
 
     def load_state_dict(self, state_dict):
         """Continue from what `state_dict` gave; load the optimiser's state too, it holds the learning rate.

@@ -3,7 +3,7 @@
 import math
 
 from tinydl._check import integer, number
-from tinydl.optim.schedule.base import LRScheduler
+from tinydl.optim.lr_scheduler.base import LRScheduler
 
 __all__ = ["CosineAnnealingLR"]
 

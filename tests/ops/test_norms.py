@@ -1,0 +1,32 @@
+"""Lengths and angles: literal values, gradients, what is refused."""
+
+import numpy as np
+import pytest
+
+import tinydl as td
+
+X = np.array([[3.0, -4.0], [5.0, 12.0]])
+
+
+def test_literal_values(gradcheck):
+    x = td.tensor(X)
+    assert td.ops.norm(x, dim=1).tolist() == [5, 13] and td.ops.norm(x[0]).item() == 5
+    assert td.ops.norm(x, 1, 1).tolist() == [7, 17] and td.ops.norm(x, float("inf")).item() == 12
+    assert td.ops.norm(x, -float("inf"), 1).tolist() == [3, 5]
+    np.testing.assert_allclose(td.ops.norm(x, 3.0, 1).data, [91 ** (1 / 3), 1853 ** (1 / 3)], rtol=1e-12)
+    np.testing.assert_allclose(td.ops.normalize(x).data, [[0.6, -0.8], [5 / 13, 12 / 13]], rtol=1e-12)
+    np.testing.assert_allclose(td.ops.cosine_similarity(x, td.tensor([[1.0, 0.0]] * 2, dtype="f8")).data,
+                               [0.6, 5 / 13], rtol=1e-12)
+    for call in (lambda x: td.ops.norm(x), lambda x: td.ops.norm(x, 3.0, 0), lambda x: td.ops.normalize(x, dim=0)):
+        gradcheck(call, X)
+
+
+def test_of_zeros():
+    assert td.ops.normalize(td.zeros(1, 3)).tolist() == [[0, 0, 0]]
+    assert td.ops.cosine_similarity(td.zeros(1, 3), td.ones(1, 3)).tolist() == [0]
+
+
+@pytest.mark.parametrize("p", [0, -1, np.nan, "nuc"])
+def test_refused(p):
+    with pytest.raises((TypeError, ValueError), match="norm: p must be"):
+        td.ops.norm(td.tensor(X), p)

@@ -1,0 +1,32 @@
+"""Comparisons, all and any, whole numbers: values without gradient."""
+
+import numpy as np
+import pytest
+
+import tinydl as td
+
+X = td.tensor([[-1.5, 0.0], [2.5, np.nan]], requires_grad=True)
+
+
+@pytest.mark.parametrize(("call", "expected"), [
+    (lambda x: td.ops.gt(x, 0), [[False, False], [True, False]]),
+    (lambda x: td.ops.le(x, 0), [[True, True], [False] * 2]),
+    (lambda x: td.ops.isnan(x), [[False, False], [False, True]]), (lambda x: td.ops.isfinite(x).all().item(), False),
+    (lambda x: td.ops.any(td.ops.isnan(x), dim=1), [False, True]),
+    (lambda x: td.ops.all(x > -2, 0, keepdims=True), [[True, False]]),
+    (lambda x: td.ops.logical_not(x > 0), [[True, True], [False, True]]),
+    (lambda x: td.ops.eq(x, x), [[True, True], [True, False]])], ids=range(8))
+def test_truth(call, expected):
+    found = call(X)
+    assert (found.tolist() if isinstance(found, td.Tensor) else found) == expected
+
+
+def test_whole_numbers():
+    x = td.tensor([-1.5, 0.5, 2.5, 1.7])
+    for name, expected in (("floor", [-2, 0, 2, 1]), ("ceil", [-1, 1, 3, 2]), ("round", [-2, 0, 2, 2]),
+                           ("trunc", [-1, 0, 2, 1])):
+        found = getattr(td.ops, name)(x)
+        assert found.tolist() == expected and found.dtype == np.float32 and not found.requires_grad
+    assert td.ops.floor(td.tensor([3])).dtype == np.int64
+    with pytest.raises(TypeError, match="takes numbers, got booleans"):
+        td.ops.floor(x > 0)

@@ -1,0 +1,200 @@
+"""Tensors made of nothing: filled, counted, drawn at random. Float32 unless said, integers where only whole numbers go.
+
+Random ones come from the stream that `manual_seed` sets, a fresh key each, or from a `Generator` of one's own.
+"""
+
+import math
+
+import numpy as np
+
+from tinydl import random
+from tinydl._check import dtype_of, flag, index_of, integer, number
+from tinydl.devices import device as _device
+from tinydl.tensor import Tensor, array_of
+from tinydl.tensor import tensor as _copied
+
+__all__ = [
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
+    "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like",
+]
+
+
+def _shape(sizes, name):
+    """The shape of sizes by position, or of one tuple of them."""
+    sizes = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    return tuple([integer(name, "a length", n, 0) for n in sizes])
+
+
+def _made(values, name, dtype, device, requires_grad):
+    if device is not None:
+        _device(device)
+    values = np.asarray(values)
+    if dtype is not None:
+        values = values.astype(dtype_of(name, dtype), copy=False)
+    return Tensor(values, flag(name, "requires_grad", requires_grad))
+
+
+# --- filled ----------------------------------------------------------------------------------------------------------
+
+def zeros(*size, dtype=None, device=None, requires_grad=False):
+    """Zeros of a shape, float32.
+
+    Parameters
+    ----------
+    *size : int
+        Or one tuple of them.
+    dtype : dtype, optional
+    device : 'cpu', optional
+    requires_grad : bool
+    """
+    return _made(np.zeros(_shape(size, "zeros"), np.float32), "zeros", dtype, device, requires_grad)
+
+
+def ones(*size, dtype=None, device=None, requires_grad=False):
+    """Ones of a shape, float32; see `zeros`."""
+    return _made(np.ones(_shape(size, "ones"), np.float32), "ones", dtype, device, requires_grad)
+
+
+def empty(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor whose values are to be written: zeros. See `zeros`."""
+    return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full(size, fill_value, dtype=None, device=None, requires_grad=False):
+    """One value in a shape; int64 for an integer, bool for a bool, else float32. See `zeros`."""
+    value = _copied(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
+    if value.ndim:
+        raise TypeError(f"full takes a number, got {fill_value!r}")
+    size = (size,) if index_of(size) is not None else tuple(size)
+    return _made(np.full(_shape(size, "full"), value.data), "full", dtype, device, requires_grad)
+
+
+def _like(make):
+    name = f"{make.__name__}_like"
+
+    def like(x, *args, dtype=None, device=None, requires_grad=False):
+        array = x._array() if isinstance(x, Tensor) else array_of(x)
+        return make(array.shape, *args, dtype=array.dtype if dtype is None else dtype, device=device,
+                    requires_grad=requires_grad)
+
+    like.__name__ = like.__qualname__ = name
+    like.__doc__ = f"As `{make.__name__}`, of the shape and type of x."
+    return like
+
+
+zeros_like, ones_like, empty_like, full_like = _like(zeros), _like(ones), _like(empty), _like(full)
+
+
+def eye(n, m=None, dtype=None, device=None, requires_grad=False):
+    """The unit matrix of n rows and m columns, by default n; float32."""
+    n = integer("eye", "n", n, 0)
+    m = n if m is None else integer("eye", "m", m, 0)
+    return _made(np.eye(n, m, dtype=np.float32), "eye", dtype, device, requires_grad)
+
+
+# --- counted ---------------------------------------------------------------------------------------------------------
+
+def arange(*bounds, dtype=None, device=None, requires_grad=False):
+    """Numbers from a start (0) up to, but without, an end, in steps (of 1): int64 of integers, else float32.
+
+    Parameters
+    ----------
+    *bounds : number
+        End; start and end; or start, end and step.
+    dtype, device, requires_grad
+        As in `zeros`.
+    """
+    if not 1 <= len(bounds) <= 3:
+        raise TypeError(f"arange takes an end, a start and an end, or these and a step, got {bounds!r}")
+    whole = all(index_of(value) is not None for value in bounds)
+    values = [index_of(value) if whole else number("arange", "a bound", value, -math.inf, open_low=True)
+              for value in bounds]
+    start, end = (0, values[0]) if len(values) == 1 else values[:2]
+    step = values[2] if len(values) == 3 else 1
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
+    return _made(np.arange(start, end, step, np.int64 if whole else np.float32), "arange", dtype, device, requires_grad)
+
+
+def linspace(start, end, steps, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from start to end at equal distances, float32."""
+    start, end = (number("linspace", name, value, -math.inf, open_low=True)
+                  for name, value in (("start", start), ("end", end)))
+    return _made(np.linspace(start, end, integer("linspace", "steps", steps, 0)).astype(np.float32), "linspace", dtype,
+                 device, requires_grad)
+
+
+# --- random ----------------------------------------------------------------------------------------------------------
+
+def _rng(generator):
+    if generator is None:
+        return random.generator(random.next_key())
+    if not isinstance(generator, random.Generator):
+        raise TypeError(f"generator must be a td.Generator, got {generator!r}")
+    return generator.draw()
+
+
+def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+    """Random numbers from 0 to 1, float32; see `zeros`, and `Generator`."""
+    return _made(_rng(generator).random(_shape(size, "rand"), np.float32), "rand", dtype, device, requires_grad)
+
+
+def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+    """Random numbers of the standard normal distribution, float32; see `zeros`, and `Generator`."""
+    return _made(_rng(generator).standard_normal(_shape(size, "randn"), np.float32), "randn", dtype, device,
+                 requires_grad)
+
+
+def randint(*bounds, generator=None, dtype=None, device=None, requires_grad=False):
+    """Random integers from low (0) up to, but without, high, as int64.
+
+    Parameters
+    ----------
+    *bounds
+        (high, size) or (low, high, size); size is a tuple.
+    generator : Generator, optional
+    dtype, device, requires_grad
+        As in `zeros`.
+    """
+    if len(bounds) not in (2, 3) or not isinstance(bounds[-1], (tuple, list)):
+        raise TypeError(f"randint takes (high, size) or (low, high, size) with a size as a tuple, got {bounds!r}")
+    *limits, size = bounds
+    low, high = [integer("randint", "a limit", value, -2**63) for value in ([0, *limits] if len(limits) == 1 else
+                                                                            limits)]
+    if low >= high:
+        raise ValueError(f"randint: there is no integer from {low} up to, but without, {high}")
+    return _made(_rng(generator).integers(low, high, _shape((size,), "randint")), "randint", dtype, device,
+                 requires_grad)
+
+
+def randperm(n, generator=None, dtype=None, device=None):
+    """The numbers from 0 to n - 1 in random order, as int64."""
+    return _made(_rng(generator).permutation(integer("randperm", "n", n, 0)), "randperm", dtype, device, False)
+
+
+rand_like, randn_like = _like(rand), _like(randn)
+
+
+# --- of arrays -------------------------------------------------------------------------------------------------------
+
+def from_numpy(array):
+    """The tensor of an array, which is not copied where its type fits; writes into it are seen, see `ops.inplace`."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}; td.tensor takes lists "
+                        "and numbers")
+    return Tensor(array)
+
+
+def as_tensor(data, dtype=None, device=None):
+    """`data` as a tensor: itself if it is one of this type, else as `tensor`, without a copy of arrays."""
+    if device is not None:
+        _device(device)
+    if not isinstance(data, (Tensor, np.ndarray)):
+        return _copied(data, dtype)
+    x = data if isinstance(data, Tensor) else Tensor(data)
+    return x if dtype is None or x.dtype == dtype_of("as_tensor", dtype) else x.astype(dtype)
+
+
+def is_tensor(x):
+    """Whether x is a Tensor."""
+    return isinstance(x, Tensor)

@@ -1,0 +1,73 @@
+"""The device that scripts name: the CPU, the only one there is."""
+
+import numpy as np
+
+from tinydl.tensor import Tensor
+
+__all__ = ["cuda", "device", "device_or_dtype"]
+
+
+class device(str):
+    """A device, which equals its name.
+
+    Parameters
+    ----------
+    name : str
+        'cpu', also with a number behind a colon.
+    """
+
+    __slots__ = ()
+    index = None  # type: ignore[assignment]
+
+    def __new__(cls, name="cpu"):
+        if not isinstance(name, str) or name.partition(":")[0] != "cpu":
+            raise ValueError(f"tinydl computes on the CPU: device {name!r} does not exist here; use 'cpu', or leave "
+                             "the device out")
+        return super().__new__(cls, "cpu")
+
+    @property
+    def type(self):
+        """'cpu'."""
+        return "cpu"
+
+    def __repr__(self):
+        return "device(type='cpu')"
+
+
+class _Absent:
+    """What scripts ask of a kind of device that is not there."""
+
+    def is_available(self):
+        """False: there is no such device."""
+        return False
+
+    def device_count(self):
+        """0."""
+        return 0
+
+
+cuda = _Absent()
+
+
+def device_or_dtype(args, dtype=None, place=None):
+    """The dtype that arguments of `to` ask for, or None; a device other than the CPU is an error."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif isinstance(arg, str) and not _is_dtype(arg):
+            place = arg
+        else:
+            dtype = arg
+    if place is not None:
+        device(place)
+    return dtype
+
+
+def _is_dtype(text):
+    if isinstance(text, device):
+        return False
+    try:
+        np.dtype(text)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,55 @@
+"""Lengths of vectors and angles between them."""
+
+import math
+
+from tinydl._check import number
+from tinydl.ops.arithmetic import div, mul, power
+from tinydl.ops.checks import as_tensor, need_float
+from tinydl.ops.elementwise import abs, maximum, sqrt
+from tinydl.ops.reductions import max, min, sum
+from tinydl.ops.words import worded
+
+__all__ = ["cosine_similarity", "norm", "normalize"]
+
+
+@worded
+def norm(x, p=2.0, axis=None, keepdims=False):
+    """The p-norm (sum |x|^p)^(1/p) over the given axes; for p = inf the largest |x|.
+
+    Parameters
+    ----------
+    x : Tensor
+    p : float
+        Positive, or 'fro' for 2; 2 has the gradient x / norm, NaN at 0.
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool
+    """
+    x = as_tensor(x)
+    need_float(x, "norm")
+    p = 2.0 if p is None or isinstance(p, str) and p == "fro" else number("norm", "p", p, finite=False)
+    if not (p > 0 or p == -math.inf):
+        raise ValueError(f"norm: p must be positive, inf or -inf, got {p}")
+    if p == 2:
+        return sqrt(sum(mul(x, x), axis, keepdims))
+    if math.isinf(p):
+        return (max if p > 0 else min)(abs(x), axis, keepdims)
+    if p == 1:
+        return sum(abs(x), axis, keepdims)
+    return power(sum(power(abs(x), p), axis, keepdims), 1 / p)
+
+
+@worded
+def normalize(x, p=2.0, axis=1, eps=1e-12):
+    """x / max(norm, eps), the p-norm along an axis."""
+    x = as_tensor(x)
+    return div(x, maximum(norm(x, p, axis, True), number("normalize", "eps", eps)))
+
+
+@worded
+def cosine_similarity(x, y, axis=1, eps=1e-8):
+    """The cosine of the angle between x and y along an axis: x y / (max(|x|, eps) max(|y|, eps))."""
+    x, y = as_tensor(x), as_tensor(y)
+    eps = number("cosine_similarity", "eps", eps)
+    lengths = [maximum(norm(v, 2.0, axis, True), eps) for v in (x, y)]
+    return sum(mul(div(x, lengths[0]), div(y, lengths[1])), axis)

@@ -1,0 +1,84 @@
+"""Arrays by name in a safetensors file, which holds numbers and no code: what `save` writes and `load` reads."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinydl._files import atomic_write
+from tinydl.devices import device
+from tinydl.tensor import Tensor
+from tinydl.train.tensorfile import read_tensors, write_tensors
+
+__all__ = ["load", "save"]
+
+_PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+
+
+def _refuse_pickle(path, verb):
+    if os.path.splitext(path)[1].lower() in _PICKLED:
+        better = os.path.splitext(path)[0] + ".safetensors"
+        if verb == "save":
+            raise ValueError(f"save writes safetensors, not PyTorch's pickle: give {path!r} the name {better!r}")
+        raise ValueError(
+            f"load reads safetensors, not PyTorch's pickle, which can run code as it is read. Two lines convert "
+            f"{path!r} where PyTorch is installed:\n    import torch, safetensors.torch\n"
+            f"    safetensors.torch.save_file(torch.load({path!r}, weights_only=True), {better!r})")
+
+
+def save(state, path):
+    """Write a state dict, or any tensors by name, as a safetensors file, whole or not at all.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor or array
+        What `Module.state_dict` gives, for example.
+    path : path-like
+        Ends in .safetensors, by custom.
+
+    Raises
+    ------
+    TypeError
+        For anything but a mapping of names to numbers: a `Trainer` writes checkpoints of training.
+    ValueError
+        For a name that belongs to a pickle of PyTorch (.pt, .pth).
+    """
+    path = os.fspath(path)
+    _refuse_pickle(path, "save")
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise TypeError(f"save takes names and tensors, such as net.state_dict(), got {type(state).__name__}; a tensor "
+                        "alone is saved as {'x': x}")
+    arrays = {}
+    for name, value in state.items():
+        array = value.data if isinstance(value, Tensor) else np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"save: {name!r} is no array of numbers but {type(value).__name__}; a Trainer's checkpoint "
+                            "holds optimisers and epochs")
+        arrays[name] = array
+    with atomic_write(path) as file:
+        write_tensors(file, arrays)
+
+
+def load(path, map_location=None, weights_only=True):
+    """Read a safetensors file: a dict of names and arrays, as `Module.load_state_dict` takes it.
+
+    Parameters
+    ----------
+    path : path-like
+    map_location : 'cpu', optional
+        The only device.
+    weights_only : bool
+        Of no effect: such a file holds nothing else.
+
+    Raises
+    ------
+    ValueError
+        For a pickle of PyTorch (.pt, .pth); the message has the two lines that convert it.
+    tinydl.train.tensorfile.TensorFileError
+        For a file that is not a whole safetensors file.
+    """
+    path = os.fspath(path)
+    _refuse_pickle(path, "load")
+    if map_location is not None:
+        device(map_location)
+    return read_tensors(path)[0]
