@@ -55,7 +55,7 @@ class Run:
     """
 
     FILES = ("config.json", "history.csv", "weights.safetensors", "result.json", "report.html", "curves.png",
-             "confusion.png", "filters.png", "mistakes.png")
+             "confusion.png", "predicted.png", "filters.png", "mistakes.png")
 
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
