@@ -51,7 +51,7 @@ ALLOWED = {
     "testing": GRAPH | {"ops", "nn"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
     "sklearn": {"interop"},
-    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "recipes", "_files",
+    "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "export", "recipes", "_files",
                      "_version"}) - {"_core"},
     "recipes": set(),
     "__main__": {"cli"},

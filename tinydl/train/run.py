@@ -238,6 +238,10 @@ class Run:
         """What its weights belong to: network, normalisation, classes. It is kept with them."""
         return {key: self.settings[key] for key in _CARD if key in self.settings}
 
+    def metadata(self):
+        """The card as the metadata of a weights file, where `load_model` finds it."""
+        return {"tinydl": json.dumps(self.card())}
+
     @staticmethod
     def describe(train, test):
         """What config.json says about data and machine."""
