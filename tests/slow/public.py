@@ -38,8 +38,8 @@ import tinydl as td
 SECONDS = 10                # of the processor: a call that takes longer hangs
 ROOM = 1 << 30              # bytes of address space beyond what the process has
 LARGE = 2**16               # a number from which on a call may be too large for that
-ROWS = {**{f"ops.{name}": draw for name, draw in {**public_kernels.ROWS, **public_words.ROWS}.items()}, **public_layers.ROWS,
-        **public_training.ROWS}
+ROWS = {**{f"ops.{name}": draw for name, draw in {**public_kernels.ROWS, **public_words.ROWS}.items()},
+        **public_layers.ROWS, **public_training.ROWS}
 CLEAR = (TypeError, ValueError, OverflowError)
 # A RuntimeError that users know: the values of a tensor in a graph are wanted as an array.
 OF_GRAPHS = re.compile("does not become an array by itself")
@@ -219,7 +219,9 @@ def theirs(call, torch, nudge=0, whole=False):
     arrays = flat(result)
     gradients = {}
     first = result[0] if isinstance(result, tuple) else result
-    if leaves and not call.special and torch.is_tensor(first) and first.requires_grad:
+    # PyTorch's gradient of a maximum over a window of nothing but padding writes outside of its arrays. What holds an
+    # infinity has no gradient to compare anyway.
+    if leaves and not call.special and torch.is_tensor(first) and first.requires_grad and first.isfinite().all():
         first.backward(torch.tensor(upstream(first.detach().numpy())))
         gradients = {k: None if leaf.grad is None else leaf.grad.numpy() for k, leaf in leaves.items()}
     return arrays, gradients

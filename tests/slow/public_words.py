@@ -116,7 +116,8 @@ def chunk(rng):
 @row
 def unbind(rng):
     dims, axis = along(rng)
-    return [normal(rng, *dims), axis], lambda x, axis: ops.unbind(x, axis) or np.zeros(0), lambda T, *given: T.unbind(*given)
+    return [normal(rng, *dims), axis], lambda x, axis: ops.unbind(x, axis) or np.zeros(0), \
+        lambda T, *given: T.unbind(*given)
 
 
 @row
