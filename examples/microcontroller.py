@@ -57,9 +57,8 @@ def main(short=False, out="."):
     net = td.models.digits_cnn()
     optimizer = td.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     Trainer(net, optimizer).fit(train, epochs=2 if short else 15, batch_size=64, progress=False)
-    sample, _ = next(iter(Batches(train, 200)))
     images, labels = next(iter(Batches(test, len(test))))
-    q = td.quantize(net, sample)
+    q = td.quantize(net, next(iter(Batches(train, 200)))[0])
     integers = q.input_integers(images)
     with tempfile.TemporaryDirectory() as folder:
         who, device = answers(q, integers, Path(folder))
@@ -67,7 +66,7 @@ def main(short=False, out="."):
     print(f"float32: {accuracy(predict(net, test), labels):.4f} right, "
           f"integers on {who}: {accuracy(device, labels):.4f}")
     same = np.array_equal(device, q.integers(integers))
-    print(f"{len(device)} answers of {who} and of Python {'are the same, bit for bit' if same else 'DIFFER'}")
+    print(f"{who} answers {'as Python does, bit for bit' if same else 'OTHERWISE than Python'}, {len(device)} times")
     figure = plots.confusion(confusion_matrix(labels, device), title=f"Handwritten digits, in integers on {who}")
     plots.save(figure, Path(out) / "microcontroller.png")
     return same

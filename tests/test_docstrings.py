@@ -20,8 +20,14 @@ def offenders(tree, where, classes):
             yield from undocumented(node, where, classes)
 
 
+def has_docstring(node):
+    """A docstring, or one that the body of a class puts together."""
+    return ast.get_docstring(node) or any(isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == "__doc__"
+                                          for inner in node.body)
+
+
 def undocumented(node, where, classes):
-    if not ast.get_docstring(node):
+    if not has_docstring(node):
         yield f"{where}: {node.name} (line {node.lineno})"
     if isinstance(node, ast.ClassDef) and not is_function(node):  # the class of an operation gives the formula
         for inner in node.body:

@@ -8,9 +8,9 @@ from tinydl.cli.entry import command_line_parser
 
 def test_a_command_comes_with_what_it_runs():
     parser = command_line_parser()
-    assert set(parser.commands) == {"train", "eval", "predict", "report", "compare", "summary", "info"}
+    assert set(parser.commands) == {"train", "eval", "predict", "report", "compare", "export", "summary", "info"}
     for name, argv in {"train": [], "eval": ["r"], "predict": ["r", "a.png"], "report": ["r"], "compare": ["r"],
-                       "summary": ["mlp"], "info": []}.items():
+                       "export": ["r", "a.c"], "summary": ["mlp"], "info": []}.items():
         arguments = parser.parse_args([name, *argv])
         assert arguments.command == name and callable(arguments.run)
     assert parser.parse_args([]).command is None

@@ -16,15 +16,17 @@ HISTORY = {"epoch": [1, 2], "loss": [1.0, 0.5], "lr": [0.1, 0.1]}
 
 @pytest.mark.parametrize(("shape", "task", "names"), [
     ((1, 4, 4), "classes", {"curves.png", "filters.png", "confusion.png", "mistakes.png"}),
-    ((5,), "regression", {"curves.png"}),
+    ((5,), "regression", {"curves.png", "predicted.png"}),
+    ((5,), "labels", {"curves.png"}),
 ])
 def test_pictures_that_data_have(tmp_path, shape, task, names):
     pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
-    run = SimpleNamespace(settings={"task": task, "model": "net", "data": "mine"},
+    facts = {"target_mean": [1.0, 2], "target_std": [1.0, 3]}
+    run = SimpleNamespace(settings={"task": task, "model": "net", "data": "mine", **facts},
                           path=lambda name: str(tmp_path / name))
-    test = ArrayDataset(rng.random((4, *shape)), [0, 1, 0, 1])
+    test = ArrayDataset(rng.random((4, *shape)), [0, 1, 0, 1] if task == "classes" else rng.random((4, 2)))
     outputs = np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]])
     made = cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=net), test, outputs, Output("train"))
     assert set(made) == names == set(os.listdir(tmp_path))

@@ -8,6 +8,7 @@ import pytest
 from tinydl import cli
 from tinydl.cli import settings
 from tinydl.cli.entry import command_line_parser
+from tinydl.data import ArrayDataset
 from tinydl.train.tensorfile import read_tensors
 
 
@@ -85,6 +86,14 @@ def test_settings_that_do_not_fit(data, capsys, flags, message):
     assert train("--data", "a.npz", *flags) == 2
     assert message in capsys.readouterr().err
     assert sorted(path.name for path in data.iterdir()) == ["a.npz"]
+
+
+@pytest.mark.parametrize(("labels", "share"), [
+    (np.arange(40) % 2, 0.1), (np.repeat([0, 0, 0, 1], 3), 0.1), (np.arange(8) % 2, 0.25), (np.arange(4), 0.0),
+    (np.linspace(0, 1, 40)[:, None], 0.1), (np.linspace(0, 1, 4)[:, None], 0.25),
+])
+def test_few_images_are_validated_on_one_of_every_class(labels, share):
+    assert settings._validated(ArrayDataset(np.zeros((len(labels), 2)), labels)) == share
 
 
 def test_a_number_0_was_given():

@@ -6,13 +6,13 @@ import os
 import sys
 import warnings
 
-from tinydl.cli import compare, evaluate, info, predict, report, summary, train
+from tinydl.cli import compare, evaluate, export, info, predict, report, summary, train
 from tinydl.cli.output import Output, UserError
 from tinydl.cli.parser import Parser
 
 __all__ = ["command_line_parser", "main"]
 
-_COMMANDS = (train, evaluate, predict, report, compare, summary, info)
+_COMMANDS = (train, evaluate, predict, report, compare, export, summary, info)
 
 
 def command_line_parser():

@@ -77,7 +77,7 @@ def fit(run, net, parts, resume, out):
     if fault is not None:
         out.error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written")
         return 1
-    save_weights(run.path("weights.safetensors"), net, {"tinydl": json.dumps(run.card())})
+    save_weights(run.path("weights.safetensors"), net, run.metadata())
     seconds = sum(trainer.history["seconds"])
     facts = {"run": run.folder, "data": s["data"], "model": s["model"], "task": s.get("task", "classes"),
              "parameters": sum(p.size for p in net.parameters()), "epochs": trainer.epoch, "seconds": seconds,

@@ -6,7 +6,7 @@ __all__ = ["make"]
 
 
 def make(run, trainer, test, outputs, out):
-    """Draw curves, confusion, filters and mistakes into the run's folder.
+    """Draw curves, confusion or predictions, filters and mistakes into the run's folder.
 
     Parameters
     ----------
@@ -26,6 +26,7 @@ def make(run, trainer, test, outputs, out):
     """
     from tinydl.inspect import plots
     from tinydl.train import confusion_matrix
+    from tinydl.train.task import unscaled
 
     s = run.settings
     title = f"{s['model']} on {os.path.basename(s['data'])}"
@@ -34,7 +35,9 @@ def make(run, trainer, test, outputs, out):
         figures["curves.png"] = plots.curves(trainer.history, title)
         if len(test.image_shape) == 3:
             figures["filters.png"] = plots.filters(trainer.net)
-        if s.get("task", "classes") == "classes":
+        if s.get("task") == "regression":
+            figures["predicted.png"] = plots.predicted(test.labels, unscaled(outputs, s), f"{title}: test data")
+        elif s.get("task", "classes") == "classes":
             matrix = confusion_matrix(test.labels, outputs, test.n_classes)
             figures["confusion.png"] = plots.confusion(matrix, test.class_names, f"{title}: test images")
             if len(test.image_shape) == 3:

@@ -11,6 +11,7 @@ from tinydl.cli.train import data_dir_flag
 __all__ = ["add", "run"]
 
 _PICTURES = (("curves.png", "Loss and accuracy over the epochs"), ("confusion.png", "What was taken for what"),
+             ("predicted.png", "Predicted and true values"),
              ("mistakes.png", "Most confident mistakes"), ("filters.png", "Filters of the first layer"))
 _STYLE = """\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; }

@@ -62,6 +62,7 @@ def score(run, net, data, loss):
         scores.update(mse=float((error**2).mean()), mae=float(abs(error).mean()),
                       r2=float(1 - (error**2).sum() / spread) if spread > 0 else float("nan"))
     elif task == "labels":
+        scores["accuracy"] = float(((outputs > 0) == (data.labels > 0)).mean())
         scores["classes"] = [_one_label(name, data.labels[:, k] > 0, outputs[:, k] > 0)
                              for k, name in enumerate(data.class_names)]
     else:

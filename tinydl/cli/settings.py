@@ -165,13 +165,24 @@ def resolve(args, said, data, train):
     settings["drop_last"] = args.drop_last or settings.get("drop_last", False)
     settings["recipe"], settings["seed"] = args.recipe, args.seed or 0
     if "val_split" not in settings and (data not in BY_NAME or settings.get("early_stopping")):
-        settings["val_split"] = _VALIDATED
+        settings["val_split"] = _validated(train)
     if settings.get("early_stopping") and settings["val_split"] == 0:
         raise UserError("--early-stopping needs validation images; leave out --val-split 0")
     loss = {**settings.get("loss", {}), **_loss(args, train)}
     if loss:
         settings["loss"] = loss
     return settings
+
+
+def _validated(train):
+    """The share of the training data that is validated on where none is asked for: a tenth, or one of every class."""
+    import numpy as np
+
+    labels = train.labels
+    most = np.unique(labels, return_counts=True)[1].max() if labels.ndim == 1 and train.n_classes else len(train)
+    if round(_VALIDATED * most):
+        return _VALIDATED
+    return 1 / int(most) if most > 1 else 0.0
 
 
 def _loss(args, train):

@@ -55,7 +55,7 @@ class Run:
     """
 
     FILES = ("config.json", "history.csv", "weights.safetensors", "result.json", "report.html", "curves.png",
-             "confusion.png", "filters.png", "mistakes.png")
+             "confusion.png", "predicted.png", "filters.png", "mistakes.png")
 
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
@@ -237,6 +237,10 @@ class Run:
     def card(self):
         """What its weights belong to: network, normalisation, classes. It is kept with them."""
         return {key: self.settings[key] for key in _CARD if key in self.settings}
+
+    def metadata(self):
+        """The card as the metadata of a weights file, where `load_model` finds it."""
+        return {"tinydl": json.dumps(self.card())}
 
     @staticmethod
     def describe(train, test):

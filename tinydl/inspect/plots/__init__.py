@@ -9,9 +9,11 @@ and the colours.
 from tinydl.inspect.plots.figure import BLUE, CLASSES, GREY, ORANGE, legend, new_figure, plain, save
 from tinydl.inspect.plots.layers import feature_maps, filters, saliency
 from tinydl.inspect.plots.plane import decision_regions, feature_space
+from tinydl.inspect.plots.regression import predicted
 from tinydl.inspect.plots.training import confusion, curves, gradient_flow, lr_range, misclassified
 
 __all__ = [
     "BLUE", "CLASSES", "GREY", "ORANGE", "confusion", "curves", "decision_regions", "feature_maps", "feature_space",
-    "filters", "gradient_flow", "legend", "lr_range", "misclassified", "new_figure", "plain", "saliency", "save",
+    "filters", "gradient_flow", "legend", "lr_range", "misclassified", "new_figure", "plain", "predicted", "saliency",
+    "save",
 ]
