@@ -98,7 +98,6 @@ if TYPE_CHECKING:
         prelu,
     )
     from tinydl.ops.cumulative import cumsum, prod
-    from tinydl.ops.resampling import interpolate
     from tinydl.ops.losses import (
         bce,
         cosine_embedding,
@@ -111,6 +110,7 @@ if TYPE_CHECKING:
     )
     from tinydl.ops.norms import cosine_similarity, norm, normalize
     from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
+    from tinydl.ops.resampling import interpolate
     from tinydl.ops.sorting import argsort, gather, sort, topk
 else:
     __getattr__, __dir__ = later("tinydl.ops", {
