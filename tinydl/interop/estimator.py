@@ -6,12 +6,13 @@ import math
 import numbers
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinydl import config, models, nn, optim, random, train
+from tinydl.interop.course import Course, check_callbacks
+from tinydl.interop.parameters import NetParameters
 from tinydl.tensor import Tensor
 
 __all__ = ["Estimator"]
@@ -31,16 +32,16 @@ def default_net(shape, n_outputs):
                      "n_outputs) that returns one")
 
 
-class Estimator(BaseEstimator):
+class Estimator(NetParameters):
     """A network in scikit-learn's terms; `CNNClassifier` and `CNNRegressor` say what they predict."""
 
     def __init__(self, net=None, *, optimizer="adam", lr=2e-3, epochs=50, batch_size=64, weight_decay=0.0,
                  schedule=None, early_stopping=False, validation_fraction=0.1, patience=5, warm_start=False,
-                 n_threads=None, random_state=None, verbose=False):
+                 callbacks=None, n_threads=None, random_state=None, verbose=False):
         self.net, self.optimizer, self.lr, self.epochs, self.batch_size = net, optimizer, lr, epochs, batch_size
         self.weight_decay, self.schedule, self.early_stopping = weight_decay, schedule, early_stopping
         self.validation_fraction, self.patience, self.warm_start = validation_fraction, patience, warm_start
-        self.n_threads, self.random_state, self.verbose = n_threads, random_state, verbose
+        self.callbacks, self.n_threads, self.random_state, self.verbose = callbacks, n_threads, random_state, verbose
 
     # --- inputs ------------------------------------------------------------------------------------------------------
 
@@ -63,6 +64,8 @@ class Estimator(BaseEstimator):
             raise ValueError(f"the optimizer must be one of {', '.join(optim.BY_NAME)}, got {self.optimizer!r}")
         if self.schedule not in (None, "cosine", "onecycle"):
             raise ValueError(f"the schedule must be None, 'cosine' or 'onecycle', got {self.schedule!r}")
+        check_callbacks(self.callbacks)
+        self._check_net_parameters(self._net_parameters())
         if not isinstance(self.validation_fraction, numbers.Real) or not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction must be between 0 and 1, got {self.validation_fraction!r}")
 
@@ -74,7 +77,8 @@ class Estimator(BaseEstimator):
         self._seed = int(drawn.randint(np.iinfo(np.int32).max))
         with random.stream(self._seed):
             make = default_net if self.net is None else self.net
-            net = copy.deepcopy(make) if isinstance(make, nn.Module) else make(self.sample_shape_, n_outputs)
+            net = copy.deepcopy(make) if isinstance(make, nn.Module) else make(self.sample_shape_, n_outputs,
+                                                                               **self._net_parameters())
         if not isinstance(net, nn.Module):
             raise TypeError(f"net must be a module or a function that returns one, got {type(net).__name__}")
         self.net_ = net
@@ -92,9 +96,14 @@ class Estimator(BaseEstimator):
         X, targets, weight = self._as_a_set(X, targets, weight)
         steps, best, since = epochs * math.ceil(len(X) / self.batch_size), (np.inf, None), 0
         schedule = self._scheduled(epochs, steps)
-        with self._threads(), random.stream(self._seed + self.n_iter_):
+        course = Course(self, epochs)
+        with self._threads(), random.stream(self._seed + self.n_iter_), contextlib.ExitStack() as ends:
+            for callback in course.callbacks:
+                ends.callback(callback.on_fit_end, course)
+                callback.on_fit_begin(course)
             for _ in range(epochs):
-                self.loss_curve_.append(self._epoch(X, targets, weight, schedule))
+                lr, loss = course.lr, None
+                self.loss_curve_.append(self._epoch(X, targets, weight, schedule, course))
                 self.n_iter_ += 1
                 if held is not None:
                     loss = self._held_out(*held)
@@ -104,7 +113,8 @@ class Estimator(BaseEstimator):
                 if self.verbose:
                     print(f"epoch {self.n_iter_}: loss {self.loss_curve_[-1]:.4f}"
                           + (f", held out {self.validation_curve_[-1]:.4f}" if held is not None else ""))
-                if since >= self.patience:
+                course.end_epoch(lr, self.loss_curve_[-1], loss)
+                if since >= self.patience or course.stop_reason is not None:
                     break
         if best[1] is not None:
             self.net_.load_state_dict(best[1])
@@ -134,9 +144,10 @@ class Estimator(BaseEstimator):
             return optim.CosineAnnealingLR(self.optimizer_, T_max=epochs)
         return None
 
-    def _epoch(self, X, targets, weight, schedule):
+    def _epoch(self, X, targets, weight, schedule, course):
         """The weighted mean of the loss over an epoch of batches."""
         net, total = self.net_.train(), 0.0
+        course.tell("on_epoch_begin")
         order = np.arange(len(X))
         if len(X) > self.batch_size:
             order = np.random.default_rng([self._seed, self.n_iter_]).permutation(len(X))
@@ -148,8 +159,10 @@ class Estimator(BaseEstimator):
             self.optimizer_.zero_grad()
             loss = (self._losses(net(Tensor(X[part])), targets[part]) * w).sum()
             loss.backward()
+            course.tell("on_backward_end")
             self.optimizer_.step()
             total += loss.item() * weight[part].sum()
+            course.end_batch(loss.item(), len(part))
             if schedule is not None and getattr(schedule, "per_batch", False):
                 schedule.step()
         if schedule is not None and not getattr(schedule, "per_batch", False):

@@ -5,7 +5,7 @@ import numpy as np
 try:
     from sklearn.base import ClassifierMixin, RegressorMixin
 except ImportError:
-    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[app]'") from None
+    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[sklearn]'") from None
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -20,6 +20,7 @@ _SHARED = """
         A module, of which every fit trains a copy; or a function ``net(sample_shape, n_outputs)`` that returns one. By
         default two hidden layers for rows (N, features), one convolution for signals (N, C, L), and `models.digits_cnn`
         for images (N, C, H, W).
+        ``set_params(net__width=8)`` gives a function the argument ``width=8``; searches know such names, too.
     optimizer : str
         A name in `optim.BY_NAME`, such as 'adam' or 'sgd'.
     lr : float
@@ -35,6 +36,9 @@ _SHARED = """
         Epochs without a smaller loss on them after which training ends.
     warm_start : bool
         Whether a further `fit` goes on from the last one.
+    callbacks : list of train.Callback, optional
+        Told of every batch and epoch of a fit, as by a `train.Trainer`; they get an `interop.course.Course`. The
+        history has the columns epoch, lr, loss and, with `early_stopping`, val_loss. A clone gets copies of them.
     n_threads : int, optional
         Of kernels, while this estimator works.
     random_state : int, RandomState or None
@@ -73,11 +77,11 @@ class CNNClassifier(ClassifierMixin, Estimator):
 
     def __init__(self, net=None, *, optimizer="adam", lr=2e-3, epochs=50, batch_size=64, weight_decay=0.0,
                  schedule=None, early_stopping=False, validation_fraction=0.1, patience=5, warm_start=False,
-                 class_weight=None, n_threads=None, random_state=None, verbose=False):
+                 class_weight=None, callbacks=None, n_threads=None, random_state=None, verbose=False):
         super().__init__(net, optimizer=optimizer, lr=lr, epochs=epochs, batch_size=batch_size,
                          weight_decay=weight_decay, schedule=schedule, early_stopping=early_stopping,
                          validation_fraction=validation_fraction, patience=patience, warm_start=warm_start,
-                         n_threads=n_threads, random_state=random_state, verbose=verbose)
+                         callbacks=callbacks, n_threads=n_threads, random_state=random_state, verbose=verbose)
         self.class_weight = class_weight
 
     def _losses(self, output, labels):

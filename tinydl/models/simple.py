@@ -1,53 +1,14 @@
-"""The named networks.
-
-| name | parameters | multiply-adds a sample | input |
-|---|---|---|---|
-| digits_cnn | 25,978 | 601,600 | 1x8x8 |
-| mlp | 203,530 | 203,264 | 1x28x28 |
-| lenet5 | 61,706 | 416,520 | 1x28x28 |
-| lenet_bn | 29,178 | 1,924,992 | 1x28x28 |
-| mnist_cnn | 1,199,882 | 11,992,448 | 1x28x28 |
-| vgg_small | 288,746 | 38,634,752 | 3x32x32 |
-| resnet20 | 272,474 | 40,813,184 | 3x32x32 |
-| resnet29_bottleneck | 313,114 | 47,106,560 | 3x32x32 |
-| airbench | 1,972,792 | 118,147,360 | 3x32x32 |
-| m5 | 25,290 | 1,878,656 | 1x8000 |
-| ds_cnn | 23,180 | 2,656,768 | 1x49x10 |
-| picture_cnn | 98,970 | 15,926,528 | 3x64x64 |
-| signal_cnn | 58,026 | 1,815,808 | 3x128 |
-| table_mlp | 18,954 | 18,688 | 8 |
-"""
+"""Networks that are one layer after the other."""
 
 import math
 
 from tinydl import nn
-from tinydl.nn.batchnorm import normalised
-from tinydl.ops.checks import as_input
 
-__all__ = [
-    "INPUT_SHAPES", "airbench", "digits_cnn", "ds_cnn", "lenet5", "lenet_bn", "m5", "mlp", "mnist_cnn", "picture_cnn",
-    "resnet20", "resnet29_bottleneck", "signal_cnn", "table_mlp", "vgg_small",
-]
-
-INPUT_SHAPES = {
-    "airbench": (3, 32, 32),
-    "digits_cnn": (1, 8, 8),
-    "ds_cnn": (1, 49, 10),
-    "lenet5": (1, 28, 28),
-    "lenet_bn": (1, 28, 28),
-    "m5": (1, 8000),
-    "mlp": (1, 28, 28),
-    "mnist_cnn": (1, 28, 28),
-    "picture_cnn": (3, 64, 64),
-    "resnet20": (3, 32, 32),
-    "resnet29_bottleneck": (3, 32, 32),
-    "signal_cnn": (3, 128),
-    "table_mlp": (8,),
-    "vgg_small": (3, 32, 32),
-}
+__all__ = ["digits_cnn", "ds_cnn", "image", "lenet5", "lenet_bn", "m5", "mlp", "mnist_cnn", "picture_cnn", "signal_cnn",
+           "table_mlp", "vgg_small"]
 
 
-def _image(input_shape, least):
+def image(input_shape, least):
     """(C, H, W), each of H and W at least `least`."""
     if len(input_shape) != 3 or min(input_shape[1:]) < least:
         raise ValueError(f"the network takes images (C, H, W) of at least {least}x{least} pixels, got "
@@ -79,7 +40,7 @@ def lenet5(num_classes=10, input_shape=(1, 28, 28)):
     input_shape : tuple of int
         (C, H, W), at least 12x12.
     """
-    c, h, w = _image(input_shape, 12)
+    c, h, w = image(input_shape, 12)
     flat = 16 * ((h // 2 - 4) // 2) * ((w // 2 - 4) // 2)
     return nn.Sequential(
         nn.Conv2d(c, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
@@ -96,7 +57,7 @@ def mnist_cnn(num_classes=10, input_shape=(1, 28, 28)):
     input_shape : tuple of int
         (C, H, W), at least 6x6.
     """
-    c, h, w = _image(input_shape, 6)
+    c, h, w = image(input_shape, 6)
     flat = 64 * ((h - 4) // 2) * ((w - 4) // 2)
     return nn.Sequential(
         nn.Conv2d(c, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
@@ -116,7 +77,7 @@ def digits_cnn(num_classes=10, input_shape=(1, 8, 8)):
     input_shape : tuple of int
         (C, H, W), at least 4x4.
     """
-    c, h, w = _image(input_shape, 4)
+    c, h, w = image(input_shape, 4)
     return nn.Sequential(
         *_conv_bn_relu(c, 16), *_conv_bn_relu(16, 32), nn.MaxPool2d(2), *_conv_bn_relu(32, 64), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(64 * (h // 4) * (w // 4), num_classes))
@@ -131,7 +92,7 @@ def lenet_bn(num_classes=10, input_shape=(1, 28, 28)):
     input_shape : tuple of int
         (C, H, W), at least 8x8.
     """
-    c, h, w = _image(input_shape, 8)
+    c, h, w = image(input_shape, 8)
     layers = []
     for i, o in ((c, 16), (16, 32), (32, 64)):
         layers += [*_conv_bn_relu(i, o), nn.MaxPool2d(2)]
@@ -164,7 +125,7 @@ def picture_cnn(num_classes=10, input_shape=(3, 64, 64)):
     input_shape : tuple of int
         (C, H, W), at least 4x4.
     """
-    c, h, w = _image(input_shape, 4)
+    c, h, w = image(input_shape, 4)
     layers, width, size = [], 16, min(h, w)
     while size > 8 or not layers:
         layers += [*_conv_bn_relu(c, width), nn.MaxPool2d(2)]
@@ -212,141 +173,6 @@ def table_mlp(num_classes=10, input_shape=(8,), hidden=128):
     """
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), hidden), nn.GELU(), nn.Linear(hidden, hidden),
                          nn.GELU(), nn.Linear(hidden, num_classes))
-
-
-def _initialise(net):
-    """He's initialisation of a residual net: normal by fan_out for convolutions; norms start as the identity."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-class _ResNet(nn.Module):
-    """Stem conv-bn-relu, stages of residual blocks, global average, one linear layer."""
-
-    def __init__(self, stages, in_channels, num_classes):
-        self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.relu = nn.ReLU()
-        for k, (stage, _) in enumerate(stages, 1):
-            setattr(self, f"layer{k}", stage)
-        self.n_stages = len(stages)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
-        self.fc = nn.Linear(stages[-1][1], num_classes)
-        _initialise(self)
-
-    def forward(self, x):
-        """Images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.relu(normalised(self.conv1, self.bn1, as_input(x, self.conv1.weight.dtype)))
-        for k in range(1, self.n_stages + 1):
-            x = getattr(self, f"layer{k}")(x)
-        return self.fc(self.flatten(self.avgpool(x)))
-
-
-class ResNet20(_ResNet):
-    """See `resnet20`."""
-
-    def __init__(self, num_classes=10, in_channels=3):
-        stages = []
-        c = 16
-        for o, stride in ((16, 1), (32, 2), (64, 2)):
-            blocks = [nn.ResidualBlock(c, o, stride), nn.ResidualBlock(o), nn.ResidualBlock(o)]
-            stages.append((nn.Sequential(*blocks), o))
-            c = o
-        super().__init__(stages, in_channels, num_classes)
-
-
-class ResNet29Bottleneck(_ResNet):
-    """See `resnet29_bottleneck`."""
-
-    def __init__(self, num_classes=10, in_channels=3):
-        stages = []
-        c = 16
-        for width, stride in ((16, 1), (32, 2), (64, 2)):
-            o = 4 * width
-            blocks = [nn.BottleneckBlock(c, width, o, stride)] + [nn.BottleneckBlock(o, width) for _ in range(2)]
-            stages.append((nn.Sequential(*blocks), o))
-            c = o
-        super().__init__(stages, in_channels, num_classes)
-
-
-def resnet20(num_classes=10, in_channels=3):
-    """The CIFAR ResNet-20 of He et al. (2015) with 1x1 projection shortcuts (option B).
-
-    Stem 16@3x3, three stages of three residual blocks with 16, 32, 64 channels, stride 2 at stages 2 and 3, global
-    average.
-
-    Parameters
-    ----------
-    num_classes, in_channels : int
-    """
-    return ResNet20(num_classes, in_channels)
-
-
-def resnet29_bottleneck(num_classes=10, in_channels=3):
-    """Stem 16@3x3, three stages of three bottlenecks with widths 16, 32, 64 (times 4), stride 2 at stages 2 and 3.
-
-    Parameters
-    ----------
-    num_classes, in_channels : int
-    """
-    return ResNet29Bottleneck(num_classes, in_channels)
-
-
-def _bias_norm(c):
-    """A batch norm that trains its bias alone and forgets fast."""
-    norm = nn.BatchNorm2d(c, eps=1e-12, momentum=0.4)
-    norm.weight.requires_grad = False
-    return norm
-
-
-class AirBench(nn.Module):
-    """See `airbench`."""
-
-    def __init__(self, num_classes=10, input_shape=(3, 32, 32)):
-        c, h, w = _image(input_shape, 9)
-        window = [min((n - 1) // 8, 3) for n in (h, w)]
-        layers, n_filters = [nn.GELU()], 2 * 4 * c
-        for i, o in ((n_filters, 64), (64, 256), (256, 256)):
-            layers += [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.MaxPool2d(2), _bias_norm(o), nn.GELU(),
-                       nn.Conv2d(o, o, 3, padding=1, bias=False), _bias_norm(o), nn.GELU()]
-        self.whiten = nn.Conv2d(c, n_filters, 2)
-        self.layers = nn.Sequential(*layers, nn.MaxPool2d(window), nn.Flatten())
-        self.head = nn.Linear(256 * math.prod((n - 1) // 8 // k for n, k in zip((h, w), window, strict=True)),
-                              num_classes, bias=False)
-        self.whiten.weight.requires_grad = False
-        for layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.dirac_(layer.weight, keep=True)
-        nn.init.normal_(self.head.weight)
-
-    def forward(self, x):
-        """Images (N, C, H, W) to logits (N, num_classes)."""
-        x = self.layers(self.whiten(as_input(x, self.head.weight.dtype)))
-        return self.head(x) * (1 / self.head.in_features)
-
-
-def airbench(num_classes=10, input_shape=(3, 32, 32)):
-    """The wide net of Jordan (2024) that learns CIFAR-10 in few operations, 24-64-64-256-256-256-256.
-
-    A first layer 24@2x2, three groups of conv 3x3, pool 2, batch norm, GELU, conv 3x3, batch norm, GELU, then pool 3
-    and one linear layer, whose results are divided by the number of its inputs. The 3x3 layers have no bias, and their
-    first filters start as the identity. The batch norms train their bias alone, and their running statistics keep 0.6
-    of themselves a step. The first layer trains its bias alone, too: its filters are random here, and those that whiten
-    the training images (`nn.init.whitening_`) in the recipe.
-
-    Parameters
-    ----------
-    num_classes : int
-    input_shape : tuple of int
-        (C, H, W), at least 9x9.
-
-    References
-    ----------
-    K. Jordan, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", arXiv:2404.00498, and its later version with Muon.
-    """
-    return AirBench(num_classes, input_shape)
 
 
 def m5(num_classes=10, in_channels=1):
