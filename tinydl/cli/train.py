@@ -36,6 +36,7 @@ examples:
   tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
   tinydl train --data cifar10 --recipe airbench
   tinydl train --resume runs/mine
+  tinydl train --resume runs/mine --epochs 50       # more than it had
   tinydl train --config runs/mine/config.json       # the same once more
 
 The run folder gets config.json, history.csv, weights.safetensors, result.json,
@@ -43,7 +44,8 @@ checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
 A new run never writes into a folder that is in use: without --out the folder is
 runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
 after the batch under way; --resume continues it and ends with the same bits as
-if it had never been interrupted.
+if it had never been interrupted. With a larger --epochs it also continues a
+finished run, if the schedule is none: others depend on the number of epochs.
 
 DIR holds one folder a class of pictures or of WAV files, or train/ and test/
 with these in them. FILE.csv has a row a sample and a column of labels. FILE.npz
@@ -118,7 +120,8 @@ def add(commands):
     where = parser.add_argument_group("where")
     where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
     where.add_argument("--config", metavar="FILE", help="settings from a .toml file, or from the config.json of a run")
-    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings")
+    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings, or with "
+                       "more --epochs")
     return parser
 
 
@@ -168,12 +171,15 @@ def _continue(args, out):
     from tinydl.train.run import Run
 
     given = [f"--{key.replace('_', '-')}" for key in settings.FLAGS
-             if not settings.unset(getattr(args, key))]
+             if key != "epochs" and not settings.unset(getattr(args, key))]
     if given:
-        raise UserError(f"--resume continues a run with its own settings; leave out {', '.join(given)}")
+        raise UserError(f"--resume continues a run with its own settings, but for more --epochs; leave out "
+                        f"{', '.join(given)}")
     made = Run.open(args.resume)
     made.acquire()
     with made.lock:
+        if args.epochs is not None:
+            made.extend(args.epochs)
         train, test = made.load_data(args.data_dir)
         return fitting.stoppable(made, made.build_net(), (train, *made.parts(train, test), test), True, out)
 
