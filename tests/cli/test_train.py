@@ -64,4 +64,4 @@ def test_a_table(elsewhere, capsys, shape, model):
     assert cli.main(["predict", "r", "t.csv"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 40
     assert cli.main(["train", "--data", "t.csv", "--augment", "shift=1"]) == 2
-    assert "--augment is for pictures" in capsys.readouterr().err and not os.path.exists("runs")
+    assert "shift is for pictures and signals" in capsys.readouterr().err and not os.path.exists("runs")

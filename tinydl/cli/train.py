@@ -65,6 +65,7 @@ def add(commands):
     """Enter the command and its flags."""
     from tinydl import optim
     from tinydl.data import registry
+    from tinydl.data.augmentations import usual_words
     from tinydl.recipes import RECIPES
 
     parser = commands.add_parser("train", help="train a network", description=_TEXT, epilog=_EPILOG,
@@ -109,7 +110,7 @@ def add(commands):
     how.add_argument("--class-weights", type=class_weights, metavar="W",
                      help="balanced (rare classes count as much as others), none, or a number for each class: 1,2,0.5")
     how.add_argument("--augment", type=augmentation, metavar="WORDS",
-                     help="shift=4,mirror,padding=reflect (any of them) or none")
+                     help=f"random changes of training samples, any of {usual_words()}; or none")
     how.add_argument("--val-split", type=share, metavar="X",
                      help="share of the training images to validate on; 0 for none (default: 0.1 of your own data; "
                           "data sets by name are trained whole and validated on their test images, as published)")
@@ -161,7 +162,7 @@ def _begin(args, out):
     wanted = {**place, **settings.resolve(args, given, data, train), **facts}
     net = build_net(wanted["model"], train.image_shape, len(output_names(wanted)), wanted["seed"])
     parts = split_parts(wanted, train, test)
-    settings.check(wanted, net)
+    settings.check(wanted, net, train.labels)
     made = runs.Run.create(wanted, args.out)
     with made.lock:
         return fitting.stoppable(made, net, (train, *parts, test), False, out)
