@@ -1,3 +1,4 @@
+import functools
 import os
 
 import numpy as np
@@ -6,6 +7,18 @@ import pytest
 from tinydl import cli
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick():
+    """One parser for all commands, and no waiting for the disk: both take longer here than what is tested.
+
+    What is written whole or not at all, and when: tests/test_files.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli.entry, "command_line_parser", functools.cache(cli.entry.command_line_parser))
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,8 @@ def test_a_table(elsewhere, capsys, shape, model):
         table.writerow([*(f"v{k}" for k in range(24)), "label"])
         for k in range(40):
             table.writerow([*rng.random(24).tolist(), ("walk", "rest")[k % 2]])
-    _, config = trained(capsys, "--data", "t.csv", *(["--shape", shape, "--augment", "shift=2,mixup=0.2"] if shape else []))
+    more = ["--shape", shape, "--augment", "shift=2,mixup=0.2"] if shape else []
+    _, config = trained(capsys, "--data", "t.csv", *more)
     assert config["class_names"] == ["rest", "walk"] and config["model"] == model
     assert config["image_shape"] == ([3, 8] if shape else [24])
     assert cli.main(["predict", "r", "t.csv"]) == 0
