@@ -7,18 +7,17 @@ import pytest
 from tinydl import cli
 
 RNG = np.random.default_rng(0)
+PARSER = functools.cache(cli.entry.command_line_parser)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick():
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
     """One parser for all commands, and no waiting for the disk: both take longer here than what is tested.
 
     What is written whole or not at all, and when: tests/test_files.py.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli.entry, "command_line_parser", functools.cache(cli.entry.command_line_parser))
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
+    monkeypatch.setattr(cli.entry, "command_line_parser", PARSER)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session")
