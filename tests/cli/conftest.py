@@ -1,3 +1,4 @@
+import functools
 import os
 
 import numpy as np
@@ -6,6 +7,17 @@ import pytest
 from tinydl import cli
 
 RNG = np.random.default_rng(0)
+PARSER = functools.cache(cli.entry.command_line_parser)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """One parser for all commands, and no waiting for the disk: both take longer here than what is tested.
+
+    What is written whole or not at all, and when: tests/test_files.py.
+    """
+    monkeypatch.setattr(cli.entry, "command_line_parser", PARSER)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session")

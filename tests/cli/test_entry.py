@@ -32,5 +32,6 @@ def test_what_goes_wrong_is_a_line_and_a_code(capsys, monkeypatch, error, code):
         raise error
 
     monkeypatch.setattr(cli.info, "run", fail)
+    monkeypatch.setattr(cli.entry, "command_line_parser", command_line_parser)  # a new one, that runs it
     assert cli.main(["info"]) == code
     assert capsys.readouterr().err.count("\n") == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tinydl import cli
+from tinydl.train.tensorfile import read_tensors
 
 FAST = ["--epochs", "2", "--batch-size", "16", "--threads", "1", "--out", "r"]
 
@@ -72,3 +73,35 @@ def test_other_tasks(elsewhere, capsys, task, y):
     assert cli.main(["predict", "r", "a.npz", "--csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == ("file,value0" if task == "regression" else "file,classes") and len(lines) == 81
+
+
+LONGER = ["--batch-size", "16", "--threads", "1", "--schedule", "none", "--augment", "shift=1", "--val-split", "0.2",
+          "--early-stopping", "9"]
+
+
+def test_a_longer_run_has_the_bits_of_one_that_was_never_shorter(elsewhere, capsys):
+    data = arrays(n=40)
+    assert cli.main(["train", "--data", data, *LONGER, "--epochs", "3", "--out", "whole"]) == 0
+    assert cli.main(["train", "--data", data, *LONGER, "--epochs", "1", "--out", "r"]) == 0
+    assert cli.main(["train", "--resume", "r", "--epochs", "3", "--threads", "2"]) == 0
+    assert [row["epoch"] for row in history()] == ["1", "2", "3"]
+    assert (elsewhere / "r" / "config.json").read_bytes() == (elsewhere / "whole" / "config.json").read_bytes()
+    whole, longer = (read_tensors(f"{name}/weights.safetensors")[0] for name in ("whole", "r"))
+    assert all(np.array_equal(whole[key], longer[key]) for key in whole)
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "r", "--epochs", "3"]) == 0
+    assert "all 3 epochs are done already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "epochs", "message"), [
+    (["--schedule", "none", "--epochs", "2"], "1", "r has 2 epochs already, --epochs 1 would be fewer"),
+    (["--schedule", "cosine", "--epochs", "1"], "2", "schedule cosine is laid out for 1 epochs"),
+    (["--schedule", "none", "--epochs", "9", "--early-stopping", "1", "--lr", "1e-30"], "10",
+     "r did not end for want of epochs: val_loss has not improved for 1 epoch"),
+])
+def test_what_cannot_be_longer_stays_as_it_is(elsewhere, capsys, flags, epochs, message):
+    assert cli.main(["train", "--data", arrays(n=40), *LONGER[:4], "--out", "r", *flags]) == 0
+    before = {path.name: path.read_bytes() for path in (elsewhere / "r").iterdir()}
+    assert cli.main(["train", "--resume", "r", "--epochs", epochs]) == 2
+    assert message in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (elsewhere / "r").iterdir()} == before

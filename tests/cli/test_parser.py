@@ -9,7 +9,7 @@ from tinydl.cli.train import DEFAULT_DATA
 from tinydl.data import registry
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def parser():
     return command_line_parser()
 

@@ -19,8 +19,10 @@ HISTORY = {"epoch": [1, 2], "loss": [1.0, 0.5], "lr": [0.1, 0.1]}
     ((5,), "regression", {"curves.png", "predicted.png"}),
     ((5,), "labels", {"curves.png"}),
 ])
-def test_pictures_that_data_have(tmp_path, shape, task, names):
+def test_pictures_that_data_have(tmp_path, monkeypatch, shape, task, names):
+    """Files without what is drawn, which takes seconds: tests/test_cli.py looks at drawn ones."""
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr("tinydl.inspect.plots.save", lambda figure, path: open(path, "x").close())
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
     facts = {"target_mean": [1.0, 2], "target_std": [1.0, 3]}

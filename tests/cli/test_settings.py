@@ -43,7 +43,7 @@ def test_flags_go_before_the_file(data):
 
 def test_a_runs_config_makes_the_same_run(data):
     flags = ["--epochs", "2", "--class-weights", "balanced", "--label-smoothing", "0.1", "--seed", "3", "--batch-size",
-             "16", "--drop-last", "--augment", "shift=1,mirror"]
+             "16", "--drop-last", "--augment", "shift=1,mirror,rotate=9,noise=0.1,cutmix=1"]
     assert train("--data", "a.npz", *flags, "--out", "r") == 0
     assert train("--config", "r/config.json", "--out", "again") == 0
     assert config("again") == config("r")

@@ -58,10 +58,11 @@ def test_a_table(elsewhere, capsys, shape, model):
         table.writerow([*(f"v{k}" for k in range(24)), "label"])
         for k in range(40):
             table.writerow([*rng.random(24).tolist(), ("walk", "rest")[k % 2]])
-    _, config = trained(capsys, "--data", "t.csv", *(["--shape", shape] if shape else []))
+    more = ["--shape", shape, "--augment", "shift=2,mixup=0.2"] if shape else []
+    _, config = trained(capsys, "--data", "t.csv", *more)
     assert config["class_names"] == ["rest", "walk"] and config["model"] == model
     assert config["image_shape"] == ([3, 8] if shape else [24])
     assert cli.main(["predict", "r", "t.csv"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 40
     assert cli.main(["train", "--data", "t.csv", "--augment", "shift=1"]) == 2
-    assert "--augment is for pictures" in capsys.readouterr().err and not os.path.exists("runs")
+    assert "shift is for pictures and signals" in capsys.readouterr().err and not os.path.exists("runs")

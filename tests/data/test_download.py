@@ -1,7 +1,5 @@
 import gzip
 import hashlib
-import http.server
-import threading
 
 import pytest
 
@@ -9,39 +7,6 @@ from tinydl.data import DataError
 from tinydl.data.download import download as download_set
 from tinydl.data.download import fetch
 from tinydl.data.registry import downloads
-
-
-@pytest.fixture
-def server(tmp_path):
-    """(base URL, folder that is served, paths asked for) of a server on this machine."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(folder))
-
-        def do_GET(self):
-            asked.append(self.path)
-            if self.path.endswith("short"):
-                self.send_response(200)
-                self.send_header("Content-Length", "100")
-                self.end_headers()
-                self.wfile.write(b"too short")
-                self.close_connection = True
-                return
-            super().do_GET()
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}", folder, asked
-        httpd.shutdown()
-        thread.join()
 
 
 def md5(content):

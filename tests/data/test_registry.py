@@ -28,9 +28,10 @@ def test_every_file_of_the_folder_is_an_entry():
 
 
 def test_what_comes_with_tinydl_in_the_order_of_its_size():
-    assert list(td.data.BY_NAME) == ["digits", "mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn"]
+    names = ["digits", "mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn", "emnist-digits"]
+    assert list(td.data.BY_NAME) == names
     assert registry.choices() == [*td.data.BY_NAME, "FILE.npz", "FILE.csv", "DIR"]
-    assert list(registry.downloads()) == ["mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn"]
+    assert list(registry.downloads()) == names[1:]
     for source in registry.downloads().values():
         assert source.url.startswith("http") and source.files
         for file in source.files:
@@ -41,7 +42,7 @@ def test_what_comes_with_tinydl_in_the_order_of_its_size():
 def test_every_recipe_names_a_network_that_takes_such_images():
     grey, colour = (1, 28, 28), (3, 32, 32)
     shapes = {"digits": (1, 8, 8), "mnist": grey, "kmnist": grey, "fashion-mnist": grey, "cifar10": colour,
-              "cifar100": colour, "svhn": colour}
+              "cifar100": colour, "svhn": colour, "emnist-digits": grey}
     for name, entry in td.data.BY_NAME.items():
         assert set(entry.recipe) >= {"model", "epochs", "batch_size"}
         assert build_net(entry.recipe["model"], shapes[name], 10) is not None
@@ -94,7 +95,7 @@ def test_one_entry_serves_reader_recipe_and_command_line(table, tmp_path, monkey
 
 def test_one_entry_serves_the_download(table, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TINYDL_DATA", str(tmp_path))
-    source = Source("http://127.0.0.1:9", "squares", 500, (File("squares.gz", "0" * 32),))
+    source = Source("http://127.0.0.1:9", "squares", 5000, (File("squares.gz", "0" * 32),))
     table.register("squares", None, {"model": "mlp", "epochs": 1, "batch_size": 1}, source)
     assert list(table.downloads())[-1] == "squares"  # the largest
     assert cli.main(["train", "--data", "squares", "--download"]) == 2

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl.data import Augment, Batches
-from tinydl.data.dataset import ArrayDataset
+from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.train.feed import ArrayFeed, _described, evaluation_feed, samples_of, training_feed
 from tinydl.train.several import Several
+from tinydl.train.trainer import Trainer
 
 SETTINGS = {"steps": None, "sample_weight": None, "batch_size": 2, "shuffle": True, "seed": 3, "drop_last": False,
             "augment": None}
@@ -88,3 +90,57 @@ def test_settings_in_words_are_the_same_in_every_process():
     words = _described(Chain())
     assert words.startswith("Chain(parts=[Shift(size=1, function=sort), Shift(size=[2, 0.5], function=sort)], mean=arr")
     assert words == _described(Chain()) and words.endswith("rng=Generator())")
+
+
+@pytest.fixture
+def threads_as_before():
+    before = td.get_num_threads()
+    yield
+    td.set_num_threads(before)
+
+
+EVERYTHING = "shift=1,mirror,rotate=10,scale=0.1,brightness=0.2,contrast=0.2,noise=0.1,cutout=2,mixup=0.4,cutmix=1"
+
+
+@pytest.mark.parametrize("batches", [2, 4])
+def test_augmented_training_goes_on_with_the_same_bits_for_any_number_of_threads(batches, tmp_path, threads_as_before):
+    """Mixed labels have no accuracy; validation has."""
+    def make(*callbacks):
+        td.manual_seed(2)
+        net = td.nn.Sequential(td.nn.Conv2d(1, 4, 3), td.nn.Flatten(), td.nn.Linear(64, 3))
+        return Trainer(net, td.optim.SGD(net.parameters(), lr=0.1), seed=5, callbacks=callbacks)
+
+    def train(trainer, threads):
+        td.set_num_threads(threads)
+        data = np.random.default_rng(0).random((24, 1, 6, 6)), np.arange(24) % 3
+        trainer.fit(data, data, epochs=2, batch_size=8, progress=False, augment=EVERYTHING)
+        return [p.data.tobytes() for p in trainer.net.parameters()], trainer.history
+
+    class Stop(td.train.Callback):
+        seen = 0
+
+        def on_batch_end(self, trainer, logs):
+            self.seen += 1
+            if self.seen == batches:
+                trainer.save(tmp_path / "c.safetensors")
+                raise RuntimeError("stop")
+
+    whole, history = train(make(), 1)
+    assert "accuracy" not in history and len(history["val_accuracy"]) == 2 and history["loss"][0] < 5
+    with pytest.raises(RuntimeError, match="stop"):
+        train(make(Stop()), 2)
+    again = make()
+    again.load(tmp_path / "c.safetensors")
+    assert train(again, 2)[0] == whole
+
+
+def test_several_inputs_are_not_augmented_in_silence():
+    with pytest.raises(DataError, match="augment is for one array of samples"):
+        training_feed(samples_of((X, {"a": Y})), **{**SETTINGS, "augment": Augment(0, False, noise=1)})
+
+
+def test_changed_labels_are_looked_at_as_they_come():
+    data = samples_of((X, Y))
+    assert ArrayFeed(data, 2, augment=Augment(0, False, noise=1)).classify is True
+    assert ArrayFeed(data, 2, augment=Augment(0, False, mixup=1)).classify is None
+    assert "noise=1.0" in ArrayFeed(data, 2, augment="noise=1").plan["augment"]

@@ -59,6 +59,7 @@ def fit(run, net, parts, resume, out):
         if s.get("isa_level") != isa.level:
             out.note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last "
                      "bits")
+        _lengthen(run, trainer)
         if trainer.epoch >= s["epochs"]:
             out.say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
@@ -91,6 +92,18 @@ def fit(run, net, parts, resume, out):
     out.say("written to " + run.folder + ": "
             + ", ".join(["weights.safetensors", "history.csv", "config.json", "result.json", *made]))
     return 0
+
+
+def _lengthen(run, trainer):
+    """Let config.json say that there will be more epochs, unless the training had ended for another reason."""
+    from tinydl.train.building import RunError
+
+    if not run.extended:
+        return
+    if trainer.stop_reason is not None:
+        raise RunError(f"{run.folder} did not end for want of epochs: {trainer.stop_reason}; to train on, begin anew "
+                       f"with: tinydl train --config {run.path('config.json')} --early-stopping N, N larger")
+    run.write_config()
 
 
 def _introduce(run, net, parts, batches, out):

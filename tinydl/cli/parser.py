@@ -106,27 +106,12 @@ def one_of(*names):
 
 def augmentation(text):
     """Arguments of `data.Augment` from text such as shift=4,mirror,padding=reflect; {} for none."""
-    from tinydl.data import Augment
+    from tinydl.data.augmentations import from_words
 
-    if text == "none":
-        return {}
-    given = {"shift": 0, "mirror": False}
-    for part in text.split(","):
-        name, equals, value = part.strip().partition("=")
-        if name == "shift":
-            given["shift"] = whole(0)(value)
-        elif name == "mirror":
-            given["mirror"] = value if equals and value != "true" else True
-        elif name == "padding":
-            given["padding"] = value
-        else:
-            raise argparse.ArgumentTypeError(f"{part!r} is no augmentation; shift=N, mirror, mirror=alternate, "
-                                             "padding=reflect, or none")
     try:
-        Augment(**given)
+        return from_words(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return given
 
 
 def class_weights(text):

@@ -206,13 +206,13 @@ def _loss(args, train):
     return said
 
 
-def check(settings, net):
+def check(settings, net, labels):
     """Refuse settings that do not fit each other or the net, before a folder is made."""
     from tinydl.train import building
 
-    if settings.get("augment") and len(settings["image_shape"]) != 3:
-        raise UserError(f"--augment is for pictures, the samples have shape {tuple(settings['image_shape'])}")
     building.check_settings(settings)
+    if settings.get("augment"):
+        building.build_augment(settings).check(settings["image_shape"], labels)
     building.build_optimizer(settings, net, 1)
 
 

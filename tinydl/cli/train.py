@@ -36,6 +36,7 @@ examples:
   tinydl train --data my.npz --optimizer adam --lr 1e-3 --out runs/mine
   tinydl train --data cifar10 --recipe airbench
   tinydl train --resume runs/mine
+  tinydl train --resume runs/mine --epochs 50       # more than it had
   tinydl train --config runs/mine/config.json       # the same once more
 
 The run folder gets config.json, history.csv, weights.safetensors, result.json,
@@ -43,7 +44,8 @@ checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
 A new run never writes into a folder that is in use: without --out the folder is
 runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
 after the batch under way; --resume continues it and ends with the same bits as
-if it had never been interrupted.
+if it had never been interrupted. With a larger --epochs it also continues a
+finished run, if the schedule is none: others depend on the number of epochs.
 
 DIR holds one folder a class of pictures or of WAV files, or train/ and test/
 with these in them. FILE.csv has a row a sample and a column of labels. FILE.npz
@@ -63,6 +65,7 @@ def add(commands):
     """Enter the command and its flags."""
     from tinydl import optim
     from tinydl.data import registry
+    from tinydl.data.augmentations import usual_words
     from tinydl.recipes import RECIPES
 
     parser = commands.add_parser("train", help="train a network", description=_TEXT, epilog=_EPILOG,
@@ -107,7 +110,7 @@ def add(commands):
     how.add_argument("--class-weights", type=class_weights, metavar="W",
                      help="balanced (rare classes count as much as others), none, or a number for each class: 1,2,0.5")
     how.add_argument("--augment", type=augmentation, metavar="WORDS",
-                     help="shift=4,mirror,padding=reflect (any of them) or none")
+                     help=f"random changes of training samples, any of {usual_words()}; or none")
     how.add_argument("--val-split", type=share, metavar="X",
                      help="share of the training images to validate on; 0 for none (default: 0.1 of your own data; "
                           "data sets by name are trained whole and validated on their test images, as published)")
@@ -118,7 +121,8 @@ def add(commands):
     where = parser.add_argument_group("where")
     where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
     where.add_argument("--config", metavar="FILE", help="settings from a .toml file, or from the config.json of a run")
-    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings")
+    where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings, or with "
+                       "more --epochs")
     return parser
 
 
@@ -158,7 +162,7 @@ def _begin(args, out):
     wanted = {**place, **settings.resolve(args, given, data, train), **facts}
     net = build_net(wanted["model"], train.image_shape, len(output_names(wanted)), wanted["seed"])
     parts = split_parts(wanted, train, test)
-    settings.check(wanted, net)
+    settings.check(wanted, net, train.labels)
     made = runs.Run.create(wanted, args.out)
     with made.lock:
         return fitting.stoppable(made, net, (train, *parts, test), False, out)
@@ -168,12 +172,15 @@ def _continue(args, out):
     from tinydl.train.run import Run
 
     given = [f"--{key.replace('_', '-')}" for key in settings.FLAGS
-             if not settings.unset(getattr(args, key))]
+             if key != "epochs" and not settings.unset(getattr(args, key))]
     if given:
-        raise UserError(f"--resume continues a run with its own settings; leave out {', '.join(given)}")
+        raise UserError(f"--resume continues a run with its own settings, but for more --epochs; leave out "
+                        f"{', '.join(given)}")
     made = Run.open(args.resume)
     made.acquire()
     with made.lock:
+        if args.epochs is not None:
+            made.extend(args.epochs)
         train, test = made.load_data(args.data_dir)
         return fitting.stoppable(made, made.build_net(), (train, *made.parts(train, test), test), True, out)
 

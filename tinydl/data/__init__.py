@@ -13,6 +13,7 @@ from tinydl.data.samplers import WeightedRandomSampler
 from tinydl.data.sets.cifar10 import load_cifar10
 from tinydl.data.sets.cifar100 import load_cifar100
 from tinydl.data.sets.digits import load_digits
+from tinydl.data.sets.emnist_digits import load_emnist_digits
 from tinydl.data.sets.fashion_mnist import load_fashion_mnist
 from tinydl.data.sets.kmnist import load_kmnist
 from tinydl.data.sets.mnist import load_mnist
@@ -24,8 +25,9 @@ from tinydl.later import later
 __all__ = [
     "BY_NAME", "ArrayDataset", "Augment", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
     "TensorDataset", "WeightedRandomSampler", "collate", "epoch_order", "load", "load_cifar10", "load_cifar100",
-    "load_csv", "load_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist", "load_mnist", "load_npz",
-    "load_svhn", "load_wav_folder", "random_split", "read_idx", "register", "stratified_split",
+    "load_csv", "load_digits", "load_emnist_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist",
+    "load_mnist", "load_npz", "load_svhn", "load_wav_folder", "random_split", "read_idx", "register",
+    "stratified_split",
 ]
 
 __getattr__, __dir__ = later("tinydl.data", {})

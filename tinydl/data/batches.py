@@ -3,8 +3,8 @@
 import numpy as np
 
 from tinydl._check import index_of, integer
-from tinydl.data.augment import gather
-from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.augment import as_augment, gather
+from tinydl.data.dataset import ArrayDataset
 
 __all__ = ["Batches", "as_dataset", "epoch_order"]
 
@@ -47,13 +47,14 @@ class Batches:
         Number of batches left out at the start of the next iteration (of an epoch that was interrupted).
     drop_last : bool
         Leave out a last batch that is shorter than `batch_size`.
-    augment : Augment, optional
-        Shifts and mirrors pictures on the way.
+    augment : Augment, str or callable, optional
+        Changes samples at random on the way: an `Augment`, its settings as words ("shift=4,mirror,rotate=10"), or a
+        function ``f(x, y, rng) -> (x, y)`` of batches.
 
     Yields
     ------
     x : float32 array (B, C, H, W), normalised, channels-last; a fresh array each time.
-    y : int64 array (B,), or the float targets; None for data without labels.
+    y : int64 array (B,), or the float targets; None for data without labels. Soft labels where samples are mixed.
     """
 
     def __init__(self, data, batch_size, *, shuffle=False, seed=0, epoch=0, start=0, drop_last=False, augment=None):
@@ -65,10 +66,9 @@ class Batches:
                 raise ValueError(f"{name} must be {'a positive integer' if least else 'an integer, 0 or more'}, got "
                                  f"{value!r}")
         self.batch_size = index_of(batch_size)
-        if augment is not None and self.data.images.ndim != 4:
-            raise DataError(f"only pictures (N, C, H, W) can be augmented, {self.data.name} has shape "
-                            f"{self.data.images.shape}")
-        self.augment = augment
+        self.augment = as_augment(augment)
+        if self.augment is not None:
+            self.augment.check(self.data.image_shape, self.data.labels)
         self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
 
     @property
@@ -90,12 +90,13 @@ class Batches:
         n = len(self.data)
         order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
         labels = self.data.labels
-        offsets, modes = (None, None) if self.augment is None else self.augment.draw(n, self.seed, epoch)
+        augmented = None if self.augment is None else self.augment.begin(self.data, self.seed, epoch)
         for index in range(start, self.total):
             chosen = order[index * self.batch_size:(index + 1) * self.batch_size]
-            x = gather(self.data, chosen, None if offsets is None else offsets[chosen],
-                       None if modes is None else modes[chosen])
-            yield x, None if labels is None else labels[chosen]
+            if augmented is not None:
+                yield augmented(chosen, index)
+                continue
+            yield gather(self.data, chosen), None if labels is None else labels[chosen]
 
 
 def as_dataset(data, name="data"):

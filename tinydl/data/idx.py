@@ -12,7 +12,7 @@ import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 
-__all__ = ["load_images", "read_idx"]
+__all__ = ["load_images", "read_idx", "read_idx_stream"]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
@@ -50,16 +50,27 @@ def read_idx(path):
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             if not zipped:
-                return _read_stream(path, raw, length)
+                return read_idx_stream(path, raw, length)
             with gzip.GzipFile(fileobj=raw) as file:
-                return _read_stream(path, file, length * _MAX_RATIO)
+                return read_idx_stream(path, file, length, zipped=True)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged or truncated gzip file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
-def _read_stream(path, file, limit):
+def read_idx_stream(path, file, length, *, zipped=False):
+    """The array of an open IDX file; `path` is shown in messages.
+
+    Parameters
+    ----------
+    path : str
+    file : binary file
+    length : int
+        Bytes that the file has, as it is packed where it is `zipped`.
+    zipped : bool
+    """
+    limit = length * _MAX_RATIO if zipped else length
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
         raise DataError(f"{path}: not an IDX file (starts with {head.hex(' ') or 'nothing'}, expected 00 00 08 ..)")

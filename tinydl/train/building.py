@@ -14,8 +14,8 @@ from tinydl.train.freezing import Freeze
 from tinydl.train.stopping import EarlyStopping
 
 __all__ = [
-    "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net", "build_optimizer",
-    "check_settings", "find_model", "model_names", "prepare", "viewed",
+    "ENDLESS", "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net",
+    "build_optimizer", "check_settings", "find_model", "model_names", "prepare", "viewed",
 ]
 
 
@@ -173,6 +173,7 @@ SCHEDULES = {
     "multistep": _multi_step,
     "none": lambda optimizer, settings, steps: None,
 }
+ENDLESS = ("none",)  # schedules that do not depend on the number of epochs: such a run can be made longer
 
 
 def build_optimizer(settings, net, steps_per_epoch):

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from tinydl.data.batches import Batches, as_dataset, epoch_order
-from tinydl.data.dataset import ArrayDataset
+from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.train.several import Several, is_several
 from tinydl.train.stream import Stream, gives_batches
 
@@ -71,12 +71,17 @@ class ArrayFeed:
 
     def __init__(self, data, batch_size, *, shuffle=False, seed=0, drop_last=False, augment=None, sample_weight=None):
         self.data, self.sample_weight = data, sample_weight
+        if augment is not None and isinstance(data, Several):
+            raise DataError("augment is for one array of samples, the data have several inputs or targets; augment "
+                            "them in batches of your own")
         # Of several inputs the batches of one are the batches of sample numbers; they also check the arguments.
         one = data if isinstance(data, ArrayDataset) else ArrayDataset(np.zeros((len(data), 1), np.float32))
         self._batches = Batches(one, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, augment=augment)
         self.epoch = self.start = 0
         self.total = self._batches.total
-        self.classify = None if isinstance(data, Several) else data.n_classes is not None  # as in Tally
+        # As in Tally; labels that were mixed or changed are looked at as they come.
+        looked_at = isinstance(data, Several) or (augment is not None and self._batches.augment.changes_labels)
+        self.classify = None if looked_at else data.n_classes is not None
 
     def __len__(self):
         return len(self.data)

@@ -14,7 +14,7 @@ from tinydl._files import atomic_write, open_file, remove_stale
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
-from tinydl.train.building import SCHEDULES, RunError, build_net, check_settings, viewed
+from tinydl.train.building import ENDLESS, SCHEDULES, RunError, build_net, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
 from tinydl.train.task import output_names, split_parts, target_facts
 
@@ -60,6 +60,7 @@ class Run:
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
         self.lock = FolderLock(folder)
+        self.extended = False  # config.json has fewer epochs than the settings
 
     def path(self, name):
         """Path of a file of the run."""
@@ -131,6 +132,7 @@ class Run:
         """Write config.json."""
         with atomic_write(self.path("config.json")) as file:
             file.write((json.dumps(self.settings, indent=2) + "\n").encode())
+        self.extended = False
 
     @classmethod
     def open(cls, folder):
@@ -229,6 +231,28 @@ class Run:
         if fingerprint(train) != self.settings["data_crc32"]:
             raise DataError(f"{train.name}: not the data that {self.folder} was begun with (another checksum)")
         return train, test
+
+    def extend(self, epochs):
+        """Ask for `epochs` epochs in all; config.json has them from the next `write_config` on.
+
+        Raises
+        ------
+        RunError
+            There are more already; or the learning rate follows a schedule that depends on the number of epochs, so
+            that the epochs that are done are not the first ones of the longer training.
+        """
+        s = self.settings
+        if epochs < s["epochs"]:
+            raise RunError(f"{self.folder} has {s['epochs']} epochs already, --epochs {epochs} would be fewer")
+        if epochs == s["epochs"]:
+            return
+        if s["schedule"] not in ENDLESS:
+            raise RunError(
+                f"{self.folder}: schedule {s['schedule']} is laid out for {s['epochs']} epochs, so its first epochs "
+                f"are not those of a training of {epochs}; train anew with: tinydl train --config "
+                f"{self.path('config.json')} --epochs {epochs}, or begin with --schedule {' or '.join(ENDLESS)} what "
+                "is to be continued")
+        self.settings, self.extended = {**s, "epochs": epochs}, True
 
     def parts(self, train, test):
         """(training, validation or None) of the run's data, see `task.split_parts`."""

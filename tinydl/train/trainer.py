@@ -175,8 +175,9 @@ class Trainer:
             A new order every epoch, which follows from (seed, epoch).
         drop_last : bool
             Leave out a last batch that is not full. By default every sample is used once an epoch.
-        augment : data.Augment, optional
-            Shifts and mirrors the training pictures, each epoch anew.
+        augment : data.Augment, str or callable, optional
+            Changes the training samples at random, each epoch anew: an `Augment`, its settings as words
+            ("shift=4,mirror,rotate=10"), or a function ``f(x, y, rng) -> (x, y)`` of batches.
         progress : bool
             Show a bar on a terminal, one line per epoch elsewhere. A Progress among the callbacks goes before this.
         eval_batch_size : int
