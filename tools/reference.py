@@ -24,9 +24,9 @@ CONSTANTS = {
 }
 HEAD = """# All names
 
-Every public name, with the first words of its docstring; `help(td.nn.Conv2d)` has the rest: formula, shapes, errors, source.
-Methods of tensors are named as the operations; those of PyTorch that have another name are in [Coming from
-PyTorch](coming-from-pytorch.md).
+Every public name, with the first words of its docstring; `help(td.nn.Conv2d)` has the rest: formula, shapes, errors,
+source. Methods of tensors are named as the operations; words of PyTorch that are something else here are in [Coming
+from PyTorch](coming-from-pytorch.md).
 
 <!-- Written by tools/reference.py. -->
 """
