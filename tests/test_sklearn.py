@@ -20,4 +20,4 @@ def test_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None\nimport tinydl\ntinydl.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().splitlines()[-1] == \
-        "ImportError: the estimators need scikit-learn: pip install 'tinydl-cnn[app]'"
+        "ImportError: the estimators need scikit-learn: pip install 'tinydl-cnn[sklearn]'"

@@ -5,7 +5,7 @@ import numpy as np
 try:
     from sklearn.base import ClassifierMixin, RegressorMixin
 except ImportError:
-    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[app]'") from None
+    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[sklearn]'") from None
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
