@@ -8,7 +8,7 @@ import numpy as np
 from tinydl._files import atomic_write
 from tinydl.devices import device
 from tinydl.tensor import Tensor
-from tinydl.train.tensorfile import read_tensors, write_tensors
+from tinydl.train.tensorfile import read_tensors, with_tied, write_tensors
 
 __all__ = ["load", "save"]
 
@@ -23,7 +23,8 @@ def _refuse_pickle(path, verb):
         raise ValueError(
             f"load reads safetensors, not PyTorch's pickle, which can run code as it is read. Two lines convert "
             f"{path!r} where PyTorch is installed:\n    import torch, safetensors.torch\n"
-            f"    safetensors.torch.save_file(torch.load({path!r}, weights_only=True), {better!r})")
+            f"    safetensors.torch.save_file({{k: v.contiguous().clone() for k, v in torch.load({path!r}, "
+            f"weights_only=True).items()}}, {better!r})")
 
 
 def save(state, path):
@@ -62,6 +63,9 @@ def save(state, path):
 def load(path, map_location=None, weights_only=True):
     """Read a safetensors file: a dict of names and arrays, as `Module.load_state_dict` takes it.
 
+    bfloat16 becomes float32, which holds the same numbers. Tied tensors that `safetensors.torch.save_model` stored once
+    are there under each of their names.
+
     Parameters
     ----------
     path : path-like
@@ -81,4 +85,4 @@ def load(path, map_location=None, weights_only=True):
     _refuse_pickle(path, "load")
     if map_location is not None:
         device(map_location)
-    return read_tensors(path)[0]
+    return with_tied(*read_tensors(path))

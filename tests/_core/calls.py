@@ -40,9 +40,10 @@ def workload():
                 if dtype == np.float64:
                     net = net.double()
                 x = rng.standard_normal(shape).astype(dtype)
-                optimisers = [
-                    td.optim.SGD(net.parameters(), lr=0.01, momentum=0.9), td.optim.Adam(net.parameters(), lr=0.01),
-                    td.optim.RMSprop(net.parameters(), lr=0.01, momentum=0.5, centered=True)]
+                optimisers = [td.optim.SGD(net.parameters(), lr=0.01, momentum=0.9),
+                              td.optim.RMSprop(net.parameters(), lr=0.01, momentum=0.5, centered=True)]
+                if algorithm == "auto" and make is net2d:
+                    optimisers += [choice.make(net.parameters()) for choice in td.optim.BY_NAME.values()]
                 for optimiser in optimisers:
                     optimiser.zero_grad()
                     nn.CrossEntropyLoss(label_smoothing=0.1)(net(x), labels).backward()

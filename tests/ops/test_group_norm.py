@@ -73,3 +73,11 @@ def test_bad_arguments():
         td.ops.group_norm(x, 2, td.tensor(np.ones(6, np.float32)))
     with pytest.raises(TypeError, match="group_norm needs float32 or float64 values, got int64"):
         td.ops.group_norm(np.ones((2, 6), np.int64), 2)
+
+
+@pytest.mark.parametrize("norm", [lambda x, w: td.ops.group_norm(x, 1, w), lambda x, w: td.ops.batch_norm(x, w)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_infinite_weight_gives_signed_infinities(norm, dtype):
+    x = np.array([[[1, 2, 4, 9]]], dtype)  # about the mean 4: below, below, on it, above
+    y = norm(x, np.array([np.inf], dtype)).numpy().ravel()
+    assert y[[0, 1, 3]].tolist() == [-np.inf, -np.inf, np.inf] and np.isnan(y[2])

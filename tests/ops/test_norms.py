@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
+from tinydl import ops
 
 X = np.array([[3.0, -4.0], [5.0, 12.0]])
 
@@ -30,3 +31,12 @@ def test_of_zeros():
 def test_refused(p):
     with pytest.raises((TypeError, ValueError), match="norm: p must be"):
         td.ops.norm(td.tensor(X), p)
+
+
+def test_lengths_are_those_of_what_is_multiplied():
+    """(1, 1) and the number 1 stretched over it point the same way; so do an array and a row of its shape."""
+    assert ops.cosine_similarity(td.tensor([1.0, 1.0]), td.tensor([1.0]), 0).item() == pytest.approx(1)
+    found = ops.cosine_similarity(td.tensor(np.ones((2, 3))), td.tensor([3.0, 0.0, 0.0], dtype="float64"), 1)
+    np.testing.assert_allclose(found.numpy(), [3**-0.5] * 2)
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\) do not broadcast"):
+        ops.cosine_similarity(td.tensor([1.0, 1.0]), td.tensor([1.0, 1.0, 1.0]), 0)

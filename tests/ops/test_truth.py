@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
+from tinydl import ops
 
 X = td.tensor([[-1.5, 0.0], [2.5, np.nan]], requires_grad=True)
 
@@ -30,3 +31,10 @@ def test_whole_numbers():
     assert td.ops.floor(td.tensor([3])).dtype == np.int64
     with pytest.raises(TypeError, match="takes numbers, got booleans"):
         td.ops.floor(x > 0)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_numbers_beyond_64_bits_compare(dtype):
+    x = td.tensor(np.ones(2, dtype))
+    assert ops.lt(x, 10**30).numpy().all() and ops.gt(x, -(10**400)).numpy().all()
+    assert not ops.eq(x, 10**30).numpy().any()

@@ -7,6 +7,7 @@ from arguments import Real, Whole, maybe, normal, pick, shape, sizes
 from public_kernels import images, reduction, window
 from public_operations import axis_or_none, met
 
+import tinydl as td
 from tinydl import ops
 
 ROWS: dict = {}
@@ -85,11 +86,17 @@ def argsort(rng):
     return [apart(rng, dims), axis, maybe(rng)], ops.argsort, lambda T, x, axis, down: T.argsort(x, axis, down)
 
 
+def largest_twice(x, k, axis, largest):
+    """The values, and what is at the places: which of equal entries these are PyTorch leaves open."""
+    values, places = ops.topk(x, k, axis, largest)
+    return values, np.take_along_axis(x.numpy() if isinstance(x, td.Tensor) else np.asarray(x), places.numpy(), axis)
+
+
 @row
 def topk(rng):
     dims, axis = along(rng)
     return [apart(rng, dims), int(rng.integers(0, dims[axis] + 1)), axis, maybe(rng)], \
-        lambda *given: tuple(ops.topk(*given)), lambda T, *given: tuple(T.topk(*given))
+        largest_twice, lambda T, *given: (T.topk(*given)[0],) * 2
 
 
 @row
@@ -168,11 +175,20 @@ def normalize(rng):
         lambda T, x, p, axis, eps: T.nn.functional.normalize(x, p, axis, eps)
 
 
+def angle_of(T, x, y, axis, eps):
+    """PyTorch's, but that its gradient does not see where eps cuts a length."""
+    x, y = T.broadcast_tensors(x, y)
+    if eps < 1e-6:
+        return T.nn.functional.cosine_similarity(x, y, axis, eps)
+    x, y = (v / v.norm(dim=axis, keepdim=True).clamp_min(eps) for v in (x, y))
+    return (x * y).sum(axis)
+
+
 @row
 def cosine_similarity(rng):
     dims, axis = along(rng)
     return [normal(rng, *dims, finite=True), normal(rng, *dims, finite=True), axis, 1e-8], ops.cosine_similarity, \
-        lambda T, *given: T.nn.functional.cosine_similarity(*given)
+        angle_of
 
 
 @row
@@ -193,7 +209,8 @@ def prelu(rng):
 @row
 def instance_norm(rng):
     dims = (*sizes(rng, 1), int(rng.integers(1, 4)), *(int(k) for k in rng.integers(2, 5, 2)))
-    return [normal(rng, *dims), *(normal(rng, dims[1]) if maybe(rng) else None for _ in range(2)), 1e-5], \
+    # An infinite weight makes infinities of both signs here, of one sign and NaN in PyTorch.
+    return [normal(rng, *dims), *(normal(rng, dims[1], finite=True) if maybe(rng) else None for _ in range(2)), 1e-5], \
         ops.instance_norm, lambda T, x, w, b, eps: T.nn.functional.instance_norm(x, weight=w, bias=b, eps=eps)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinydl.train.tensorfile import TensorFileError, read_tensors, write_tensors
+from tinydl.train.tensorfile import TensorFileError, read_tensors, with_tied, write_tensors
 
 TENSORS = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
@@ -134,7 +134,7 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     (foreign(b"{\"a\": \xff}"), "utf-8"),
     (foreign({"a": 3}), "lacks dtype"),
     (foreign({"a": {**ENTRY, "extra": 1}}, b"\0" * 8), "lacks dtype"),
-    (foreign({"a": {**ENTRY, "dtype": "F33"}}, b"\0" * 8), "dtype 'F33'"),
+    (foreign({"a": {**ENTRY, "dtype": "F33"}}, b"\0" * 8), "dtype 'F33'.*BF16; where .* convert it to float32"),
     (foreign({"a": {**ENTRY, "dtype": ["F32"]}}, b"\0" * 8), "dtype"),
     (foreign({"a": {**ENTRY, "shape": [-2]}}, b"\0" * 8), "shape"),
     (foreign({"a": {**ENTRY, "shape": [2.0]}}, b"\0" * 8), "shape"),
@@ -157,6 +157,26 @@ def test_faults_are_named(tmp_path, content, message):
     with pytest.raises(TensorFileError, match=message) as caught:
         load(tmp_path, content)
     assert "a.safetensors" in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [[7], [], [0]])
+def test_bfloat16_becomes_float32(tmp_path, shape):
+    bits = np.array([0x3F80, 0xC049, 0x7F80, 0xFF80, 0x8000, 0x0001, 0x7FC0], "<u2")
+    values = np.array([1, -3.140625, np.inf, -np.inf, -0.0, 2.0**-133, np.nan], np.float32)
+    n = int(np.prod(shape))
+    header = {"a": {"dtype": "BF16", "shape": shape, "data_offsets": [0, 2 * n]}}
+    tensors, _ = load(tmp_path, foreign(header, bits[:n].tobytes()))
+    assert tensors["a"].shape == tuple(shape) and tensors["a"].tobytes() == values[:n].tobytes()
+    assert tensors["a"].dtype == np.float32 and tensors["a"].flags.writeable
+    with pytest.raises(TensorFileError, match="does not fill|lies at"):
+        load(tmp_path, foreign({"a": {**header["a"], "data_offsets": [0, 2 * n + 1]}}, bytes(2 * n + 1)))
+
+
+def test_tied_names_are_those_that_the_metadata_give():
+    a, b = np.zeros(1), np.ones(1)
+    tied = with_tied({"a": a, "b": b}, {"c": "a", "b": "a", "format": "pt"})
+    assert list(tied) == ["a", "b", "c"] and tied["c"] is a and tied["b"] is b
+    assert list(with_tied({"tinydl": a}, {"writer": "tinydl", "x": "tinydl"})) == ["tinydl"]
 
 
 def test_missing_file(tmp_path):

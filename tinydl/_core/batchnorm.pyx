@@ -7,7 +7,7 @@ channel (mean, variance and what follows from them) stays in float64 until it be
 """
 
 from cython.parallel cimport prange
-from libc.math cimport NAN, sqrt
+from libc.math cimport NAN, isfinite, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 from tinydl._core.activations cimport activation_of, td_element_loop
@@ -224,7 +224,9 @@ cdef void make_map(real *scale, const MapCall *call) noexcept nogil:
         call.rstd[c] = rstd
         centre[c] = <real> mean[c]
         scale[c] = <real> a
-        (<real *> call.shift)[c] = <real> ((0 if bias == NULL else <double> bias[c]) - a * (mean[c] - centre[c]))
+        # An infinite weight leaves the sign of x - centre, and would make NaN of this part, which may be 0.
+        (<real *> call.shift)[c] = <real> ((0 if bias == NULL else <double> bias[c])
+                                           - (a * (mean[c] - centre[c]) if isfinite(a) else 0))
 
 
 def forward_map(mean, var, weight, bias, double eps, rstd, Map on_x not None):

@@ -8,7 +8,7 @@ is read from memory once and from a cache after that.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport NAN, sqrt
+from libc.math cimport NAN, isfinite, sqrt
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
 from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, moments, repeat, td_reduction
@@ -186,10 +186,11 @@ cdef void make_map(real unused, const double *mean, const double *rstd, const Gr
     for g in range(call.G):
         fill(<real *> v.centre, g, <real> mean[g], call)
         off = mean[g] - (<real *> v.centre)[g * call.K]
+        # An infinite weight leaves the sign of x - centre, and would make NaN of this part, which may be 0.
         for c in range(g * call.K, (g + 1) * call.K):
             scale = rstd[g] if weight == NULL else rstd[g] * weight[c]
             a[c] = <real> scale
-            b[c] = <real> ((0 if bias == NULL else <double> bias[c]) - scale * off)
+            b[c] = <real> ((0 if bias == NULL else <double> bias[c]) - (scale * off if isfinite(scale) else 0))
     lengthen(<real *> v.centre, call)
     lengthen(a, call)
     lengthen(b, call)

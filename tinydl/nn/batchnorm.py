@@ -64,6 +64,11 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(n, np.float32) if tracked else None)
         self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
 
+    @property
+    def _optional_state(self):
+        """States of PyTorch before 0.4.1 lack the count, which nothing but a plain average reads."""
+        return () if self.momentum is None else ("num_batches_tracked",)
+
     def reset_running_stats(self):
         """Forget the running statistics: mean 0, variance 1, no batches."""
         if self.track_running_stats:

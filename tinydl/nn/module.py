@@ -1,21 +1,18 @@
 """Module: a container of parameters, buffers and other modules, with a `forward`."""
 
-from collections import namedtuple
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tinydl import _html, changes, layout
+from tinydl import _html, layout
 from tinydl._check import dtype_of, flag
 from tinydl.hooks import Handle
+from tinydl.nn import state
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor, array_of
 
 __all__ = ["Module"]
-
-IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
 class Module:
@@ -48,6 +45,7 @@ class Module:
     _training = True
     _called = False
     _buffer_names: tuple = ()
+    _optional_state: tuple = ()  # names that a state may lack
     _forward_hooks: Any = ()
 
     def forward(self, *args, **kwargs):
@@ -288,15 +286,7 @@ class Module:
         dict of str to numpy.ndarray
             Copies in logical C order, so later training does not change them. A shared parameter is one entry.
         """
-        state = {}
-        seen = set()
-        for path, module in self.named_modules():
-            for name, value in module._own(Parameter) + module._own_buffers():
-                if id(value) not in seen:
-                    seen.add(id(value))
-                    array = value._array() if isinstance(value, Parameter) else value
-                    state[f"{path}.{name}" if path else name] = np.array(array, order="C")
-        return state
+        return state.gathered(self)
 
     def load_state_dict(self, state_dict, strict=True):
         """Copy a state into the parameters and buffers.
@@ -304,7 +294,10 @@ class Module:
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            What `state_dict` gave. A parameter that is shared here may stand under any (or all) of its names.
+            What `state_dict` gave, here or in PyTorch. A parameter that is shared here may stand under any (or all) of
+            its names. What PyTorch's wrappers put into names, `module.` (DataParallel, AveragedModel, whose n_averaged
+            is left out) and `_orig_mod.` (compile), is taken away where the names then fit better. As in PyTorch a
+            state may lack `num_batches_tracked`, unless the momentum is None.
         strict : bool
             False ignores missing and unexpected names; a wrong shape is an error always.
 
@@ -317,44 +310,7 @@ class Module:
         ValueError
             Naming every missing, unexpected and mis-shaped key at once. Nothing has been changed then.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict() takes a mapping of names to arrays, got {state_dict!r}")
-        strict = flag("load_state_dict()", "strict", strict)
-        places: dict = {}  # id of the target -> [target, its names]
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, value in module._own(Parameter) + module._own_buffers():
-                places.setdefault(id(value), [value, []])[1].append(f"{path}.{name}" if path else name)
-        known = {name for _, names in places.values() for name in names}
-        missing, faults, writes = [], [], []
-        for target, names in places.values():
-            present = [name for name in names if name in state_dict]
-            if not present:
-                missing.append(names[0])
-                continue
-            array = target.data if isinstance(target, Parameter) else target
-            values = [_as_array(state_dict[name]) for name in present]
-            for name, value in zip(present, values, strict=True):
-                if value.shape != array.shape:
-                    faults.append(f"{name} has shape {value.shape}, the module needs {array.shape}")
-                elif value.dtype.kind not in "fiub":
-                    faults.append(f"{name} holds {value.dtype}, the module needs {array.dtype}")
-                elif name != present[0] and not np.array_equal(value, values[0], equal_nan=value.dtype.kind == "f"):
-                    faults.append(f"{name} and {present[0]} are one shared parameter here but differ")
-            writes.append((target, values[0]))
-        unexpected = [name for name in state_dict if name not in known]
-        if strict:
-            if missing:
-                faults.insert(0, "missing: " + ", ".join(missing))
-            if unexpected:
-                faults.insert(1 if missing else 0, "unexpected: " + ", ".join(map(str, unexpected)))
-        if faults:
-            raise ValueError(f"the state does not fit {type(self).__name__}; " + "; ".join(faults))
-        for target, value in writes:
-            array = target.data if isinstance(target, Parameter) else target
-            array[...] = value
-            if isinstance(target, Parameter):
-                changes.written([target])
-        return IncompatibleKeys(missing, unexpected)
+        return state.loaded(self, state_dict, flag("load_state_dict()", "strict", strict))
 
     # --- hooks -----------------------------------------------------------------------------------------------------
 
@@ -393,9 +349,3 @@ class Module:
             lines.append(f"  ({name}): " + repr(module).replace("\n", "\n  "))
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
-
-
-def _as_array(value):
-    if isinstance(value, Tensor):
-        return value.data
-    return np.asarray(value)

@@ -67,7 +67,7 @@ def bce(x, target, weight=None, reduction="mean"):
         raise ValueError(f"bce takes probabilities from 0 to 1, got {x.data[place]} at {place}; put a sigmoid before "
                          "it, or give the logits to bce_with_logits")
     losses = -(target * clip(log(x), -100) + (1 - target) * clip(log(1 - x), -100))
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    return _reduced(losses if weight is None else mul(losses, weight), reduction)
 
 
 def kl_div(log_probabilities, target, reduction="mean", log_target=False):

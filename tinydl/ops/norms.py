@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
+
 from tinydl._check import number
 from tinydl.ops.arithmetic import div, mul, power
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.elementwise import abs, maximum, sqrt
 from tinydl.ops.reductions import max, min, sum
+from tinydl.ops.shape import broadcast_to
 from tinydl.ops.words import worded
 
 __all__ = ["cosine_similarity", "norm", "normalize"]
@@ -48,8 +51,17 @@ def normalize(x, p=2.0, axis=1, eps=1e-12):
 
 @worded
 def cosine_similarity(x, y, axis=1, eps=1e-8):
-    """The cosine of the angle between x and y along an axis: x y / (max(|x|, eps) max(|y|, eps))."""
+    """The cosine of the angle between x and y along an axis: x y / (max(|x|, eps) max(|y|, eps)).
+
+    Arrays of other shapes are broadcast first: a length is that of what is multiplied.
+    """
     x, y = as_tensor(x), as_tensor(y)
     eps = number("cosine_similarity", "eps", eps)
+    if x.shape != y.shape:
+        try:
+            shape = np.broadcast_shapes(x.shape, y.shape)
+        except ValueError:
+            raise ValueError(f"cosine_similarity: shapes {x.shape} and {y.shape} do not broadcast") from None
+        x, y = broadcast_to(x, shape), broadcast_to(y, shape)
     lengths = [maximum(norm(v, 2.0, axis, True), eps) for v in (x, y)]
     return sum(mul(div(x, lengths[0]), div(y, lengths[1])), axis)

@@ -18,7 +18,8 @@ def _values(x, name):
     if isinstance(x, Tensor):
         return x._array()
     if isinstance(x, (int, float)):
-        return x
+        # Beyond 64 bits NumPy compares it with some types and not with others.
+        return x if isinstance(x, float) or -(2**63) <= x < 2**63 else 2.0**64 if x > 0 else -(2.0**64)
     array = array_of(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} takes real numbers, got dtype {array.dtype}")

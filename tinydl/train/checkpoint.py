@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from tinydl._files import atomic_write
-from tinydl.train.tensorfile import TensorFileError, read_tensors, write_tensors
+from tinydl.train.tensorfile import TensorFileError, read_tensors, with_tied, write_tensors
 
 __all__ = ["CheckpointError", "load_checkpoint", "load_weights", "previous_path", "save_checkpoint", "save_weights"]
 
@@ -139,7 +139,8 @@ def load_checkpoint(path):
 def save_weights(path, net, metadata=None):
     """Write the state dict of `net` (parameters and batch-norm statistics) as a safetensors file.
 
-    Any tool that reads safetensors reads it; names and shapes are PyTorch's.
+    Any tool that reads safetensors reads it; names and shapes are PyTorch's. A shared parameter is stored once, which
+    ``safetensors.torch.load_model(model, path)`` takes for a PyTorch model that shares it too.
 
     Parameters
     ----------
@@ -153,7 +154,9 @@ def save_weights(path, net, metadata=None):
 
 
 def load_weights(path, net, strict=True):
-    """Load weights into `net` from a safetensors file, a tinydl checkpoint included.
+    """Load weights into `net` from a safetensors file of any writer, a tinydl checkpoint included.
+
+    Names of wrapped PyTorch models, tied names, float16 and bfloat16 are taken: `nn.Module.load_state_dict`.
 
     Parameters
     ----------
@@ -177,7 +180,7 @@ def load_weights(path, net, strict=True):
     if metadata.get("format") == _FORMAT:
         arrays = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
     try:
-        net.load_state_dict(arrays, strict=strict)
+        net.load_state_dict(with_tied(arrays, metadata), strict=strict)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{os.fspath(path)}: {error.args[0] if error.args else error}") from None
     return metadata

@@ -16,10 +16,11 @@ import numpy as np
 
 from tinydl._files import open_file
 
-__all__ = ["TensorFileError", "read_tensors", "write_tensors"]
+__all__ = ["TensorFileError", "read_tensors", "with_tied", "write_tensors"]
 
 _NAMES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
           "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1"}
+_WIDENED = {"BF16": "<u2"}  # the upper halves of float32, which NumPy has no type for
 _CODES = {np.dtype(code): name for name, code in _NAMES.items()}
 _MAX_HEADER = 100_000_000  # as the reference implementation
 _WRITER = "tinydl"
@@ -89,13 +90,14 @@ def _natural(value):
 
 
 def _check_entry(name, entry, end):
-    """(dtype, shape, first byte, last byte + 1) of a tensor, all of it plausible for `end` bytes of data."""
+    """(dtype, shape, whether it becomes float32, first byte, last byte + 1), plausible for `end` bytes of data."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} lacks dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _NAMES:
-        raise ValueError(f"tensor {name!r} has dtype {dtype!r}; known are {', '.join(_NAMES)}")
-    dtype = np.dtype(_NAMES[dtype])
+    if not isinstance(dtype, str) or dtype not in _NAMES | _WIDENED:
+        raise ValueError(f"tensor {name!r} has dtype {dtype!r}; known are {', '.join(_NAMES | _WIDENED)}; where the "
+                         "tensor was saved, convert it to float32 (in PyTorch: .float())")
+    widened, dtype = dtype in _WIDENED, np.dtype((_NAMES | _WIDENED)[dtype])
     if not isinstance(shape, list) or not all(map(_natural, shape)) or len(shape) > 32:
         raise ValueError(f"tensor {name!r} has shape {shape!r}")
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_natural, offsets)):
@@ -105,7 +107,14 @@ def _check_entry(name, entry, end):
         raise ValueError(f"tensor {name!r} lies at {first}..{last}, the file holds {end} bytes of data")
     if math.prod(shape) * dtype.itemsize != last - first:
         raise ValueError(f"tensor {name!r} of shape {shape} and {dtype} does not fill its {last - first} bytes")
-    return dtype, tuple(shape), first, last
+    return dtype, tuple(shape), widened, first, last
+
+
+def _float32(halves):
+    """The float32 numbers whose upper halves are given; the lower ones are 0."""
+    bits = halves.astype(np.uint32)
+    bits <<= 16
+    return bits.view(np.float32)
 
 
 def _parse(content):
@@ -132,18 +141,19 @@ def _parse(content):
             raise ValueError("its sha256 is wrong, so some bytes have changed since it was written")
     entries = {name: _check_entry(name, entry, len(data)) for name, entry in header.items()}
     position = 0
-    for name, (_, _, first, last) in sorted(entries.items(), key=lambda item: item[1][2:]):
+    for name, (*_, first, last) in sorted(entries.items(), key=lambda item: item[1][-2:]):
         if first != position:
             raise ValueError(f"tensor {name!r} starts at {first}, the one before it ends at {position}")
         position = last
     if position != len(data):
         raise ValueError(f"{len(data) - position} bytes of data belong to no tensor")
     tensors = {}
-    for name, (dtype, shape, first, last) in entries.items():
+    for name, (dtype, shape, widened, first, last) in entries.items():
         values = data[first:last]
         if dtype.kind == "b" and values.size and values.max() > 1:
             raise ValueError(f"tensor {name!r} holds the byte {values.max()} as a bool")
-        tensors[name] = np.frombuffer(values.tobytes(), dtype).reshape(shape).astype(dtype.newbyteorder("="))
+        array = np.frombuffer(values.tobytes(), dtype).reshape(shape).astype(dtype.newbyteorder("="))
+        tensors[name] = _float32(array) if widened else array
     return tensors, metadata
 
 
@@ -157,7 +167,8 @@ def read_tensors(path):
     Returns
     -------
     tensors : dict of str to array
-        Fresh arrays in native byte order. All in all at most four times the file is allocated.
+        Fresh arrays in native byte order; bfloat16 becomes float32, which holds the same numbers. All in all at most
+        four times the file is allocated.
     metadata : dict of str to str
 
     Raises
@@ -176,3 +187,15 @@ def read_tensors(path):
     except (ValueError, RecursionError) as error:
         fault = "its header is nested too deeply" if isinstance(error, RecursionError) else error
         raise TensorFileError(f"{path}: not a whole safetensors file: {fault}") from None
+
+
+def with_tied(tensors, metadata):
+    """The tensors of a file, also under the names of those that are stored once for several.
+
+    safetensors.torch.save_model writes a tensor that a model has in several places once, and into the metadata which
+    name stands for which.
+    """
+    if metadata.get("writer") == _WRITER:
+        return tensors
+    return {**tensors, **{other: tensors[name] for other, name in metadata.items()
+                          if other not in tensors and name in tensors}}

@@ -56,7 +56,8 @@ def forward_map(mean, var, weight, bias, eps, rstd, on_x):
     scale = rstd if weight is None else rstd * weight
     on_x.centre[...] = mean
     on_x.scale[...] = scale
-    on_x.shift[...] = (0 if bias is None else bias) - scale * (mean - on_x.centre)
+    off = np.multiply(scale, mean - on_x.centre, out=np.zeros_like(scale), where=np.isfinite(scale))
+    on_x.shift[...] = (0 if bias is None else bias) - off
 
 
 def update_running(mean, var, rows, momentum, running_mean, running_var):
