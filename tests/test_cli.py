@@ -587,7 +587,7 @@ def test_warnings_are_lines(capsys):
     (["--data", "mnist"], ["cache/tinydl", "--download", "--data-dir"]),
     (["--data", "cifar10", "--data-dir", "/nowhere"], ["/nowhere", "CIFAR-10"]),
     (["--download"], ["--download fetches mnist, kmnist, fashion-mnist,", "emnist-digits, not digits"]),
-    (["--frobnicate"], ["unrecognized arguments: --frobnicate"]),
+    (["--frobnicate"], ["unrecognized arguments: --frobnicate", "(see tinydl train --help)"]),
     (["--epochs"], ["--epochs: expected one argument"]),
 ])
 def test_bad_flags(capsys, flags, parts):

@@ -25,7 +25,7 @@ INSTEAD: dict[str, dict[str, str]] = {
         "backends": "the CPU is the only device, and results do not depend on the number of threads",
         "bfloat16": _NO_OTHER_TYPE, "compile": "use td.freeze(net) for a net that only predicts",
         "float16": _NO_OTHER_TYPE, "half": _NO_OTHER_TYPE, "from_file": "use np.memmap and td.from_numpy",
-        "jit": "use td.freeze(net) for a net that only predicts", "onnx": "save with td.save(net.state_dict(), file)",
+        "jit": "use td.freeze(net) for a net that only predicts", "onnx": "use td.to_onnx(net, file, input_shape)",
         "meshgrid": "use np.meshgrid and td.from_numpy", "nonzero": _NUMPY.format("argwhere"),
         "set_default_dtype": "give dtype= to what makes a tensor, or call net.double()",
         "set_grad_enabled": "use `with td.no_grad():` or `with td.enable_grad():`",

@@ -47,6 +47,12 @@ def test_help_names_every_data_set_and_optimiser(parser, capsys):
     assert "sgd (Nesterov momentum 0.9)" in text
 
 
+def test_help_shows_signs_of_per_cent_once(parser):
+    for command in parser.commands.values():
+        assert "%%" not in command.format_help()
+    assert "the probability in %," in parser.commands["predict"].format_help()
+
+
 def test_words_of_augmentation_and_weights():
     assert values.augmentation("shift=4,mirror,padding=reflect") == {"shift": 4, "mirror": True, "padding": "reflect"}
     assert values.augmentation("mirror=alternate") == {"shift": 0, "mirror": "alternate"}

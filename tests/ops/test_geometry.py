@@ -94,7 +94,8 @@ def test_they_are_tuples_that_keep_their_names():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (dict(x_shape=(2, 4, 9, 11)), "the input has 4 channels, the weight of shape .* with groups=2 takes 6"),
+    (dict(x_shape=(2, 4, 9, 11)), "the input has 4 channels, the weight of shape .* with groups=2 takes 6$"),
+    (dict(x_shape=(2, 9, 11, 6)), r"has 9 channels, .* takes 6; images \(N, H, W, C\) .*moveaxis\(x, -1, 1\)"),
     (dict(w_shape=(7, 3, 3, 2)), "groups=2 must divide the 7 output channels"),
     (dict(x_shape=(2, 6, 2, 11)), r"the kernel of \(3, 2\) with dilation \(2, 1\) is larger than the input \(2, 11\)"),
     (dict(stride=(0, 1)), r"stride must be at least 1, got \(0, 1\)"),

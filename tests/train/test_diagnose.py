@@ -50,7 +50,7 @@ class StopAfter(Callback):
 def test_nan_names_batch_and_layer_and_changes_nothing():
     net = td.nn.Sequential(td.nn.Linear(6, 4), td.nn.BatchNorm1d(4), Explodes(), td.nn.Linear(4, 3))
     before = net.state_dict()
-    with pytest.raises(NonFiniteLossError, match=r"in batch 0 of epoch 1: the first output.*layer '2', Explodes\(\)"):
+    with pytest.raises(NonFiniteLossError, match=r"in batch 1 of epoch 1: the first output.*layer '2', Explodes\(\)"):
         fit(make_trainer(net), make_data())
     assert same(net.state_dict(), before)
 
@@ -58,7 +58,7 @@ def test_nan_names_batch_and_layer_and_changes_nothing():
 def test_a_bad_sample_is_named_and_its_batch_changes_neither_weights_nor_statistics():
     (x, y), net, good = make_data(), make_net(), make_net()
     x[40, 2] = np.nan
-    with pytest.raises(NonFiniteLossError, match="the loss is nan in batch 2 of epoch 1: sample 8 of the batch"):
+    with pytest.raises(NonFiniteLossError, match="the loss is nan in batch 3 of epoch 1: sample 8 of the batch"):
         fit(make_trainer(net), (x, y))
     fit(make_trainer(good, callbacks=[StopAfter(2)]), make_data())
     assert same(net.state_dict(), good.state_dict())
@@ -69,7 +69,7 @@ def test_a_bad_target_is_named():
     x, _ = make_data()
     y = np.zeros((64, 3), np.float32)
     y[20, 1] = np.inf
-    with pytest.raises(NonFiniteLossError, match="in batch 1 of epoch 1: target 4 of the batch already holds"):
+    with pytest.raises(NonFiniteLossError, match="in batch 2 of epoch 1: target 4 of the batch already holds"):
         fit(make_trainer(make_net(), td.nn.MSELoss()), (x, y))
 
 
@@ -119,7 +119,7 @@ def test_a_finite_loss_whose_gradient_is_nan_stops_before_the_update():
     before = net.state_dict()
     trainer = make_trainer(net, lambda output, y: ((output - y) ** 2).mean().sqrt())  # 0/0 at 0
     with pytest.raises(NonFiniteGradientError, match=r"the gradient of 1\.bias and of 3 more is not finite \(nan\) in "
-                                                     "batch 0 of epoch 1, where the loss is 0; weights and statistics"):
+                                                     "batch 1 of epoch 1, where the loss is 0; weights and statistics"):
         fit(trainer, (make_data()[0], np.zeros((64, 3), np.float32)))
     assert same(net.state_dict(), before)
     assert trainer.optimizer.state_dict()["state"] == {}

@@ -97,7 +97,7 @@ def test_a_loss_of_nan_in_a_later_batch_undoes_the_whole_update():
     x[30] = np.nan
     trainer = trainer_of(net, accumulate=4)
     before = bits(trainer)
-    with pytest.raises(NonFiniteLossError, match="in batch 3 of epoch 1: sample 6 of the batch"):
+    with pytest.raises(NonFiniteLossError, match="in batch 4 of epoch 1: sample 6 of the batch"):
         trainer.fit((x, Y), batch_size=8, shuffle=False, progress=False)
     after = bits(trainer)
     for name in ("model", "optimizer", "batch"):
@@ -124,7 +124,7 @@ def test_a_gradient_that_is_not_finite_is_named(clip_norm):
 
     trainer = trainer_of(plain_net(), clip_norm=clip_norm, callbacks=[Spoil()])
     before = weights_of(trainer)
-    with pytest.raises(NonFiniteGradientError, match=r"the gradient of 2.weight is not finite \(inf\) in batch 0"):
+    with pytest.raises(NonFiniteGradientError, match=r"the gradient of 2.weight is not finite \(inf\) in batch 1 of"):
         trainer.fit((X, Y), progress=False)
     assert weights_of(trainer) == before
 

@@ -106,7 +106,7 @@ def test_without_labels():
 
 
 @pytest.mark.parametrize(("batch", "error", "message"), [
-    (np.zeros((2, 2)), TypeError, r"batch 0 of train must be \(x, y\) or \(x, y, weights\), got ndarray"),
+    (np.zeros((2, 2)), TypeError, r"batch 1 of train must be \(x, y\) or \(x, y, weights\), got ndarray"),
     ((np.zeros((2, 2)),), TypeError, "got tuple of 1"),
     ((np.zeros((2, 2)), [0]), ValueError, r"must be of one length, got lengths \[2, 1\]"),
     ((np.zeros((2, 2)), [0, 1], [1]), ValueError, r"got lengths \[2, 2, 1\]"),

@@ -23,11 +23,12 @@ class Parser(argparse.ArgumentParser):
         """Arguments as a namespace; unknown ones are an error."""
         parsed, extra = self.parse_known_args(args, namespace)
         if extra:
-            known = flags_of(self.commands.get(getattr(parsed, "command", None), self))
+            owner = self.commands.get(getattr(parsed, "command", None), self)
+            known = flags_of(owner)
             close = [difflib.get_close_matches(word.split("=")[0], known, 1) for word in extra if word[:2] == "--"]
             meant = [match[0] for match in close if match]
-            self.error(f"unrecognized arguments: {' '.join(extra)}"
-                       + (f"; did you mean {', '.join(meant)}?" if meant else ""))
+            owner.error(f"unrecognized arguments: {' '.join(extra)}"
+                        + (f"; did you mean {', '.join(meant)}?" if meant else ""))
         return parsed
 
 

@@ -19,7 +19,7 @@ def add(commands):
         "predict", help=brief, description=brief, parents=[thread_flags(), output_flags()],
         epilog="Prints a line per image: its name, the class and the probability in %, separated by tabs; of a "
                "regression its name and the values. A file that cannot be read is named, the others are predicted, and "
-               "the exit code is 1.".replace("%", "%%"))
+               "the exit code is 1.")
     parser.add_argument("folder", metavar="RUN", help="a run folder")
     parser.add_argument("images", metavar="PATHS", nargs="+",
                         help="pictures (.png, .jpg, ...), .npy or .npz arrays (its x or x_test), IDX files, .csv "

@@ -100,8 +100,8 @@ def _find(folder, subfolders, title):
     """The folder among `folder` and its usual subfolders that holds all four files, and their paths."""
     folder = os.fspath(folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such folder to look for {title} in (--data-dir names another one, --download "
-                        "fetches the files)")
+        raise DataError(f"{folder}: no such folder to look for {title} in; name another one (folder, or --data-dir), "
+                        "or let tinydl train --download fetch the files")
     missing = None
     for sub in ("", *subfolders):
         base = os.path.join(folder, *sub.split("/"))

@@ -117,8 +117,8 @@ def _read(form, folder):
     if os.path.isfile(folder):
         return folder, _from_archive(form, folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such file or folder to look for {form.title} in (--data-dir names another one, "
-                        "--download fetches the files)")
+        raise DataError(f"{folder}: no such file or folder to look for {form.title} in; name another one (folder, or "
+                        "--data-dir), or let tinydl train --download fetch the files")
     pickles, plain = None, form.short.replace("-", "")
     for sub in ("", plain, form.short, plain.upper()):
         base = os.path.join(folder, sub) if sub else folder

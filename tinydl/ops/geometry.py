@@ -8,6 +8,14 @@ from tinydl.ops.checks import integers
 __all__ = ["ConvGeometry", "ConvGeometry1d", "PoolGeometry", "PoolGeometry1d"]
 
 
+def _moved(x_shape, channels):
+    """What to do with an input whose last axis is as long as its second should be."""
+    if x_shape[-1] != channels:
+        return ""
+    named = "images (N, H, W, C)" if len(x_shape) == 4 else "signals (N, L, C)"
+    return f"; {named} become those that layers take by numpy.moveaxis(x, -1, 1)"
+
+
 class _Windows:
     """What the geometry of a convolution and that of a pooling window have in common."""
 
@@ -87,7 +95,7 @@ class ConvGeometry(_Windows, _ConvNumbers):
         stride, padding, dilation, groups = _checked(len(spatial), stride, padding, dilation, groups)
         if x_shape[1] != w_shape[1] * groups:
             raise ValueError(f"the input has {x_shape[1]} channels, the weight of shape {w_shape} with groups={groups} "
-                             f"takes {w_shape[1] * groups}")
+                             f"takes {w_shape[1] * groups}" + _moved(x_shape, w_shape[1] * groups))
         if w_shape[0] % groups:
             raise ValueError(f"groups={groups} must divide the {w_shape[0]} output channels")
         out = []

@@ -227,7 +227,7 @@ class Loop:
         if not math.isfinite(value):
             self._buffers.restore()
             random.set_state(stream)
-            raise NonFiniteLossError(f"the loss is {value} in batch {k} of epoch {t.epoch + 1}: "
+            raise NonFiniteLossError(f"the loss is {value} in batch {k + 1} of epoch {t.epoch + 1}: "
                                      + first_nonfinite(t.net, x, y))
         return loss, value, output, weight
 
@@ -239,7 +239,7 @@ class Loop:
         parameters = [p for group in t.optimizer.param_groups for p in group["params"]]
         if not gradients_are_finite(parameters, t.clip_norm):
             self._buffers.restore()
-            raise NonFiniteGradientError(f"{nonfinite_gradients(t.net, parameters)} in batch {t.batch} of epoch "
+            raise NonFiniteGradientError(f"{nonfinite_gradients(t.net, parameters)} in batch {t.batch + 1} of epoch "
                                          f"{t.epoch + 1}, where the loss is {value:g}; weights and statistics are "
                                          "those before that batch")
 

@@ -62,9 +62,9 @@ class Best:
 
 
 class EarlyStopping(Callback):
-    """Stop when a value has not improved for some epochs; the best weights are restored always.
+    """Stop when a value has not improved for some epochs; the best weights come back unless `restore_best` is False.
 
-    "Always" means: when it stops the run, when the epochs run out, after Ctrl-C and after an error. The checkpoint
+    They come back when it stops the run, when the epochs run out, after Ctrl-C and after an error. The checkpoint
     holds the best weights and the counters, so a resumed run stops where the uninterrupted one would.
 
     Parameters

@@ -125,7 +125,7 @@ class Stream:
 
     def _parts(self, batch, index):
         """(x, y, weights) of a batch."""
-        where = f"batch {index} of {self.name}"
+        where = f"batch {index + 1} of {self.name}"
         if not self.labelled and not isinstance(batch, (tuple, list)):
             return mapped(_input, _tree(batch)), None, None
         if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
