@@ -105,7 +105,7 @@ def release_cached():
 
 
 def spoil_cached(int byte):
-    """Fill the begin of the blocks that are given out next, so that a kernel that reads what it has not written shows."""
+    """Fill the begin of the blocks that are given out next: a kernel that reads what it has not written then shows."""
     cdef int k, n
     for k in range(N_CLASSES):
         for n in range(max(0, _free[k].n - SPOILT), _free[k].n):
