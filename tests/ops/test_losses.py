@@ -39,3 +39,10 @@ def test_literal_values(loss, expected):
 def test_refused(loss, message):
     with pytest.raises(ValueError, match=message):
         loss()
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_kl_div_of_a_negative_probability_is_nan(dtype):
+    x = td.tensor(np.log([0.5, 0.25, 0.25]))
+    losses = td.ops.kl_div(x, np.array([2, 0, -1], dtype), "none").numpy()
+    np.testing.assert_allclose(losses, [4 * np.log(2), 0, np.nan])

@@ -86,8 +86,8 @@ def kl_div(log_probabilities, target, reduction="mean", log_target=False):
     if flag("kl_div", "log_target", log_target):
         losses = exp(target) * (target - x)
     else:
-        positive = target > 0
-        losses = where(positive, target * (log(where(positive, target, 1.0)) - x), target * 0)
+        counts = target != 0  # of a negative probability the logarithm is NaN, and so the loss
+        losses = where(counts, target * (log(where(counts, target, 1.0)) - x), target * 0)
     return sum(losses) / len(x) if batchmean else _reduced(losses, reduction)
 
 

@@ -60,7 +60,7 @@ def cosine_similarity(x, y, axis=1, eps=1e-8):
     if x.shape != y.shape:
         try:
             shape = np.broadcast_shapes(x.shape, y.shape)
-        except ValueError:
+        except (ValueError, RuntimeError):  # NumPy broadcasts up to 32 axes
             raise ValueError(f"cosine_similarity: shapes {x.shape} and {y.shape} do not broadcast") from None
         x, y = broadcast_to(x, shape), broadcast_to(y, shape)
     lengths = [maximum(norm(v, 2.0, axis, True), eps) for v in (x, y)]
