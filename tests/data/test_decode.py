@@ -48,3 +48,15 @@ def test_a_missing_and_a_truncated_file(tmp_path):
     assert header(path) == (64, 64, False)
     with pytest.raises(DataError, match="a.png: .*truncated"):
         decode(path, "RGB")
+
+
+def test_a_picture_that_memory_has_no_room_for(tmp_path, monkeypatch):
+    """What Pillow allocates for a size that a damaged header claims."""
+    image.fromarray(PIXELS).save(tmp_path / "a.tif")
+
+    def no_room(self, *args):
+        raise MemoryError
+
+    monkeypatch.setattr(image.Image, "convert", no_room)
+    with pytest.raises(DataError, match="a.tif: it takes more memory than there is, or its header is damaged"):
+        decode(tmp_path / "a.tif", "L")

@@ -42,6 +42,8 @@ def _opened(path):
         if isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         raise DataError(f"{path}: {reason}") from None
+    except MemoryError:  # a damaged header may claim any size
+        raise DataError(f"{path}: it takes more memory than there is, or its header is damaged") from None
 
 
 def header(path):

@@ -108,8 +108,9 @@ def _array(path, shape):
 def _picture(path, shape, resize):
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise DataError(f"{path}: a picture has 1 or 3 channels, the run was trained on inputs of shape {shape}")
-    pixels, _ = decode.decode(path, "L" if shape[0] == 1 else "RGB", shape[1:] if resize else None)
-    if pixels.shape[:2] != shape[1:]:
-        raise DataError(f"{path}: {_by(pixels.shape[1::-1])} pixels, the run was trained on images of "
+    size = decode.header(path)[:2]  # before anything of that size is decoded
+    if size != shape[1:] and not resize:
+        raise DataError(f"{path}: {_by(size[::-1])} pixels, the run was trained on images of "
                         f"{_by((shape[2], shape[1]))}; --resize brings pictures to that size")
+    pixels, _ = decode.decode(path, "L" if shape[0] == 1 else "RGB", shape[1:] if resize else None)
     return np.moveaxis(pixels.reshape(*shape[1:], shape[0]), -1, 0)[None]
