@@ -84,13 +84,26 @@ def test_gradients_exact_for_every_width(dtype):
         assert_equal_results(*backward(case), f"width {width}, {channels} channels, stride {stride}")
 
 
+def test_few_filters_over_one_channel_exact():
+    """Pixels share a vector: rows in blocks, rows longer than a block, images summed together, windows beyond a tile."""
+    rng = np.random.default_rng(8)
+    shapes = [((2, 1, 6, width), 3, 1) for width in (8, 9, 15, 16, 17, 31)] + [
+        ((3, 1, 28, 28), 5, 2), ((2, 1, 70, 21), 2, 0), ((2, 1, 3, 530), 3, 1), ((40, 1, 4, 9), 1, 0),
+        ((1, 1, 12, 20), 8, 3), ((1, 1, 12, 20), 9, 4)]
+    for (shape, window, padding), filters in itertools.product(shapes, range(1, 8)):
+        case, what = Case(Problem(shape, (filters, 1, window, window), 1, padding), np.float32, rng), f"{shape}, {filters}"
+        assert_equal_results(*forward(case), what)
+        assert_equal_results(*backward(case), what)
+        assert_equal_results(*backward(case, wanted="dw db", pending=True, activation="relu"), what)
+
+
 # --- 3 the same bits -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("window", [1, 3, 5])
 def test_first_layers_have_the_bits_of_wide_ones(window):
-    """Two pixels may share a vector where filters are few; with more filters they do not."""
+    """Pixels may share a vector where filters are few; with more filters they do not."""
     rng = np.random.default_rng(21)
-    for few, width in itertools.product(range(1, 10), (6, 7, 8, 30)):
+    for few, width in itertools.product(range(1, 10), (6, 7, 8, 9, 15, 16, 17, 24, 30)):
         wide = Case(Problem((2, 1, 6, width), (20, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
         own = Case(Problem((2, 1, 6, width), (few, 1, window, window), 1, window // 2), np.float32, rng, exact=False)
         own.x, own.w[...], own.b[...] = wide.x, wide.w[:few], wide.b[:few]

@@ -1,5 +1,5 @@
 /* Outer tiles for one element type; included by tile.h with T (element), VT (vector), LANES, FOR_M, FOR_ROWS,
-   TWO_PIXELS and NAME(x) defined.
+   FEW_FILTERS and NAME(x) defined.
 
    acc[i][v] += sum over pixels q of  x[q*x_col + i] * dy[q*dy_col + v]
 
@@ -106,7 +106,7 @@ static void NAME(outer_rows)(const td_outer_sum *sum, ptrdiff_t vectors) {
 static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f, const T *x, const T *dy, ptrdiff_t n,
                               T *dw, ptrdiff_t adds) {
     td_outer_sum sum = {pixels, f, x, dy, dw, n, adds};
-    if (TWO_PIXELS && td_two_pixels_outer(&sum)) return;
+    if (FEW_FILTERS && (td_pixel_lanes_outer(&sum) || td_two_pixels_outer(&sum))) return;
     /* Rows and images without gaps between them are one row: the same sums with fewer loops to enter. */
     td_pixel_range row_of = *pixels;
     if (row_of.x_row == row_of.n_cols * row_of.x_col && row_of.dy_row == row_of.n_cols * row_of.dy_col) {

@@ -1,4 +1,4 @@
-/* Tiles of pixels for one element type; included by tile.h with T (element), VT (vector), LANES, FOR_NB, TWO_PIXELS and
+/* Tiles of pixels for one element type; included by tile.h with T (element), VT (vector), LANES, FOR_NB, FEW_FILTERS and
    NAME(x) defined.
 
    acc[i][v] = sum over taps t, k < K of  src_i[taps[t] + k] * panel[(t*K + k)*ld + v]
@@ -175,7 +175,7 @@ static void NAME(even_strip)(const td_rectangle *r, const T *src, const T *panel
     ptrdiff_t a[TD_MAX_NB], d[TD_MAX_NB];
     while (walk.tiles > 0) {
         const ptrdiff_t nb = td_next_tile(&walk, r, a, d);
-        if (TWO_PIXELS && td_two_pixels_fit(&sum, walk.run)) {
+        if (FEW_FILTERS && td_two_pixels_fit(&sum, walk.run)) {
             td_two_pixels(&sum, nb, walk.run, a, d);
             continue;
         }
@@ -192,6 +192,11 @@ static void NAME(even_strip)(const td_rectangle *r, const T *src, const T *panel
    pixel. `ld` elements lie between two rows of the panel. */
 static void NAME(strip)(const td_rectangle *r, const T *src, const T *panel, ptrdiff_t ld, T *dst, ptrdiff_t n,
                         const td_epilogue *e) {
+    if (FEW_FILTERS && td_pixel_lanes_fit(r, n, e)) {
+        const td_panel_sum sum = {r, src, panel, dst, ld, n, e};
+        td_pixel_lanes(&sum);
+        return;
+    }
     if (!TD_SPLITS_ODD_ROWS || r->cols % 2 == 0) {
         NAME(even_strip)(r, src, panel, ld, dst, n, e);
         return;

@@ -120,14 +120,15 @@ typedef struct {
     ptrdiff_t n, adds;
 } td_outer_sum;
 
-/* Two pixels in a vector, float32 only; see there when. */
+/* Few filters over one input channel, float32 only; see there when. */
+#include "src/pixel_lanes.h"
 #include "src/two_pixels.h"
 
 #define T float
 #define FOR_NB TD_FOR_NB
 #define FOR_M TD_FOR_M
 #define FOR_ROWS TD_FOR_ROWS
-#define TWO_PIXELS TD_TWO_PIXELS
+#define FEW_FILTERS TD_TWO_PIXELS
 #define VT td_vf
 #define LANES TD_LANES_F
 #define NAME(x) td_##x##_f
@@ -141,13 +142,13 @@ typedef struct {
 #undef FOR_NB
 #undef FOR_M
 #undef FOR_ROWS
-#undef TWO_PIXELS
+#undef FEW_FILTERS
 
 #define T double
 #define FOR_NB TD_FOR_NB_D
 #define FOR_M TD_FOR_M_D
 #define FOR_ROWS(F)
-#define TWO_PIXELS 0
+#define FEW_FILTERS 0
 #define VT td_vd
 #define LANES TD_LANES_D
 #define NAME(x) td_##x##_d
@@ -161,6 +162,6 @@ typedef struct {
 #undef FOR_NB
 #undef FOR_M
 #undef FOR_ROWS
-#undef TWO_PIXELS
+#undef FEW_FILTERS
 
 #endif
