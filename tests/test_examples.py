@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinydl as td
+
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
@@ -15,12 +17,17 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
-def run(name, tmp_path):
-    """What main() of an example returns; its picture must be there and be one."""
+def loaded(name):
+    """The example as a module."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    result = module.main(short=True, out=tmp_path)
+    return module
+
+
+def run(name, tmp_path):
+    """What main() of an example returns; its picture must be there and be one."""
+    result = loaded(name).main(short=True, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.png"]
     from matplotlib.image import imread
 
@@ -31,7 +38,7 @@ def run(name, tmp_path):
 
 
 def test_the_examples_are_those_of_the_course_and_the_recipe():
-    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "microcontroller", "shared_weights",
+    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "microcontroller", "serve", "shared_weights",
                      "space_warping", "vanishing_gradients", "winner_takes_all"]
 
 
@@ -81,6 +88,30 @@ def test_keyword_scan(tmp_path):
 
 def test_microcontroller(tmp_path):
     assert run("microcontroller", tmp_path) is True
+
+
+def test_serve(tmp_path):
+    pytest.importorskip("fastapi")
+    pytest.importorskip("httpx")
+    from fastapi.testclient import TestClient
+
+    client = TestClient(loaded("serve").main(short=True, out=tmp_path))
+    assert "<canvas" in client.get("/").text
+    _, test = td.data.load_digits()
+    drawings = np.zeros((40, 64, 64))  # digits of the data set, larger and not in the middle
+    drawings[:, 20:60, 3:43] = np.kron(test.images[:40, 0] / test.images.max(), np.ones((5, 5)))
+    answers = [client.post("/predict", json={"pixels": drawn.tolist()}).json() for drawn in drawings]
+    assert np.mean([answer["digit"] for answer in answers] == test.labels[:40]) >= 0.9
+    assert sum(answers[0]["probabilities"]) == pytest.approx(1, abs=1e-5)
+    before = (tmp_path / "serve.safetensors").read_bytes()
+    again = TestClient(loaded("serve").main(out=tmp_path))  # reads the file
+    assert again.post("/predict", json={"pixels": drawings[0].tolist()}).json() == answers[0]
+    assert (tmp_path / "serve.safetensors").read_bytes() == before
+    wrong = [(np.zeros((64, 64)), "nothing is drawn"), (2 * drawings[0], "from 0, white, to 1"),
+             (drawings[0, :9], "64 rows of 64")]
+    for drawn, words in wrong:
+        reply = client.post("/predict", json={"pixels": drawn.tolist()})
+        assert reply.status_code == 422 and words in reply.json()["detail"]
 
 
 def test_shared_weights(tmp_path):
