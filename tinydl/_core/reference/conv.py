@@ -75,11 +75,21 @@ def _tap(padded, i, j, geo):
     return padded[:, :, top:top + (p - 1) * sh + 1:sh, left:left + (q - 1) * sw + 1:sw]
 
 
-def _groups(geo):
-    """Channel slices (of the input, of the output) of each group."""
-    c, o, groups = geo[1], geo[4], geo[13]
-    for g in range(groups):
-        yield slice(g * c // groups, (g + 1) * c // groups), slice(g * o // groups, (g + 1) * o // groups)
+def _by_group(a, geo):
+    """(N, channels, P, Q) as (N, G, channels / G, P Q)."""
+    return a.reshape(len(a), geo[13], a.shape[1] // geo[13], a.shape[2] * a.shape[3])
+
+
+def _samples_last(a, geo):
+    """(N, channels, P, Q) as (G, channels / G, N P Q)."""
+    return _by_group(a, geo).transpose(1, 2, 0, 3).reshape(geo[13], a.shape[1] // geo[13], -1)
+
+
+def _taps(w, geo):
+    """((i, j), matrices (G, O/G, C/G)) for every tap of the window."""
+    c, o, kh, kw, groups = geo[1], geo[4], geo[5], geo[6], geo[13]
+    w = w.astype(np.float64).reshape(groups, o // groups, c // groups, kh, kw)
+    return [((i, j), np.ascontiguousarray(w[..., i, j])) for i in range(kh) for j in range(kw)]
 
 
 def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
@@ -89,15 +99,11 @@ def conv_forward(x, w, bias, y, geometry, on_x, moments, n_threads):
     on_x : Map of x to z, or None where z is x.  moments : Moments OUT or None, per image the sums of
     (y-about) and (y-about)^2.
     """
-    n, _, _, _, o, kh, kw, *_, p, q = geometry
+    n, _, _, _, o, *_, p, q = geometry
     padded = _padded(x, geometry, on_x)
-    w = w.reshape(o, -1, kh, kw).astype(np.float64)
     result = np.zeros((n, o, p, q))
-    for inputs, outputs in _groups(geometry):
-        for i in range(kh):
-            for j in range(kw):
-                seen = _tap(padded, i, j, geometry)[:, inputs]
-                result[:, outputs] += np.einsum("ncpq,oc->nopq", seen, w[outputs, :, i, j], optimize=True)
+    for (i, j), matrices in _taps(w, geometry):
+        result += (matrices @ _by_group(_tap(padded, i, j, geometry), geometry)).reshape(result.shape)
     if bias is not None:
         result += bias.astype(np.float64)[:, None, None]
     y[...] = result.reshape(y.shape)
@@ -112,15 +118,12 @@ def conv_backward_input(dy, w, dx, geometry, n_threads):
 
     dy : IN (N, O, P, Q) or Pending.  w : IN (O, C/G, KH, KW).  dx : OUT (N, C, H, W).
     """
-    n, c, h, wd, o, kh, kw, _, _, ph, pw, *_, p, q = geometry
-    dy = _gradient(dy).reshape(n, o, p, q)
-    w = w.reshape(o, -1, kh, kw).astype(np.float64)
+    n, c, h, wd, o, _, _, _, _, ph, pw, *_, p, q = geometry
+    dy = _by_group(_gradient(dy).reshape(n, o, p, q), geometry)
     padded = np.zeros((n, c, h + 2 * ph, wd + 2 * pw))
-    for inputs, outputs in _groups(geometry):
-        for i in range(kh):
-            for j in range(kw):
-                share = np.einsum("nopq,oc->ncpq", dy[:, outputs], w[outputs, :, i, j], optimize=True)
-                _tap(padded, i, j, geometry)[:, inputs] += share
+    for (i, j), matrices in _taps(w, geometry):
+        seen = _tap(padded, i, j, geometry)
+        seen += (matrices.transpose(0, 2, 1) @ dy).reshape(seen.shape)
     dx[...] = padded[:, :, ph:ph + h, pw:pw + wd].reshape(dx.shape)
 
 
@@ -134,12 +137,12 @@ def conv_backward_weight(x, dy, dw, db, geometry, on_x, n_threads):
     dy = _gradient(dy).reshape(n, o, p, q)
     if dw is not None:
         padded = _padded(x, geometry, on_x)
+        columns = _samples_last(dy, geometry)
         gradient = np.empty((o, geometry[1] // geometry[13], kh, kw))
-        for inputs, outputs in _groups(geometry):
-            for i in range(kh):
-                for j in range(kw):
-                    gradient[outputs, :, i, j] = np.einsum(
-                        "nopq,ncpq->oc", dy[:, outputs], _tap(padded, i, j, geometry)[:, inputs], optimize=True)
+        for i in range(kh):
+            for j in range(kw):
+                seen = _samples_last(_tap(padded, i, j, geometry), geometry)
+                gradient[:, :, i, j] = (columns @ seen.transpose(0, 2, 1)).reshape(gradient.shape[:2])
         dw[...] = gradient.reshape(dw.shape)
     if db is not None:
         db[...] = dy.sum((0, 2, 3))
