@@ -58,7 +58,7 @@ def assert_same(actual, expected, what="result"):
     if actual.dtype != expected.dtype or actual.shape != expected.shape:
         raise AssertionError(f"{what}: {actual.dtype} {actual.shape}, expected {expected.dtype} {expected.shape}")
     kind = f"u{actual.dtype.itemsize}"
-    differs = np.ascontiguousarray(actual).view(kind) != np.ascontiguousarray(expected).view(kind)
+    differs = actual.view(kind) != expected.view(kind)
     if differs.any():
         place = tuple(int(i) for i in np.argwhere(differs)[0])
         raise AssertionError(f"{what}: {int(differs.sum())} of {actual.size} elements differ, first {actual[place]!r} "

@@ -1,5 +1,6 @@
 """The rules of optimisers: literal steps, the reference twin, threads, arguments, NaN and extremes, guard cells."""
 
+import functools
 import math
 
 import numpy as np
@@ -47,8 +48,9 @@ def step(kernels, rule, case, n_threads=1):
     kernels.step(made, case[0], case[1], [None if k is None else case[k] for k in slots], n_threads)
 
 
-def lists(dtype, guards, seed=0, shapes=SHAPES):
-    """Parameters in their memory order, gradients, momentum, squares (large enough to be centred), means, squares."""
+@functools.cache
+def drawn(dtype, seed, shapes):
+    """Parameters, gradients, momentum, squares (large enough to be centred), means, squares; nobody writes to them."""
     rng = np.random.default_rng(seed)
     made = []
     for k in range(6):
@@ -56,8 +58,14 @@ def lists(dtype, guards, seed=0, shapes=SHAPES):
         for shape in shapes:
             values = rng.standard_normal(shape)
             values = np.abs(values) + 1 if k in (3, 5) else 0.1 * values if k == 4 else values
-            made[-1].append(guards.copy(np.asarray(values, dtype), "weight"))
+            made[-1].append(laid_out(values, "weight", dtype))
+            made[-1][-1].flags.writeable = False
     return made
+
+
+def lists(dtype, guards, seed=0, shapes=SHAPES):
+    """Guarded copies of what is drawn, in the memory order of parameters."""
+    return [[guards.copy(values, "weight") for values in each] for each in drawn(dtype, seed, tuple(shapes))]
 
 
 # --- 1 literal steps -------------------------------------------------------------------------------------------------
