@@ -1,4 +1,4 @@
-"""Twin of `_core/pool`: windows over (N, C, H, W), written with plain loops over the output positions.
+"""Twin of `_core/pool`: windows over (N, C, H, W), each tap of the window at all output positions at once.
 
 geometry = (N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q). A 1-D pool has H = KH = SH = DH = P = 1, PH = 0, and its
 arrays may be (N, C, L).
@@ -20,9 +20,21 @@ def _four(a, shape):
     return a[:, :, None, :] if a.ndim == 3 and len(shape) == 4 else a
 
 
-def _taps(start, dilation, window, size):
-    """Pairs (tap, position) of a window that starts at `start`, those inside [0, size) only."""
-    return [(k, start + k * dilation) for k in range(window) if 0 <= start + k * dilation < size]
+def _taps(stride, padding, dilation, window, size, outputs):
+    """(tap, which outputs it lies inside [0, size) for, the positions it has there) along one axis."""
+    for k in range(window):
+        start = k * dilation - padding
+        first, last = max(0, -(start // stride)), min(outputs, (size - 1 - start) // stride + 1)
+        if first < last:
+            yield k, slice(first, last), slice(start + first * stride, start + (last - 1) * stride + 1, stride)
+
+
+def _positions(geometry):
+    """(number within the window, outputs, inputs) of every tap, both as indices of (N, C, rows, columns)."""
+    _, _, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
+    for k, i, row in _taps(sh, ph, dh, kh, h, p):
+        for m, j, col in _taps(sw, pw, dw, kw, w, q):
+            yield k * kw + m, np.s_[:, :, i, j], np.s_[:, :, row, col]
 
 
 def _mapped(x, on_x):
@@ -37,9 +49,8 @@ def _mapped(x, on_x):
     return (ROWS[on_x.activation].at(out, on_x.parameter) if on_x.activation else out).astype(x.dtype)
 
 
-def _max_step(x, h, w, code, best, winner):
-    """Let position (h, w) of every image and channel compete for the window; a NaN beats everything, also a NaN."""
-    value = x[:, :, h, w]
+def _max_step(value, code, best, winner):
+    """Let `value` compete for its windows; a NaN beats everything, also a NaN."""
     better = (value > best) | np.isnan(value) | (winner < 0)
     return np.where(better, value, best), np.where(better, code, winner)
 
@@ -50,37 +61,33 @@ def max_pool_forward(x, y, argmax, geometry, on_x, n_threads=1):
     Positions in the padding do not compete. The first maximum wins; NaN beats numbers, and the last NaN wins. A
     window that lies in the padding altogether gives -inf and the number 255 (uint8) or -1 (int32).
     """
-    n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
-    x, y, argmax = (_four(a, (n, c, h, w)) for a in (_mapped(x, on_x), y, argmax))
-    for i in range(p):
-        for j in range(q):
-            best, winner = np.full((n, c), -np.inf, x.dtype), np.full((n, c), -1)
-            for k, row in _taps(i * sh - ph, dh, kh, h):
-                for m, col in _taps(j * sw - pw, dw, kw, w):
-                    best, winner = _max_step(x, row, col, k * kw + m, best, winner)
-            y[:, :, i, j] = best
-            argmax[:, :, i, j] = winner.astype(np.int64).astype(argmax.dtype)
+    x, y, argmax = (_four(a, geometry[:4]) for a in (_mapped(x, on_x), y, argmax))
+    best, winner = np.full(y.shape, -np.inf, x.dtype), np.full(y.shape, -1)
+    for code, outputs, inputs in _positions(geometry):
+        best[outputs], winner[outputs] = _max_step(x[inputs], code, best[outputs], winner[outputs])
+    y[...] = best
+    argmax[...] = winner.astype(np.int64).astype(argmax.dtype)
 
 
 def max_pool_backward(dy, argmax, dx, geometry, n_threads=1):
     """dx = sum of dy over the windows that the element won."""
-    n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
-    dy, argmax, dx = (_four(a, (n, c, h, w)) for a in (dy, argmax, dx))
-    total = np.zeros((n, c, h, w))
-    for i in range(p):
-        for j in range(q):
-            for k, row in _taps(i * sh - ph, dh, kh, h):
-                for m, col in _taps(j * sw - pw, dw, kw, w):
-                    total[:, :, row, col] += np.where(argmax[:, :, i, j] == k * kw + m, dy[:, :, i, j], 0)
+    dy, argmax, dx = (_four(a, geometry[:4]) for a in (dy, argmax, dx))
+    total = np.zeros(dx.shape)
+    for code, outputs, inputs in _positions(geometry):
+        total[inputs] += np.where(argmax[outputs] == code, dy[outputs], 0)
     dx[...] = total
 
 
-def _count(index, stride, padding, dilation, window, size, include_pad):
-    """Taps of window `index` that count for the mean: within the input, or within the padded input."""
-    start = index * stride - padding
+def _counts(geometry, include_pad):
+    """Positions of each window (P, Q) that count for its mean: within the input, or within the padded input."""
+    _, _, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
+    rows, columns = (np.arange(outputs)[:, None] * stride - padding + np.arange(window) * dilation
+                     for outputs, stride, padding, window, dilation in ((p, sh, ph, kh, dh), (q, sw, pw, kw, dw)))
     if include_pad:
-        return sum(start + k * dilation < size + padding for k in range(window))
-    return len(_taps(start, dilation, window, size))
+        inside = rows < h + ph, columns < w + pw
+    else:
+        inside = (rows >= 0) & (rows < h), (columns >= 0) & (columns < w)
+    return inside[0].sum(1)[:, None] * inside[1].sum(1)
 
 
 def avg_pool_forward(x, y, count_include_pad, geometry, n_threads=1):
@@ -89,31 +96,19 @@ def avg_pool_forward(x, y, count_include_pad, geometry, n_threads=1):
     Positions in the padding count (as zeros) when `count_include_pad`; positions beyond the padding, which a ceil-mode
     window may have, never do.
     """
-    n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
-    x, y = _four(x, (n, c, h, w)), _four(y, (n, c, p, q))
-    for i in range(p):
-        for j in range(q):
-            total = np.zeros((n, c))
-            for _, row in _taps(i * sh - ph, dh, kh, h):
-                for _, col in _taps(j * sw - pw, dw, kw, w):
-                    total += x[:, :, row, col]
-            count = (_count(i, sh, ph, dh, kh, h, count_include_pad)
-                     * _count(j, sw, pw, dw, kw, w, count_include_pad))
-            y[:, :, i, j] = total / count if count else 0
+    x, y = _four(x, geometry[:4]), _four(y, geometry[:4])
+    total, counts = np.zeros(y.shape), _counts(geometry, count_include_pad)
+    for _, outputs, inputs in _positions(geometry):
+        total[outputs] += x[inputs]
+    y[...] = np.where(counts, total / np.maximum(counts, 1), 0)
 
 
 def avg_pool_backward(dy, dx, count_include_pad, geometry, n_threads=1):
     """dx = sum over the windows that hold the element of dy / number of positions."""
-    n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, p, q = geometry
-    dy, dx = _four(dy, (n, c, p, q)), _four(dx, (n, c, h, w))
-    total = np.zeros((n, c, h, w))
-    for i in range(p):
-        for j in range(q):
-            count = (_count(i, sh, ph, dh, kh, h, count_include_pad)
-                     * _count(j, sw, pw, dw, kw, w, count_include_pad))
-            for _, row in _taps(i * sh - ph, dh, kh, h):
-                for _, col in _taps(j * sw - pw, dw, kw, w):
-                    total[:, :, row, col] += dy[:, :, i, j] / np.float64(count)
+    dy, dx = _four(dy, geometry[:4]), _four(dx, geometry[:4])
+    total, share = np.zeros(dx.shape), dy / np.maximum(_counts(geometry, count_include_pad), 1).astype(np.float64)
+    for _, outputs, inputs in _positions(geometry):
+        total[inputs] += share[outputs]
     dx[...] = total
 
 
@@ -149,7 +144,7 @@ def adaptive_max_pool_forward(x, y, argmax, n_threads=1):
             best, winner = np.full(x.shape[:2], -np.inf, x.dtype), np.full(x.shape[:2], -1)
             for h in range(top, bottom):
                 for w in range(left, right):
-                    best, winner = _max_step(x, h, w, h * x.shape[3] + w, best, winner)
+                    best, winner = _max_step(x[:, :, h, w], h * x.shape[3] + w, best, winner)
             y[:, :, i, j], argmax[:, :, i, j] = best, winner
 
 
