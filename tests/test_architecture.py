@@ -1,6 +1,7 @@
 """Who imports whom, read from the source with `ast`; and what `import tinydl` loads."""
 
 import ast
+import functools
 import pathlib
 import shutil
 import subprocess
@@ -85,56 +86,65 @@ def room(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(tree):
+@functools.cache
+def imports(path):
     """(module name, whether at module level) of every import; from-imports of a package give its parts."""
-    top = {id(node) for node in tree.body}
+    tree = ast.parse(path.read_text())
+    top, found = {id(node) for node in tree.body}, []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, id(node) in top
+            found += [(alias.name, id(node) in top) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: relative import"
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}", id(node) in top
+            module = "." * node.level + (node.module or "")
+            found += [(f"{module}.{alias.name}", id(node) in top) for alias in node.names]
+    return found
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_one_way(path):
-    here = room(path)
-    assert here in ALLOWED, f"{path.name}: a new room; say in ALLOWED what it may import"
-    for name, _ in imports(ast.parse(path.read_text())):
-        parts = name.split(".")
-        if parts[0] in ("tests", "bench"):
-            pytest.fail(f"imports {name}")
+def all_imports():
+    """(file, module name, whether at module level) of every import of the package."""
+    return [(path, *each) for path in sources() for each in imports(path)]
+
+
+def test_imports_point_one_way():
+    wrong = [f"{path}: a new room; say in ALLOWED what it may import" for path in sources()
+             if room(path) not in ALLOWED]
+    assert not wrong, "\n".join(wrong)
+    for path, name, _ in all_imports():
+        parts, here = name.split("."), room(path)
+        allowed = parts[0] not in ("tests", "bench", "")  # "": a relative import
         if parts[0] == "tinydl" and len(parts) > 1:
             target = parts[1]
             if (ROOT / target).is_dir() or (ROOT / f"{target}.py").exists():
-                assert target == here or target in ALLOWED[here] or target == "__version__", f"imports {name}"
+                allowed = target == here or target in ALLOWED[here] or target == "__version__"
+        if not allowed:
+            wrong.append(f"{path}: imports {name}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_optional_packages_are_imported_inside_functions(path):
-    for name, at_top in imports(ast.parse(path.read_text())):
+def test_optional_packages_are_imported_inside_functions():
+    wrong = []
+    for path, name, at_top in all_imports():
         package = name.split(".")[0]
         if package in OPTIONAL and not (package == "sklearn" and room(path) == "interop"):  # whose classes these are
-            assert not at_top, f"imports {name} at module level"
-        elif package not in ("tinydl", "numpy", "sklearn"):
-            assert package in sys.stdlib_module_names, f"imports {name}"
+            allowed = not at_top
+        else:
+            allowed = package in ("tinydl", "numpy", "sklearn") or package in sys.stdlib_module_names
+        if not allowed:
+            wrong.append(f"{path}: imports {name}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("user", sorted(KERNEL_USERS))
 def test_who_is_listed_as_a_user_of_the_kernels_is_one(user):
     files = [p for p in sources() if p.relative_to(ROOT).as_posix() == user or room(p) == user]
-    assert any(name.startswith("tinydl._core") for p in files for name, _ in imports(ast.parse(p.read_text())))
+    assert any(name.startswith("tinydl._core") for p in files for name, _ in imports(p))
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_operations_touch_the_kernels(path):
-    relative = path.relative_to(ROOT).as_posix()
-    if any(relative == user or relative.startswith(user + "/") for user in KERNEL_USERS):
-        return
-    for name, _ in imports(ast.parse(path.read_text())):
-        assert not name.startswith("tinydl._core"), f"imports {name}"
+def test_only_operations_touch_the_kernels():
+    users = {path for path, name, _ in all_imports() if name.startswith("tinydl._core")}
+    others = [path for path in (p.relative_to(ROOT).as_posix() for p in sorted(users))
+              if not any(path == user or path.startswith(user + "/") for user in KERNEL_USERS)]
+    assert not others
 
 
 def test_kernels_get_the_team_and_not_the_setting():

@@ -168,9 +168,17 @@ def test_colour_images_and_another_number_of_classes(pictures):
 
 # --- interruption and resume ---------------------------------------------------------------------------------------
 
+WITHOUT_PICTURES = """
+import sys
+from tinydl import cli
+cli.pictures.make = lambda *args: []
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def start(*args, kill_at=None, number=signal.SIGINT):
     """Train in a process of its own, signalled when the history reaches some epoch; (exit code, standard error)."""
-    process = subprocess.Popen([sys.executable, "-m", "tinydl", "train", *args], stdout=subprocess.PIPE,
+    process = subprocess.Popen([sys.executable, "-c", WITHOUT_PICTURES, "train", *args], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True,
                                # A shell may have started the tests with SIGINT ignored, which children inherit.
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))

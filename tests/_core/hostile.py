@@ -137,11 +137,11 @@ def guarded(a):
     return out
 
 
-BLOCKS = []
+BLOCKS, EDGE = [], bytes([0xA5]) * GUARD
 
 
 def guards_hold():
-    return all((block[:GUARD] == 0xA5).all() and (block[GUARD + n:] == 0xA5).all() for block, n in BLOCKS)
+    return all(block[:GUARD].tobytes() == block[GUARD + n:].tobytes() == EDGE for block, n in BLOCKS)
 
 
 def fresh(array):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("hostile.py")
@@ -12,10 +13,13 @@ SIGNALS = {-6: "SIGABRT", -7: "SIGBUS", -8: "SIGFPE", -9: "SIGKILL", -11: "SIGSE
 
 def run(first):
     """(the cases that were announced, what went wrong in them, whether the program came to its end, its exit code)."""
-    done = subprocess.run([sys.executable, str(PROGRAM), "--from", str(first)], capture_output=True, text=True,
-                          errors="replace", timeout=600, check=False)
+    with tempfile.TemporaryFile("w+", errors="replace") as said:  # a pipe would be read line by line
+        done = subprocess.run([sys.executable, str(PROGRAM), "--from", str(first)], stdout=said, stderr=subprocess.PIPE,
+                              text=True, errors="replace", timeout=600, check=False)
+        said.seek(0)
+        lines = said.read()
     number, case, wrong, end = first - 1, "before the first case", [], False
-    for line in done.stdout.splitlines():
+    for line in lines.splitlines():
         word, _, rest = line.partition(" ")
         if word == "WRONG":
             wrong.append(f"{case}: {rest}")
@@ -26,7 +30,7 @@ def run(first):
     if not end:
         last = done.stderr.strip().splitlines()[:1]
         wrong.append(f"{case}: {SIGNALS.get(done.returncode, f'exit code {done.returncode}')} {' '.join(last)}")
-    return number, wrong, end, done.stdout
+    return number, wrong, end, lines
 
 
 def test_every_argument_gives_a_result_or_an_error_that_names_it():
