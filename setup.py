@@ -4,19 +4,20 @@ Every .pyx below `tinydl/_core` is a module. Kernels are compiled once per ISA l
 folder of the level, which repeats the rooms of the source (`tinydl/_core/v3/gemm/forward.so`); `tinydl/_core/isa.py`
 puts the folder of one level on the path at import. Built are the level of this machine and the lowest, which runs
 anywhere. Environment: TINYDL_LEVELS=all builds every level (for a wheel that others install), TINYDL_LEVELS=v3,v4
-these; TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation.
+these; TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation, CC=clang
+with another compiler than Python's own (tools/compiler.py).
 
 What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key is
 another one: a second `pip install`, which has an environment of its own, compiles nothing.
 """
 
+import functools
 import hashlib
 import os
 import platform
 import re
 import subprocess
 import sys
-import tempfile
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from Cython.Build import cythonize
 from Cython.Build.Dependencies import create_dependency_tree
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
+
+import compiler
 
 CORE = Path("tinydl/_core")
 MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
@@ -46,44 +51,6 @@ DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False,
 KEYS = Path("build", "keys")
 
 
-# --- flags ---------------------------------------------------------------------------------------------------------
-
-def flags():
-    """Compiler and linker flags; never -ffast-math, which switches the whole process to flush-to-zero."""
-    if sys.platform == "win32":
-        return ["/O2", "/std:c11"], []
-    speed = ["-O1", "-g"] if DEBUG else ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-g0"]
-    return [*speed, "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden",
-            "-Wno-unused-function", "-Wno-psabi"], []
-
-
-def openmp_flags():
-    """Flags that switch OpenMP on, or none where the compiler has none or TINYDL_NO_OPENMP=1 forbids it."""
-    if os.environ.get("TINYDL_NO_OPENMP") == "1":
-        return [], []
-    if sys.platform == "win32":
-        return ["/openmp"], []
-    tried = ["-fopenmp"] if sys.platform != "darwin" else ["-Xpreprocessor", "-fopenmp"]
-    linked = ["-fopenmp"] if sys.platform != "darwin" else ["-lomp"]
-    if probe("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n", *tried, *linked) is None:
-        print("tinydl: the compiler has no OpenMP; building for one thread", file=sys.stderr)
-        return [], []
-    return tried, linked
-
-
-def probe(source, *args, run=False):
-    """What a small C program prints, or "" if it is only to be compiled; None where that fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, program = Path(folder, "probe.c"), Path(folder, "probe")
-        file.write_text(source)
-        try:
-            subprocess.run([*os.environ.get("CC", "cc").split(), str(file), "-o", str(program), *args],
-                           capture_output=True, check=True)
-            return subprocess.run([program], capture_output=True, check=True, text=True).stdout if run else ""
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-
 # --- levels --------------------------------------------------------------------------------------------------------
 
 def levels():
@@ -96,8 +63,8 @@ def levels():
             raise ValueError(f"TINYDL_LEVELS={wanted}: this architecture has {', '.join(LEVELS)}, or all")
         return wanted.split(",")
     tests = "".join(f'if (td_cpu_supports("{level}")) puts("{level}");' for level in LEVELS)
-    runs = probe(f'#include <stdio.h>\n#include "cpu.h"\nint main(void) {{ {tests} return 0; }}\n',
-                 f"-I{CORE / 'src'}", run=True)
+    runs = compiler.probe(f'#include <stdio.h>\n#include "cpu.h"\nint main(void) {{ {tests} return 0; }}\n',
+                          f"-I{CORE / 'src'}", run=True)
     if not runs:  # made for another machine, of which nothing is known
         return list(LEVELS)
     return list(dict.fromkeys([next(iter(LEVELS)), runs.split()[-1]]))
@@ -156,6 +123,10 @@ class Build(build_ext):
     """Compile what has another key than last time, and remove what no source makes any more."""
 
     def run(self):
+        compiler.require()
+        self.distribution.ext_modules = extensions()
+        self.swig_opts = None  # a second time, setuptools takes what it made of it for a string
+        self.finalize_options()
         wanted = {extension.name.removeprefix("tinydl._core.").replace(".", "/") for extension in self.extensions}
         suffix = EXTENSION_SUFFIXES[0]
         # What is left of a module that moved would hide the new one, and an old level the new ones.
@@ -165,10 +136,16 @@ class Build(build_ext):
                     file.unlink()
         super().run()
 
+    def build_extensions(self):
+        if compiler.WINDOWS:  # setuptools finds MSVC's cl, whose options clang-cl takes
+            self.compiler.initialize()
+            self.compiler.cc = compiler.COMMAND[0]
+        super().build_extensions()
+
     def build_extension(self, extension):
         made = Path(self.get_ext_fullpath(extension.name))
         tools = [getattr(self.compiler, tool, None) for tool in ("compiler_so", "linker_so")]
-        key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tools[0]), sys.version,
+        key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tuple(tools[0] or ())), sys.version,
                      numpy.__version__, extension.extra_compile_args, extension.extra_link_args,
                      extension.define_macros)
         if is_kept(made, extension.name, key):
@@ -178,6 +155,7 @@ class Build(build_ext):
         keep(extension.name, key)
 
 
+@functools.cache
 def compiler_version(command):
     try:
         return subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
@@ -194,14 +172,13 @@ def dotted(module):
 def extensions():
     if unknown := COMMON - set(MODULES):
         raise FileNotFoundError(f"COMMON names modules without a source: {', '.join(sorted(unknown))}")
-    compile_args, link_args = flags()
-    omp_compile, omp_link = openmp_flags()
+    omp_compile, omp_link = compiler.openmp_flags()
     options = {
         "include_dirs": [numpy.get_include(), ".", str(CORE)],
         "define_macros": [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("CYTHON_USE_TYPE_SPECS", "0")],
-        "extra_link_args": link_args + omp_link,
+        "extra_link_args": omp_link,
     }
-    compile_args = compile_args + omp_compile
+    compile_args = compiler.common_flags(DEBUG) + omp_compile
     built_levels, built = levels(), []
     c_files()
     for module in MODULES:
@@ -210,7 +187,7 @@ def extensions():
             built.append(Extension(dotted(module), [c_file], extra_compile_args=compile_args, **options))
             built[-1].c_file = c_file
             continue
-        thorough = ["-O3"] if module in THOROUGH and not DEBUG and sys.platform != "win32" else []
+        thorough = ["-O3"] if module in THOROUGH and not DEBUG else []
         for level in built_levels:
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
             shim = Path("build", "levels", level, f"{module}.c")
@@ -218,10 +195,12 @@ def extensions():
                 folder.mkdir(parents=True, exist_ok=True)
             shim.write_text(f'#include "{c_file}"\n')
             built.append(Extension(dotted(f"{level}/{module}"), [str(shim)],
-                                   extra_compile_args=[*compile_args, *thorough, *LEVELS[level]], **options))
+                                   extra_compile_args=[*compile_args, *compiler.options([*thorough, *LEVELS[level]])],
+                                   **options))
             built[-1].c_file = c_file
     return built
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": Build},
+# An sdist needs no compiler: what stands here says that there are extensions, and build_ext finds out which.
+setup(ext_modules=[Extension("tinydl._core", [])], cmdclass={"build_ext": Build},
       options={"build_ext": {"parallel": os.cpu_count() or 1}})
