@@ -85,13 +85,14 @@ def test_gradients_exact_for_every_width(dtype):
 
 
 def test_few_filters_over_one_channel_exact():
-    """Pixels share a vector: rows in blocks, rows longer than a block, images summed together, windows beyond a tile."""
+    """Pixels share a vector: rows in blocks, rows beyond a block, images summed together, windows beyond a tile."""
     rng = np.random.default_rng(8)
     shapes = [((2, 1, 6, width), 3, 1) for width in (8, 9, 15, 16, 17, 31)] + [
         ((3, 1, 28, 28), 5, 2), ((2, 1, 70, 21), 2, 0), ((2, 1, 3, 530), 3, 1), ((40, 1, 4, 9), 1, 0),
         ((1, 1, 12, 20), 8, 3), ((1, 1, 12, 20), 9, 4)]
     for (shape, window, padding), filters in itertools.product(shapes, range(1, 8)):
-        case, what = Case(Problem(shape, (filters, 1, window, window), 1, padding), np.float32, rng), f"{shape}, {filters}"
+        what = f"{shape}, {filters} filters"
+        case = Case(Problem(shape, (filters, 1, window, window), 1, padding), np.float32, rng)
         assert_equal_results(*forward(case), what)
         assert_equal_results(*backward(case), what)
         assert_equal_results(*backward(case, wanted="dw db", pending=True, activation="relu"), what)
