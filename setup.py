@@ -37,7 +37,7 @@ MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rg
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
 COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/elementwise", "inference/pool",
           "inference/program", "inference/transpose", "loss/cross_entropy", "loss/softmax", "memory", "operands",
-          "parallel", "update/segments"}
+          "parallel", "update/segments", "warp"}
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}

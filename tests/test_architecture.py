@@ -67,6 +67,7 @@ KERNEL_USERS = {
     "ops",
     "optim",
     "data/augment.py",
+    "data/augmentations.py",
     "layout.py",
     "gradient.py",
     "deferred.py",

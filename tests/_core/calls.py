@@ -61,7 +61,7 @@ def workload():
     frozen = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(48, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
     td.freeze(frozen)(rng.standard_normal((3, 3, 4, 4)).astype(np.float32))
     data = td.data.ArrayDataset(rng.integers(0, 255, (9, 3, 8, 8)).astype(np.uint8), np.arange(9) % 3)
-    for augment in (None, td.data.Augment(2), td.data.Augment(1, padding="reflect")):
+    for augment in (None, td.data.Augment(2), td.data.Augment(1, padding="reflect", rotate=9)):
         for batch in td.data.Batches(data, 4, augment=augment):
             len(batch)
 

@@ -35,17 +35,12 @@ def test_enlarged_twice_by_hand():
     np.testing.assert_allclose(got[0, 0], [3, 5, 7, 9])
 
 
-@pytest.mark.parametrize(("settings", "line"), [({}, [-1, -1, 0, 8, -1, -1]),
-                                               ({"padding": "reflect"}, [4, 8, 0, 8, 4, 8])])
+@pytest.mark.parametrize(("settings", "line"), [({}, [-1, -1, 0, 6, -1, -1]),
+                                               ({"padding": "reflect"}, [5, 1, 0, 6, 4, 8])])
 def test_shrunk_to_a_third_by_hand(settings, line):
     """Columns 0 to 5 come from -5, -2, 1, 4, 7, 10: outside is black, or the line mirrored at 0 and 5."""
-    got = changed("scale", np.array([[[8, 0, 0, 4, 8, 8]]]), [1 / 3], settings=settings, black=-1.0)
-    assert np.floor(got[0, 0, 2]) == 0  # the place 1 is where it should be
-    picture = [8, 0, 0, 4, 8, 8]
-    places = [-5, -2, 1, 4, 7, 10]
-    mirrored = [picture[{-5: 5, -2: 2, 1: 1, 4: 4, 7: 3, 10: 0}[k]] for k in places]
-    expected = mirrored if settings else [picture[k] if 0 <= k < 6 else -1 for k in places]
-    np.testing.assert_allclose(got[0, 0], expected, atol=1e-5)
+    got = changed("scale", np.array([[[8, 0, 1, 4, 6, 5]]]), [1 / 3], settings=settings, black=-1.0)
+    np.testing.assert_allclose(got[0, 0], line, atol=1e-5)
 
 
 def test_half_a_pixel_outside_is_half_black():
@@ -109,12 +104,20 @@ def test_both_mixtures_by_their_coin():
 
 
 @pytest.mark.parametrize("name", [name for name, row in AUGMENTATIONS.items() if row.draw is not None])
-def test_draws_have_a_row_a_sample_and_the_right_width(name):
-    row = AUGMENTATIONS[name]
-    drawn = row.draw(table.stream(name, 1, 2), 500, row.check(row.example))
-    assert len(drawn) == 500 and np.array_equal(drawn, row.draw(table.stream(name, 1, 2), 500, row.check(row.example)))
-    low, high = {"rotate": (-np.pi / 18, np.pi / 18), "scale": (0.9, 1.1)}.get(name, (0, 1.2))
-    assert low <= drawn.min() < low + 0.2 * (high - low) + 0.8 and drawn.max() <= high
+def test_draws_follow_their_distribution(name):
+    """Range, mean and variance of 5000; Beta(1, 1), the share of cutmix, is uniform too."""
+    row, n = AUGMENTATIONS[name], 5000
+    drawn = row.draw(table.stream(name, 1, 2), n, row.check(row.example))
+    assert len(drawn) == n and np.array_equal(drawn, row.draw(table.stream(name, 1, 2), n, row.check(row.example)))
+    low, high = {"rotate": (-np.pi / 18, np.pi / 18), "scale": (0.9, 1.1), "brightness": (0.8, 1.2),
+                 "contrast": (0.8, 1.2)}.get(name, (0, 1))
+    # 1/12 is the variance of the uniform distribution, 1 / (4 (2 * 0.2 + 1)) that of Beta(0.2, 0.2).
+    columns = drawn.reshape(n, -1).T
+    variances = [1 / 5.6, 1 / 12] if name == "mixup" else [1 / 12] * len(columns)
+    for column, variance in zip(columns, variances, strict=True):
+        share = (column - low) / (high - low)
+        assert 0 <= share.min() < 0.01 and 0.99 < share.max() <= 1
+        assert abs(share.mean() - 0.5) < 0.02 and abs(share.var() - variance) < 0.005
 
 
 @pytest.mark.parametrize(("settings", "error", "message"), [

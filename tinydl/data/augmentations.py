@@ -1,4 +1,4 @@
-"""Random changes of training samples: one table of what there is, and what each does to a batch, in NumPy.
+"""Random changes of training samples: one table of what there is, and what each does to a batch.
 
 A batch is (B, H, W, C) here, whatever its samples are: a signal has height 1, a row of features height and width 1. It
 is float32, normalised, and changed in place; nothing of a sample depends on the batch that it is in.
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinydl._check import index_of
+from tinydl._core import warp as kernels
+from tinydl.config import team
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Scene", "checked", "from_words", "mix", "stream", "usual_words"]
 
@@ -45,41 +47,12 @@ def stream(name, seed, *place):
 
 # --- turned and scaled ---------------------------------------------------------------------------------------------
 
-def _reflected(i, n):
-    """Places 0..n-1 that i are the images of when the line is mirrored at 0 and at n - 1, again and again."""
-    if n == 1:
-        return np.zeros_like(i)
-    i = np.mod(i, 2 * (n - 1))
-    return np.minimum(i, 2 * (n - 1) - i)
-
-
 def _warp(batch, scene, rotate=None, scale=None):
     """Turned by `rotate` (radians, anticlockwise) and enlarged by `scale` about the centre, interpolated bilinearly."""
-    n, height, width, channels = batch.shape
-    angle = (np.zeros(n) if rotate is None else rotate)[:, None, None]
-    zoom = (np.ones(n) if scale is None else scale)[:, None, None]
-    cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
-    middle = (height - 1) / 2, (width - 1) / 2
-    y, x = np.arange(height)[:, None] - middle[0], np.arange(width) - middle[1]
-    # Where a pixel of the result comes from; rows count downwards.
-    from_y, from_x = sin * x + cos * y + middle[0], cos * x - sin * y + middle[1]
-    top, left = (np.floor(place).astype(np.int64) for place in (from_y, from_x))
-    below, beside = ((place - whole).astype(np.float32) for place, whole in ((from_y, top), (from_x, left)))
-    pixels, first = batch.reshape(-1, channels), np.arange(n)[:, None, None] * (height * width)
-    out, inside = np.zeros_like(batch), np.zeros((n, height, width), np.float32)
-    for rows, down in ((top, 1 - below), (top + 1, below)):
-        for columns, right in ((left, 1 - beside), (left + 1, beside)):
-            weight = down * right
-            if scene.settings.get("padding") == "reflect":
-                place = _reflected(rows, height) * width + _reflected(columns, width)
-            else:
-                weight *= (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-                place = np.clip(rows, 0, height - 1) * width + np.clip(columns, 0, width - 1)
-            out += weight[..., None] * np.take(pixels, first + place, axis=0)
-            inside += weight
-    if scene.settings.get("padding") != "reflect":
-        out += (1 - inside)[..., None] * scene.black
-    batch[...] = out
+    angle, zoom = np.zeros(len(batch)) if rotate is None else rotate, 1.0 if scale is None else scale
+    pictures = np.moveaxis(batch, -1, 1)
+    kernels.warp(pictures.copy(order="K"), np.stack([np.cos(angle) / zoom, np.sin(angle) / zoom], axis=1), scene.black,
+                 pictures, scene.settings.get("padding") == "reflect", team())
 
 
 # --- light, noise, holes -------------------------------------------------------------------------------------------
