@@ -89,10 +89,17 @@ def room(path):
 
 @functools.cache
 def imports(path):
-    """(module name, whether at module level) of every import; from-imports of a package give its parts."""
+    """(module name, whether at module level) of every import; from-imports of a package give its parts.
+
+    What is imported for type checkers alone does not count.
+    """
     tree = ast.parse(path.read_text())
     top, found = {id(node) for node in tree.body}, []
+    unread = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.If)
+              and ast.unparse(node.test) == "TYPE_CHECKING" for child in node.body for inner in ast.walk(child)}
     for node in ast.walk(tree):
+        if id(node) in unread or isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            continue
         if isinstance(node, ast.Import):
             found += [(alias.name, id(node) in top) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

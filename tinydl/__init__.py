@@ -9,6 +9,7 @@
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from tinydl import nn, ops, optim
 from tinydl._version import __version__
@@ -35,7 +36,7 @@ _LAZY = {
     "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
 }
 
-__all__ = [
+__all__: list[str] = [
     "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
     "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
     "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
@@ -43,15 +44,34 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in _LAZY and _LAZY[name] is None:
-        return importlib.import_module(f"tinydl.{name}")
-    if name in _LAZY:
-        found = getattr(importlib.import_module(f"tinydl.{_LAZY[name]}"), name)
-    else:
-        found = _word(name)
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    from tinydl import (
+        _words,
+        autograd as autograd,
+        data as data,
+        export as export,
+        inspect as inspect,
+        models as models,
+        sklearn as sklearn,
+        testing as testing,
+        train as train,
+        utils as utils,
+    )
+    from tinydl._words import *  # noqa: F403
+    from tinydl.export import from_onnx, load_predictor, quantize, to_c, to_onnx
+    from tinydl.inference import freeze
+
+    __all__ += _words.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports
+else:
+    def __getattr__(name):
+        if name in _LAZY and _LAZY[name] is None:
+            return importlib.import_module(f"tinydl.{name}")
+        if name in _LAZY:
+            found = getattr(importlib.import_module(f"tinydl.{_LAZY[name]}"), name)
+        else:
+            found = _word(name)
+        globals()[name] = found
+        return found
 
 
 def _word(name):

@@ -1,13 +1,20 @@
 """Checks of the settings that users pass; every message holds the value."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["dtype_of", "flag", "index_of", "integer", "items", "number", "one_of"]
 
 
-def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high=True, finite=True):
+def number(owner: str, name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False,
+           open_high: bool = True, finite: bool = True) -> float:
     """`value` as a float when it lies between `low` and `high`, else an error that says what is allowed.
 
     The bounds are closed unless `open_low` or `open_high` says otherwise; NaN lies nowhere, or with `finite` False
@@ -29,7 +36,7 @@ def number(owner, name, value, low=0.0, high=math.inf, open_low=False, open_high
     return result
 
 
-def integer(owner, name, value, low=1):
+def integer(owner: str, name: str, value: Any, low: int = 1) -> int:
     """`value` as an int when it is an integer of at least `low`, else an error."""
     found = index_of(value)
     if found is None:
@@ -39,7 +46,7 @@ def integer(owner, name, value, low=1):
     return found
 
 
-def index_of(value):
+def index_of(value: Any) -> Any:
     """`value` as an int when it is an integer but no bool, else None; arrays have `__index__`, which may raise."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         return None
@@ -49,7 +56,7 @@ def index_of(value):
         return None
 
 
-def dtype_of(owner, value):
+def dtype_of(owner: str, value: Any) -> np.dtype[Any]:
     """`value` as a NumPy dtype, else an error."""
     try:
         return np.dtype(value)
@@ -57,7 +64,7 @@ def dtype_of(owner, value):
         raise TypeError(f"{owner} takes a type of numbers such as 'float32', got {value!r}") from None
 
 
-def flag(owner, name, value):
+def flag(owner: str, name: str, value: Any) -> bool:
     """`value` as a bool when it is one, or the integer 0 or 1, else an error."""
     if value is True or value is False:
         return value
@@ -66,7 +73,7 @@ def flag(owner, name, value):
     raise TypeError(f"{owner}: {name} must be True or False, got {value!r}")
 
 
-def one_of(owner, name, value, known):
+def one_of(owner: str, name: str, value: Any, known: Any) -> Any:
     """`value` when it is one of the strings `known`, two or more, else an error that lists them."""
     if isinstance(value, str) and value in known:
         return value
@@ -74,7 +81,7 @@ def one_of(owner, name, value, known):
     raise ValueError(f"{owner}: {name} must be {', '.join(others)} or {last}, got {value!r}")
 
 
-def items(owner, name, value):
+def items(owner: str, name: str, value: Any) -> list[Any]:
     """What an iterable gives, as a list."""
     try:
         return list(value)

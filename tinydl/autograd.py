@@ -1,14 +1,25 @@
 """Gradients as results: those of some tensors with respect to others, without a `grad` anywhere being written."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.backward import refuse_double, upstream, walk
 from tinydl.function import Function
 from tinydl.gradient import Gradient
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl.hooks import Handle
+
 __all__ = ["Function", "grad"]
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=False, create_graph=False, allow_unused=False):
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
+         retain_graph: bool = False, create_graph: bool = False, allow_unused: bool = False) -> tuple[Any, ...]:
     """The gradients d(sum of outputs)/d(input), one of each input.
 
     Parameters
@@ -37,7 +48,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, create_graph=Fa
         grad_outputs = [grad_outputs] * (len(outputs) if grad_outputs is None else 1)
     if len(grad_outputs) != len(outputs):
         raise ValueError(f"grad: {len(outputs)} outputs need as many grad_outputs, got {len(grad_outputs)}")
-    found, handles = {}, []
+    found: dict[int, Tensor] = {}
+    handles: list[Handle] = []
 
     def note(key):
         def seen(gradient):

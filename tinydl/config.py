@@ -1,14 +1,22 @@
 """Settings of the process: threads, gradient mode, seed; and what this build and machine offer."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import os
 import threading
 import warnings
+from typing import TYPE_CHECKING
 
 from tinydl._check import flag, index_of
 from tinydl._core import isa, memory, parallel
 from tinydl._version import __version__
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from tinydl._types import AnyFunction
 
 __all__ = [
     "conv_algorithm", "empty_cache", "enable_grad", "get_num_threads", "is_grad_enabled", "memory_stats", "no_grad",
@@ -120,7 +128,7 @@ def _warn_of_more_than_cpus(n):
                       f"last thread has had one; {cpus} are faster", RuntimeWarning, stacklevel=3)
 
 
-def set_num_threads(n):
+def set_num_threads(n: int) -> None:
     """Set the number of threads of tinydl's kernels.
 
     Parameters
@@ -164,7 +172,7 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
-def is_grad_enabled():
+def is_grad_enabled() -> bool:
     """Whether operations record what `backward` needs, in this thread."""
     return mode.grad
 
@@ -172,22 +180,22 @@ def is_grad_enabled():
 class _GradMode(contextlib.ContextDecorator):
     _enabled: bool
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._saved = getattr(self, "_saved", ()) + (mode.grad,)
         mode.grad = self._enabled
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> Literal[False]:
         *rest, mode.grad = self._saved
         self._saved = tuple(rest)
         return False
 
-    def __call__(self, function):
+    def __call__(self, function: AnyFunction) -> AnyFunction:
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
             with type(self)():
                 return function(*args, **kwargs)
-        return wrapper
+        return wrapper  # type: ignore[return-value]
 
 
 class no_grad(_GradMode):
@@ -227,23 +235,23 @@ class conv_algorithm:
     ...     pass
     """
 
-    def __init__(self, name):
+    def __init__(self, name: Literal["auto", "direct", "winograd", "im2col"]) -> None:
         if not isinstance(name, str) or name not in ALGORITHMS:
             raise ValueError(f"the algorithm must be one of {', '.join(map(repr, ALGORITHMS))}, got {name!r}")
         self._before = mode.algorithm
         mode.algorithm = name
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> Literal[False]:
         mode.algorithm = self._before
         return False
 
 
 # --- memory --------------------------------------------------------------------------------------------------------
 
-def memory_stats():
+def memory_stats() -> dict[str, int]:
     """What the pool that arrays live in holds.
 
     Blocks of arrays that died are kept for the next ones. Those that lie idle while others are taken some hundred
@@ -263,7 +271,7 @@ def memory_stats():
     return memory.statistics()
 
 
-def empty_cache():
+def empty_cache() -> None:
     """Give the memory that the pool keeps for reuse back to the system, at once.
 
     Examples
@@ -295,7 +303,7 @@ def _said_of_waiting():
     return said or ["the default (no GOMP_SPINCOUNT, no OMP_WAIT_POLICY)"]
 
 
-def show_config(print_it=True):
+def show_config(print_it: bool = True) -> dict[str, Any]:
     """Print version, ISA level, OpenMP runtime, threads and the limits found.
 
     Parameters

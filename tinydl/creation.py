@@ -3,15 +3,24 @@
 Random ones come from the stream that `manual_seed` sets, a fresh key each, or from a `Generator` of one's own.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import random
 from tinydl._check import dtype_of, flag, index_of, integer, number
 from tinydl.devices import device as _device
-from tinydl.tensor import Tensor, array_of
-from tinydl.tensor import tensor as _copied
+from tinydl.tensor import Tensor, array_of, tensor as _copied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Device, DType, Ints, Like, Number
+    from tinydl.random import Generator
 
 __all__ = [
     "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
@@ -36,7 +45,7 @@ def _made(values, name, dtype, device, requires_grad):
 
 # --- filled ----------------------------------------------------------------------------------------------------------
 
-def zeros(*size, dtype=None, device=None, requires_grad=False):
+def zeros(*size: Ints, dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of a shape, float32.
 
     Parameters
@@ -50,26 +59,27 @@ def zeros(*size, dtype=None, device=None, requires_grad=False):
     return _made(np.zeros(_shape(size, "zeros"), np.float32), "zeros", dtype, device, requires_grad)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False):
+def ones(*size: Ints, dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of a shape, float32; see `zeros`."""
     return _made(np.ones(_shape(size, "ones"), np.float32), "ones", dtype, device, requires_grad)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*size: Ints, dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose values are to be written: zeros. See `zeros`."""
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def full(size, fill_value, dtype=None, device=None, requires_grad=False):
+def full(size: Ints, fill_value: Number | Tensor, dtype: DType = None, device: Device | None = None,
+         requires_grad: bool = False) -> Tensor:
     """One value in a shape; int64 for an integer, bool for a bool, else float32. See `zeros`."""
     value = _copied(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
     if value.ndim:
         raise TypeError(f"full takes a number, got {fill_value!r}")
-    size = (size,) if index_of(size) is not None else tuple(size)
-    return _made(np.full(_shape(size, "full"), value.data), "full", dtype, device, requires_grad)
+    sizes = (size,) if isinstance(size, int) or index_of(size) is not None else tuple(size)
+    return _made(np.full(_shape(sizes, "full"), value.data), "full", dtype, device, requires_grad)
 
 
-def _like(make):
+def _like(make: Callable[..., Tensor]) -> Like:
     name = f"{make.__name__}_like"
 
     def like(x, *args, dtype=None, device=None, requires_grad=False):
@@ -79,13 +89,14 @@ def _like(make):
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = f"As `{make.__name__}`, of the shape and type of x."
-    return like
+    return like  # type: ignore[return-value]
 
 
 zeros_like, ones_like, empty_like, full_like = _like(zeros), _like(ones), _like(empty), _like(full)
 
 
-def eye(n, m=None, dtype=None, device=None, requires_grad=False):
+def eye(n: int, m: int | None = None, dtype: DType = None, device: Device | None = None,
+        requires_grad: bool = False) -> Tensor:
     """The unit matrix of n rows and m columns, by default n; float32."""
     n = integer("eye", "n", n, 0)
     m = n if m is None else integer("eye", "m", m, 0)
@@ -94,7 +105,7 @@ def eye(n, m=None, dtype=None, device=None, requires_grad=False):
 
 # --- counted ---------------------------------------------------------------------------------------------------------
 
-def arange(*bounds, dtype=None, device=None, requires_grad=False):
+def arange(*bounds: float, dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """Numbers from a start (0) up to, but without, an end, in steps (of 1): int64 of integers, else float32.
 
     Parameters
@@ -107,16 +118,18 @@ def arange(*bounds, dtype=None, device=None, requires_grad=False):
     if not 1 <= len(bounds) <= 3:
         raise TypeError(f"arange takes an end, a start and an end, or these and a step, got {bounds!r}")
     whole = all(index_of(value) is not None for value in bounds)
-    values = [index_of(value) if whole else number("arange", "a bound", value, -math.inf, open_low=True)
+    values: Any = [index_of(value) if whole else number("arange", "a bound", value, -math.inf, open_low=True)
               for value in bounds]
     start, end = (0, values[0]) if len(values) == 1 else values[:2]
-    step = values[2] if len(values) == 3 else 1
+    step: Any = values[2] if len(values) == 3 else 1
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
-    return _made(np.arange(start, end, step, np.int64 if whole else np.float32), "arange", dtype, device, requires_grad)
+    values = np.arange(start, end, step, dtype=np.int64 if whole else np.float32)
+    return _made(values, "arange", dtype, device, requires_grad)
 
 
-def linspace(start, end, steps, dtype=None, device=None, requires_grad=False):
+def linspace(start: float, end: float, steps: int, dtype: DType = None, device: Device | None = None,
+             requires_grad: bool = False) -> Tensor:
     """`steps` numbers from start to end at equal distances, float32."""
     start, end = (number("linspace", name, value, -math.inf, open_low=True)
                   for name, value in (("start", start), ("end", end)))
@@ -134,18 +147,21 @@ def _rng(generator):
     return generator.draw()
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*size: Ints, generator: Generator | None = None, dtype: DType = None, device: Device | None = None,
+         requires_grad: bool = False) -> Tensor:
     """Random numbers from 0 to 1, float32; see `zeros`, and `Generator`."""
     return _made(_rng(generator).random(_shape(size, "rand"), np.float32), "rand", dtype, device, requires_grad)
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*size: Ints, generator: Generator | None = None, dtype: DType = None, device: Device | None = None,
+          requires_grad: bool = False) -> Tensor:
     """Random numbers of the standard normal distribution, float32; see `zeros`, and `Generator`."""
     return _made(_rng(generator).standard_normal(_shape(size, "randn"), np.float32), "randn", dtype, device,
                  requires_grad)
 
 
-def randint(*bounds, generator=None, dtype=None, device=None, requires_grad=False):
+def randint(*bounds: Ints, generator: Generator | None = None, dtype: DType = None, device: Device | None = None,
+            requires_grad: bool = False) -> Tensor:
     """Random integers from low (0) up to, but without, high, as int64.
 
     Parameters
@@ -167,7 +183,7 @@ def randint(*bounds, generator=None, dtype=None, device=None, requires_grad=Fals
                  requires_grad)
 
 
-def randperm(n, generator=None, dtype=None, device=None):
+def randperm(n: int, generator: Generator | None = None, dtype: DType = None, device: Device | None = None) -> Tensor:
     """The numbers from 0 to n - 1 in random order, as int64."""
     return _made(_rng(generator).permutation(integer("randperm", "n", n, 0)), "randperm", dtype, device, False)
 
@@ -177,7 +193,7 @@ rand_like, randn_like = _like(rand), _like(randn)
 
 # --- of arrays -------------------------------------------------------------------------------------------------------
 
-def from_numpy(array):
+def from_numpy(array: Array) -> Tensor:
     """The tensor of an array, which is not copied where its type fits; writes into it are seen, see `ops.inplace`."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}; td.tensor takes lists "
@@ -185,7 +201,7 @@ def from_numpy(array):
     return Tensor(array)
 
 
-def as_tensor(data, dtype=None, device=None):
+def as_tensor(data: ArrayLike, dtype: DType = None, device: Device | None = None) -> Tensor:
     """`data` as a tensor: itself if it is one of this type, else as `tensor`, without a copy of arrays."""
     if device is not None:
         _device(device)
@@ -195,6 +211,6 @@ def as_tensor(data, dtype=None, device=None):
     return x if dtype is None or x.dtype == dtype_of("as_tensor", dtype) else x.astype(dtype)
 
 
-def is_tensor(x):
+def is_tensor(x: object) -> bool:
     """Whether x is a Tensor."""
     return isinstance(x, Tensor)

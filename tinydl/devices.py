@@ -1,8 +1,15 @@
 """The device that scripts name: the CPU, the only one there is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["cuda", "device", "device_or_dtype"]
 
@@ -19,29 +26,29 @@ class device(str):
     __slots__ = ()
     index = None  # type: ignore[assignment]
 
-    def __new__(cls, name="cpu"):
+    def __new__(cls, name: str = "cpu") -> Self:
         if not isinstance(name, str) or name.partition(":")[0] != "cpu":
             raise ValueError(f"tinydl computes on the CPU: device {name!r} does not exist here; use 'cpu', or leave "
                              "the device out")
         return super().__new__(cls, "cpu")
 
     @property
-    def type(self):
+    def type(self) -> str:
         """'cpu'."""
         return "cpu"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "device(type='cpu')"
 
 
 class _Absent:
     """What scripts ask of a kind of device that is not there."""
 
-    def is_available(self):
+    def is_available(self) -> bool:
         """False: there is no such device."""
         return False
 
-    def device_count(self):
+    def device_count(self) -> int:
         """0."""
         return 0
 
@@ -49,7 +56,7 @@ class _Absent:
 cuda = _Absent()
 
 
-def device_or_dtype(args, dtype=None, place=None):
+def device_or_dtype(args: tuple[Any, ...], dtype: Any = None, place: Any = None) -> Any:
     """The dtype that arguments of `to` ask for, or None; a device other than the CPU is an error."""
     for arg in args:
         if isinstance(arg, Tensor):

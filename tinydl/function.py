@@ -1,5 +1,9 @@
 """Function: a differentiable operation as a pair of static methods on plain arrays. It knows no operation itself."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import changes, config
@@ -7,6 +11,14 @@ from tinydl.deferred import Dense, Given, Value
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.tensor import Tensor, from_result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import Shape
+    from tinydl.graph import Node
+    from tinydl.inference.builder import Builder
 
 __all__ = ["Context", "Function", "Operation", "ValueOperation"]
 
@@ -23,12 +35,12 @@ class Context:
         return None for the others and skip their work.
     """
 
-    edges = ()
-    frozen = ()  # (number, Parameter) of the arguments that are Parameters and require no gradient
-    retained = None
-    hooks = None  # functions that see, and may replace, the gradient of the result
-    saved_tensors = ()
-    output = None  # (shape, dtype) of the result
+    edges: Sequence[Any] = ()
+    frozen: tuple[Any, ...] = ()  # (number, Parameter) of the arguments that are Parameters and require no gradient
+    retained: Tensor | None = None
+    hooks: list[Any] | None = None  # functions that see, and may replace, the gradient of the result
+    saved_tensors: tuple[Any, ...] = ()
+    output: tuple[Shape, np.dtype[Any]] | None = None  # (shape, dtype) of the result
     _arrived = None  # during a walk, the Gradient that readers of the result have sent so far
 
     def __init__(self, function):
@@ -121,34 +133,34 @@ class Function:
     factors: tuple = ()    # of a product: the two arguments of which each is read for the gradient of the other only
     released = _Released("Function")
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.released = _Released(cls.__name__)
 
     @staticmethod
-    def forward(ctx, *args, **kwargs):
+    def forward(ctx, *args: Any, **kwargs: Any) -> Any:
         """Compute the result from arrays."""
         raise NotImplementedError
 
     @staticmethod
-    def backward(ctx, dy):
+    def backward(ctx, dy: Any) -> Any:
         """Compute the gradients of the arguments from the gradient `dy` of the result."""
         raise NotImplementedError
 
     @staticmethod
-    def describe(node):
+    def describe(node: Node) -> Description:
         """What there is to know of a recorded call (`tinydl.graph.Node`), as a `tinydl.graph.Description`."""
         return Description()
 
     @staticmethod
-    def lower(node, builder):
+    def lower(node: Node, builder: Builder) -> Any:
         """How a frozen network computes a recorded call: what a method of `builder` returns, or None where none does.
 
         See `tinydl.inference.builder.Builder`.
         """
 
     @classmethod
-    def apply(cls, *args, **kwargs):
+    def apply(cls, *args: Any, **kwargs: Any) -> Tensor:
         """Run `forward` and record the operation where gradients are wanted.
 
         Parameters
@@ -164,8 +176,11 @@ class Function:
         if mode.recorder is not None:
             return mode.recorder.apply(cls, args, kwargs)
         recording, n_values = mode.grad, cls.n_values
-        wanted, frozen = False, ()
-        values, edges = [*args], [None] * len(args)
+        wanted = False
+        frozen: tuple[Any, ...] = ()
+        values: list[Any] = [*args]
+        edges: list[Any] = [None] * len(args)
+        arg: Any
         for k, arg in enumerate(args):
             if isinstance(arg, Tensor):
                 if recording:
@@ -176,9 +191,9 @@ class Function:
                         frozen += ((k, arg),)
                 arg = values[k] = arg.raw
                 if isinstance(arg, Value):
-                    arg.lent = True
+                    arg.lent = True  # type: ignore[attr-defined]
                     if k >= n_values:
-                        values[k] = arg.array()
+                        values[k] = arg.array()  # type: ignore[attr-defined]
                     continue
             if k < n_values:
                 values[k] = Given(arg)
@@ -193,7 +208,7 @@ class Function:
         return from_result(result, ctx)
 
     @classmethod
-    def result(cls, result, args, values):
+    def result(cls, result: Any, args: tuple[Any, ...], values: list[Any]) -> Any:
         """What the tensor of forward's result holds: an array, checked, since a user's operation may keep it."""
         if not isinstance(result, np.ndarray):
             if isinstance(result, Tensor):
@@ -204,7 +219,7 @@ class Function:
         return _view(result, args) if _may_share(result, values) else result
 
     @classmethod
-    def propagate(cls, ctx, dy, residual):
+    def propagate(cls, ctx, dy: Gradient, residual: Any) -> tuple[Any, ...]:
         """Gradients of the arguments from the `Gradient` of the result: arrays of their own, or Gradients, or None."""
         gradients = cls.backward(ctx, dy.array())
         return ctx.checked(gradients if isinstance(gradients, tuple) else (gradients,))

@@ -5,9 +5,17 @@ are operations that read it; that of a leaf with hooks is collected, and handed 
 no leaf has a hook, nothing of this runs.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from tinydl.gradient import Gradient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal, Self
+
+    from tinydl.tensor import Tensor
 
 __all__ = ["Handle", "accumulator", "called", "deliver", "register"]
 
@@ -25,23 +33,23 @@ class Handle:
     hook : callable
     """
 
-    def __init__(self, hooks, hook):
+    def __init__(self, hooks: Any, hook: Callable[..., Any]) -> None:
         self._hooks, self._hook = hooks, hook
 
-    def remove(self):
+    def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> Literal[False]:
         self.remove()
         return False
 
 
-def register(tensor, hook):
+def register(tensor: Tensor, hook: Callable[..., Any]) -> Handle:
     """Call `hook` with the gradient of `tensor`, an array; what it returns replaces it. See `Tensor.register_hook`."""
     global leaves
     if not tensor.requires_grad:
@@ -52,13 +60,13 @@ def register(tensor, hook):
     else:
         leaves += 1
         if not hasattr(tensor, "_hooks"):
-            tensor._hooks = []
-        hooks = tensor._hooks
+            tensor._hooks = []  # type: ignore[attr-defined]
+        hooks = tensor._hooks  # type: ignore[attr-defined]
     hooks.append(hook)
     return Handle(hooks, hook)
 
 
-def called(hooks, gradient):
+def called(hooks: Any, gradient: Any) -> Any:
     """The gradient after the hooks have seen it."""
     for hook in tuple(hooks):
         array = gradient.array()
@@ -71,7 +79,7 @@ def called(hooks, gradient):
     return gradient
 
 
-def accumulator():
+def accumulator() -> Any:
     """(what a walk calls for the gradients of leaves where some have hooks, what it collects for the end)."""
     collected: dict = {}
 
@@ -86,7 +94,7 @@ def accumulator():
     return collect, collected
 
 
-def deliver(collected):
+def deliver(collected: Any) -> None:
     """Hand the collected gradients over to their leaves, through their hooks."""
     for leaf, gradient in collected.items():
         seen = called(leaf._hooks, gradient)

@@ -7,12 +7,21 @@ The seed and the number of keys drawn so far are those of the process, shared by
 inside `stream`. `Trainer.fit` does, so several trainings in threads of one process each draw what they draw alone.
 """
 
+from __future__ import annotations
+
 import contextlib
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl._check import index_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from tinydl._types import Device
 
 __all__ = ["Generator", "generator", "manual_seed", "next_key", "set_state", "state", "stream"]
 
@@ -30,7 +39,7 @@ class _Stream:
 
 
 class _Thread(threading.local):
-    stream = None  # that of this thread alone, inside `stream`
+    stream: _Stream | None = None  # that of this thread alone, inside `stream`
 
 
 _process = _Stream(0, 0)
@@ -51,7 +60,7 @@ def _count(name, value):
     return value
 
 
-def manual_seed(seed):
+def manual_seed(seed: int) -> None:
     """Set the seed of every later random number: initial weights, dropout, shuffling.
 
     Parameters
@@ -62,14 +71,14 @@ def manual_seed(seed):
     set_state((_count("seed", seed), 0))
 
 
-def state():
+def state() -> tuple[int, int]:
     """(seed, number of keys drawn): all there is to the random state."""
     current = _current()
     with current.lock:
         return current.seed, current.counter
 
 
-def set_state(value):
+def set_state(value: tuple[int, int]) -> None:
     """Return to a state that `state` gave."""
     seed, counter = value
     seed, counter = _count("seed", seed), _count("number of keys drawn", counter)
@@ -78,7 +87,7 @@ def set_state(value):
         current.seed, current.counter = seed, counter
 
 
-def next_key():
+def next_key() -> int:
     """A fresh integer for `generator`: 0, 1, 2, ... after `manual_seed`."""
     current = _current()
     with current.lock:
@@ -87,7 +96,7 @@ def next_key():
     return key
 
 
-def generator(*key):
+def generator(*key: int) -> np.random.Generator:
     """The NumPy Generator of the stream named by (seed, *key)."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((_current().seed, *key))))
 
@@ -101,28 +110,28 @@ class Generator:
         What names its numbers: the seed, and how often something was drawn since it was set.
     """
 
-    def __init__(self, device="cpu"):
+    def __init__(self, device: Device = "cpu") -> None:
         if device != "cpu":
             raise ValueError(f"tinydl computes on the CPU: device {device!r} does not exist here")
         self.seed, self.drawn = 0, 0
 
-    def manual_seed(self, seed):
+    def manual_seed(self, seed: int) -> Self:
         """Set the seed; returns the generator."""
         self.seed, self.drawn = _count("seed", seed), 0
         return self
 
-    def initial_seed(self):
+    def initial_seed(self) -> int:
         """The seed."""
         return self.seed
 
-    def draw(self):
+    def draw(self) -> np.random.Generator:
         """The NumPy Generator of the next numbers."""
         self.drawn += 1
         return np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, _OWN_STREAM, self.drawn))))
 
 
 @contextlib.contextmanager
-def stream(seed=0):
+def stream(seed: int = 0) -> Iterator[None]:
     """Draw from a stream of this thread's own inside the block; the process's state is left alone.
 
     Parameters

@@ -11,8 +11,14 @@ A recipe is the settings of a run, in words that JSON holds. Beside what `tinydl
 | groups | optimisers of some parameters each; see `GROUPED` |
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 __all__ = ["GROUPED", "MODELS", "RECIPES", "SIZES", "Fit", "settled", "suited"]
 
@@ -94,7 +100,7 @@ MODELS = (
 )
 
 
-def suited(n_images, image_shape):
+def suited(n_images: int, image_shape: Sequence[int]) -> dict[str, Any]:
     """Settings for data of the user's own, by their number (`SIZES`) and their shape (`MODELS`).
 
     Parameters
@@ -109,7 +115,7 @@ def suited(n_images, image_shape):
         model, optimizer, batch_size, epochs, and lr and augment where the network has its own. A batch is an eighth of
         the images at most, and there are as many epochs as it takes to make the steps of few images.
     """
-    row = next(row for least, row in SIZES if n_images >= least)
+    row: dict[str, Any] = next(row for least, row in SIZES if n_images >= least)
     axes, side = len(image_shape), min(image_shape[-2:] if len(image_shape) == 3 else image_shape[-1:])
     fit = next(fit for fit in MODELS if fit.axes in (0, axes) and side >= fit.least)
     batch_size = max(1, min(row["batch_size"], n_images // 8))
@@ -124,7 +130,7 @@ def suited(n_images, image_shape):
     return settings
 
 
-def settled(row, given):
+def settled(row: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run: those of a recipe, and what was said otherwise in their place.
 
     Parameters

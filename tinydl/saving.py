@@ -1,7 +1,10 @@
 """Arrays by name in a safetensors file, which holds numbers and no code: what `save` writes and `load` reads."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,9 @@ from tinydl._files import atomic_write
 from tinydl.devices import device
 from tinydl.tensor import Tensor
 from tinydl.train.tensorfile import read_tensors, with_tied, write_tensors
+
+if TYPE_CHECKING:
+    from tinydl._types import Array, ArrayLike, Device, Path
 
 __all__ = ["load", "save"]
 
@@ -27,7 +33,7 @@ def _refuse_pickle(path, verb):
             f"weights_only=True).items()}}, {better!r})")
 
 
-def save(state, path):
+def save(state: Mapping[str, ArrayLike], path: Path) -> None:
     """Write a state dict, or any tensors by name, as a safetensors file, whole or not at all.
 
     Parameters
@@ -60,7 +66,7 @@ def save(state, path):
         write_tensors(file, arrays)
 
 
-def load(path, map_location=None, weights_only=True):
+def load(path: Path, map_location: Device | None = None, weights_only: bool = True) -> dict[str, Array]:
     """Read a safetensors file: a dict of names and arrays, as `Module.load_state_dict` takes it.
 
     bfloat16 becomes float32, which holds the same numbers. Tied tensors that `safetensors.torch.save_model` stored once

@@ -1,5 +1,7 @@
 """Tensor: an array, its gradient and the operation that made it."""
 
+from __future__ import annotations
+
 import reprlib
 import sys
 from typing import TYPE_CHECKING
@@ -11,10 +13,17 @@ from tinydl._check import dtype_of, flag
 from tinydl.backward import refuse_double, upstream, walk
 from tinydl.gradient import Gradient
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+    from tinydl._types import Array, ArrayLike, DType, Shape
+    from tinydl.hooks import Handle
+
 __all__ = ["Parameter", "Tensor", "array_of", "tensor"]
 
 if TYPE_CHECKING:
-    from tinydl._methods import Methods
+    from tinydl._methods import Count, Methods
 else:
     Methods = object
 
@@ -56,7 +65,7 @@ class Tensor(Methods):
     is_parameter = False
     __hash__ = object.__hash__
 
-    def __init__(self, data, requires_grad=False):
+    def __init__(self, data: ArrayLike, requires_grad: bool = False) -> None:
         data = _as_data(data)
         requires_grad = flag("Tensor", "requires_grad", requires_grad)
         if requires_grad and data.dtype.kind != "f":
@@ -69,7 +78,7 @@ class Tensor(Methods):
 
     # --- values ----------------------------------------------------------------------------------------------------
 
-    def _get_data(self):
+    def _get_data(self) -> Array:
         # A second reference to the array of a leaf: somebody relies on it, perhaps an operation.
         if self.requires_grad and self.creator is None and sys.getrefcount(self.raw) > 2:
             changes.shown(self)
@@ -78,7 +87,7 @@ class Tensor(Methods):
             raw = self.raw = raw.given_out(self.creator)
         return raw
 
-    def _set_data(self, values):
+    def _set_data(self, values: Any) -> None:
         values = _as_data(values)
         if values.shape != self.shape:
             raise ValueError(f"data of shape {self.shape} cannot be replaced by an array of shape {values.shape}")
@@ -87,26 +96,26 @@ class Tensor(Methods):
     data = property(_get_data, _set_data)
 
     @property
-    def shape(self):
+    def shape(self) -> Shape:
         return self.raw.shape
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         return self.raw.dtype
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return len(self.shape)
 
     @property
-    def size(self):
+    def size(self) -> Count:
         return layout.size(self.shape)
 
-    def numpy(self):
+    def numpy(self) -> Array:
         """The values as a NumPy array (not a copy)."""
         return self.data
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DType = None, copy: bool | None = None) -> Array:
         if self.recorded:
             raise RuntimeError(f"a tensor of shape {self.shape} that requires a gradient does not become an array by "
                                "itself, because nothing before it would learn: use an operation of td.ops (stack and "
@@ -116,44 +125,44 @@ class Tensor(Methods):
         return np.array(self.data, dtype=dtype, copy=bool(copy) or None) if copy is not False else self.data
 
     @property
-    def recorded(self):
+    def recorded(self) -> bool:
         """Whether an operation on the tensor is recorded for `backward`, here and now."""
         return self.requires_grad and config.mode.grad
 
-    def item(self):
+    def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() needs a tensor with one element, got shape {self.shape}")
         return self._array().item()
 
-    def _array(self):
+    def _array(self) -> Array:
         """The values for a reader that neither keeps nor changes them."""
         return self.raw if isinstance(self.raw, np.ndarray) else self.raw.array()
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """A tensor with the same values that is no part of the graph."""
         return Tensor(self.data)
 
-    def __len__(self):
+    def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a tensor without axes has no length")
         return self.shape[0]
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self.item())
 
-    def __int__(self):
+    def __int__(self) -> int:
         return int(self.item())
 
-    def __format__(self, spec):
+    def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous")
         return bool(self.item())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         body = np.array2string(self._array(), separator=", ", prefix="tensor(")
         origin = ""
         if self.creator is not None:
@@ -164,14 +173,14 @@ class Tensor(Methods):
 
     # --- gradients -------------------------------------------------------------------------------------------------
 
-    def retain_grad(self):
+    def retain_grad(self) -> None:
         """Make `backward` fill `grad` of this tensor although it is not a leaf."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
         if self.creator is not None:
             self.creator.retained = self
 
-    def register_hook(self, hook):
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
         """Call `hook(grad)` when the gradient of the tensor is known; what it returns, if anything, replaces it.
 
         Parameters
@@ -193,11 +202,11 @@ class Tensor(Methods):
 
         return hooks.register(self, seen)
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient, or with False make it zeros."""
         self.grad = None if set_to_none or self.grad is None else np.zeros_like(self.grad)
 
-    def backward(self, grad=None, retain_graph=False, create_graph=False):
+    def backward(self, grad: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Back-propagate: add d(self)/d(leaf), weighted by `grad`, to `grad` of every leaf that requires it.
 
         The gradient of a node is the sum over its children: dL/dv = sum over children c of dL/dc * dc/dv.
@@ -234,12 +243,12 @@ class Tensor(Methods):
             self.grad = layout.empty_like(data)
             self.grad[...] = grad
 
-    def __getstate__(self):
+    def __getstate__(self) -> tuple[Any, ...]:
         # For copy and pickle: a copy may be written to, so what it shares is no value of the library's own any more.
         return None, {"raw": self.data, "grad": self.grad, "requires_grad": self.requires_grad,
                       "creator": self.creator}, layout.is_channels_last(self._array())
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, slots, channels_last = state
         for name, value in slots.items():
             setattr(self, name, value)
@@ -267,32 +276,32 @@ class Parameter(Tensor):
     __slots__ = ()
     is_parameter = True
 
-    def __init__(self, data, requires_grad=True, dtype=None):
+    def __init__(self, data: ArrayLike, requires_grad: bool = True, dtype: DType = None) -> None:
         values = _as_data(data.data if isinstance(data, Tensor) else data)
         if dtype is None and values.dtype == np.float64 and not isinstance(data, Tensor):
             dtype = np.float32
         super().__init__(layout.parameter_like(values, dtype), requires_grad)
 
-    def _set_data(self, values):
+    def _set_data(self, values: Any) -> None:
         # Kernels read a parameter in its own memory order; an array in another order would be read wrongly.
         Tensor._set_data(self, layout.parameter_like(_as_data(values)))
 
     data = property(Tensor._get_data, _set_data)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Pickle keeps no memory order; the constructor lays the values out anew.
         return type(self), (np.ascontiguousarray(self.data).reshape(self.shape), self.requires_grad, self.dtype)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied = type(self)(self.data, self.requires_grad, self.dtype)
         memo[id(self)] = copied
         return copied
 
 
-def tensor(data, dtype=None, requires_grad=False):
+def tensor(data: ArrayLike, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Make a leaf tensor from an array, a number or nested lists.
 
     Parameters
@@ -315,7 +324,7 @@ def tensor(data, dtype=None, requires_grad=False):
     return Tensor(values, requires_grad)
 
 
-def _as_data(values):
+def _as_data(values: Any) -> Array:
     """The ndarray a Tensor holds: float32/float64/integer/bool, aligned, native byte order."""
     if isinstance(values, Tensor):
         return values.data
@@ -335,7 +344,7 @@ def _as_data(values):
     return values
 
 
-def array_of(values):
+def array_of(values: Any) -> Array:
     """`values` as an array; a list of tensors whose gradient would be lost is refused."""
     if isinstance(values, (list, tuple)) and _recorded_in(values, _DEPTH):
         raise TypeError(f"expected one tensor, got a {type(values).__name__} of {len(values)} whose gradient would be "

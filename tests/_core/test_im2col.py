@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tinydl._core import im2col as kernels
-from tinydl._core.reference import conv as reference_conv
-from tinydl._core.reference import im2col as reference
+from tinydl._core.reference import conv as reference_conv, im2col as reference
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
 from tinydl.testing.problems import CONVS, select
 

@@ -4,8 +4,7 @@ import hashlib
 import pytest
 
 from tinydl.data import DataError
-from tinydl.data.download import download as download_set
-from tinydl.data.download import fetch
+from tinydl.data.download import download as download_set, fetch
 from tinydl.data.registry import downloads
 
 

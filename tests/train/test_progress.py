@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.train import Callback, EarlyStopping, Progress, Trainer
-from tinydl.train import progress as progress_module
+from tinydl.train import Callback, EarlyStopping, Progress, Trainer, progress as progress_module
 
 
 def data(n=64, seed=0):

@@ -1,5 +1,7 @@
 """Data sets, their readers, and mini-batches."""
 
+from typing import TYPE_CHECKING
+
 from tinydl.data.augment import Augment
 from tinydl.data.batches import Batches, epoch_order
 from tinydl.data.collection import ConcatDataset, Dataset, Subset, TensorDataset, collate, random_split
@@ -30,4 +32,5 @@ __all__ = [
     "stratified_split",
 ]
 
-__getattr__, __dir__ = later("tinydl.data", {})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = later("tinydl.data", {})

@@ -1,5 +1,9 @@
 """The batch gather, the data package's one door to the kernels, and augmented batches."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -7,6 +11,13 @@ from tinydl._core import augment as kernels
 from tinydl.config import team
 from tinydl.data.augmentations import AUGMENTATIONS, Scene, checked, from_words, mix, stream
 from tinydl.data.dataset import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal
+
+    from tinydl._types import Shape
+    from tinydl.data.dataset import ArrayDataset
 
 __all__ = ["Augment", "as_augment", "gather"]
 
@@ -94,7 +105,9 @@ class Augment:
     >>> trainer.fit(train, augment=td.data.Augment(shift=2, mirror=False, rotate=10, cutout=8))
     """
 
-    def __init__(self, shift=4, mirror=True, padding="zeros", functions=(), **others):
+    def __init__(self, shift: int = 4, mirror: bool | Literal["alternate"] = True,
+                 padding: Literal["zeros", "reflect"] = "zeros", functions: Sequence[Callable[..., Any]] = (),
+                 **others: Any) -> None:
         given = checked({"shift": shift, "mirror": mirror, "padding": padding, **others})
         self.shift, self.mirror, self.padding = (given.pop(name) for name in ("shift", "mirror", "padding"))
         self._others = {name: given[name] for name in AUGMENTATIONS if given.get(name)}
@@ -104,7 +117,7 @@ class Augment:
             if not all(map(callable, self.functions)):
                 raise TypeError(f"functions must be callables f(x, y, rng) -> (x, y), got {functions!r}")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parts = {"shift": self.shift, "mirror": self.mirror}
         if self.padding != "zeros":
             parts["padding"] = self.padding
@@ -113,13 +126,13 @@ class Augment:
         return f"Augment({', '.join(f'{name}={value!r}' for name, value in {**parts, **self._others}.items())})"
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What is on, by name, without functions."""
         own = {"shift": self.shift, "mirror": self.mirror}
         return {**{name: value for name, value in own.items() if value}, "padding": self.padding, **self._others}
 
     @property
-    def changes_labels(self):
+    def changes_labels(self) -> bool:
         """Whether labels of a batch may be others than those of its samples."""
         return hasattr(self, "functions") or bool(self._mixed)
 
@@ -127,7 +140,7 @@ class Augment:
     def _mixed(self):
         return [name for name in ("mixup", "cutmix") if name in self._others]
 
-    def check(self, shape, labels):
+    def check(self, shape: Shape, labels: Any) -> None:
         """Raise DataError when samples of a shape, without the first axis, and labels cannot be augmented so."""
         kinds = {4: "pictures", 3: "signals", 2: "rows of features"}
         for name in self.settings:
@@ -142,7 +155,7 @@ class Augment:
             raise DataError(f"augment: {self._mixed[0]} mixes class numbers (N,), rows of 0 and 1 or targets (N, K), "
                             f"got {got}")
 
-    def draw(self, n, seed, epoch):
+    def draw(self, n: int, seed: int, epoch: int) -> Any:
         """(offsets, modes) for all `n` samples of an epoch, as `gather` takes them; None for what is off."""
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, _AUGMENT_STREAM, epoch))))
         offsets = rng.integers(-self.shift, self.shift, (n, 2), np.int32, endpoint=True) if self.shift else None
@@ -156,7 +169,7 @@ class Augment:
             modes = np.full(n, _REFLECTED, np.uint8) if modes is None else modes | np.uint8(_REFLECTED)
         return offsets, modes
 
-    def begin(self, data, seed, epoch):
+    def begin(self, data: ArrayDataset, seed: int, epoch: int) -> Any:
         """A function that makes the batches of an epoch: ``f(chosen, index)`` gives (x, y) of the samples at `chosen`,
         which are batch number `index`."""
         return _Epoch(self, data, seed, epoch)

@@ -1,17 +1,27 @@
 """Mini-batches: one gather each, in an order that follows from (seed, epoch) alone."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import index_of, integer
 from tinydl.data.augment import as_augment, gather
 from tinydl.data.dataset import ArrayDataset
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from tinydl._types import Array, Augments
+
 __all__ = ["Batches", "as_dataset", "epoch_order"]
 
 _SHUFFLE_STREAM = 0x5F1E
 
 
-def epoch_order(n, seed, epoch):
+def epoch_order(n: int, seed: int, epoch: int) -> Array:
     """The shuffled order of `n` samples in an epoch.
 
     A permutation drawn from Philox keyed by (seed, epoch): no stream is stored, and any epoch can be made again on its
@@ -57,7 +67,8 @@ class Batches:
     y : int64 array (B,), or the float targets; None for data without labels. Soft labels where samples are mixed.
     """
 
-    def __init__(self, data, batch_size, *, shuffle=False, seed=0, epoch=0, start=0, drop_last=False, augment=None):
+    def __init__(self, data: ArrayDataset | tuple[Any, Any], batch_size: int, *, shuffle: bool = False, seed: int = 0,
+                 epoch: int = 0, start: int = 0, drop_last: bool = False, augment: Augments | None = None) -> None:
         self.data = as_dataset(data)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("epoch", epoch, 0),
                                    ("start", start, 0)):
@@ -72,15 +83,15 @@ class Batches:
         self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
 
     @property
-    def total(self):
+    def total(self) -> int:
         """Batches of the whole epoch, those before `start` included."""
         n = len(self.data)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return max(0, self.total - self.start)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         # Here and not at the end: a loop that is left early has begun its epoch too.
         epoch, start = self.epoch, self.start
         self.epoch, self.start = epoch + 1, 0

@@ -4,8 +4,11 @@ A sample is a tuple such as (image, label), a dict, an array or a number. A set 
 `batch(indices)`; of any other set the samples are fetched one by one and put together by `collate`.
 """
 
+from __future__ import annotations
+
 import bisect
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +18,17 @@ from tinydl.data.augment import gather
 from tinydl.data.dataset import ArrayDataset
 from tinydl.tensor import Tensor, array_of, tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
+    from tinydl.random import Generator
+
 __all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "batch_of", "collate", "random_split"]
 
 
-def collate(samples):
+def collate(samples: list[Any]) -> Any:
     """Samples as one: arrays and numbers are stacked as tensors, tuples, lists and dicts part by part.
 
     Parameters
@@ -92,14 +102,14 @@ class Dataset:
     ...         return np.float32([k]), k * k
     """
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} defines no __getitem__(index); write one that gives a sample")
 
-    def __len__(self):
+    def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} defines no __len__(); write one that gives the number of "
                                   "samples")
 
-    def __add__(self, other):
+    def __add__(self, other: Dataset | ArrayDataset) -> ConcatDataset:
         return ConcatDataset([self, other])
 
 
@@ -111,7 +121,7 @@ class TensorDataset(Dataset):
     *tensors : Tensor or array_like
     """
 
-    def __init__(self, *tensors):
+    def __init__(self, *tensors: ArrayLike) -> None:
         if not tensors:
             raise ValueError("TensorDataset takes one tensor or more, got none")
         self.tensors = tuple([x if isinstance(x, Tensor) else Tensor(array_of(x)) for x in tensors])
@@ -119,14 +129,14 @@ class TensorDataset(Dataset):
         if len(set(lengths)) > 1 or None in lengths:
             raise ValueError(f"TensorDataset takes tensors of one length, got shapes {[x.shape for x in self.tensors]}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.tensors[0].shape[0]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         key = index if isinstance(index, slice) else _place(index, len(self), "TensorDataset")
         return tuple([Tensor(x._array()[key]) for x in self.tensors])
 
-    def batch(self, indices):
+    def batch(self, indices: Array) -> Any:
         """The samples at an array of places, as a tuple of tensors."""
         return tuple([Tensor(x._array()[indices]) for x in self.tensors])
 
@@ -141,7 +151,7 @@ class Subset(Dataset):
         The samples' numbers there.
     """
 
-    def __init__(self, dataset, indices):
+    def __init__(self, dataset: Dataset | ArrayDataset, indices: Sequence[int] | ArrayLike) -> None:
         indices = indices._array() if isinstance(indices, Tensor) else np.asarray(items("Subset", "indices", indices))
         if indices.ndim != 1 or indices.size and indices.dtype.kind not in "iu":
             raise TypeError(f"Subset takes the numbers of samples, got an array of {indices.dtype} and shape "
@@ -151,13 +161,13 @@ class Subset(Dataset):
             raise IndexError(f"Subset: number {indices[bad[0]]} at {bad[0]} of a set of {len(dataset)} samples")
         self.dataset, self.indices = dataset, indices.astype(np.int64) % max(1, len(dataset))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return sample_of(self.dataset, int(self.indices[_place(index, len(self), "Subset")]))
 
-    def batch(self, indices):
+    def batch(self, indices: Array) -> Any:
         """The samples at an array of places, put together."""
         return batch_of(self.dataset, self.indices[indices])
 
@@ -170,22 +180,23 @@ class ConcatDataset(Dataset):
     datasets : sequence of Dataset or ArrayDataset
     """
 
-    def __init__(self, datasets):
+    def __init__(self, datasets: Sequence[Dataset | ArrayDataset]) -> None:
         self.datasets = items("ConcatDataset", "datasets", datasets)
         if not self.datasets:
             raise ValueError("ConcatDataset takes one data set or more, got none")
         self.cumulative_sizes = np.cumsum([len(each) for each in self.datasets]).tolist()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         index = _place(index, len(self), "ConcatDataset")
         k = bisect.bisect_right(self.cumulative_sizes, index)
         return sample_of(self.datasets[k], index - (self.cumulative_sizes[k - 1] if k else 0))
 
 
-def random_split(dataset, lengths, generator=None):
+def random_split(dataset: Dataset | ArrayDataset, lengths: Sequence[float],
+                 generator: Generator | None = None) -> list[Subset]:
     """Disjoint subsets of a data set, of samples drawn at random.
 
     Parameters

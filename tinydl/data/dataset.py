@@ -1,11 +1,20 @@
 """Labelled arrays in memory: what the readers return and the trainer takes."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import _html
 from tinydl._check import integer, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Floats, Shape, Split
 
 __all__ = ["ArrayDataset", "DataError", "stratified_split"]
 
@@ -138,8 +147,9 @@ class ArrayDataset:
         non-finite `std`, a `scale` that is zero or not finite, labels of 10,000 and more of which under a tenth occur.
     """
 
-    def __init__(self, images, labels=None, *, class_names=None, mean=None, std=None, scale=None, name="data",
-                 ignore_index=None):
+    def __init__(self, images: ArrayLike, labels: ArrayLike | None = None, *, class_names: Sequence[str] | None = None,
+                 mean: Floats | Array | None = None, std: Floats | Array | None = None, scale: float | None = None,
+                 name: str = "data", ignore_index: int | None = None) -> None:
         images = np.asanyarray(images)
         if images.ndim not in (2, 3, 4):
             raise DataError(f"images must have shape (N, C, H, W), (N, C, L) or (N, features), got {images.shape}")
@@ -150,8 +160,8 @@ class ArrayDataset:
         elif not images.dtype.isnative:
             images = images.astype(images.dtype.newbyteorder("="))
         self.images = _dense_channels_last(images)
-        self.class_names = None if class_names is None else tuple(str(c) for c in class_names)
-        n_classes = None if class_names is None else len(self.class_names)
+        self.class_names: tuple[str, ...] | None = None if class_names is None else tuple(str(c) for c in class_names)
+        n_classes = None if self.class_names is None else len(self.class_names)
         self.ignore_index = None if ignore_index is None else integer("ArrayDataset", "ignore_index", ignore_index,
                                                                       -2**31)
         if labels is None:
@@ -170,7 +180,7 @@ class ArrayDataset:
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise DataError(f"mean must be finite and std positive, got mean {self.mean}, std {self.std}")
         self.name = name
-        self.about = {}
+        self.about: dict[str, Any] = {}
 
     @staticmethod
     def _per_channel(what, value, channels):
@@ -182,27 +192,27 @@ class ArrayDataset:
             raise DataError(f"{what} must be one number or one per channel ({channels}), got shape {value.shape}")
         return np.broadcast_to(value, (channels,)).copy()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     _repr_html_ = _html.dataset
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         classes = f", {self.n_classes} classes" if self.n_classes else ""
         return f"ArrayDataset({self.name}: {len(self):,} of {shape} {self.images.dtype}{classes})"
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> Shape:
         """Shape of one image, (C, H, W), (C, L) or (features,)."""
         return self.images.shape[1:]
 
     @property
-    def n_classes(self):
+    def n_classes(self) -> int | None:
         """Number of classes, or None for a regression or without labels."""
         return None if self.class_names is None else len(self.class_names)
 
-    def unused_classes(self):
+    def unused_classes(self) -> Array:
         """Class numbers up to the largest label that no label has; none of them when `class_names` was given.
 
         Returns
@@ -213,7 +223,7 @@ class ArrayDataset:
             return np.zeros(0, np.int64)
         return np.setdiff1d(np.arange(self.n_classes), self.labels)
 
-    def like(self, images, labels=None, name=None):
+    def like(self, images: ArrayLike, labels: ArrayLike | None = None, name: str | None = None) -> ArrayDataset:
         """A dataset of other images with this one's class names and normalisation."""
         return self._made(images, labels, self.name if name is None else name, self.mean, self.std)
 
@@ -223,27 +233,27 @@ class ArrayDataset:
         made._classes_given = self._classes_given
         return made
 
-    def subset(self, indices, name=None):
+    def subset(self, indices: Sequence[int] | ArrayLike, name: str | None = None) -> ArrayDataset:
         """The images at `indices` (or of a slice or boolean mask) with their labels, as a dataset of their own."""
         if not isinstance(indices, slice):
             indices = np.asarray(indices)
         labels = None if self.labels is None else self.labels[indices]
         return self.like(np.moveaxis(np.moveaxis(self.images, 1, -1)[indices], -1, 1), labels, name)
 
-    def split(self, fraction=0.2, seed=0):
+    def split(self, fraction: float = 0.2, seed: int = 0) -> Split:
         """Split into (rest, held-out), the same share of every class in each; see `stratified_split`."""
         if self.labels is None:
             raise DataError(f"{self.name} has no labels to split by")
         rest, held_out = stratified_split(self.labels, fraction, seed)
         return self.subset(rest), self.subset(held_out)
 
-    def normalised(self):
+    def normalised(self) -> Array:
         """All images as one normalised float32 array (N, C, ...), channels-last in memory."""
         from tinydl.data.augment import gather
 
         return gather(self, np.arange(len(self)))
 
-    def with_statistics(self):
+    def with_statistics(self) -> ArrayDataset:
         """The same data with `mean` and `std` per channel measured on it."""
         axes = (0, *range(2, self.images.ndim))
         mean = self.images.mean(axis=axes, dtype=np.float64) * self.scale
@@ -252,7 +262,7 @@ class ArrayDataset:
         return self._made(self.images, self.labels, self.name, mean, std)
 
 
-def stratified_split(labels, fraction=0.2, seed=0):
+def stratified_split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Array, Array]:
     """Indices (rest, held-out) with the same share of every class held out.
 
     Parameters

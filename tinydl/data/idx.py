@@ -4,13 +4,19 @@ An IDX file is two zero bytes, a byte for the element type, a byte for the rank,
 elements in row-major order (LeCun, Cortes and Burges, "The MNIST database of handwritten digits").
 """
 
+from __future__ import annotations
+
 import math
 import os
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
+
+if TYPE_CHECKING:
+    from tinydl._types import Array, Path
 
 __all__ = ["load_images", "read_idx", "read_idx_stream"]
 
@@ -23,7 +29,7 @@ _PARTS = {
 }
 
 
-def read_idx(path):
+def read_idx(path: Path) -> Array:
     """Read one IDX file.
 
     Parameters

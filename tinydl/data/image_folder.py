@@ -1,8 +1,11 @@
 """A folder of pictures, one folder a class."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +16,19 @@ from tinydl.data.decode import EXTENSIONS, decode, header, need_pillow
 from tinydl.data.folders import each, part_datasets, scan
 from tinydl.data.registry import register
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import Path, Report, Split
+
 __all__ = ["load_image_folder"]
 
 _LARGEST = 128  # pixels of the longer side, where no size is asked for
 
 
-def load_image_folder(folder, size=None, mode=None, *, test_fraction=0.2, seed=0, skip_damaged=False, keep=True,
-                      report=None):
+def load_image_folder(folder: Path, size: int | tuple[int, int] | None = None, mode: Literal["L", "RGB"] | None = None,
+                      *, test_fraction: float = 0.2, seed: int = 0, skip_damaged: bool = False, keep: bool = True,
+                      report: Report | None = None) -> Split:
     """Pictures and labels from a folder that holds one folder a class, decoded once into uint8.
 
     Each picture is turned as its EXIF entry says; what can be seen through is put on white; 16 bits and floats from 0

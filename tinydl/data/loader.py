@@ -1,7 +1,10 @@
 """DataLoader: mini-batches of any data set as tensors."""
 
+from __future__ import annotations
+
 import itertools
 from collections import deque
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,12 @@ from tinydl import random
 from tinydl._check import flag, integer
 from tinydl.data.batches import epoch_order
 from tinydl.data.collection import batch_of, sample_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+    from tinydl.random import Generator
 
 __all__ = ["DataLoader"]
 
@@ -53,9 +62,12 @@ class DataLoader:
     Tensors in the structure of a sample: (x, y) for pairs.
     """
 
-    def __init__(self, dataset, batch_size=1, shuffle=False, sampler=None, batch_sampler=None, num_workers=0,
-                 collate_fn=None, pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, generator=None,
-                 seed=None, prefetch_factor=None, persistent_workers=False):
+    def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, sampler: Iterable[int] | None = None,
+                 batch_sampler: Iterable[Sequence[int]] | None = None, num_workers: int = 0,
+                 collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False,
+                 drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
+                 generator: Generator | None = None, seed: int | None = None, prefetch_factor: int | None = None,
+                 persistent_workers: bool = False) -> None:
         name = "DataLoader"
         if not hasattr(dataset, "__getitem__") and not hasattr(dataset, "batch") and not hasattr(dataset, "images") \
                 or not hasattr(dataset, "__len__"):
@@ -65,7 +77,8 @@ class DataLoader:
         self.batch_size = None if batch_size is None else integer(name, "batch_size", batch_size)
         self.shuffle, self.drop_last = flag(name, "shuffle", bool(shuffle)), flag(name, "drop_last", drop_last)
         self.num_workers = integer(name, "num_workers", num_workers, 0)
-        self.sampler, self.batch_sampler = sampler, batch_sampler
+        self.sampler: Any = sampler
+        self.batch_sampler: Any = batch_sampler
         if sampler is not None and shuffle:
             raise ValueError(f"{name}: a sampler says the order, so shuffle must be False")
         if batch_sampler is not None and (batch_size not in (1, None) or shuffle or sampler is not None or drop_last):
@@ -78,13 +91,13 @@ class DataLoader:
         own = random.state()[0] if generator is None else generator.initial_seed()
         self.seed, self.epoch = own if seed is None else integer(name, "seed", seed, 0), 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
         n = len(self.dataset if self.sampler is None else self.sampler)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         # Here and not at the end: a loop that is left early has begun its epoch too.
         epoch, self.epoch = self.epoch, self.epoch + 1
         batches = self._indices(epoch)

@@ -1,16 +1,25 @@
 """The user's own data: a NumPy .npz archive with images, signals or features and labels."""
 
+from __future__ import annotations
+
 import math
 import os
 import tokenize
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import register
 from tinydl.data.targets import Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from tinydl._types import Path, Report, Split
 
 __all__ = ["as_images", "load_npz", "read_arrays", "shaped"]
 
@@ -114,7 +123,8 @@ def shaped(x, shape, what):
     return x.reshape(len(x), *shape)
 
 
-def load_npz(path, test_fraction=0.2, seed=0, *, shape=None, task=None, report=None):
+def load_npz(path: Path, test_fraction: float = 0.2, seed: int = 0, *, shape: Sequence[int] | None = None,
+             task: Literal["classes", "regression", "labels"] | None = None, report: Report | None = None) -> Split:
     """Images, signals or features and their labels from an .npz file, as ``np.savez(path, x=..., y=...)`` writes it.
 
     Parameters

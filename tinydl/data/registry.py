@@ -3,12 +3,19 @@
 A data set is one file in `tinydl/data/sets`, which calls `register`; the command line, runs and downloads know it then.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinydl.data.dataset import DataError
 from tinydl.data.folders import kind_of_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import Path, Report, Split
 
 __all__ = [
     "BY_NAME", "DataSet", "File", "Source", "choices", "default_data_dir", "downloads", "find", "load", "register",
@@ -75,7 +82,8 @@ _BY_SUFFIX: dict[str, DataSet] = {}
 _FOLDERS: dict[str, tuple[tuple[str, ...], DataSet]] = {}  # by the kind of their files: extensions, entry
 
 
-def register(name, read, recipe, source=None, *, options=(), kind=None, extensions=()):
+def register(name: str, read: Callable[..., Any], recipe: dict[str, Any], source: Source | None = None, *,
+             options: Sequence[str] = (), kind: str | None = None, extensions: Sequence[str] = ()) -> None:
     """Enter a data set under its name, or under the suffix of its files when the name begins with a dot.
 
     Names are kept in the order of the size of what must be downloaded.
@@ -101,12 +109,12 @@ def register(name, read, recipe, source=None, *, options=(), kind=None, extensio
     BY_NAME.update(entries)
 
 
-def choices():
+def choices() -> list[str]:
     """The names, FILE with each suffix of a file of the user's, and DIR."""
     return [*BY_NAME, *(f"FILE{suffix}" for suffix in _BY_SUFFIX), "DIR"]
 
 
-def find(name):
+def find(name: str) -> DataSet:
     """The entry of a data set's name, or of the path of a file or folder of the user's; DataError when it has none."""
     if name in BY_NAME:
         return BY_NAME[name]
@@ -120,18 +128,19 @@ def find(name):
     return _BY_SUFFIX[suffix]
 
 
-def downloads():
+def downloads() -> dict[str, Source]:
     """{name: source} of the data sets that can be downloaded."""
     return {name: entry.source for name, entry in BY_NAME.items() if entry.source is not None}
 
 
-def default_data_dir():
+def default_data_dir() -> str:
     """Where data sets are looked for: TINYDL_DATA, else tinydl's folder in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
 
 
-def load(name, folder=None, seed=0, *, report=None, **options):
+def load(name: str, folder: Path | None = None, seed: int = 0, *, report: Report | None = None,
+         **options: Any) -> Split:
     """A data set by its name, or the user's own from a file or a folder.
 
     Parameters

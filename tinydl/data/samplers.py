@@ -1,10 +1,20 @@
 """Samplers: which samples an epoch has, and in which order, where that is not all of them once."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import random
 from tinydl._check import flag, integer
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tinydl._types import ArrayLike
+    from tinydl.random import Generator
 
 __all__ = ["WeightedRandomSampler"]
 
@@ -24,7 +34,8 @@ class WeightedRandomSampler:
         By default the numbers follow from `manual_seed`.
     """
 
-    def __init__(self, weights, num_samples, replacement=True, generator=None):
+    def __init__(self, weights: ArrayLike, num_samples: int, replacement: bool = True,
+                 generator: Generator | None = None) -> None:
         weights = (weights._array() if isinstance(weights, Tensor) else array_of(weights)).astype(np.float64)
         bad = np.flatnonzero(~((weights >= 0) & (weights < np.inf))) if weights.ndim == 1 else [0]
         if len(bad) or not weights.sum() > 0:
@@ -38,10 +49,10 @@ class WeightedRandomSampler:
                              f"{np.count_nonzero(weights)} with a weight")
         self.generator = generator
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.num_samples
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         rng = random.generator(random.next_key()) if self.generator is None else self.generator.draw()
         share = self.weights / self.weights.sum()
         return iter(rng.choice(len(share), self.num_samples, self.replacement, share).tolist())

@@ -1,8 +1,11 @@
 """WAV files, one folder a class."""
 
+from __future__ import annotations
+
 import os
 import wave
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 from tinydl.data.folders import each, part_datasets, scan
 from tinydl.data.registry import register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Report, Split
 
 __all__ = ["EXTENSIONS", "fitted", "load_wav_folder", "read_wav"]
 
@@ -91,7 +97,8 @@ def _resampled(path, samples, rate, wanted):
     return resample_poly(samples, wanted // common, rate // common, axis=1).astype(np.float32)
 
 
-def load_wav_folder(folder, rate=None, seconds=None, *, test_fraction=0.2, seed=0, report=None):
+def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None = None, *, test_fraction: float = 0.2,
+                    seed: int = 0, report: Report | None = None) -> Split:
     """Sounds and labels from a folder that holds one folder a class.
 
     Parameters

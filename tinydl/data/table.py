@@ -1,8 +1,11 @@
 """Tables: a CSV file with a row a sample and a column of labels."""
 
+from __future__ import annotations
+
 import csv
 import io
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,12 @@ from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.npz import shaped
 from tinydl.data.registry import register
 from tinydl.data.targets import Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from tinydl._types import Path, Report, Split
 
 __all__ = ["load_csv", "read_features", "read_table"]
 
@@ -139,7 +148,9 @@ def _targets(path, name, texts, task):
     return values if task == "regression" or task is None else values.astype(np.int64)
 
 
-def load_csv(path, label=None, shape=None, *, task=None, drop=(), test_fraction=0.2, seed=0, report=None):
+def load_csv(path: Path, label: str | int | None = None, shape: Sequence[int] | None = None, *,
+             task: Literal["classes", "regression"] | None = None, drop: Sequence[str] = (), test_fraction: float = 0.2,
+             seed: int = 0, report: Report | None = None) -> Split:
     """Samples and labels from a CSV file, a row each.
 
     Parameters

@@ -4,8 +4,11 @@ Nothing in such a file is code: an operation is a name of `tinydl.ops`, and its 
 and numbers of earlier results. An integer that scales with the batch is kept as its factor.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,10 @@ from tinydl.ops import geometry
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
 from tinydl.train.tensorfile import TensorFileError, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from tinydl._types import Path
+    from tinydl.inference.freeze import Predictor
 
 __all__ = ["StoredNet", "load_predictor", "save"]
 
@@ -192,7 +199,7 @@ def _checked(head, arrays):
     return nodes
 
 
-def load_predictor(path):
+def load_predictor(path: Path) -> Predictor:
     """The predictor of a file that `Predictor.save` wrote.
 
     Parameters

@@ -1,6 +1,9 @@
 """quantize: a network in 8-bit integers."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,12 @@ from tinydl.export import floats, integers
 from tinydl.export.integers import Scale, integer_step
 from tinydl.export.program import laid, program, seen
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
+    from tinydl.nn.module import Module
 
 __all__ = ["Quantized", "quantize"]
 
@@ -27,12 +36,12 @@ class Quantized:
         The steps, which `to_c` writes.
     """
 
-    def __init__(self, steps, scales):
+    def __init__(self, steps: Any, scales: Any) -> None:
         self.program = steps
         self.input_scale, self.output_scale = scales[steps.x], scales[steps.y]
         self.input_shape, self.output_shape = steps.input_shape, steps.output_shape
 
-    def __call__(self, x):
+    def __call__(self, x: ArrayLike) -> Array:
         """The network's outputs for `x`.
 
         Parameters
@@ -47,12 +56,12 @@ class Quantized:
         """
         return self.output_scale.values(self.integers(self.input_integers(x)))
 
-    def input_integers(self, x):
+    def input_integers(self, x: ArrayLike) -> Array:
         """The integers for `x`, numpy.ndarray of int8 of the same shape: the nearest ones; what lies beyond the range
         of the sample is cut off, NaN is 0."""
         return self.input_scale.integers(_samples(x, self.input_shape, "a quantised network"))
 
-    def integers(self, q):
+    def integers(self, q: Array) -> Array:
         """The integers of the outputs.
 
         Parameters
@@ -74,7 +83,7 @@ class Quantized:
         out = np.concatenate(parts) if parts else np.empty((0, self.program.sizes[self.program.y]), np.int8)
         return seen(out, self.output_shape)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = [step.weight.nbytes + step.bias.nbytes + step.multiplier.nbytes for step in self.program.steps
                  if step.kind == "conv"]
         return (f"Quantized({self.program.name}, {sum(sizes):,} bytes of constants, {self.program.places()[1]:,} bytes "
@@ -93,7 +102,7 @@ def _fits(x, shape, what):
                          + ("; a single sample needs a batch axis in front: x[None]" if x.shape == shape else ""))
 
 
-def _samples(x, shape, what):
+def _samples(x: Any, shape: Any, what: str) -> Array:
     """float32 of an array of samples."""
     x = array_of(x.data if isinstance(x, Tensor) else x)
     if x.dtype == np.uint8:
@@ -106,7 +115,7 @@ def _samples(x, shape, what):
     return x.astype(np.float32, copy=False)
 
 
-def quantize(model, sample):
+def quantize(model: Module, sample: ArrayLike) -> Quantized:
     """A network in 8-bit integers, with one scale for each channel of weights and one for each activation.
 
     The ranges of the activations are those that the sample shows. ``q(x)`` computes the very integers of the C file

@@ -1,10 +1,13 @@
 """freeze: a trained model as one call of compiled code."""
 
+from __future__ import annotations
+
 import functools
 import importlib
 import os
 import threading
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,13 @@ from tinydl.inference.weights import Packed
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import Array, Path
+    from tinydl.nn.module import Module
+
 __all__ = ["Predictor", "freeze"]
 
 _KEPT = 8  # shapes whose programs are kept
@@ -26,14 +36,15 @@ _FLOAT = np.dtype(np.float32)
 class Predictor:
     """What `freeze` returns: a function of an array of inputs."""
 
-    def __init__(self, model, algorithm):
+    def __init__(self, model: Module, algorithm: str) -> None:
         self._model, self._algorithm = model, algorithm
         self._any_type = next(model.parameters(), None) is None  # what has no parameters computes in the input's type
         self._reader, self._packed = Reader(model), Packed()
-        self._plans, self._said = {}, set()
+        self._plans: dict[Any, Any] = {}
+        self._said: set[str] = set()
         self._lock = os.getpid(), threading.Lock()
 
-    def __call__(self, x):
+    def __call__(self, x: Any) -> Array:
         """The model's outputs for `x`.
 
         Parameters
@@ -71,7 +82,7 @@ class Predictor:
         self._plans[x.shape] = self._whole
         return self._whole(x)
 
-    def save(self, path, input_shape=None):
+    def save(self, path: Path, input_shape: Sequence[int] | None = None) -> None:
         """Write the predictor as a file for `load_predictor`: arrays and the names of operations, no code.
 
         Parameters
@@ -89,7 +100,7 @@ class Predictor:
         # The room of files is above this one, and loads when it is asked for.
         importlib.import_module("tinydl.export.predictor").save(self, path, input_shape)
 
-    def _converted(self, x):
+    def _converted(self, x: Any) -> Any:
         """float32 of what is not float32, or the input itself (or its tensor) where the model says what is wrong."""
         if isinstance(x, Tensor):
             return x if x.dtype != _FLOAT else x.data
@@ -161,15 +172,15 @@ class Predictor:
             self._said.add(text)
             warnings.warn(f"freeze: {text}", RuntimeWarning, stacklevel=frames)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Packed filters belong to one process; the model they come from can go anywhere.
         return Predictor, (self._model, self._algorithm)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Predictor({self._model!r})"
 
 
-def freeze(model):
+def freeze(model: Module) -> Predictor:
     """A snapshot of a model that only predicts, as far as possible in one call of compiled code.
 
     Evaluation needs less than training: batch norms are folded into the weights before them, bias, residual sum and

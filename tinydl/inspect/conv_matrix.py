@@ -1,9 +1,18 @@
 """A convolution written as a matrix."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.inspect.trace import sample_shape
 from tinydl.nn import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl.nn.module import Module
 
 __all__ = ["ConvMatrix", "conv_matrix"]
 
@@ -85,7 +94,7 @@ class ConvMatrix:
                 f"{self.output_shape})")
 
 
-def conv_matrix(layer, input_shape):
+def conv_matrix(layer: Module, input_shape: Sequence[int]) -> ConvMatrix:
     r"""The matrix A of a convolution: vec(Y) = A vec(X) + b, vec in row-major order of (C, H, W).
 
     Row (o, p, q) holds weight w[o, c, i, j] in column (c, p SH - PH + i DH, q SW - PW + j DW). The backward pass is the

@@ -1,6 +1,9 @@
 """What layers make of an image, and which pixels matter."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +12,16 @@ from tinydl.inspect.jacobian import kept_state
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Ints
+    from tinydl.nn.module import Module
+
 __all__ = ["feature_maps", "saliency"]
 
 
-def feature_maps(net, x, layer=None):
+def feature_maps(net: Module, x: ArrayLike, layer: str | None = None) -> Any:
     """Outputs of layers for a batch, in evaluation mode.
 
     Parameters
@@ -39,7 +48,7 @@ def feature_maps(net, x, layer=None):
     if layer is not None and layer not in modules:
         raise ValueError(f"{type(net).__name__} has no module {layer!r}; it has {', '.join(filter(None, modules))}")
     wanted = modules if layer is None else {layer: modules[layer]}
-    outputs = {}
+    outputs: dict[str, Any] = {}
 
     def keep(name):
         def hook(module, inputs, output):
@@ -71,7 +80,7 @@ def _input(net, x):
     return as_input(x, next((p.dtype for p in net.parameters()), None))
 
 
-def saliency(net, x, target=None):
+def saliency(net: Module, x: ArrayLike, target: Ints | None = None) -> Array:
     """Gradient of a class's score with respect to the input, in evaluation mode.
 
     Parameters

@@ -1,10 +1,13 @@
 """How gradients and activations travel through the layers of a net."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import math
 import warnings
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,12 @@ from tinydl.inspect.jacobian import kept_state
 from tinydl.inspect.spectral import spectral_norm
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import ArrayLike, Loss
+    from tinydl.nn.module import Module
 
 __all__ = ["GradientFlow", "LayerFlow", "gradient_flow", "layers_of"]
 
@@ -108,8 +117,9 @@ def layers_of(net):
     return found
 
 
-def gradient_flow(net, x, y=None, loss=None, *, layers=None, spectral=True, iterations=100, tolerance=1e-4,
-                  warn=True):
+def gradient_flow(net: Module, x: ArrayLike, y: ArrayLike | None = None, loss: Loss | None = None, *,
+                  layers: Sequence[str] | None = None, spectral: bool = True, iterations: int = 100,
+                  tolerance: float = 1e-4, warn: bool = True) -> GradientFlow:
     r"""Norms of activations, gradients and Jacobians, layer by layer.
 
     For layers y_k = f_k(y_(k-1)) the gradient travels as dL/dy_(k-1) = J_k' dL/dy_k, so its norm changes at most by the
@@ -203,7 +213,7 @@ def gradient_flow(net, x, y=None, loss=None, *, layers=None, spectral=True, iter
     product, rows = 1.0, []
     for row in reversed(found):
         product *= row[-1]
-        rows.append(LayerFlow(*row, product))
+        rows.append(LayerFlow(*[*row, product]))
     flow = GradientFlow(rows[::-1], float(value.item()), _norm([np.zeros(1) if x.grad is None else x.grad]))
     if warn and flow.verdict != "healthy":
         cure = ("residual blocks, batch norm, ReLU or a larger initialisation" if flow.verdict == "vanishing" else

@@ -1,6 +1,9 @@
 """Jacobians of vectorised functions, row by row through `backward`."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +13,16 @@ from tinydl.function import Context
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
+
 __all__ = ["jacobian", "kept_state", "vjp"]
 
 
-def jacobian(f, x):
+def jacobian(f: Callable[[Any], Any], x: ArrayLike) -> Array:
     r"""Jacobian d vec(Y) / d vec(X)' of Y = f(X), with vec in row-major order of the logical axes.
 
     Entry (i, j) is the derivative of output i with respect to input j; row i is what `backward` makes of the i-th unit
@@ -93,7 +102,7 @@ def _pull(y, dy, x, out):
         out[...] = x.grad.reshape(-1)
 
 
-def _leaf(f, x):
+def _leaf(f: Any, x: Any) -> Tensor:
     if isinstance(x, Parameter) or isinstance(x, Tensor) and x.creator is None:
         leaf = x
     elif isinstance(x, Tensor):

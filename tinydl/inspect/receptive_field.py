@@ -1,9 +1,17 @@
 """How much of the input one output entry sees."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl.inspect.trace import trace
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl.nn.module import Module
 
 __all__ = ["Extent", "Field", "fields", "receptive_field"]
 
@@ -93,7 +101,7 @@ def fields(graph):
     return lambda tensor: found.get(id(tensor), start) if isinstance(tensor, Tensor) else start
 
 
-def receptive_field(net, input_shape):
+def receptive_field(net: Module, input_shape: Sequence[int]) -> Extent:
     r"""Size of the piece of the input that one entry of the output depends on.
 
     A layer with windows of K entries, stride S and dilation D takes an extent r and a jump j (the distance in the input

@@ -1,6 +1,9 @@
 """The largest singular value of a layer's Jacobian."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +14,14 @@ from tinydl.inspect.jacobian import kept_state, vjp
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.nn.module import Module
+
 __all__ = ["spectral_norm"]
 
 
-def spectral_norm(layer, x, iterations=100, tolerance=1e-4):
+def spectral_norm(layer: Module, x: ArrayLike, iterations: int = 100, tolerance: float = 1e-4) -> float:
     r"""Largest singular value of the Jacobian of a layer at `x`, by power iteration on J'J.
 
     From a random unit vector v: u = J v, v = J'u / norm(J'u), sigma = norm(J v). J'u is a backward pass. J v is exact

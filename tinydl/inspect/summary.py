@@ -1,11 +1,20 @@
 """A table of a net: layers, shapes, parameters, multiply-adds, receptive fields, memory, algorithms."""
 
+from __future__ import annotations
+
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 from tinydl import _html
 from tinydl.inspect.receptive_field import Extent, fields
 from tinydl.inspect.trace import sample_shape, trace
 from tinydl.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl.nn.module import Module
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -97,7 +106,7 @@ def _bytes(n):
     return f"{n / 1024:,.1f} KiB" if n < 1024**2 else f"{n / 1024**2:,.1f} MiB"
 
 
-def summary(net, input_shape):
+def summary(net: Module, input_shape: Sequence[int]) -> Summary:
     """Table of a net by layer: output shape, parameters, multiply-adds, receptive field, activation memory, algorithm.
 
     One sample of zeros passes through a copy of the net in evaluation mode; everything is read from the operations that
@@ -129,7 +138,8 @@ def summary(net, input_shape):
     shape = sample_shape(input_shape)
     graph = trace(net, shape)
     field = fields(graph)
-    rows, counted = [], set()
+    rows: list[Any] = []
+    counted: set[int] = set()
     for call in graph.calls:
         own = [p for _, p in call.module._own(Parameter)]
         fresh = {id(p): p for p in own if id(p) not in counted}

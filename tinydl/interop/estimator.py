@@ -1,9 +1,12 @@
 """What the scikit-learn estimators share: parameters, input checks, and training with weighted samples."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import math
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -14,6 +17,13 @@ from tinydl import config, models, nn, optim, random, train
 from tinydl.interop.course import Course, check_callbacks
 from tinydl.interop.parameters import NetParameters
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl.nn.module import Module
+    from tinydl.train.callbacks import Callback
 
 __all__ = ["Estimator"]
 
@@ -35,9 +45,11 @@ def default_net(shape, n_outputs):
 class Estimator(NetParameters):
     """A network in scikit-learn's terms; `CNNClassifier` and `CNNRegressor` say what they predict."""
 
-    def __init__(self, net=None, *, optimizer="adam", lr=2e-3, epochs=50, batch_size=64, weight_decay=0.0,
-                 schedule=None, early_stopping=False, validation_fraction=0.1, patience=5, warm_start=False,
-                 callbacks=None, n_threads=None, random_state=None, verbose=False):
+    def __init__(self, net: Module | str | None = None, *, optimizer: str = "adam", lr: float = 2e-3, epochs: int = 50,
+                 batch_size: int = 64, weight_decay: float = 0.0, schedule: str | None = None,
+                 early_stopping: bool = False, validation_fraction: float = 0.1, patience: int = 5,
+                 warm_start: bool = False, callbacks: Sequence[Callback] | None = None, n_threads: int | None = None,
+                 random_state: Any = None, verbose: bool = False) -> None:
         self.net, self.optimizer, self.lr, self.epochs, self.batch_size = net, optimizer, lr, epochs, batch_size
         self.weight_decay, self.schedule, self.early_stopping = weight_decay, schedule, early_stopping
         self.validation_fraction, self.patience, self.warm_start = validation_fraction, patience, warm_start

@@ -1,10 +1,16 @@
 """The arguments of an estimator's network as parameters `net__*`, in scikit-learn's terms."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator, clone
 
 from tinydl import nn
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["NetParameters"]
 
@@ -38,7 +44,7 @@ class NetParameters(BaseEstimator):
                                  + ("" if known else "; net__ names arguments of a function "
                                     "net(sample_shape, n_outputs, ...)"))
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep` also the defaults of `net`'s arguments, as net__*."""
         found = super().get_params(deep)
         if deep:
@@ -47,7 +53,7 @@ class NetParameters(BaseEstimator):
             found |= {_PREFIX + name: value for name, value in self._net_parameters().items()}
         return found
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters by name, net__* for arguments of `net`; returns the estimator."""
         inner = {name: value for name, value in params.items() if name.startswith(_PREFIX)}
         super().set_params(**{name: value for name, value in params.items() if name not in inner})
@@ -56,7 +62,7 @@ class NetParameters(BaseEstimator):
             setattr(self, name, value)
         return self
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         copied = super().__sklearn_clone__()
         for name, value in self._net_parameters().items():
             setattr(copied, _PREFIX + name, clone(value, safe=False))

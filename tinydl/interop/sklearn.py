@@ -1,5 +1,9 @@
 """Networks as scikit-learn estimators: `CNNClassifier` and `CNNRegressor`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 try:
@@ -12,6 +16,14 @@ from sklearn.utils.validation import column_or_1d
 
 from tinydl import ops
 from tinydl.interop.estimator import Estimator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from tinydl._types import Array
+    from tinydl.nn.module import Module
+    from tinydl.train.callbacks import Callback
 
 __all__ = ["CNNClassifier", "CNNRegressor"]
 
@@ -75,9 +87,13 @@ class CNNClassifier(ClassifierMixin, Estimator):
 
     _numeric = False
 
-    def __init__(self, net=None, *, optimizer="adam", lr=2e-3, epochs=50, batch_size=64, weight_decay=0.0,
-                 schedule=None, early_stopping=False, validation_fraction=0.1, patience=5, warm_start=False,
-                 class_weight=None, callbacks=None, n_threads=None, random_state=None, verbose=False):
+    classes_: Array
+
+    def __init__(self, net: Module | str | None = None, *, optimizer: str = "adam", lr: float = 2e-3, epochs: int = 50,
+                 batch_size: int = 64, weight_decay: float = 0.0, schedule: str | None = None,
+                 early_stopping: bool = False, validation_fraction: float = 0.1, patience: int = 5,
+                 warm_start: bool = False, class_weight: Any = None, callbacks: Sequence[Callback] | None = None,
+                 n_threads: int | None = None, random_state: Any = None, verbose: bool = False) -> None:
         super().__init__(net, optimizer=optimizer, lr=lr, epochs=epochs, batch_size=batch_size,
                          weight_decay=weight_decay, schedule=schedule, early_stopping=early_stopping,
                          validation_fraction=validation_fraction, patience=patience, warm_start=warm_start,
@@ -94,7 +110,7 @@ class CNNClassifier(ClassifierMixin, Estimator):
         check_classification_targets(y)
         return X, y
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on samples X (N, ...) with labels y (N,); returns the estimator."""
         going_on = self.warm_start and hasattr(self, "net_")
         X, y = self._labelled(X, y, reset=not going_on)
@@ -108,7 +124,7 @@ class CNNClassifier(ClassifierMixin, Estimator):
             self._begin(len(classes))
         return self._trained(X, y, weight, self.epochs)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One more epoch; the first call must know all `classes`. Returns the estimator."""
         first = not hasattr(self, "net_")
         X, y = self._labelled(X, y, reset=first)
@@ -130,22 +146,22 @@ class CNNClassifier(ClassifierMixin, Estimator):
         self._fit(X, labels, weight, epochs, labels)
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Array:
         """Logits (N, n_classes); for two classes their difference (N,), as scikit-learn wants it."""
         logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Array:
         """Probabilities (N, n_classes), in the order of `classes_`."""
         logits = self._outputs(X)
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities."""
         return np.log(self.predict_proba(X))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Array:
         """The most probable labels (N,)."""
         chosen = self._outputs(X).argmax(axis=1)
         return self.classes_[chosen]
@@ -168,12 +184,12 @@ class CNNRegressor(RegressorMixin, Estimator):
     def _losses(self, output, targets):
         return ops.mse(output, targets, reduction="none").mean(axis=1)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _targeted(self, X, y, sample_weight, first):
+    def _targeted(self, X: Any, y: Any, sample_weight: Any, first: bool) -> tuple[Any, Any, Any]:
         self._check_parameters()
         X, y = self._samples(X, y, reset=first)
         weight, y = self._weights(sample_weight, X), np.asarray(y, np.float64)
@@ -191,18 +207,18 @@ class CNNRegressor(RegressorMixin, Estimator):
             raise ValueError(f"y has targets of shape {y.shape[1:]}, the first fit had {self._target_shape}")
         return X, ((rows - self._mean) / self._scale).astype(np.float32), weight
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on samples X (N, ...) with targets y (N,) or (N, n); returns the estimator."""
         going_on = self.warm_start and hasattr(self, "net_")
         self._fit(*self._targeted(X, y, sample_weight, not going_on), self.epochs)
         return self
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One more epoch; returns the estimator."""
         self._fit(*self._targeted(X, y, sample_weight, not hasattr(self, "net_")), 1)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Array:
         """The targets (N,) or (N, n)."""
         found = self._outputs(X) * self._scale + self._mean
         return found.reshape(len(found), *self._target_shape)

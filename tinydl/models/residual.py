@@ -1,8 +1,15 @@
 """Residual networks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import nn
 from tinydl.nn.batchnorm import normalised
 from tinydl.ops.checks import as_input
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 __all__ = ["ResNet18", "ResNet20", "ResNet29Bottleneck", "resnet18", "resnet20", "resnet29_bottleneck"]
 
@@ -82,7 +89,7 @@ class ResNet18(_ResNet):
         super().__init__(stages, in_channels, num_classes, 64, stem)
 
 
-def resnet18(num_classes=10, in_channels=3, stem="cifar"):
+def resnet18(num_classes: int = 10, in_channels: int = 3, stem: Literal["cifar", "imagenet"] = "cifar") -> ResNet18:
     """The ResNet-18 of He et al. (2015), of which torchvision's weights load.
 
     Four stages of two residual blocks with 64, 128, 256, 512 channels, stride 2 at stages 2 to 4, 1x1 projection
@@ -99,7 +106,7 @@ def resnet18(num_classes=10, in_channels=3, stem="cifar"):
     return ResNet18(num_classes, in_channels, stem)
 
 
-def resnet20(num_classes=10, in_channels=3):
+def resnet20(num_classes: int = 10, in_channels: int = 3) -> ResNet20:
     """The CIFAR ResNet-20 of He et al. (2015) with 1x1 projection shortcuts (option B).
 
     Stem 16@3x3, three stages of three residual blocks with 16, 32, 64 channels, stride 2 at stages 2 and 3, global
@@ -112,7 +119,7 @@ def resnet20(num_classes=10, in_channels=3):
     return ResNet20(num_classes, in_channels)
 
 
-def resnet29_bottleneck(num_classes=10, in_channels=3):
+def resnet29_bottleneck(num_classes: int = 10, in_channels: int = 3) -> ResNet29Bottleneck:
     """Stem 16@3x3, three stages of three bottlenecks with widths 16, 32, 64 (times 4), stride 2 at stages 2 and 3.
 
     Parameters

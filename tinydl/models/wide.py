@@ -1,10 +1,16 @@
 """The wide network that learns CIFAR-10 in few operations."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl import nn
 from tinydl.models.simple import image
 from tinydl.ops.checks import as_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["AirBench", "airbench"]
 
@@ -42,7 +48,7 @@ class AirBench(nn.Module):
         return self.head(x) * (1 / self.head.in_features)
 
 
-def airbench(num_classes=10, input_shape=(3, 32, 32)):
+def airbench(num_classes: int = 10, input_shape: Sequence[int] = (3, 32, 32)) -> AirBench:
     """The wide net of Jordan (2024) that learns CIFAR-10 in few operations, 24-64-64-256-256-256-256.
 
     A first layer 24@2x2, three groups of conv 3x3, pool 2, batch norm, GELU, conv 3x3, batch norm, GELU, then pool 3

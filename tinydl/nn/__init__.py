@@ -1,5 +1,7 @@
 """Layers: they own the parameters and leave the mathematics to `tinydl.ops`."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from tinydl.later import later
@@ -31,7 +33,7 @@ from tinydl.nn.residual import BottleneckBlock, ResidualBlock
 from tinydl.nn.views import AveragedViews
 from tinydl.tensor import Parameter
 
-__all__ = [
+__all__: list[str] = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AveragedViews", "AvgPool1d",
     "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BottleneckBlock", "ConstantPad1d",
     "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineEmbeddingLoss",
@@ -45,10 +47,10 @@ __all__ = [
 ]
 
 # The other activations are what activation.py makes of its table.
-globals().update(LAYERS)
-__all__ += sorted(LAYERS.keys() - {"ReLU"})
 if TYPE_CHECKING:
-    from tinydl.nn.activation import Activation
+    from tinydl.nn import _activations, functional as functional
+    from tinydl.nn._activations import *  # noqa: F403
+    from tinydl.nn.activation import GELU as GELU, Softplus as Softplus
     from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
     from tinydl.nn.distances import (
         BCELoss,
@@ -73,8 +75,11 @@ if TYPE_CHECKING:
     )
     from tinydl.nn.sampling import Fold, Unfold, Upsample
 
-    def __getattr__(name: str) -> type[Activation]: ...
+    __all__ += _activations.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports
+    __all__ += ["GELU", "Softplus", "functional"]
 else:
+    globals().update(LAYERS)
+    __all__ += sorted(LAYERS.keys() - {"ReLU"})
     __getattr__, __dir__ = later("tinydl.nn", {
         "channels": "GLU Embedding LocalResponseNorm PixelShuffle PReLU",
         "distances": "BCELoss CosineEmbeddingLoss FocalLoss KLDivLoss L1Loss MultiLabelSoftMarginLoss "

@@ -1,12 +1,20 @@
 """Activations as layers: one for each operation that is an activation, and softmax."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from tinydl import ops
 from tinydl._check import integer, one_of
 from tinydl.nn.module import Module
 from tinydl.ops.activations import OPERATIONS, ROWS, Row
 from tinydl.ops.checks import as_input
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 
 class Activation(Module):
@@ -19,17 +27,17 @@ class Activation(Module):
     _row: Row
     _op: Any
 
-    def __init__(self, *args, inplace=False, **kwargs):
+    def __init__(self, *args: float, inplace: bool = False, **kwargs: float) -> None:
         number = self._row.given(args, kwargs)
         if self._row.parameter:
             setattr(self, self._row.parameter, number)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         name = self._row.parameter
         return self._op(as_input(x), getattr(self, name)) if name else self._op(as_input(x))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The parameter."""
         name = self._row.parameter
         return f"{name}={getattr(self, name)}" if name else ""
@@ -46,10 +54,10 @@ class ReLU(Activation):
 
     _row = ROWS["relu"]
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ops.relu(as_input(x))
 
@@ -67,15 +75,15 @@ class GELU(Activation):
 
     _row = ROWS["gelu"]
 
-    def __init__(self, approximate="none"):
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
         self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return (ops.gelu if self.approximate == "none" else ops.gelu_tanh)(as_input(x))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The form."""
         return f"approximate={self.approximate!r}"
 
@@ -96,7 +104,7 @@ class Softplus(Activation):
     _row = ROWS["softplus"]
     _op = staticmethod(ops.softplus)
 
-    def __init__(self, beta=1.0, threshold=20.0):
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__(beta)
         if not self.beta > 0:
             raise ValueError(f"Softplus: beta must be a finite number > 0, got {beta!r}")
@@ -104,7 +112,7 @@ class Softplus(Activation):
             raise ValueError(f"Softplus: threshold is 20, got {threshold!r}; the line begins where it makes no "
                              "difference")
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return f"beta={self.beta}, threshold=20.0"
 
@@ -139,14 +147,14 @@ class Softmax(Module):
         The axis that sums to one; 1, and so None, is the classes of (N, C), (N, C, L) and (N, C, H, W).
     """
 
-    def __init__(self, dim=1):
+    def __init__(self, dim: int = 1) -> None:
         self.dim = 1 if dim is None else integer(type(self).__name__, "dim", dim, -64)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ops.softmax(as_input(x), self.dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The axis."""
         return f"dim={self.dim}"
 
@@ -160,14 +168,14 @@ class LogSoftmax(Module):
         The axis; 1, and so None, is the classes of (N, C), (N, C, L) and (N, C, H, W).
     """
 
-    def __init__(self, dim=1):
+    def __init__(self, dim: int = 1) -> None:
         self.dim = 1 if dim is None else integer(type(self).__name__, "dim", dim, -64)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ops.log_softmax(as_input(x), self.dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The axis."""
         return f"dim={self.dim}"
 

@@ -1,6 +1,8 @@
 """Batch normalisation."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from tinydl.nn.conv import _Conv
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
 from tinydl.tensor import Parameter
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "about_of", "normalised"]
 
@@ -49,7 +55,8 @@ class _BatchNorm(Module):
     running_var: Any
     num_batches_tracked: Any
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True) -> None:
         (self.num_features,) = integers(num_features, 1, "num_features", 1)
         n = self.num_features
         name = type(self).__name__
@@ -69,21 +76,21 @@ class _BatchNorm(Module):
         """States of PyTorch before 0.4.1 lack the count, which nothing but a plain average reads."""
         return () if self.momentum is None else ("num_batches_tracked",)
 
-    def reset_running_stats(self):
+    def reset_running_stats(self) -> None:
         """Forget the running statistics: mean 0, variance 1, no batches."""
         if self.track_running_stats:
             self.running_mean[...] = 0
             self.running_var[...] = 1
             self.num_batches_tracked[...] = 0
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Weight 1, bias 0, running statistics forgotten."""
         self.reset_running_stats()
         if self.weight is not None and self.bias is not None:
             init.ones_(self.weight)
             init.zeros_(self.bias)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Normalise by the batch in training, by the running statistics in evaluation."""
         x = as_input(x, None if self.weight is None else self.weight.dtype)
         shape = x.shape
@@ -105,7 +112,7 @@ class _BatchNorm(Module):
         raise ValueError(f"{name}({self.num_features}) takes {self._layout.format(self.num_features)}, got shape "
                          f"{shape}; this input would need {name}({shape[1]})")
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
                 f"track_running_stats={self.track_running_stats}")

@@ -1,6 +1,9 @@
 """Layers on channels: gates, slopes, norms over neighbours, channels that become pixels, rows of a table."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from tinydl._check import integer, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["Embedding", "GLU", "LocalResponseNorm", "PReLU", "PixelShuffle"]
 
@@ -21,14 +28,14 @@ class GLU(Module):
     dim : int
     """
 
-    def __init__(self, dim=-1):
+    def __init__(self, dim: int = -1) -> None:
         self.dim = integer("GLU", "dim", dim, -64)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Half as long along the axis."""
         return ops.glu(as_input(x), self.dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The axis."""
         return f"dim={self.dim}"
 
@@ -44,16 +51,16 @@ class PReLU(Module):
         The first weight.
     """
 
-    def __init__(self, num_parameters=1, init=0.25):
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         self.num_parameters = integer("PReLU", "num_parameters", num_parameters)
         self.init = number("PReLU", "init", init, -math.inf, open_low=True)
         self.weight = Parameter(np.full(self.num_parameters, self.init, np.float32))
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, C, ...) to the same shape."""
         return ops.prelu(as_input(x, self.weight.dtype), self.weight)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The number of weights."""
         return f"num_parameters={self.num_parameters}"
 
@@ -68,16 +75,16 @@ class LocalResponseNorm(Module):
     alpha, beta, k : float
     """
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size = integer("LocalResponseNorm", "size", size)
         self.alpha, self.beta, self.k = (number("LocalResponseNorm", name, value, -math.inf, open_low=True)
                                          for name, value in (("alpha", alpha), ("beta", beta), ("k", k)))
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, C, *spatial) to the same shape."""
         return ops.local_response_norm(as_input(x), self.size, self.alpha, self.beta, self.k)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
@@ -91,14 +98,14 @@ class PixelShuffle(Module):
         r.
     """
 
-    def __init__(self, upscale_factor):
+    def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = integer("PixelShuffle", "upscale_factor", upscale_factor)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """r^2 neighbouring channels become a square of pixels."""
         return ops.pixel_shuffle(as_input(x), self.upscale_factor)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The factor."""
         return f"upscale_factor={self.upscale_factor}"
 
@@ -114,7 +121,7 @@ class Embedding(Module):
         A row of zeros that is not trained.
     """
 
-    def __init__(self, num_embeddings, embedding_dim, padding_idx=None):
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
         self.num_embeddings = integer("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = integer("Embedding", "embedding_dim", embedding_dim)
         shape = (self.num_embeddings, self.embedding_dim)
@@ -128,11 +135,11 @@ class Embedding(Module):
             values[self.padding_idx] = 0
         self.weight = Parameter(values)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Integers of any shape to (..., embedding_dim)."""
         return ops.embedding(x, self.weight, self.padding_idx)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The sizes."""
         return f"{self.num_embeddings}, {self.embedding_dim}" + (
             "" if self.padding_idx is None else f", padding_idx={self.padding_idx}")

@@ -1,7 +1,9 @@
 """Convolutions."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +15,12 @@ from tinydl.ops.checks import as_input, integers
 from tinydl.ops.conv import convolve
 from tinydl.tensor import Parameter
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
+
 __all__ = ["Conv1d", "Conv2d"]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -23,8 +31,10 @@ class _Conv(Module):
 
     _n = 0
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
-                 padding_mode="zeros"):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Ints, stride: Ints = 1,
+                 padding: Ints | Literal["valid", "same"] = 0, dilation: Ints = 1, groups: int = 1,
+                 bias: bool = True,
+                 padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros") -> None:
         n = self._n
         (self.in_channels,) = integers(in_channels, 1, "in_channels", 1)
         (self.out_channels,) = integers(out_channels, 1, "out_channels", 1)
@@ -54,11 +64,11 @@ class _Conv(Module):
         self.bias = Parameter(np.empty(self.out_channels, np.float32)) if biased else None
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Draw new initial values."""
         init.default_(self.weight, self.bias, math.prod(self.weight.shape[1:]))
 
-    def forward(self, x, about=None):
+    def forward(self, x: ArrayLike, about: Any = None) -> Tensor:
         """Slide the filters over the input; `about` is said by `batchnorm.normalised`."""
         padding = self._zeros
         if padding is None:
@@ -82,7 +92,7 @@ class _Conv(Module):
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         return ops.pad(x, flat, mode), (0,) * self._n
 
-    def zero_padding(self):
+    def zero_padding(self) -> Any:
         """The padding on either side of each axis where it is zeros and the same for every input; else None."""
         if self._zeros is not None or self.padding_mode != "zeros":
             return self._zeros
@@ -91,7 +101,7 @@ class _Conv(Module):
             return None
         return tuple(total // 2 for total in around)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The geometry, what differs from the default only."""
         n = self._n
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"

@@ -1,7 +1,9 @@
 """Transposed convolutions."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +14,10 @@ from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
 from tinydl.tensor import Parameter
 
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints, Shape
+    from tinydl.tensor import Tensor
+
 __all__ = ["ConvTranspose1d", "ConvTranspose2d"]
 
 
@@ -21,8 +27,9 @@ class _ConvTranspose(Module):
     _n = 0
     _op: Any = None
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=None, groups=1,
-                 bias=True, dilation=1):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Ints, stride: Ints = 1, padding: Ints = 0,
+                 output_padding: Ints | None = None, groups: int = 1, bias: bool = True,
+                 dilation: Ints = 1) -> None:
         n = self._n
         (self.in_channels,) = integers(in_channels, 1, "in_channels", 1)
         (self.out_channels,) = integers(out_channels, 1, "out_channels", 1)
@@ -58,11 +65,11 @@ class _ConvTranspose(Module):
         self.bias = Parameter(np.empty(self.out_channels, np.float32)) if biased else None
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Draw new initial values."""
         init.default_(self.weight, self.bias, math.prod(self.weight.shape[1:]))
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Spread every input entry over the window of outputs it feeds."""
         x = as_input(x, self.weight.dtype)
         if self.padding != "same":
@@ -78,7 +85,7 @@ class _ConvTranspose(Module):
         reaches = [d * (k - 1) + 1 for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         return [s - reach % 2 for s, reach in zip(self.stride, reaches, strict=True)]
 
-    def geometry(self, spatial):
+    def geometry(self, spatial: Shape) -> Any:
         """(lengths of the result, padding, output_padding) as tuples, for an input of the lengths `spatial`.
 
         With padding='same' the operation may give one entry more at the end of an axis, which is cut off.
@@ -94,7 +101,7 @@ class _ConvTranspose(Module):
         beyond = [n - length for n, length in zip(whole, lengths, strict=True)]
         return lengths, tuple(max(n, 0) // 2 for n in beyond), tuple(max(-n, 0) for n in beyond)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The geometry, what differs from the default only."""
         n = self._n
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"

@@ -1,9 +1,17 @@
 """Dropout."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import ops
 from tinydl._check import number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, need_rank
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d"]
 
@@ -23,14 +31,14 @@ class Dropout(Module):
         Of no effect: an input is never written.
     """
 
-    def __init__(self, p=0.5, inplace=False):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         self.p = number(type(self).__name__, "p", p, high=1.0, open_high=False)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ops.dropout(as_input(x), self.p, self.training)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}"
 
@@ -50,7 +58,7 @@ class Dropout1d(Dropout):
 
     _ranks, _layout = (3,), "(N, C, L)"
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """A shape with channels to the same shape."""
         x = as_input(x)
         need_rank(x.shape, self._ranks, type(self).__name__, self._layout)

@@ -4,12 +4,21 @@ A name is the operation itself where the two agree. Where PyTorch orders argumen
 effect here, a short function hands them on.
 """
 
+from __future__ import annotations
+
 import functools
 import math
+from typing import TYPE_CHECKING
 
 from tinydl import ops
 from tinydl.later import later
 from tinydl.ops.checks import integers
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import Array, ArrayLike, Ints, Reduction
+    from tinydl.tensor import Tensor
 
 _SAME = {
     "adaptive_avg_pool1d": "adaptive_avg_pool1d", "adaptive_avg_pool2d": "adaptive_avg_pool2d",
@@ -54,14 +63,15 @@ def _activation(name):
 globals().update({name: _named(name) for name in _SAME}, **{name: _activation(name) for name in _ACTIVATIONS})
 
 
-def gelu(x, approximate="none"):
+def gelu(x: ArrayLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     """x Phi(x), or with approximate='tanh' the form that approximates it; see `ops.gelu` and `ops.gelu_tanh`."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     return (ops.gelu if approximate == "none" else ops.gelu_tanh)(x)
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool2d(x: ArrayLike, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of each window; see `ops.avg_pool2d`. With `divisor_override` the sum divided by it."""
     y = ops.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, count_include_pad or divisor_override is not None)
     if divisor_override is None:
@@ -69,35 +79,39 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     return y * (math.prod(integers(kernel_size, 2, "kernel_size", 1)) / divisor_override)
 
 
-def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+def batch_norm(x: ArrayLike, running_mean: Array | None = None, running_var: Array | None = None,
+               weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = False,
+               momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """Each channel by the batch's mean and variance in training, else by the running ones; see `ops.batch_norm`."""
     return ops.batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
-def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
-                  eps=1e-5):
+def instance_norm(x: ArrayLike, running_mean: Array | None = None, running_var: Array | None = None,
+                  weight: ArrayLike | None = None, bias: ArrayLike | None = None, use_input_stats: bool = True,
+                  momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """Each channel of each sample by its own mean and variance; see `ops.instance_norm`."""
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise ValueError("instance_norm goes by each sample's own statistics; leave the running ones out")
     return ops.instance_norm(x, weight, bias, eps)
 
 
-def dropout(x, p=0.5, training=True, inplace=False):
+def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Entries are 0 with probability p; see `ops.dropout`."""
     return ops.dropout(x, p, training)
 
 
-def dropout1d(x, p=0.5, training=True, inplace=False):
+def dropout1d(x: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Whole channels of (N, C, L) are 0 with probability p; see `ops.channel_dropout`."""
     return ops.channel_dropout(x, p, training)
 
 
-def dropout2d(x, p=0.5, training=True, inplace=False):
+def dropout2d(x: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Whole channels of (N, C, H, W) are 0 with probability p; see `ops.channel_dropout`."""
     return ops.channel_dropout(x, p, training)
 
 
-def binary_cross_entropy_with_logits(x, target, weight=None, reduction="mean", pos_weight=None):
+def binary_cross_entropy_with_logits(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None,
+                                     reduction: Reduction = "mean", pos_weight: ArrayLike | None = None) -> Tensor:
     """Binary cross-entropy of logits; see `ops.bce_with_logits`."""
     return ops.bce_with_logits(x, target, weight, reduction, pos_weight)
 

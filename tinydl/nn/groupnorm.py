@@ -1,5 +1,9 @@
 """Group normalisation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import ops
@@ -7,6 +11,10 @@ from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 from tinydl.tensor import Parameter
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["GroupNorm"]
 
@@ -34,7 +42,7 @@ class GroupNorm(Module):
         1 and 0 at the start.
     """
 
-    def __init__(self, num_groups, num_channels, eps=1e-5, affine=True):
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         (self.num_groups,) = integers(num_groups, 1, "num_groups", 1)
         (self.num_channels,) = integers(num_channels, 1, "num_channels", 1)
         if self.num_channels % self.num_groups:
@@ -45,7 +53,7 @@ class GroupNorm(Module):
         self.weight = Parameter(np.ones(self.num_channels, np.float32)) if self.affine else None
         self.bias = Parameter(np.zeros(self.num_channels, np.float32)) if self.affine else None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, C, *spatial), with any number of spatial axes, to the same shape."""
         x = as_input(x, None if self.weight is None else self.weight.dtype)
         shape = x.shape
@@ -59,6 +67,6 @@ class GroupNorm(Module):
         raise ValueError(f"GroupNorm({self.num_groups}, {self.num_channels}) takes (N, {self.num_channels}, *spatial), "
                          f"got shape {shape}; {cure}")
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"

@@ -4,13 +4,21 @@ fan_in is the number of inputs one output sums over, fan_out the number of outpu
 shape (O, C, *window), fan_in = C * prod(window) and fan_out = O * prod(window).
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import changes, config, ops, random
 from tinydl._check import integer, number, one_of
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import AnyTensor, Array
 
 __all__ = [
     "calculate_gain", "constant_", "default_", "dirac_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
@@ -55,7 +63,7 @@ def _fans(tensor):
     return shape[1] * window, shape[0] * window
 
 
-def calculate_gain(nonlinearity, param=None):
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance through an activation.
 
     1 for 'linear', 'conv1d', 'conv2d' and 'sigmoid', 5/3 for 'tanh', sqrt(2) for 'relu', sqrt(2 / (1 + slope^2)) for
@@ -69,7 +77,7 @@ def calculate_gain(nonlinearity, param=None):
     return math.sqrt(2) / math.hypot(1, slope)
 
 
-def uniform_(tensor, a=0.0, b=1.0):
+def uniform_(tensor: AnyTensor, a: float = 0.0, b: float = 1.0) -> AnyTensor:
     """Uniform in [a, b)."""
     a, b = (_number("uniform_", name, value) for name, value in (("a", a), ("b", b)))
     if not (a <= b and b - a < math.inf):
@@ -77,13 +85,13 @@ def uniform_(tensor, a=0.0, b=1.0):
     return _fill(tensor, _generator().uniform(a, b, _shape(tensor)))
 
 
-def normal_(tensor, mean=0.0, std=1.0):
+def normal_(tensor: AnyTensor, mean: float = 0.0, std: float = 1.0) -> AnyTensor:
     """Normal with the given mean and standard deviation."""
     mean, std = _number("normal_", "mean", mean), number("normal_", "std", std)
     return _fill(tensor, _generator().normal(mean, std, _shape(tensor)))
 
 
-def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
+def trunc_normal_(tensor: AnyTensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> AnyTensor:
     """Normal, drawn again where a value falls outside [a, b]."""
     mean, std = _number("trunc_normal_", "mean", mean), number("trunc_normal_", "std", std)
     a, b = (number("trunc_normal_", name, value, finite=False) for name, value in (("a", a), ("b", b)))
@@ -100,28 +108,28 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
     raise ValueError(f"a normal with mean {mean} and standard deviation {std} hardly ever falls in [{a}, {b}]")
 
 
-def constant_(tensor, value):
+def constant_(tensor: AnyTensor, value: float) -> AnyTensor:
     """Every entry `value`."""
     return _fill(tensor, number("constant_", "value", value, finite=False))
 
 
-def zeros_(tensor):
+def zeros_(tensor: AnyTensor) -> AnyTensor:
     """Every entry 0."""
     return _fill(tensor, 0)
 
 
-def ones_(tensor):
+def ones_(tensor: AnyTensor) -> AnyTensor:
     """Every entry 1."""
     return _fill(tensor, 1)
 
 
-def xavier_uniform_(tensor, gain=1.0):
+def xavier_uniform_(tensor: AnyTensor, gain: float = 1.0) -> AnyTensor:
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
     bound = number("xavier_uniform_", "gain", gain) * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound)
 
 
-def xavier_normal_(tensor, gain=1.0):
+def xavier_normal_(tensor: AnyTensor, gain: float = 1.0) -> AnyTensor:
     """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
     return normal_(tensor, 0.0, number("xavier_normal_", "gain", gain) * math.sqrt(2 / sum(_fans(tensor))))
 
@@ -131,18 +139,20 @@ def _kaiming_std(tensor, a, mode, nonlinearity):
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
 
 
-def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+def kaiming_uniform_(tensor: AnyTensor, a: float = 0, mode: Literal["fan_in", "fan_out"] = "fan_in",
+                     nonlinearity: str = "leaky_relu") -> AnyTensor:
     """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky ReLU."""
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
 
 
-def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+def kaiming_normal_(tensor: AnyTensor, a: float = 0, mode: Literal["fan_in", "fan_out"] = "fan_in",
+                    nonlinearity: str = "leaky_relu") -> AnyTensor:
     """Normal with standard deviation gain / sqrt(fan) (He et al., 2015); `a` is the slope of a leaky ReLU."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
 
 
-def orthogonal_(tensor, gain=1.0):
+def orthogonal_(tensor: AnyTensor, gain: float = 1.0) -> AnyTensor:
     """Rows (or columns, where there are fewer) orthonormal times `gain`, axes after the first flattened.
 
     QR factorisation of a normal matrix, signs fixed by the diagonal of R so that the result is uniform (Saxe et al.,
@@ -157,7 +167,7 @@ def orthogonal_(tensor, gain=1.0):
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
 
 
-def dirac_(tensor, keep=False):
+def dirac_(tensor: AnyTensor, keep: bool = False) -> AnyTensor:
     """The filters that copy their input: filter k is 1 at the window's centre of channel k, 0 elsewhere.
 
     Parameters
@@ -179,19 +189,19 @@ def dirac_(tensor, keep=False):
     return _fill(tensor, values)
 
 
-def small_(tensor, scale=0.01):
+def small_(tensor: AnyTensor, scale: float = 0.01) -> AnyTensor:
     """Normal with standard deviation scale / sqrt(fan_in): near zero, so a residual block starts as the identity."""
     return normal_(tensor, 0.0, number("small_", "scale", scale) / math.sqrt(_fans(tensor)[0]))
 
 
-def scale_(tensor, factor):
+def scale_(tensor: AnyTensor, factor: float) -> AnyTensor:
     """Multiply the present values by `factor`."""
     factor = number("scale_", "factor", factor, finite=False)
     _shape(tensor)
     return _fill(tensor, tensor.data * factor)
 
 
-def whitening_(tensor, images, eps=5e-4):
+def whitening_(tensor: AnyTensor, images: Array, eps: float = 5e-4) -> AnyTensor:
     """Filters whose results on windows of `images` are uncorrelated and of about the same size.
 
     With the second moments of the windows, ``M = mean of v v'`` over all windows v (each C * prod(window) values), and
@@ -242,7 +252,7 @@ def _second_moments(images, window):
     return total / count
 
 
-def default_(weight, bias, fan_in):
+def default_(weight: Tensor, bias: Tensor | None, fan_in: int) -> None:
     """What layers start with: weight and bias uniform in +-1/sqrt(fan_in)."""
     bound = 1 / math.sqrt(integer("default_", "fan_in", fan_in))
     uniform_(weight, -bound, bound)

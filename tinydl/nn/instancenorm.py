@@ -1,5 +1,9 @@
 """Instance normalisation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import ops
@@ -7,6 +11,10 @@ from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
 from tinydl.tensor import Parameter
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["InstanceNorm1d", "InstanceNorm2d"]
 
@@ -17,7 +25,8 @@ class _InstanceNorm(Module):
     _ranks: tuple = ()
     _layout = ""
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False):
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+                 track_running_stats: bool = False) -> None:
         (self.num_features,) = integers(num_features, 1, "num_features", 1)
         name = type(self).__name__
         self.eps, self.momentum = number(name, "eps", eps, open_low=True), number(name, "momentum", momentum)
@@ -30,7 +39,7 @@ class _InstanceNorm(Module):
         self.weight = Parameter(np.ones(n, np.float32)) if self.affine else None
         self.bias = Parameter(np.zeros(n, np.float32)) if self.affine else None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, C, *spatial) to the same shape."""
         x = as_input(x, None if self.weight is None else self.weight.dtype)
         name = type(self).__name__
@@ -40,7 +49,7 @@ class _InstanceNorm(Module):
                              f"{x.shape}; this input would need {name}({x.shape[1]})")
         return ops.instance_norm(x, self.weight, self.bias, self.eps)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
                 f"track_running_stats={self.track_running_stats}")

@@ -1,5 +1,9 @@
 """Layer normalisation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import ops
@@ -7,6 +11,10 @@ from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
 from tinydl.tensor import Parameter
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["LayerNorm"]
 
@@ -32,7 +40,8 @@ class LayerNorm(Module):
         1 and 0 at the start.
     """
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True):
+    def __init__(self, normalized_shape: Ints, eps: float = 1e-5, elementwise_affine: bool = True,
+                 bias: bool = True) -> None:
         shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         if not shape:
             raise ValueError("normalized_shape needs at least one axis, got ()")
@@ -43,12 +52,12 @@ class LayerNorm(Module):
         biased = flag("LayerNorm", "bias", bias) and affine
         self.bias = Parameter(np.zeros(self.normalized_shape, np.float32)) if biased else None
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape that ends in normalized_shape to the same shape."""
         x = as_input(x, None if self.weight is None else self.weight.dtype)
         return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The settings."""
         return (f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
                 f"bias={self.bias is not None}")

@@ -1,6 +1,8 @@
 """Losses as layers."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,10 +13,13 @@ from tinydl.ops.checks import as_input, reduction_of
 from tinydl.ops.cross_entropy import ignored_of
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from tinydl._types import Array, ArrayLike, Reduction
+
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLLLoss", "factor"]
 
 
-def factor(value, owner, name):
+def factor(value: Any, owner: str, name: str) -> Array | None:
     """Factors of a loss as a float32 array: finite and not negative."""
     if value is None:
         return None
@@ -29,7 +34,7 @@ def factor(value, owner, name):
     return array
 
 
-def _array(values):
+def _array(values: Any) -> Array:
     return values.data if isinstance(values, Tensor) else array_of(values)
 
 
@@ -38,7 +43,7 @@ class _ClassLoss(Module):
 
     weight: Any
 
-    def __init__(self, weight, ignore_index, reduction):
+    def __init__(self, weight: ArrayLike | None, ignore_index: int, reduction: Reduction) -> None:
         name = type(self).__name__
         weight = factor(weight, name, "weight")
         if weight is not None and (weight.ndim != 1 or weight.size == 0):
@@ -47,7 +52,7 @@ class _ClassLoss(Module):
         self.ignore_index = ignored_of(ignore_index, name)
         self.reduction = reduction_of(reduction)
 
-    def denominator(self, output, labels):
+    def denominator(self, output: Tensor, labels: ArrayLike) -> float:
         """What 'mean' divides by: the number of labels that count, or the sum of their weights.
 
         Parameters
@@ -75,12 +80,13 @@ class CrossEntropyLoss(_ClassLoss):
         Share of the target that is spread evenly over the classes.
     """
 
-    def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: Reduction = "mean",
+                 label_smoothing: float = 0.0) -> None:
         super().__init__(weight, ignore_index, reduction)
         self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing, high=1.0,
                                       open_high=False)
 
-    def forward(self, logits, labels):
+    def forward(self, logits: ArrayLike, labels: ArrayLike) -> Tensor:
         """Logits (N, C, ...) and labels (N, ...), or soft ones (N, C, ...), to a number; to (N, ...) without reduction.
 
         Raises
@@ -91,7 +97,7 @@ class CrossEntropyLoss(_ClassLoss):
         return ops.cross_entropy(as_input(logits), labels, self.weight, self.ignore_index, self.reduction,
                                  self.label_smoothing)
 
-    def denominator(self, output, labels):
+    def denominator(self, output: Tensor, labels: ArrayLike) -> float:
         """As above; of soft labels the number of rows."""
         labels = _array(labels)
         if labels.dtype.kind == "f":
@@ -111,10 +117,11 @@ class NLLLoss(_ClassLoss):
     reduction : {'mean', 'sum', 'none'}
     """
 
-    def __init__(self, weight=None, ignore_index=-100, reduction="mean"):
+    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100,
+                 reduction: Reduction = "mean") -> None:
         super().__init__(weight, ignore_index, reduction)
 
-    def forward(self, log_probabilities, labels):
+    def forward(self, log_probabilities: ArrayLike, labels: ArrayLike) -> Tensor:
         """Log-probabilities (N, C, ...) and labels (N, ...) to a number, or to (N, ...) without reduction."""
         return ops.nll(as_input(log_probabilities), labels, self.weight, self.ignore_index, self.reduction)
 
@@ -127,10 +134,10 @@ class MSELoss(Module):
     reduction : {'mean', 'sum', 'none'}
     """
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, reduction: Reduction = "mean") -> None:
         self.reduction = reduction_of(reduction)
 
-    def forward(self, x, target):
+    def forward(self, x: ArrayLike, target: ArrayLike) -> Tensor:
         """Two arrays of one shape to a number, or to their shape without reduction."""
         return ops.mse(as_input(x), target, self.reduction)
 
@@ -144,11 +151,11 @@ class HuberLoss(Module):
     delta : float
     """
 
-    def __init__(self, reduction="mean", delta=1.0):
+    def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         self.reduction = reduction_of(reduction)
         self.delta = number("HuberLoss", "delta", delta, open_low=True)
 
-    def forward(self, x, target):
+    def forward(self, x: ArrayLike, target: ArrayLike) -> Tensor:
         """Two arrays of one shape to a number, or to their shape without reduction."""
         return ops.huber(as_input(x), target, self.reduction, self.delta)
 
@@ -169,12 +176,13 @@ class BCEWithLogitsLoss(Module):
     pos_weight: Any
     decision_threshold = 0.0  # a logit above it says class 1
 
-    def __init__(self, weight=None, reduction="mean", pos_weight=None):
+    def __init__(self, weight: ArrayLike | None = None, reduction: Reduction = "mean",
+                 pos_weight: ArrayLike | None = None) -> None:
         self.register_buffer("weight", factor(weight, "BCEWithLogitsLoss", "weight"))
         self.reduction = reduction_of(reduction)
         self.register_buffer("pos_weight", factor(pos_weight, "BCEWithLogitsLoss", "pos_weight"))
 
-    def forward(self, x, target):
+    def forward(self, x: ArrayLike, target: ArrayLike) -> Tensor:
         """Two arrays of one shape to a number, or to their shape without reduction.
 
         Class numbers 0 and 1 of shape (N, ...) also go with outputs (N, 1, ...).

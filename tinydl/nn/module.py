@@ -1,6 +1,8 @@
 """Module: a container of parameters, buffers and other modules, with a `forward`."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +13,13 @@ from tinydl.nn import state
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
 from tinydl.tensor import Parameter, Tensor, array_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Self
+
+    from tinydl._types import Array, ArrayLike, Device, DType, Forward, P, Result
+    from tinydl.nn.state import IncompatibleKeys
 
 __all__ = ["Module"]
 
@@ -48,25 +57,28 @@ class Module:
     _optional_state: tuple = ()  # names that a state may lack
     _forward_hooks: Any = ()
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's result; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(); write one that takes the input and "
                                   "returns the output")
 
-    def __call__(self, *args, **kwargs):
-        if not self._called:
-            self._refuse_hidden(self.__dict__)
-            object.__setattr__(self, "_called", True)
-        if self._forward_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+    if TYPE_CHECKING:
+        def __call__(self: Forward[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result: ...
+    else:
+        def __call__(self, *args, **kwargs):
+            if not self._called:
+                self._refuse_hidden(self.__dict__)
+                object.__setattr__(self, "_called", True)
+            if self._forward_hooks:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, CONTAINERS):
             self._refuse_hidden({name: value})
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         from tinydl.instead import message
 
         raise AttributeError(message("Module", name, type(self).__name__))
@@ -98,7 +110,7 @@ class Module:
 
     # --- what the module holds -------------------------------------------------------------------------------------
 
-    def register_buffer(self, name, array):
+    def register_buffer(self, name: str, array: ArrayLike | None) -> None:
         """Make `array` part of the state that is saved but not trained (running statistics, for example).
 
         Parameters
@@ -116,11 +128,11 @@ class Module:
             self._buffer_names = (*self._buffer_names, name)
         setattr(self, name, None if array is None else array_of(array.data if isinstance(array, Tensor) else array))
 
-    def register_parameter(self, name, parameter):
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Make a Parameter an attribute, as `self.name = parameter` does; None for one that is absent."""
         setattr(self, name, parameter)
 
-    def add_module(self, name, module):
+    def add_module(self, name: str, module: Module) -> None:
         """Make a module an attribute, as `self.name = module` does."""
         setattr(self, name, module)
 
@@ -131,16 +143,17 @@ class Module:
         buffers = ((name, self.__dict__[name]) for name in self._buffer_names)
         return [(name, value) for name, value in buffers if value is not None]
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Pairs (name, module) of the direct sub-modules."""
         yield from self._own(Module)
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """The direct sub-modules."""
         for _, module in self.named_children():
             yield module
 
-    def named_modules(self, prefix="", remove_duplicate=True, _seen=None):
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True,
+                      _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
         """Pairs (dotted name, module) of this module and all below it, each module once."""
         seen = set() if _seen is None else _seen
         if remove_duplicate:
@@ -152,7 +165,7 @@ class Module:
         for name, module in self.named_children():
             yield from module.named_modules(f"{prefix}.{name}" if prefix else name, remove_duplicate, seen)
 
-    def modules(self):
+    def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
         for _, module in self.named_modules():
             yield module
@@ -167,7 +180,7 @@ class Module:
                     seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix="", remove_duplicate=True):
+    def named_parameters(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Pairs (dotted name, Parameter); a shared parameter once, under its first name.
 
         Parameters
@@ -179,16 +192,16 @@ class Module:
         """
         return self._walk(lambda module: module._own(Parameter), prefix, remove_duplicate)
 
-    def parameters(self):
+    def parameters(self) -> Iterator[Parameter]:
         """The Parameters of this module and all below it, each once."""
         for _, parameter in self.named_parameters():
             yield parameter
 
-    def named_buffers(self, prefix="", remove_duplicate=True):
+    def named_buffers(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Array]]:
         """Pairs (dotted name, ndarray) of the buffers."""
         return self._walk(Module._own_buffers, prefix, remove_duplicate)
 
-    def buffers(self):
+    def buffers(self) -> Iterator[Array]:
         """The buffers of this module and all below it, each once."""
         for _, array in self.named_buffers():
             yield array
@@ -196,14 +209,14 @@ class Module:
     # --- modes -----------------------------------------------------------------------------------------------------
 
     @property
-    def training(self):
+    def training(self) -> bool:
         return self._training and not is_evaluating()
 
     @training.setter
-    def training(self, mode):
+    def training(self, mode: bool) -> None:
         self._training = bool(mode)
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Set training mode (or, with False, evaluation mode) here and below; returns the module."""
         if not isinstance(mode, (bool, np.bool_)):
             raise TypeError(f"train() takes True or False, got {mode!r}")
@@ -211,16 +224,16 @@ class Module:
             module.training = bool(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Set evaluation mode here and below; returns the module."""
         return self.train(False)
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradient of every parameter to None, or with False to zeros."""
         for parameter in self.parameters():
             parameter.zero_grad(set_to_none)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze (False) or unfreeze every parameter; returns the module."""
         for parameter in self.parameters():
             parameter.requires_grad = flag("requires_grad_()", "requires_grad", requires_grad)
@@ -228,7 +241,7 @@ class Module:
                 parameter.grad = None
         return self
 
-    def apply(self, function):
+    def apply(self, function: Callable[[Module], Any]) -> Self:
         """Call `function(module)` on every module below and then on this one; returns the module."""
         if not callable(function):
             raise TypeError(f"apply() takes a function of a module, got {function!r}")
@@ -237,7 +250,7 @@ class Module:
         function(self)
         return self
 
-    def to(self, *args, dtype=None, device=None, non_blocking=False):
+    def to(self, *args: Any, dtype: DType = None, device: Device | None = None, non_blocking: bool = False) -> Self:
         """Convert parameters and floating buffers to float32 or float64 in place; returns the module.
 
         Parameters
@@ -264,21 +277,21 @@ class Module:
                     setattr(module, name, array.astype(dtype))
         return self
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """The module: the CPU is the only device."""
         return self
 
-    def float(self):
+    def float(self) -> Self:
         """Convert to float32 in place; returns the module."""
         return self.to(np.float32)
 
-    def double(self):
+    def double(self) -> Self:
         """Convert to float64 in place; returns the module."""
         return self.to(np.float64)
 
     # --- state -----------------------------------------------------------------------------------------------------
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """The state as a dict of names and arrays: parameters and buffers, PyTorch's names.
 
         Returns
@@ -288,7 +301,7 @@ class Module:
         """
         return state.gathered(self)
 
-    def load_state_dict(self, state_dict, strict=True):
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike], strict: bool = True) -> IncompatibleKeys:
         """Copy a state into the parameters and buffers.
 
         Parameters
@@ -314,7 +327,7 @@ class Module:
 
     # --- hooks -----------------------------------------------------------------------------------------------------
 
-    def register_forward_hook(self, hook):
+    def register_forward_hook(self, hook: Callable[..., Any]) -> Handle:
         """Call `hook(module, inputs, output)` after every forward pass; a result that is not None replaces the output.
 
         Returns
@@ -337,13 +350,13 @@ class Module:
 
     # --- display ---------------------------------------------------------------------------------------------------
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The arguments to print between the parentheses of `repr`."""
         return ""
 
     _repr_html_ = _html.module
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = []
         for name, module in self.named_children():
             lines.append(f"  ({name}): " + repr(module).replace("\n", "\n  "))

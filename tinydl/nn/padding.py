@@ -1,9 +1,19 @@
 """Layers that put entries around signals and images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import ops
 from tinydl._check import number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = [
     "ConstantPad1d", "ConstantPad2d", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d",
@@ -15,19 +25,19 @@ class _Pad(Module):
     """What all of them share."""
 
     _n = 0
-    _mode = "constant"
+    _mode: Literal["constant", "reflect", "replicate"] = "constant"
     value = 0.0
 
-    def __init__(self, padding):
+    def __init__(self, padding: Ints) -> None:
         self.padding = integers(padding, 2 * self._n, "padding", 0)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, C, *spatial) to longer spatial axes."""
         x = as_input(x)
         need_rank(x.shape, (self._n + 2,), type(self).__name__, "(N, C, L)" if self._n == 1 else "(N, C, H, W)")
         return ops.pad(x, self.padding, self._mode, self.value)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The widths."""
         return str(self.padding)
 
@@ -35,11 +45,11 @@ class _Pad(Module):
 class _ConstantPad(_Pad):
     """What ConstantPad1d and ConstantPad2d share."""
 
-    def __init__(self, padding, value):
+    def __init__(self, padding: Ints, value: float) -> None:
         super().__init__(padding)
         self.value = number(type(self).__name__, "value", value, finite=False)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The widths and the value."""
         return f"padding={self.padding}, value={self.value:g}"
 

@@ -1,11 +1,17 @@
 """Pooling layers."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from tinydl import ops
 from tinydl._check import flag, number
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
@@ -25,7 +31,8 @@ class _MaxPool(Module):
     _n = 0
     _op: Any = None
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+                 ceil_mode: bool = False) -> None:
         n = self._n
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = self.kernel_size if stride is None else integers(stride, n, "stride", 1)
@@ -33,11 +40,11 @@ class _MaxPool(Module):
         self.dilation = integers(dilation, n, "dilation", 1)
         self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """The maximum of every window."""
         return type(self)._op(as_input(x), self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The geometry."""
         return (f"kernel_size={_short(self.kernel_size)}, stride={_short(self.stride)}, "
                 f"padding={_short(self.padding)}, dilation={_short(self.dilation)}, ceil_mode={self.ceil_mode}")
@@ -91,7 +98,8 @@ class _AvgPool(Module):
     _n = 0
     _op: Any = None
 
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+                 count_include_pad: bool = True) -> None:
         n = self._n
         self.kernel_size = integers(kernel_size, n, "kernel_size", 1)
         self.stride = self.kernel_size if stride is None else integers(stride, n, "stride", 1)
@@ -99,12 +107,12 @@ class _AvgPool(Module):
         self.ceil_mode = flag(type(self).__name__, "ceil_mode", ceil_mode)
         self.count_include_pad = flag(type(self).__name__, "count_include_pad", count_include_pad)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """The mean of every window."""
         return type(self)._op(as_input(x), self.kernel_size, self.stride, self.padding, self.ceil_mode,
                               self.count_include_pad)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The geometry."""
         text = f"kernel_size={_short(self.kernel_size)}, stride={_short(self.stride)}, padding={_short(self.padding)}"
         if self.ceil_mode:
@@ -166,17 +174,18 @@ class LPPool2d(Module):
         Round the output size up instead of down.
     """
 
-    def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
+    def __init__(self, norm_type: float, kernel_size: Ints, stride: Ints | None = None,
+                 ceil_mode: bool = False) -> None:
         self.norm_type, self.ceil_mode = norm_type, flag("LPPool2d", "ceil_mode", ceil_mode)
         number("LPPool2d", "norm_type", norm_type, open_low=True)
         integers(kernel_size, 2, "kernel_size", 1)
         self.kernel_size, self.stride = kernel_size, stride
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """The norm of every window."""
         return ops.lp_pool2d(as_input(x), self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The geometry."""
         return (f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
                 f"ceil_mode={self.ceil_mode}")
@@ -188,18 +197,18 @@ class _AdaptivePool(Module):
     _n = 0
     _op: Any = None
 
-    def __init__(self, output_size):
+    def __init__(self, output_size: Ints) -> None:
         if isinstance(output_size, (tuple, list)):
             integers([1 if size is None else size for size in output_size], self._n, "output_size", 1)
             self.output_size = tuple(output_size)
         else:
             self.output_size = integers(output_size, self._n, "output_size", 1)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Pool to the output size."""
         return type(self)._op(as_input(x), self.output_size)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The output size."""
         return f"output_size={_short(self.output_size)}"
 

@@ -1,5 +1,9 @@
 """Residual blocks: y = ReLU(x + F(x))."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import ops
 from tinydl._check import flag
 from tinydl.nn.batchnorm import BatchNorm2d, normalised
@@ -7,6 +11,10 @@ from tinydl.nn.container import Sequential
 from tinydl.nn.conv import Conv2d
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["BottleneckBlock", "ResidualBlock"]
 
@@ -40,7 +48,8 @@ class ResidualBlock(Module):
         Whether convolutions have a bias; by default only without norm.
     """
 
-    def __init__(self, in_channels, out_channels=None, stride=1, norm=True, bias=None):
+    def __init__(self, in_channels: int, out_channels: int | None = None, stride: int = 1, norm: bool = True,
+                 bias: bool | None = None) -> None:
         out_channels = in_channels if out_channels is None else out_channels
         norm = flag(type(self).__name__, "norm", norm)
         bias = not norm if bias is None else bias
@@ -50,7 +59,7 @@ class ResidualBlock(Module):
         self.bn2 = BatchNorm2d(out_channels) if norm else None
         self.downsample = _shortcut(in_channels, out_channels, stride, norm, bias)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
         x = as_input(x, self.conv1.weight.dtype)
         y = normalised(self.conv1, self.bn1, x)
@@ -79,7 +88,8 @@ class BottleneckBlock(Module):
         Whether convolutions have a bias; by default only without norm.
     """
 
-    def __init__(self, in_channels, width, out_channels=None, stride=1, norm=True, bias=None):
+    def __init__(self, in_channels: int, width: int, out_channels: int | None = None, stride: int = 1,
+                 norm: bool = True, bias: bool | None = None) -> None:
         out_channels = in_channels if out_channels is None else out_channels
         norm = flag(type(self).__name__, "norm", norm)
         bias = not norm if bias is None else bias
@@ -91,7 +101,7 @@ class BottleneckBlock(Module):
         self.bn3 = BatchNorm2d(out_channels) if norm else None
         self.downsample = _shortcut(in_channels, out_channels, stride, norm, bias)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up."""
         x = as_input(x, self.conv1.weight.dtype)
         y = normalised(self.conv1, self.bn1, x)

@@ -1,9 +1,17 @@
 """A net that looks at each image several times."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import ops
 from tinydl._check import integer
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, need_rank
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["AveragedViews"]
 
@@ -33,13 +41,13 @@ class AveragedViews(Module):
     The six views are those of K. Jordan, arXiv:2404.00498.
     """
 
-    def __init__(self, net, shift=1, mirror=True):
+    def __init__(self, net: Module, shift: int = 1, mirror: bool = True) -> None:
         if not isinstance(net, Module):
             raise TypeError(f"AveragedViews takes a module, got {net!r}")
         self.net, self.mirror = net, bool(mirror)
         self.shift = integer("AveragedViews", "shift", shift, 0)
 
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> Tensor:
         """Images (N, C, H, W) to what the net gives for them."""
         x = as_input(x, next((p.dtype for p in self.net.parameters()), None))
         need_rank(x.shape, (4,), "AveragedViews", "(N, C, H, W)")
@@ -57,7 +65,7 @@ class AveragedViews(Module):
             y = y + self.net(view) * weight
         return y
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """The views."""
         return f"shift={self.shift}, mirror={self.mirror}"
 

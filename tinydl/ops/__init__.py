@@ -1,5 +1,7 @@
 """The mathematics: one operation a file, each a pair of a forward and a backward pass on plain arrays."""
 
+from __future__ import annotations
+
 import importlib
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,7 @@ from tinydl.ops.truth import (
 )
 from tinydl.ops.unfold import fold, unfold
 
-__all__ = [
+__all__: list[str] = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "all",
     "any", "argmax", "argmin", "argsort", "astype", "avg_pool1d", "avg_pool2d", "batch_norm", "bce", "bce_with_logits",
     "broadcast_to", "ceil", "channel_dropout", "chunk", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d",
@@ -83,10 +85,9 @@ __all__ = [
 ]
 
 # Activations are what activations.py makes of its table; type checkers see the rows themselves.
-globals().update(activations.OPERATIONS)
-__all__ += activations.OPERATIONS
 if TYPE_CHECKING:
-    from tinydl._core.reference.activations import *  # noqa: F403
+    from tinydl.ops import _activations
+    from tinydl.ops._activations import *  # noqa: F403
     from tinydl.ops.channels import (
         embedding,
         glu,
@@ -112,7 +113,11 @@ if TYPE_CHECKING:
     from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
     from tinydl.ops.resampling import interpolate
     from tinydl.ops.sorting import argsort, gather, sort, topk
+
+    __all__ += _activations.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports
 else:
+    globals().update(activations.OPERATIONS)
+    __all__ += activations.OPERATIONS
     __getattr__, __dir__ = later("tinydl.ops", {
         "channels": "embedding glu instance_norm local_response_norm lp_pool2d one_hot pixel_shuffle prelu",
         "cumulative": "cumsum prod",

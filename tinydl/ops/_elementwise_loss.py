@@ -1,14 +1,21 @@
 """What the losses of two equally shaped arrays share: argument checks and reductions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.ops.checks import need_float, reduction_of
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["pair", "reduced", "upstream"]
 
 
-def pair(x, target, name, reduction):
+def pair(x: Any, target: Any, name: str, reduction: str) -> tuple[Tensor, Tensor]:
     """Prediction and target of one shape and one floating type."""
     reduction_of(reduction)
     x = x if isinstance(x, Tensor) else Tensor(x)

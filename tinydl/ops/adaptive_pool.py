@@ -1,5 +1,9 @@
 """Pooling to a given output size; window i runs from floor(i H / P) to ceil((i + 1) H / P)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -8,6 +12,10 @@ from tinydl._core.parallel import team
 from tinydl.function import Operation, ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "global_avg_pool",
@@ -107,7 +115,7 @@ def _arguments(x, n, output_size, name):
     return x, (*x.shape[:2], *size)
 
 
-def adaptive_avg_pool2d(x, output_size):
+def adaptive_avg_pool2d(x: ArrayLike, output_size: Ints) -> Tensor:
     """The mean of each of P x Q windows.
 
     Parameters
@@ -124,13 +132,13 @@ def adaptive_avg_pool2d(x, output_size):
     return (GlobalAvgPool if shape[2:] == (1, 1) else AdaptiveAvgPool).apply(x, shape=shape)
 
 
-def adaptive_avg_pool1d(x, output_size):
+def adaptive_avg_pool1d(x: ArrayLike, output_size: Ints) -> Tensor:
     """The mean of each of Q windows of (N, C, L); see `adaptive_avg_pool2d`."""
     x, shape = _arguments(x, 1, output_size, "adaptive_avg_pool1d")
     return (GlobalAvgPool if shape[2:] == (1,) else AdaptiveAvgPool).apply(x, shape=shape)
 
 
-def adaptive_max_pool2d(x, output_size):
+def adaptive_max_pool2d(x: ArrayLike, output_size: Ints) -> Tensor:
     """The maximum of each of P x Q windows; the first one gets the gradient.
 
     Parameters
@@ -147,13 +155,13 @@ def adaptive_max_pool2d(x, output_size):
     return AdaptiveMaxPool.apply(x, shape=shape)
 
 
-def adaptive_max_pool1d(x, output_size):
+def adaptive_max_pool1d(x: ArrayLike, output_size: Ints) -> Tensor:
     """The maximum of each of Q windows of (N, C, L); see `adaptive_max_pool2d`."""
     x, shape = _arguments(x, 1, output_size, "adaptive_max_pool1d")
     return AdaptiveMaxPool.apply(x, shape=shape)
 
 
-def global_avg_pool(x):
+def global_avg_pool(x: ArrayLike) -> Tensor:
     """The mean over all positions.
 
     Parameters

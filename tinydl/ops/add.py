@@ -1,9 +1,17 @@
 """Addition, which also closes residual blocks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.function import ValueOperation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.broadcast import Like, operands, unbroadcast
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["Add", "add"]
 
@@ -44,6 +52,6 @@ def _to_operand(dz, like):
     return Gradient(dx, owned=dz.owned or dx.size < dz.array().size)
 
 
-def add(x, y):
+def add(x: ArrayLike, y: ArrayLike) -> Tensor:
     """x + y with broadcasting. See `Add`."""
     return Add.apply(*operands(x, y))

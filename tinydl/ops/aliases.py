@@ -1,5 +1,9 @@
 """PyTorch's calls of operations that are called otherwise here: each hands its arguments on."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import index_of
@@ -10,6 +14,12 @@ from tinydl.ops.matmul import matmul
 from tinydl.ops.sorting import Placed
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import ArrayLike, Device, DType, Extreme
+
 __all__ = [
     "add", "allclose", "bmm", "clamp", "clone", "dot", "einsum", "equal", "masked_fill", "max", "min",
     "mm", "outer", "square", "sub", "to", "type_as",
@@ -18,48 +28,49 @@ __all__ = [
 
 # --- values ----------------------------------------------------------------------------------------------------------
 
-def add(x, y, alpha=1):
+def add(x: ArrayLike, y: ArrayLike, alpha: float = 1) -> Tensor:
     """x + alpha y."""
     from tinydl import ops
 
-    return ops.add(x, y if alpha == 1 else y * alpha)
+    return ops.add(x, y if alpha == 1 else arithmetic.mul(y, alpha))
 
 
-def sub(x, y, alpha=1):
+def sub(x: ArrayLike, y: ArrayLike, alpha: float = 1) -> Tensor:
     """x - alpha y."""
-    return arithmetic.sub(x, y if alpha == 1 else y * alpha)
+    return arithmetic.sub(x, y if alpha == 1 else arithmetic.mul(y, alpha))
 
 
-def clamp(x, min=None, max=None):
+def clamp(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """`clip` to [min, max]; also of integers."""
     x = as_tensor(x)
     if x.dtype.kind == "f":
         return elementwise.clip(x, min, max)
-    return Tensor(np.clip(x._array(), *[v._array() if isinstance(v, Tensor) else v for v in (min, max)]))
+    low, high = (v._array() if isinstance(v, Tensor) else v for v in (min, max))
+    return Tensor(np.clip(x._array(), low, high))
 
 
-def equal(x, y):
+def equal(x: ArrayLike, y: ArrayLike) -> bool:
     """Whether two tensors have one shape and equal entries, as a bool."""
     x, y = as_tensor(x), as_tensor(y)
     return x.shape == y.shape and bool(np.array_equal(x._array(), y._array()))
 
 
-def allclose(x, y, rtol=1e-5, atol=1e-8, equal_nan=False):
+def allclose(x: ArrayLike, y: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether |x - y| <= atol + rtol |y| everywhere, as a bool."""
     return bool(np.allclose(as_tensor(x)._array(), as_tensor(y)._array(), rtol, atol, equal_nan))
 
 
-def square(x):
+def square(x: ArrayLike) -> Tensor:
     """x x."""
     return arithmetic.mul(x, x) if isinstance(x, Tensor) else square(as_tensor(x))
 
 
-def masked_fill(x, mask, value):
+def masked_fill(x: ArrayLike, mask: ArrayLike, value: ArrayLike) -> Tensor:
     """`value` where the mask is true, else x."""
     return elementwise.where(mask, value, as_tensor(x))
 
 
-def _extreme(reduce, place, pick):
+def _extreme(reduce: Callable[..., Tensor], place: Callable[..., Tensor], pick: Callable[..., Tensor]) -> Extreme:
     def extreme(x, dim=None, keepdim=False, *, axis=None, keepdims=False):
         if isinstance(dim, (Tensor, np.ndarray)):
             return pick(x, dim)
@@ -84,7 +95,7 @@ def _extreme(reduce, place, pick):
     axis : int or tuple of int, optional
         As in NumPy: the values alone.
     """
-    return extreme
+    return extreme  # type: ignore[return-value]
 
 
 max = _extreme(reductions.max, reductions.argmax, elementwise.maximum)
@@ -93,17 +104,17 @@ min = _extreme(reductions.min, reductions.argmin, elementwise.minimum)
 
 # --- products --------------------------------------------------------------------------------------------------------
 
-def mm(x, y):
+def mm(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The product of two matrices."""
     return _product(x, y, 2, "mm")
 
 
-def bmm(x, y):
+def bmm(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The products of two batches (B, N, K) and (B, K, M)."""
     return _product(x, y, 3, "bmm")
 
 
-def dot(x, y):
+def dot(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The product of two vectors."""
     return _product(x, y, 1, "dot")
 
@@ -117,7 +128,7 @@ def _product(x, y, ndim, name):
     return matmul(x, y)
 
 
-def outer(x, y):
+def outer(x: ArrayLike, y: ArrayLike) -> Tensor:
     """All products x_i y_j of the entries of two vectors."""
     x, y = as_tensor(x), as_tensor(y)
     if x.ndim != 1 or y.ndim != 1:
@@ -125,7 +136,7 @@ def outer(x, y):
     return arithmetic.mul(shape.unsqueeze(x, 1), y)
 
 
-def einsum(equation, *tensors):
+def einsum(equation: str, *tensors: ArrayLike) -> Tensor:
     """Products summed over the letters that the result lacks, of one tensor or two: "bij,bjk->bik".
 
     Parameters
@@ -135,16 +146,16 @@ def einsum(equation, *tensors):
         in the order of the alphabet.
     *tensors : Tensor
     """
-    tensors = [as_tensor(x) for x in (tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors)]
-    names, out = _letters(equation, tensors)
-    lengths = {}
-    for name, x in zip(names, tensors, strict=True):
+    operands = [as_tensor(x) for x in (tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors)]
+    names, out = _letters(equation, operands)
+    lengths: dict[str, int] = {}
+    for name, x in zip(names, operands, strict=True):
         for letter, n in zip(name, x.shape, strict=True):
             if lengths.setdefault(letter, n) != n:
                 raise ValueError(f"einsum {equation!r}: {letter} has the lengths {lengths[letter]} and {n}")
-    if len(tensors) == 1:
-        return _summed(tensors[0], names[0], out)
-    (a, b), (x, y) = names, tensors
+    if len(operands) == 1:
+        return _summed(operands[0], names[0], out)
+    (a, b), (x, y) = names, operands
     # What only one operand has and the result lacks is summed first.
     x, a = _summed(x, a, kept := "".join(c for c in a if c in b or c in out)), kept
     y, b = _summed(y, b, kept := "".join(c for c in b if c in a or c in out)), kept
@@ -183,12 +194,13 @@ def _summed(x, name, out):
 
 # --- shapes and types ------------------------------------------------------------------------------------------------
 
-def clone(x):
+def clone(x: Tensor) -> Tensor:
     """A copy, through which gradients pass."""
     return arithmetic.mul(x, 1) if x.dtype.kind == "f" else Tensor(np.array(x._array()))
 
 
-def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False):
+def to(x: Tensor, *args: Any, dtype: DType = None, device: Device | None = None, non_blocking: bool = False,
+       copy: bool = False) -> Tensor:
     """x in another type, as `astype`; a device can only be the CPU.
 
     Parameters
@@ -204,6 +216,6 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False):
     return x if dtype is None or dtype == x.dtype else shape.astype(x, dtype)
 
 
-def type_as(x, other):
+def type_as(x: ArrayLike, other: ArrayLike) -> Tensor:
     """x in the type of another tensor."""
     return shape.astype(x, array_of(other).dtype if not isinstance(other, Tensor) else other.dtype)

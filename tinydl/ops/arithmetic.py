@@ -3,6 +3,10 @@
 An operand that was repeated gets the sum of the gradients of its copies.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -11,6 +15,9 @@ from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
 
 __all__ = ["div", "mul", "neg", "power", "sub"]
 
@@ -162,7 +169,7 @@ def _floating(x):
     return Tensor(x.data.astype(np.float32)) if isinstance(x, Tensor) else x.astype(np.float32)
 
 
-def sub(x, y):
+def sub(x: ArrayLike, y: ArrayLike) -> Tensor:
     """x - y, element by element.
 
     Parameters
@@ -173,7 +180,7 @@ def sub(x, y):
     return Sub.apply(*operands(x, y))
 
 
-def mul(x, y):
+def mul(x: ArrayLike, y: ArrayLike) -> Tensor:
     """x * y, element by element.
 
     Parameters
@@ -184,7 +191,7 @@ def mul(x, y):
     return Mul.apply(*operands(x, y))
 
 
-def div(x, y):
+def div(x: ArrayLike, y: ArrayLike) -> Tensor:
     """x / y, element by element; integers become float32.
 
     Parameters
@@ -196,12 +203,12 @@ def div(x, y):
     return Div.apply(_floating(x), _floating(y))
 
 
-def neg(x):
+def neg(x: ArrayLike) -> Tensor:
     """-x, element by element."""
     return Neg.apply(x if isinstance(x, Tensor) else Tensor(x))
 
 
-def power(x, y):
+def power(x: ArrayLike, y: ArrayLike) -> Tensor:
     """x to the power y, element by element; integers stay integers.
 
     Parameters

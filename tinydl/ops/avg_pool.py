@@ -1,5 +1,9 @@
 """Average pooling."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import layout
 from tinydl._check import flag
 from tinydl._core import pool
@@ -8,6 +12,10 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.geometry import PoolGeometry
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["avg_pool1d", "avg_pool2d"]
 
@@ -52,7 +60,8 @@ def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad):
                          count_include_pad=flag(name, "count_include_pad", count_include_pad))
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+def avg_pool2d(x: ArrayLike, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True) -> Tensor:
     """The mean of each window.
 
     P = floor((H + 2 PH - KH) / SH) + 1, rounded up with `ceil_mode`. Padding counts as zeros, or (with
@@ -72,6 +81,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     return _avg_pool(x, 2, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+def avg_pool1d(x: ArrayLike, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True) -> Tensor:
     """The mean of each window of (N, C, L); see `avg_pool2d`."""
     return _avg_pool(x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)

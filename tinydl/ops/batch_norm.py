@@ -1,6 +1,9 @@
 """Batch normalisation."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from tinydl.gradient import Gradient
 from tinydl.graph import Description
 from tinydl.ops.checks import beside
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import Array, ArrayLike
 
 __all__ = ["BatchNorm", "batch_norm"]
 
@@ -132,7 +138,9 @@ def _statistic(array, name):
     raise TypeError(f"batch_norm: {name} must be a NumPy array, which training updates in place, got {array!r}")
 
 
-def batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5):
+def batch_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+               running_mean: Array | None = None, running_var: Array | None = None, training: bool = True,
+               momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """Normalise each channel of x (N, C), (N, C, L) or (N, C, H, W). See `BatchNorm`.
 
     Parameters

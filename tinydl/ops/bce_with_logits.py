@@ -1,5 +1,9 @@
 """Binary cross-entropy of logits."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -7,6 +11,10 @@ from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
 from tinydl.ops.broadcast import broadcasts
 from tinydl.ops.checks import factor_of
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Reduction
+    from tinydl.tensor import Tensor
 
 __all__ = ["bce_with_logits"]
 
@@ -56,7 +64,8 @@ def _factor(value, x, name):
     return array
 
 
-def bce_with_logits(x, target, weight=None, reduction="mean", pos_weight=None):
+def bce_with_logits(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean",
+                    pos_weight: ArrayLike | None = None) -> Tensor:
     """Binary cross-entropy between sigmoid(x) and targets from 0 to 1, stable for logits of any size.
 
     l = w (p t log(1 + e^-x) + (1 - t) log(1 + e^x)).

@@ -1,9 +1,16 @@
 """Broadcasting: which types meet in a binary operation, and the way back for gradients."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Like", "broadcasts", "operands", "result", "unbroadcast"]
 
@@ -17,7 +24,7 @@ class Like:
         self.shape, self.dtype = array.shape, array.dtype
 
 
-def operands(x, y):
+def operands(x: Any, y: Any) -> tuple[Tensor, Tensor]:
     """The two arguments of a binary operation, at least one a tensor.
 
     Two tensors of floats meet as they are, and integers take the type of floats that they meet. An array or number that

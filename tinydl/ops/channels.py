@@ -1,6 +1,9 @@
 """Operations on channels that are compositions of others: gates, norms over neighbours, channels that become pixels."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +21,18 @@ from tinydl.ops.shape import pad, permute, reshape
 from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Ints
+
 __all__ = [
     "embedding", "glu", "instance_norm", "local_response_norm", "lp_pool2d", "one_hot", "pixel_shuffle", "prelu",
 ]
 
 
 @worded
-def glu(x, axis=-1):
+def glu(x: ArrayLike, axis: int = -1) -> Tensor:
     """a sigmoid(b) for the two halves a and b of x along an axis (Dauphin et al., 2017)."""
     x = as_tensor(x)
     need_float(x, "glu")
@@ -35,7 +43,7 @@ def glu(x, axis=-1):
     return mul(a, OPERATIONS["sigmoid"](b))
 
 
-def prelu(x, weight):
+def prelu(x: ArrayLike, weight: ArrayLike) -> Tensor:
     """x where x > 0, else weight x, with one weight or one for each channel (He et al., 2015).
 
     Parameters
@@ -53,7 +61,8 @@ def prelu(x, weight):
     return where(x > 0, x, mul(weight, x))
 
 
-def instance_norm(x, weight=None, bias=None, eps=1e-5):
+def instance_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+                  eps: float = 1e-5) -> Tensor:
     """Each channel of each sample (N, C, *spatial) by its own mean and variance: group norm with groups of one channel.
 
     Source: Ulyanov et al., Instance normalization: the missing ingredient for fast stylization, 2016.
@@ -67,7 +76,7 @@ def instance_norm(x, weight=None, bias=None, eps=1e-5):
     return group_norm(x, x.shape[1], weight, bias, eps)
 
 
-def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+def local_response_norm(x: ArrayLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (k + alpha m)^beta, m the mean of x^2 over `size` neighbouring channels, absent ones counted as 0.
 
     Source: Krizhevsky et al., ImageNet classification with deep convolutional neural networks, NIPS 2012.
@@ -82,7 +91,8 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
     return div(x, power(reshape(around, x.shape) * alpha + k, beta))
 
 
-def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+def lp_pool2d(x: ArrayLike, norm_type: float, kernel_size: Ints, stride: Ints | None = None,
+              ceil_mode: bool = False) -> Tensor:
     """(sum over each window of x^p)^(1/p), 0 where the sum is not positive; stride None is kernel_size."""
     x, p = as_tensor(x), number("lp_pool2d", "norm_type", norm_type, open_low=True)
     kernel_size = integers(kernel_size, 2, "kernel_size", 1)
@@ -90,7 +100,7 @@ def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     return power(mul(relu(means), float(math.prod(kernel_size))), 1 / p)
 
 
-def pixel_shuffle(x, upscale_factor):
+def pixel_shuffle(x: ArrayLike, upscale_factor: int) -> Tensor:
     """(N, C r^2, H, W) to (N, C, H r, W r): r^2 neighbouring channels become a square of pixels (Shi et al., 2016)."""
     x, r = as_tensor(x), integer("pixel_shuffle", "upscale_factor", upscale_factor)
     need_rank(x.shape, (4,), "pixel_shuffle", "(N, C, H, W)")
@@ -101,7 +111,7 @@ def pixel_shuffle(x, upscale_factor):
     return reshape(apart, (n, c // (r * r), h * r, w * r))
 
 
-def _whole(values, name):
+def _whole(values: Any, name: str) -> Array:
     array = values.data if isinstance(values, Tensor) else array_of(values)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} takes integers, got {array.dtype}; convert with x.astype('int64')")
@@ -115,7 +125,7 @@ def _refuse(array, n, name):
         raise ValueError(f"{name}: {array[place]} at {place} is not in 0..{n - 1}")
 
 
-def one_hot(labels, num_classes=-1):
+def one_hot(labels: ArrayLike, num_classes: int = -1) -> Tensor:
     """A new last axis with 1 at the place of each label and 0 elsewhere, as int64.
 
     Parameters
@@ -133,7 +143,7 @@ def one_hot(labels, num_classes=-1):
     return Tensor((labels[..., None] == np.arange(n)).astype(np.int64))
 
 
-def embedding(x, weight, padding_idx=None):
+def embedding(x: ArrayLike, weight: ArrayLike, padding_idx: int | None = None) -> Tensor:
     """The rows of `weight` that x names.
 
     Parameters

@@ -1,12 +1,20 @@
 """What every operation asks of its arguments: tensors of one floating type, ranks, window arguments."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import layout
 from tinydl._check import index_of
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import ArrayLike
 
 __all__ = [
     "as_input", "as_tensor", "axes", "axis_of", "beside", "bias_of", "element_count", "factor_of", "integers",
@@ -17,7 +25,7 @@ __all__ = [
 _INT = {int}
 
 
-def as_input(x, dtype=None):
+def as_input(x: ArrayLike, dtype: Any = None) -> Tensor:
     """The tensor of a layer's input: tensors pass, arrays are converted.
 
     Parameters
@@ -47,19 +55,19 @@ def as_input(x, dtype=None):
     return Tensor(array.astype(dtype, copy=False))
 
 
-def beside(values, dtype):
+def beside(values: ArrayLike, dtype: Any) -> Tensor:
     """The tensor of a weight or bias: arrays keep their type, lists and numbers take `dtype`."""
     if isinstance(values, Tensor):
         return values
     return as_input(values, None if isinstance(values, np.ndarray) else dtype)
 
 
-def as_tensor(x):
+def as_tensor(x: ArrayLike) -> Tensor:
     """`x` as a tensor: arrays, numbers and lists are wrapped."""
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def bias_of(bias, n, dtype, name, outputs="output channels"):
+def bias_of(bias: Any, n, dtype, name, outputs="output channels"):
     """The tensor of a bias with one entry for each of n `outputs` of type `dtype`, checked."""
     bias = beside(bias, dtype)
     if bias.shape != (n,):
@@ -109,7 +117,7 @@ def need_rank(shape, ranks, name, named, channels=None):
         raise ValueError(f"{name} takes {named}, got shape {tuple(shape)}{cure}")
 
 
-def axis_of(axis, ndim):
+def axis_of(axis: Any, ndim: int) -> int:
     """A single axis as a non-negative number."""
     k = index_of(axis)
     if k is None:
@@ -119,7 +127,7 @@ def axis_of(axis, ndim):
     return k % ndim
 
 
-def axes(axis, ndim):
+def axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as a sorted tuple of non-negative numbers; None means all."""
     if axis is None:
         return tuple(range(ndim))
@@ -131,7 +139,7 @@ def axes(axis, ndim):
     return tuple(found)
 
 
-def integers(value, n, name, least):
+def integers(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     """An int (alone or in a tuple), or n of them, as a tuple of n ints, each at least `least`."""
     if type(value) is tuple and len(value) == n and {*map(type, value)} == _INT \
             and min(value) >= least and max(value) < 2**31:

@@ -1,5 +1,9 @@
 """Convolution over images (N, C, H, W) and signals (N, C, L)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import config, layout
@@ -13,6 +17,11 @@ from tinydl.ops.checks import as_input, beside, bias_of, integers, laid_weight, 
 from tinydl.ops.conv_algorithm import choose, name_of
 from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import ArrayLike, Ints
 
 __all__ = ["Conv", "conv1d", "conv2d"]
 
@@ -108,7 +117,8 @@ def convolve(n, x, weight, bias, stride, padding, dilation, groups, about=None):
     return Conv.apply(x, weight, bias, geometry=geometry, shape=out, about=about)
 
 
-def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Ints = 1,
+           padding: Ints | Literal["valid", "same"] = 0, dilation: Ints = 1, groups: int = 1) -> Tensor:
     """2-D convolution of x (N, C, H, W) with weight (O, C/groups, KH, KW). See `Conv`.
 
     Parameters
@@ -127,6 +137,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return convolve(2, x, weight, bias, stride, padding, dilation, groups)
 
 
-def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv1d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Ints = 1,
+           padding: Ints | Literal["valid", "same"] = 0, dilation: Ints = 1, groups: int = 1) -> Tensor:
     """1-D convolution of x (N, C, L) with weight (O, C/groups, K). See `Conv`; arguments as `conv2d`."""
     return convolve(1, x, weight, bias, stride, padding, dilation, groups)

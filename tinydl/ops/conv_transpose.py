@@ -1,5 +1,9 @@
 """Transposed convolution: the backward-input pass of a convolution as a forward pass."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -10,6 +14,9 @@ from tinydl.graph import Description
 from tinydl.ops.checks import beside, bias_of, integers, laid_weight, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]
 
@@ -79,7 +86,8 @@ def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups,
     return ConvTranspose.apply(x, weight, bias, geometry=geometry, shape=shape)
 
 
-def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Ints = 1,
+                     padding: Ints = 0, output_padding: Ints = 0, groups: int = 1, dilation: Ints = 1) -> Tensor:
     """Transposed convolution: H_out = (H - 1) SH - 2 PH + DH (KH - 1) + output_padding + 1.
 
     Parameters
@@ -99,6 +107,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     return _conv_transpose(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose1d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Ints = 1,
+                     padding: Ints = 0, output_padding: Ints = 0, groups: int = 1, dilation: Ints = 1) -> Tensor:
     """Transposed convolution of (N, C_in, L) with (C_in, C_out / groups, K); see `conv_transpose2d`."""
     return _conv_transpose(1, x, weight, bias, stride, padding, output_padding, groups, dilation)

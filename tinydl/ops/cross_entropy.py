@@ -1,6 +1,9 @@
 """Cross-entropy of logits and integer labels."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,9 @@ from tinydl.ops.checks import as_tensor, factor_of, need_float, reduction_of
 from tinydl.ops.shape import astype
 from tinydl.ops.softmax import Softmax, as_rows, from_rows, log_softmax
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Reduction
 
 __all__ = ["cross_entropy"]
 
@@ -123,7 +129,8 @@ def _soft(logits, target, weight, reduction, label_smoothing):
     return losses.mean() if reduction == "mean" else losses.sum()
 
 
-def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+def cross_entropy(logits: ArrayLike, labels: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
+                  reduction: Reduction = "mean", label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy between softmax(logits) and integer labels, or probabilities of the classes.
 
     With p = softmax(x_n), y = labels[n], v = weight, s = label_smoothing and C classes::
@@ -175,7 +182,8 @@ def cross_entropy(logits, labels, weight=None, ignore_index=-100, reduction="mea
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")
     # Smoothing sums over the classes, where an infinite weight meets its own negative.
     if label_smoothing and weight is not None and not np.isfinite(weight).all():
-        raise ValueError(f"cross_entropy: with label_smoothing every weight must be finite, got {weight.tolist()}")
+        raise ValueError("cross_entropy: with label_smoothing every weight must be finite, got "
+                         f"{np.asarray(weight).tolist()}")
     ignore_index = ignored_of(ignore_index, "cross_entropy")
     if soft:
         return _soft(logits, labels, weight, reduction, label_smoothing)

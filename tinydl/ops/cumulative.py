@@ -1,5 +1,9 @@
 """Products, and sums of all entries so far."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import flag
@@ -7,6 +11,10 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.words import worded
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["cumsum", "prod"]
 
@@ -52,7 +60,7 @@ class Prod(Operation):
 
 
 @worded
-def cumsum(x, axis):
+def cumsum(x: ArrayLike, axis: int) -> Tensor:
     """Sums of the entries so far along an axis: y_k = x_0 + ... + x_k; of booleans, of their number.
 
     Parameters
@@ -67,7 +75,7 @@ def cumsum(x, axis):
 
 
 @worded
-def prod(x, axis=None, keepdims=False):
+def prod(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Product of the entries along an axis, or of all.
 
     Parameters

@@ -1,5 +1,9 @@
 """Dropout."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout, random
@@ -12,6 +16,9 @@ from tinydl.ops.arithmetic import mul
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.shape import reshape
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
 
 __all__ = ["channel_dropout", "dropout"]
 
@@ -60,7 +67,7 @@ class Drop(Operation):
         return Description(kind="diagonal")
 
 
-def dropout(x, p=0.5, training=True):
+def dropout(x: ArrayLike, p: float = 0.5, training: bool = True) -> Tensor:
     """Set entries to zero with probability p and scale the others by 1 / (1 - p) (Srivastava et al., 2014).
 
     Parameters
@@ -82,7 +89,7 @@ def dropout(x, p=0.5, training=True):
     return Dropout.apply(x, key=(seed & 0xFFFFFFFFFFFFFFFF, random.next_key()), p=p)
 
 
-def channel_dropout(x, p=0.5, training=True):
+def channel_dropout(x: ArrayLike, p: float = 0.5, training: bool = True) -> Tensor:
     """Set whole channels of x (N, C, *spatial) to zero with probability p and scale the others by 1 / (1 - p).
 
     Source: Tompson et al., Efficient object localization using convolutional networks, CVPR 2015.

@@ -1,5 +1,9 @@
 """Element-by-element mathematics: exp, log, sqrt, abs, clip, maximum, minimum, where."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -9,6 +13,9 @@ from tinydl.graph import Description
 from tinydl.ops.broadcast import Like, operands, result, unbroadcast
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
 
 __all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "minimum", "sign", "sin", "sqrt", "where"]
 
@@ -209,37 +216,37 @@ def _unary(function, x, name):
     return function.apply(x)
 
 
-def exp(x):
+def exp(x: ArrayLike) -> Tensor:
     """e to the power x, element by element."""
     return _unary(Exp, x, "exp")
 
 
-def log(x):
+def log(x: ArrayLike) -> Tensor:
     """Natural logarithm, element by element: -inf at 0, NaN below."""
     return _unary(Log, x, "log")
 
 
-def sqrt(x):
+def sqrt(x: ArrayLike) -> Tensor:
     """Square root, element by element: NaN below 0; its gradient is infinite at 0."""
     return _unary(Sqrt, x, "sqrt")
 
 
-def abs(x):
+def abs(x: ArrayLike) -> Tensor:
     """Absolute value, element by element; gradient 0 at 0."""
     return _unary(Abs, x, "abs")
 
 
-def sin(x):
+def sin(x: ArrayLike) -> Tensor:
     """Sine, element by element."""
     return _unary(Sin, x, "sin")
 
 
-def cos(x):
+def cos(x: ArrayLike) -> Tensor:
     """Cosine, element by element."""
     return _unary(Cos, x, "cos")
 
 
-def sign(x):
+def sign(x: ArrayLike) -> Tensor:
     """-1, 0 or 1, element by element, NaN of NaN as in NumPy; its gradient is 0 everywhere, so none is recorded."""
     x = as_tensor(x)
     if x.dtype == bool:
@@ -247,7 +254,7 @@ def sign(x):
     return Tensor(np.asarray(np.sign(x.data)))
 
 
-def clip(x, low=None, high=None):
+def clip(x: ArrayLike, low: ArrayLike | None = None, high: ArrayLike | None = None) -> Tensor:
     """Limit to [low, high], element by element.
 
     Parameters
@@ -273,7 +280,7 @@ def clip(x, low=None, high=None):
     return Clip.apply(x, low=None if low is None else kind(low), high=None if high is None else kind(high))
 
 
-def maximum(x, y):
+def maximum(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The larger of x and y, element by element; NaN passes.
 
     Parameters
@@ -284,7 +291,7 @@ def maximum(x, y):
     return Maximum.apply(*operands(x, y))
 
 
-def minimum(x, y):
+def minimum(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The smaller of x and y, element by element; NaN passes.
 
     Parameters
@@ -295,7 +302,7 @@ def minimum(x, y):
     return Minimum.apply(*operands(x, y))
 
 
-def where(condition, x, y):
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
     """x where the condition is true, else y.
 
     Parameters

@@ -1,6 +1,9 @@
 """Group normalisation."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,10 @@ from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, beside, integers, need_float
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["GroupNorm", "group_norm"]
 
@@ -54,7 +61,8 @@ class GroupNorm(Operation):
         return Description(whole=(1, *whole) if node["num_groups"] == 1 else whole)
 
 
-def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+def group_norm(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+               eps: float = 1e-5) -> Tensor:
     """Normalise groups of channels of every sample of x (N, C, *spatial) by their own statistics. See `GroupNorm`.
 
     Parameters

@@ -1,11 +1,19 @@
 """Huber loss."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
 from tinydl._check import number
 from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Reduction
+    from tinydl.tensor import Tensor
 
 __all__ = ["huber"]
 
@@ -31,7 +39,7 @@ class Huber(Operation):
         return dx, -dx if ctx.needs_input_grad[1] else None
 
 
-def huber(x, target, reduction="mean", delta=1.0):
+def huber(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
     """Quadratic near 0, linear beyond delta: d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2) (Huber, 1964).
 
     Parameters

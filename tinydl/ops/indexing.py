@@ -1,5 +1,9 @@
 """Indexing, joining and stacking."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -9,6 +13,12 @@ from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import unsqueeze
 from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import ArrayLike
 
 __all__ = ["concatenate", "index", "stack"]
 
@@ -113,7 +123,7 @@ def _steps(shape, key):
     return tuple(abs(t) // s for s, t in zip(apart, strides, strict=True))[2:]
 
 
-def index(x, key):
+def index(x: ArrayLike, key: Any) -> Tensor:
     """x[key] for any index NumPy takes: numbers, slices, None, masks, integer arrays and tensors."""
     x = as_tensor(x)
     key = plain(key)
@@ -121,7 +131,7 @@ def index(x, key):
 
 
 @worded
-def concatenate(tensors, axis=0):
+def concatenate(tensors: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Join along an existing axis.
 
     Parameters
@@ -130,23 +140,23 @@ def concatenate(tensors, axis=0):
         Equal shapes but for `axis`, one type.
     axis : int
     """
-    tensors = [as_tensor(t) for t in tensors]
-    if not tensors:
+    parts = [as_tensor(t) for t in tensors]
+    if not parts:
         raise ValueError("concatenate needs at least one tensor")
-    first = tensors[0]
+    first = parts[0]
     if not first.ndim:
         raise ValueError("concatenate needs tensors with at least one axis; use stack for numbers")
     k = axis_of(axis, first.ndim)
-    for t in tensors[1:]:
+    for t in parts[1:]:
         if t.ndim != first.ndim or t.shape[:k] != first.shape[:k] or t.shape[k + 1:] != first.shape[k + 1:]:
             raise ValueError(f"concatenate along axis {axis}: shapes {first.shape} and {t.shape} differ elsewhere")
         if t.dtype != first.dtype:
             raise TypeError(f"concatenate needs one type, got {first.dtype} and {t.dtype}; convert with .astype()")
-    return Concatenate.apply(*tensors, axis=k)
+    return Concatenate.apply(*parts, axis=k)
 
 
 @worded
-def stack(tensors, axis=0):
+def stack(tensors: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Join along a new axis.
 
     Parameters

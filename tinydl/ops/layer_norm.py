@@ -1,6 +1,9 @@
 """Layer normalisation."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,9 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, beside, integers, need_float
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
 
 __all__ = ["layer_norm"]
 
@@ -57,7 +63,8 @@ class LayerNorm(Operation):
         return Description(whole=tuple(range(ndim - node["n_axes"], ndim)))
 
 
-def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+def layer_norm(x: ArrayLike, normalized_shape: Ints, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+               eps: float = 1e-5) -> Tensor:
     """Normalise every sample over its last axes: y = (x - mean) / sqrt(var + eps) * weight + bias (Ba et al., 2016).
 
     Parameters

@@ -1,6 +1,9 @@
 """Linear: the fully connected layer's matrix product."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_input, beside, bias_of, need_rank
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
 
 __all__ = ["Linear", "linear"]
 
@@ -79,7 +85,7 @@ def _refused(shape, n_outputs, n_features):
     return message + f"; this input would need Linear({shape[-1]}, {n_outputs})" if shape else message
 
 
-def linear(x, weight, bias=None):
+def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor:
     """x w' + b. See `Linear`.
 
     Parameters

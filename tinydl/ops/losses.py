@@ -1,5 +1,9 @@
 """Losses that are compositions of other operations; their gradients follow from those."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import flag, number
@@ -14,6 +18,11 @@ from tinydl.ops.norms import cosine_similarity, norm
 from tinydl.ops.reductions import mean, sum
 from tinydl.tensor import Tensor, array_of
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import ArrayLike, Reduction
+
 __all__ = [
     "bce", "cosine_embedding", "focal", "kl_div", "l1", "multilabel_soft_margin", "smooth_l1", "triplet_margin",
 ]
@@ -23,7 +32,7 @@ def _reduced(losses, reduction):
     return losses if reduction == "none" else (mean if reduction == "mean" else sum)(losses)
 
 
-def l1(x, target, reduction="mean"):
+def l1(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> Tensor:
     """Absolute error |x - t|; gradient 0 where they are equal.
 
     Parameters
@@ -36,7 +45,7 @@ def l1(x, target, reduction="mean"):
     return _reduced(abs(sub(*pair(x, target, "l1", reduction))), reduction)
 
 
-def smooth_l1(x, target, reduction="mean", beta=1.0):
+def smooth_l1(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean", beta: float = 1.0) -> Tensor:
     """d^2 / (2 beta) for |d| < beta, else |d| - beta / 2, d = x - t: `huber` divided by beta, and `l1` for beta = 0.
 
     Source: Girshick, Fast R-CNN, ICCV 2015.
@@ -45,7 +54,7 @@ def smooth_l1(x, target, reduction="mean", beta=1.0):
     return mul(huber(x, target, reduction, beta), 1 / beta) if beta else l1(x, target, reduction)
 
 
-def bce(x, target, weight=None, reduction="mean"):
+def bce(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean") -> Tensor:
     """Binary cross-entropy -w (t log x + (1 - t) log(1 - x)) of probabilities x, logarithms cut at -100.
 
     `bce_with_logits` of what came before the sigmoid is exact where this one is not.
@@ -70,7 +79,8 @@ def bce(x, target, weight=None, reduction="mean"):
     return _reduced(losses if weight is None else mul(losses, weight), reduction)
 
 
-def kl_div(log_probabilities, target, reduction="mean", log_target=False):
+def kl_div(log_probabilities: ArrayLike, target: ArrayLike,
+           reduction: Literal["mean", "batchmean", "sum", "none"] = "mean", log_target: bool = False) -> Tensor:
     """Kullback-Leibler divergence t (log t - x) of log-probabilities x, 0 where t is 0.
 
     Parameters
@@ -91,7 +101,8 @@ def kl_div(log_probabilities, target, reduction="mean", log_target=False):
     return sum(losses) / len(x) if batchmean else _reduced(losses, reduction)
 
 
-def cosine_embedding(x, y, target, margin=0.0, reduction="mean"):
+def cosine_embedding(x: ArrayLike, y: ArrayLike, target: ArrayLike, margin: float = 0.0,
+                     reduction: Reduction = "mean") -> Tensor:
     """1 - cos(x, y) where the target is 1, max(0, cos(x, y) - margin) where it is -1.
 
     Parameters
@@ -117,7 +128,8 @@ def cosine_embedding(x, y, target, margin=0.0, reduction="mean"):
     return _reduced(where(signs == 1, 1 - cosine, apart), reduction)
 
 
-def triplet_margin(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, reduction="mean"):
+def triplet_margin(anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, margin: float = 1.0, p: float = 2.0,
+                   eps: float = 1e-6, reduction: Reduction = "mean") -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), d(x, y) the p-norm of x - y + eps.
 
     Parameters
@@ -137,7 +149,8 @@ def triplet_margin(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, redu
     return _reduced(maximum(near - far + margin, 0.0), reduction)
 
 
-def multilabel_soft_margin(x, target, weight=None, reduction="mean"):
+def multilabel_soft_margin(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None,
+                           reduction: Reduction = "mean") -> Tensor:
     """Binary cross-entropy of logits (N, C), each sample's the mean over its C classes.
 
     Parameters
@@ -151,7 +164,8 @@ def multilabel_soft_margin(x, target, weight=None, reduction="mean"):
     return _reduced(mean(bce_with_logits(x, target, weight, "none"), -1), reduction_of(reduction))
 
 
-def focal(x, target, alpha=0.25, gamma=2.0, reduction="mean"):
+def focal(x: ArrayLike, target: ArrayLike, alpha: float = 0.25, gamma: float = 2.0,
+          reduction: Reduction = "mean") -> Tensor:
     """Binary cross-entropy of logits, weighted by a (1 - q)^gamma; q is the probability of the target.
 
     a is alpha where the target is 1 and 1 - alpha where it is 0; a negative alpha leaves it out.

@@ -1,6 +1,9 @@
 """Matrix product."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,10 @@ from tinydl._core.parallel import team
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.broadcast import operands, unbroadcast
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["matmul"]
 
@@ -72,7 +79,7 @@ class MatMul(Operation):
         return Description(node.output.size * a.shape[-1], kind="multilinear", whole=(whole,))
 
 
-def matmul(a, b):
+def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The matrix product, as numpy.matmul: c[..., m, n] = sum over k of a[..., m, k] b[..., k, n].
 
     Parameters

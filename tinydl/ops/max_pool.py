@@ -1,5 +1,9 @@
 """Max pooling."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -10,6 +14,10 @@ from tinydl.function import ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.geometry import PoolGeometry
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["max_pool1d", "max_pool2d"]
 
@@ -55,7 +63,8 @@ def _max_pool(x, n, kernel_size, stride, padding, dilation, ceil_mode):
     return MaxPool.apply(x, geometry=geometry, shape=geometry.out_shape)
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d(x: ArrayLike, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+               ceil_mode: bool = False) -> Tensor:
     """The maximum of each window.
 
     P = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1, rounded up with `ceil_mode`. Padding counts as -inf. The first
@@ -75,6 +84,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     return _max_pool(x, 2, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool1d(x: ArrayLike, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+               ceil_mode: bool = False) -> Tensor:
     """The maximum of each window of (N, C, L); see `max_pool2d`."""
     return _max_pool(x, 1, kernel_size, stride, padding, dilation, ceil_mode)

@@ -1,10 +1,18 @@
 """Squared error."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
 from tinydl.function import Operation
 from tinydl.ops._elementwise_loss import pair, reduced, upstream
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Reduction
+    from tinydl.tensor import Tensor
 
 __all__ = ["mse"]
 
@@ -26,7 +34,7 @@ class MSE(Operation):
         return dx, -dx if ctx.needs_input_grad[1] else None
 
 
-def mse(x, target, reduction="mean"):
+def mse(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> Tensor:
     """Squared error (x - t)^2: its mean over all entries, its sum, or each entry.
 
     The course's E = 1/2 sum (x - t)^2, with gradient x - t, is 0.5 * mse(x, t, reduction='sum').

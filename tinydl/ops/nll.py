@@ -1,5 +1,9 @@
 """Negative log-likelihood of log-probabilities and integer labels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import layout
@@ -7,6 +11,10 @@ from tinydl.function import Operation
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
 from tinydl.ops.cross_entropy import ignored_of, labels_of, weight_of
 from tinydl.ops.softmax import as_rows, from_rows
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Reduction
+    from tinydl.tensor import Tensor
 
 __all__ = ["nll"]
 
@@ -48,7 +56,8 @@ class NLL(Operation):
         return from_rows(dx, shape, axis)
 
 
-def nll(log_probabilities, labels, weight=None, ignore_index=-100, reduction="mean"):
+def nll(log_probabilities: ArrayLike, labels: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
+        reduction: Reduction = "mean") -> Tensor:
     """Negative log-likelihood l_n = -v_y x_n[y]; with log_softmax before it the same as `cross_entropy`.
 
     Parameters

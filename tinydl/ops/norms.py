@@ -1,6 +1,9 @@
 """Lengths of vectors and angles between them."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +15,15 @@ from tinydl.ops.reductions import max, min, sum
 from tinydl.ops.shape import broadcast_to
 from tinydl.ops.words import worded
 
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
+
 __all__ = ["cosine_similarity", "norm", "normalize"]
 
 
 @worded
-def norm(x, p=2.0, axis=None, keepdims=False):
+def norm(x: ArrayLike, p: float = 2.0, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """The p-norm (sum |x|^p)^(1/p) over the given axes; for p = inf the largest |x|.
 
     Parameters
@@ -43,14 +50,14 @@ def norm(x, p=2.0, axis=None, keepdims=False):
 
 
 @worded
-def normalize(x, p=2.0, axis=1, eps=1e-12):
+def normalize(x: ArrayLike, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(norm, eps), the p-norm along an axis."""
     x = as_tensor(x)
     return div(x, maximum(norm(x, p, axis, True), number("normalize", "eps", eps)))
 
 
 @worded
-def cosine_similarity(x, y, axis=1, eps=1e-8):
+def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between x and y along an axis: x y / (max(|x|, eps) max(|y|, eps)).
 
     Arrays of other shapes are broadcast first: a length is that of what is multiplied.

@@ -1,11 +1,20 @@
 """A tensor cut into parts, and repeated."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, items
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import broadcast_to, permute, reshape
 from tinydl.ops.words import worded
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["chunk", "expand", "flip", "repeat", "split", "unbind"]
 
@@ -16,7 +25,7 @@ def _cut(x, axis, starts):
 
 
 @worded
-def split(x, sizes, axis=0):
+def split(x: ArrayLike, sizes: Ints, axis: int = 0) -> tuple[Tensor, ...]:
     """Parts along an axis.
 
     Parameters
@@ -45,7 +54,7 @@ def split(x, sizes, axis=0):
 
 
 @worded
-def chunk(x, n, axis=0):
+def chunk(x: ArrayLike, n: int, axis: int = 0) -> tuple[Tensor, ...]:
     """At most n parts of one length along an axis, the last one may be shorter; see `split`."""
     x, n = as_tensor(x), integer("chunk", "n", n)
     axis = axis_of(axis, x.ndim)
@@ -53,27 +62,27 @@ def chunk(x, n, axis=0):
 
 
 @worded
-def unbind(x, axis=0):
+def unbind(x: ArrayLike, axis: int = 0) -> tuple[Tensor, ...]:
     """The tensors along an axis, as a tuple."""
     x = as_tensor(x)
     axis = axis_of(axis, x.ndim)
     return tuple([x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis])])
 
 
-def expand(x, *sizes):
+def expand(x: ArrayLike, *sizes: Any) -> Tensor:
     """x repeated along new axes in front and axes of length 1; -1 leaves an axis as it is. See `broadcast_to`."""
     x = as_tensor(x)
-    sizes = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
-    new = len(sizes) - x.ndim
+    lengths = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
+    new = len(lengths) - x.ndim
     if new < 0:
-        raise ValueError(f"expand: {len(sizes)} lengths {tuple(sizes)} for the {x.ndim} axes of shape {x.shape}")
-    for k, size in enumerate(sizes):
+        raise ValueError(f"expand: {len(lengths)} lengths {tuple(lengths)} for the {x.ndim} axes of shape {x.shape}")
+    for k, size in enumerate(lengths):
         if isinstance(size, int) and size == -1 and k >= new:
-            sizes[k] = x.shape[k - new]
-    return broadcast_to(x, tuple(sizes))
+            lengths[k] = x.shape[k - new]
+    return broadcast_to(x, tuple(lengths))
 
 
-def repeat(x, *times):
+def repeat(x: ArrayLike, *times: Any) -> Tensor:
     """x so many times along each axis, new axes in front; as numpy.tile.
 
     Parameters
@@ -83,20 +92,20 @@ def repeat(x, *times):
         Or one tuple of them; at least as many as x has axes.
     """
     x = as_tensor(x)
-    times = times[0] if len(times) == 1 and isinstance(times[0], (tuple, list)) else times
-    times = [integer("repeat", "times", n, 0) for n in items("repeat", "times", times)]
-    if len(times) < x.ndim:
-        raise ValueError(f"repeat takes a number for each of the {x.ndim} axes of shape {x.shape}, got {tuple(times)}")
-    shape = (1,) * (len(times) - x.ndim) + x.shape
+    given = times[0] if len(times) == 1 and isinstance(times[0], (tuple, list)) else times
+    counts = [integer("repeat", "times", n, 0) for n in items("repeat", "times", given)]
+    if len(counts) < x.ndim:
+        raise ValueError(f"repeat takes a number for each of the {x.ndim} axes of shape {x.shape}, got {tuple(counts)}")
+    shape = (1,) * (len(counts) - x.ndim) + x.shape
     apart = reshape(x, tuple(m for n in shape for m in (1, n)))
-    copies = broadcast_to(apart, tuple(m for pair in zip(times, shape, strict=True) for m in pair))
-    return reshape(copies, tuple(t * n for t, n in zip(times, shape, strict=True)))
+    copies = broadcast_to(apart, tuple(m for pair in zip(counts, shape, strict=True) for m in pair))
+    return reshape(copies, tuple(t * n for t, n in zip(counts, shape, strict=True)))
 
 
-def flip(x, *axes):
+def flip(x: ArrayLike, *axes: Any) -> Tensor:
     """x with the order along some axes reversed."""
     x = as_tensor(x)
-    axes = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-    turned = {axis_of(axis, x.ndim) for axis in axes}
+    given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+    turned = {axis_of(axis, x.ndim) for axis in given}
     return x[tuple(slice(None, None, -1) if k in turned else slice(None) for k in range(x.ndim))] if turned else \
         permute(x, range(x.ndim))

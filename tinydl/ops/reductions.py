@@ -1,6 +1,9 @@
 """Reductions: sum, mean, maximum, minimum, variance over some or all axes, which `axis` (or `dim`) names."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,12 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axes, axis_of, element_count, need_float
 from tinydl.ops.words import worded
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import ArrayLike, Ints, Shape
+    from tinydl.tensor import Tensor
 
 __all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 
@@ -159,7 +168,7 @@ class Min(_Extreme):
         return _Extreme._forward(ctx, x, reduced, keepdims, np.argmin)
 
 
-def _arguments(x, axis, keepdims, name, floating=True):
+def _arguments(x: Any, axis: Any, keepdims: Any, name: str, floating: bool = True) -> tuple[Tensor, Shape, bool]:
     x = as_tensor(x)
     if floating:
         need_float(x, name)
@@ -167,7 +176,7 @@ def _arguments(x, axis, keepdims, name, floating=True):
 
 
 @worded
-def sum(x, axis=None, keepdims=False):
+def sum(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Sum over the given axes.
 
     Parameters
@@ -183,7 +192,7 @@ def sum(x, axis=None, keepdims=False):
 
 
 @worded
-def mean(x, axis=None, keepdims=False):
+def mean(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Mean over the given axes; of integers and booleans in float32.
 
     Parameters
@@ -206,7 +215,7 @@ def _nonempty(x, reduced, name):
 
 
 @worded
-def max(x, axis=None, keepdims=False):
+def max(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Largest entry over the given axes; NaN if there is one. The first largest entry gets the gradient.
 
     Parameters
@@ -223,7 +232,7 @@ def max(x, axis=None, keepdims=False):
 
 
 @worded
-def min(x, axis=None, keepdims=False):
+def min(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Smallest entry over the given axes; NaN if there is one. The first smallest entry gets the gradient.
 
     Parameters
@@ -240,7 +249,7 @@ def min(x, axis=None, keepdims=False):
 
 
 @worded
-def var(x, axis=None, keepdims=False, correction=1):
+def var(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False, correction: float = 1) -> Tensor:
     """Variance over the given axes.
 
     Parameters
@@ -260,7 +269,7 @@ def var(x, axis=None, keepdims=False, correction=1):
 
 
 @worded
-def std(x, axis=None, keepdims=False, correction=1):
+def std(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False, correction: float = 1) -> Tensor:
     """Standard deviation: the square root of `var`, with gradient 0 where it is 0, as in PyTorch."""
     x, reduced, keepdims = _arguments(x, axis, keepdims, "std")
     correction = number("std", "correction", correction, low=-math.inf)
@@ -268,13 +277,13 @@ def std(x, axis=None, keepdims=False, correction=1):
 
 
 @worded
-def argmax(x, axis=None, keepdims=False):
+def argmax(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Place of the first largest entry, as int64 without gradient; without an axis over all, in logical order."""
     return _place(np.argmax, x, axis, keepdims)
 
 
 @worded
-def argmin(x, axis=None, keepdims=False):
+def argmin(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Place of the first smallest entry, as int64 without gradient."""
     return _place(np.argmin, x, axis, keepdims)
 

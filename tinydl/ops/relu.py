@@ -1,8 +1,16 @@
 """ReLU."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.function import ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, need_float
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["ReLU", "relu"]
 
@@ -36,7 +44,7 @@ class ReLU(ValueOperation):
         return builder.clamp(node["x"])
 
 
-def relu(x):
+def relu(x: ArrayLike) -> Tensor:
     """max(x, 0), element by element; NaN passes. See `ReLU`."""
     x = as_tensor(x)
     need_float(x, "relu")

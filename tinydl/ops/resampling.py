@@ -1,6 +1,9 @@
 """Images and signals of another size: the nearest entry, or a straight line between two."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,12 @@ from tinydl._check import flag, items, number, one_of
 from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from tinydl._types import ArrayLike, Floats, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["interpolate"]
 
@@ -59,7 +68,8 @@ def _places(n, to, scale, linear, align_corners):
     return low, np.minimum(low + 1, n - 1), source - low
 
 
-def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=False):
+def interpolate(x: ArrayLike, size: Ints | None = None, scale_factor: Floats | None = None,
+                mode: Literal["nearest", "linear", "bilinear"] = "nearest", align_corners: bool = False) -> Tensor:
     """Images or signals of another size.
 
     Entry k of the new axis lies at s = k n / m of the old one for 'nearest', which takes x[floor(s)], and at
@@ -97,7 +107,7 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
         scales = [length / to for length, to in zip(lengths, sizes, strict=True)]
     else:
         several = isinstance(scale_factor, (tuple, list))
-        factors = items("interpolate", "scale_factor", scale_factor) if several else [scale_factor] * n
+        factors: list[Any] = items("interpolate", "scale_factor", scale_factor) if several else [scale_factor] * n
         if len(factors) != n:
             raise ValueError(f"interpolate: scale_factor must be a number or {n} of them, got {scale_factor!r}")
         factors = [number("interpolate", "scale_factor", factor, open_low=True) for factor in factors]

@@ -1,6 +1,9 @@
 """Shape: reshape, flatten, transpose, squeeze, unsqueeze, broadcast, pad. Values only move."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,12 @@ from tinydl.ops.broadcast import Like, broadcasts, unbroadcast
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.words import worded
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from tinydl._types import ArrayLike, DType, Ints
 
 __all__ = ["astype", "broadcast_to", "flatten", "pad", "permute", "reshape", "squeeze", "transpose", "unsqueeze"]
 
@@ -189,7 +198,7 @@ def _lengths(shape, name):
     return _ints((shape,) if index_of(shape) is not None else shape, name)
 
 
-def reshape(x, shape):
+def reshape(x: ArrayLike, shape: Ints) -> Tensor:
     """The same entries, in logical C order, under another shape.
 
     Parameters
@@ -202,7 +211,7 @@ def reshape(x, shape):
     return Reshape.apply(x, shape=_resolved(_lengths(shape, "reshape"), x.size, x.shape))
 
 
-def flatten(x, start_dim=0, end_dim=-1):
+def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merge the axes from start_dim to end_dim; (C, H, W) keep their logical order whatever the memory order is.
 
     Parameters
@@ -223,7 +232,7 @@ def flatten(x, start_dim=0, end_dim=-1):
     return Reshape.apply(x, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
-def permute(x, order):
+def permute(x: ArrayLike, order: Sequence[int]) -> Tensor:
     """Axes in another order.
 
     Parameters
@@ -240,7 +249,7 @@ def permute(x, order):
     return Permute.apply(x, order=found)
 
 
-def transpose(x, *axes):
+def transpose(x: ArrayLike, *axes: int) -> Tensor:
     """Swap two axes, put all in another order, or (without arguments) reverse them.
 
     Parameters
@@ -263,7 +272,7 @@ def transpose(x, *axes):
 
 
 @worded
-def squeeze(x, axis=None):
+def squeeze(x: ArrayLike, axis: Ints | None = None) -> Tensor:
     """Drop axes of length 1.
 
     Parameters
@@ -284,23 +293,24 @@ def squeeze(x, axis=None):
 
 
 @worded
-def unsqueeze(x, axis):
+def unsqueeze(x: ArrayLike, axis: int) -> Tensor:
     """Insert an axis of length 1 at position `axis` of the result."""
     x = as_tensor(x)
     k = axis_of(axis, x.ndim + 1)
     return Reshape.apply(x, shape=(*x.shape[:k], 1, *x.shape[k:]))
 
 
-def broadcast_to(x, shape):
+def broadcast_to(x: ArrayLike, shape: Ints) -> Tensor:
     """x repeated along new axes and axes of length 1, as numpy.broadcast_to."""
     x = as_tensor(x)
-    shape = _lengths(shape, "broadcast_to")
-    if any(n < 0 for n in shape) or not broadcasts(x.shape, shape):
-        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
-    return BroadcastTo.apply(x, shape=shape)
+    to = _lengths(shape, "broadcast_to")
+    if any(n < 0 for n in to) or not broadcasts(x.shape, to):
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {to}")
+    return BroadcastTo.apply(x, shape=to)
 
 
-def pad(x, widths, mode="constant", value=0.0):
+def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
+        value: float = 0.0) -> Tensor:
     """Put entries around x.
 
     Parameters
@@ -326,7 +336,7 @@ def pad(x, widths, mode="constant", value=0.0):
     value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
     if x.dtype.kind != "f" and not (value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), x.dtype)):
         raise ValueError(f"pad: an array of {x.dtype} holds no {value}")
-    pairs = [(0, 0)] * (x.ndim - len(widths) // 2)
+    pairs: list[Any] = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
     for n, (before, after) in zip(x.shape, pairs, strict=True):
         limit = n - 1 if mode == "reflect" else n
@@ -338,7 +348,7 @@ def pad(x, widths, mode="constant", value=0.0):
     return Pad.apply(x, widths=tuple(pairs), mode=names[mode], value=value)
 
 
-def astype(x, dtype):
+def astype(x: ArrayLike, dtype: DType) -> Tensor:
     """x in another type; the gradient passes between float32 and float64.
 
     Parameters

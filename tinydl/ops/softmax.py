@@ -1,6 +1,9 @@
 """Softmax and its logarithm along one axis."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,10 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of, need_float
 from tinydl.ops.words import worded
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike
+    from tinydl.tensor import Tensor
 
 __all__ = ["as_rows", "from_rows", "log_softmax", "softmax"]
 
@@ -88,7 +95,7 @@ def _arguments(x, axis, name):
 
 
 @worded
-def softmax(x, axis=-1):
+def softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """exp(x_i) / sum_j exp(x_j) along `axis`, stable for logits of any size.
 
     Parameters
@@ -101,7 +108,7 @@ def softmax(x, axis=-1):
 
 
 @worded
-def log_softmax(x, axis=-1):
+def log_softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """x_i - log sum_j exp(x_j) along `axis`, stable for logits of any size.
 
     Parameters

@@ -1,6 +1,8 @@
 """Entries in order of size, and entries taken along an axis by their places."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,11 @@ from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
 
 __all__ = ["Placed", "argsort", "gather", "sort", "topk"]
 
@@ -44,7 +51,7 @@ class Gather(Operation):
 
 
 @worded
-def gather(x, axis, index):
+def gather(x: ArrayLike, axis: int, index: ArrayLike) -> Tensor:
     """y[i][j][k] = x[index[i][j][k]][j][k] for axis 0, and so on: one entry of x for each of `index`.
 
     Parameters
@@ -87,7 +94,7 @@ def _order(values, axis, descending):
     return values.shape[axis] - 1 - reverse
 
 
-def _placed(x, axis, descending, name, k=None):
+def _placed(x: Any, axis: int, descending: bool, name: str, k: int | None = None) -> tuple[Tensor, int, Array]:
     x = as_tensor(x)
     if not x.ndim:
         raise ValueError(f"{name} takes a tensor with at least one axis, got a number")
@@ -99,13 +106,13 @@ def _placed(x, axis, descending, name, k=None):
 
 
 @worded
-def argsort(x, axis=-1, descending=False):
+def argsort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Tensor:
     """Places of the entries in order of size, equal ones in their own order, as int64 without gradient."""
     return Tensor(_placed(x, axis, flag("argsort", "descending", descending), "argsort")[2])
 
 
 @worded
-def sort(x, axis=-1, descending=False):
+def sort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Placed:
     """The entries in order of size along an axis, and their places; equal ones stay in their own order.
 
     Parameters
@@ -124,7 +131,7 @@ def sort(x, axis=-1, descending=False):
 
 
 @worded
-def topk(x, k, axis=-1, largest=True):
+def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True) -> Placed:
     """The k largest entries along an axis, or smallest, in order of size, and their places.
 
     Parameters

@@ -1,11 +1,18 @@
 """Truth and whole numbers: comparisons, whether all or any hold, rounding. None has a gradient."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import flag
 from tinydl.ops.checks import as_tensor, axes
 from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Comparison, Ints
 
 __all__ = [
     "all", "any", "ceil", "compared", "eq", "floor", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and",
@@ -26,14 +33,14 @@ def _values(x, name):
     return array
 
 
-def compared(ufunc):
+def compared(ufunc: np.ufunc) -> Comparison:
     """The operation that a ufunc with truth values is: a tensor of booleans, without gradient."""
     def operation(*operands):
         return Tensor(np.asarray(ufunc(*[_values(x, ufunc.__name__) for x in operands])))
 
     operation.__name__ = operation.__qualname__ = ufunc.__name__
     operation.__doc__ = f"{ufunc.__name__.replace('_', ' ').capitalize()}, element by element, as booleans."
-    return operation
+    return operation  # type: ignore[return-value]
 
 
 eq, ne, gt = compared(np.equal), compared(np.not_equal), compared(np.greater)
@@ -49,13 +56,13 @@ def _over(reduce, x, axis, keepdims):
 
 
 @worded
-def all(x, axis=None, keepdims=False):
+def all(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Whether all entries are true, over the given axes."""
     return _over(np.all, x, axis, keepdims)
 
 
 @worded
-def any(x, axis=None, keepdims=False):
+def any(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tensor:
     """Whether any entry is true, over the given axes."""
     return _over(np.any, x, axis, keepdims)
 
@@ -67,21 +74,21 @@ def _whole(rounded, x):
     return Tensor(np.asarray(rounded(x._array()), x.dtype))
 
 
-def floor(x):
+def floor(x: ArrayLike) -> Tensor:
     """The largest whole number up to x; its gradient is 0, so none is recorded."""
     return _whole(np.floor, x)
 
 
-def ceil(x):
+def ceil(x: ArrayLike) -> Tensor:
     """The least whole number from x on; its gradient is 0, so none is recorded."""
     return _whole(np.ceil, x)
 
 
-def round(x):
+def round(x: ArrayLike) -> Tensor:
     """The whole number next to x, the even one half-way; its gradient is 0, so none is recorded."""
     return _whole(np.rint, x)
 
 
-def trunc(x):
+def trunc(x: ArrayLike) -> Tensor:
     """The whole number towards 0; its gradient is 0, so none is recorded."""
     return _whole(np.trunc, x)

@@ -1,5 +1,9 @@
 """Windows of an image as the columns of a matrix, and back: what a convolution multiplies."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import layout
 from tinydl._core import im2col
 from tinydl._core.parallel import team
@@ -7,6 +11,10 @@ from tinydl.function import Operation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
 from tinydl.ops.geometry import ConvGeometry
+
+if TYPE_CHECKING:
+    from tinydl._types import ArrayLike, Ints
+    from tinydl.tensor import Tensor
 
 __all__ = ["fold", "unfold"]
 
@@ -86,7 +94,7 @@ def _geometry(shape, kernel_size, dilation, padding, stride):
                            integers(padding, 2, "padding", 0), integers(dilation, 2, "dilation", 1), 1)
 
 
-def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+def unfold(x: ArrayLike, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> Tensor:
     """All windows of each image as the columns of a matrix (PyTorch's `unfold`; also known as im2col).
 
     y[n, (c KH + i) KW + j, p Q + q] = x[n, c, p SH - PH + i DH, q SW - PW + j DW], 0 outside the image, with
@@ -116,7 +124,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     return Unfold.apply(x, geometry=_geometry(x.shape, kernel_size, dilation, padding, stride))
 
 
-def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+def fold(x: ArrayLike, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0,
+         stride: Ints = 1) -> Tensor:
     """Windows put back where they come from, and added where they overlap (PyTorch's `fold`; also known as col2im).
 
     y[n, c, h, w] is the sum of x[n, (c KH + i) KW + j, p Q + q] over all i, j, p, q with p SH - PH + i DH = h and

@@ -1,13 +1,21 @@
 """PyTorch's words for NumPy's arguments: `dim` for `axis`, `keepdim` for `keepdims`."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tinydl._types import P, Result, Worded
 
 __all__ = ["worded"]
 
 _WORDS = {"dim": "axis", "keepdim": "keepdims"}
 
 
-def worded(function):
+def worded(function: Callable[P, Result]) -> Worded[P, Result]:
     """`function`, which also takes `dim` and `keepdim`."""
     @functools.wraps(function)
     def either(*args, **kwargs):
@@ -19,4 +27,4 @@ def worded(function):
             kwargs[name] = kwargs.pop(word)
         return function(*args, **kwargs)
 
-    return either
+    return either  # type: ignore[return-value]

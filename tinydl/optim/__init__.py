@@ -20,7 +20,8 @@ __all__ = [
     "MultiplicativeLR", "Muon", "OneCycleLR", "Optimizer", "PolynomialLR", "ReduceLROnPlateau", "SGD", "SequentialLR",
     "StepLR", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler", "penalty",
 ]
-__all__ += [*adaptive.__all__, *moments.__all__]
+__all__ += adaptive.__all__
+__all__ += moments.__all__
 
 if TYPE_CHECKING:
     from tinydl.optim import lr_scheduler

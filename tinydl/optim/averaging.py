@@ -1,12 +1,23 @@
 """Averages of weights: of those along the way (SWA, EMA), and between fast steps and slow ones (Lookahead)."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import changes
 from tinydl._check import integer, number
 from tinydl.optim.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Self
+
+    from tinydl._types import Array, Group, State
+    from tinydl.nn.module import Module
+    from tinydl.tensor import Parameter
 
 __all__ = ["AveragedModel", "Lookahead"]
 
@@ -40,12 +51,12 @@ class AveragedModel:
     Izmailov et al.: Averaging weights leads to wider optima and better generalization, UAI 2018.
     """
 
-    def __init__(self, model, decay=None):
+    def __init__(self, model: Module, decay: float | None = None) -> None:
         self.decay = None if decay is None else number("AveragedModel", "decay", decay, high=1.0)
         self.module = copy.deepcopy(model)
         self.n_averaged = 0
 
-    def update_parameters(self, model):
+    def update_parameters(self, model: Module) -> None:
         """Take the weights of `model` into the average.
 
         Raises
@@ -64,28 +75,28 @@ class AveragedModel:
             array[...] = buffers[name]
         self.n_averaged += 1
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    def parameters(self):
+    def parameters(self) -> Iterator[Parameter]:
         """The averaged Parameters."""
         return self.module.parameters()
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Set the mode of the copy; returns the average."""
         self.module.train(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Set evaluation mode; returns the average."""
         return self.train(False)
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """The copy's state and the number of updates: arrays by name."""
         return {"n_averaged": np.array(self.n_averaged), **{f"module.{name}": value for name, value in
                                                            self.module.state_dict().items()}}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave."""
         if "n_averaged" not in state_dict:
             raise ValueError("AveragedModel: the state lacks n_averaged; a net's own state goes into .module")
@@ -125,29 +136,30 @@ class Lookahead(Optimizer):
     Zhang et al.: Lookahead optimizer: k steps forward, 1 step back, NeurIPS 2019.
     """
 
-    def __init__(self, optimizer, k=5, alpha=0.5):
+    def __init__(self, optimizer: Optimizer, k: int = 5, alpha: float = 0.5) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"Lookahead takes an optimiser, got {type(optimizer).__name__}")
         self.optimizer, self.k = optimizer, integer("Lookahead", "k", k)
         self.alpha = number("Lookahead", "alpha", alpha, open_low=True, high=1.0, open_high=False)
         self.defaults = optimizer.defaults
-        self.steps, self._slow = 0, {}
+        self.steps = 0
+        self._slow: dict[Any, Array] = {}
 
     @property
-    def param_groups(self):
+    def param_groups(self) -> list[Group]:  # type: ignore[override]
         """The groups of the optimiser."""
         return self.optimizer.param_groups
 
     @property
-    def state(self):
+    def state(self) -> State:  # type: ignore[override]
         """What the optimiser remembers, by parameter."""
         return self.optimizer.state
 
-    def add_param_group(self, group):
+    def add_param_group(self, group: Group) -> None:
         """Add a group of parameters to the optimiser; see `Optimizer.add_param_group`."""
         self.optimizer.add_param_group(group)
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step of the optimiser, and every k steps one of the slow weights; see `Optimizer.step`."""
         params = [p for group in self.param_groups for p in group["params"]]
         for p in params:
@@ -163,13 +175,13 @@ class Lookahead(Optimizer):
             changes.written(params)
         return loss
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """The optimiser's state, the number of steps and the slow weights, by the number of their parameter."""
         params = [p for group in self.param_groups for p in group["params"]]
         return {**self.optimizer.state_dict(), "steps": self.steps,
                 "slow": {k: self._slow[p].copy(order="K") for k, p in enumerate(params) if p in self._slow}}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave. A dict that does not fit raises and changes nothing."""
         params = [p for group in self.param_groups for p in group["params"]]
         if not isinstance(state_dict, dict) or not {"steps", "slow"} <= state_dict.keys():

@@ -1,6 +1,9 @@
 """Gradient clipping by total norm or by value, in place."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +12,14 @@ from tinydl._check import flag, items, number
 from tinydl._core import update
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
-def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
+def clip_grad_norm_(params: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
+                    error_if_nonfinite: bool = False) -> float:
     r"""Scale all gradients together so that their norm is at most `max_norm`.
 
     ::
@@ -62,7 +69,7 @@ def clip_grad_norm_(params, max_norm, norm_type=2.0, error_if_nonfinite=False):
     return float(norm)
 
 
-def clip_grad_value_(params, clip_value):
+def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every entry of every gradient to [-clip_value, clip_value]; NaN stays NaN.
 
     Parameters

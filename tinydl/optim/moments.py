@@ -1,10 +1,17 @@
 """Optimisers that go on from Adam: its first steps corrected, its momentum looking ahead, its signs alone."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl._check import flag, number
 from tinydl._core import update
 from tinydl.optim.adaptive import check_betas
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
+
+if TYPE_CHECKING:
+    from tinydl._types import Params
 
 __all__ = ["Lion", "NAdam", "RAdam"]
 
@@ -52,7 +59,8 @@ class RAdam(_Decaying):
     Liu et al.: On the variance of the adaptive learning rate and beyond, ICLR 2020.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False):
+    def __init__(self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, decoupled_weight_decay: bool = False) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "decoupled_weight_decay": decoupled_weight_decay})
 
@@ -95,8 +103,8 @@ class NAdam(_Decaying):
 
     _numbers = ("mu_product",)
 
-    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=4e-3,
-                 decoupled_weight_decay=False):
+    def __init__(self, params: Params, lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay})
 
@@ -155,7 +163,8 @@ class Lion(Optimizer):
     _slots = ("exp_avg",)
     _counts = False
 
-    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+    def __init__(self, params: Params, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99),
+                 weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     def _check_group(self, group):

@@ -1,7 +1,17 @@
 """Several optimisers as one, each for parameters of its own."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import config
 from tinydl.optim.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import Group, State
 
 __all__ = ["MultiOptimizer"]
 
@@ -34,7 +44,7 @@ class MultiOptimizer(Optimizer):
     >>> opt = td.optim.MultiOptimizer(td.optim.Muon(filters, lr=0.02), td.optim.AdamW(others, lr=1e-3))
     """
 
-    def __init__(self, *optimizers):
+    def __init__(self, *optimizers: Optimizer) -> None:
         for k, optimizer in enumerate(optimizers):
             if not isinstance(optimizer, Optimizer):
                 raise TypeError(f"MultiOptimizer: optimiser {k} must be a tinydl.optim.Optimizer, got "
@@ -43,7 +53,7 @@ class MultiOptimizer(Optimizer):
             raise ValueError("MultiOptimizer: got no optimisers")
         self.optimizers = list(optimizers)
         self.defaults = {}
-        taken = {}
+        taken: dict[Any, int] = {}
         for k, optimizer in enumerate(optimizers):
             for group in optimizer.param_groups:
                 for p in group["params"]:
@@ -52,20 +62,20 @@ class MultiOptimizer(Optimizer):
                                          f"{taken[p]} and {k}, it would be updated twice")
 
     @property
-    def param_groups(self):
+    def param_groups(self) -> list[Group]:  # type: ignore[override]
         """The groups of all optimisers."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     @property
-    def state(self):
+    def state(self) -> State:  # type: ignore[override]
         """What all optimisers remember."""
         return {p: values for optimizer in self.optimizers for p, values in optimizer.state.items()}
 
-    def add_param_group(self, group):
+    def add_param_group(self, group: Group) -> None:
         """Refused: a group is added to the optimiser that is to update it."""
         raise TypeError("MultiOptimizer: add the group to one of its .optimizers")
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; see `Optimizer.step`."""
         loss = None
         if closure is not None:
@@ -75,7 +85,7 @@ class MultiOptimizer(Optimizer):
             optimizer.step()
         return loss
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave. A dict that does not fit raises and changes nothing.
 
         Raises

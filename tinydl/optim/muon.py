@@ -1,6 +1,9 @@
 """Muon: momentum whose matrix is made orthogonal before it is a step."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,11 @@ from tinydl._check import integer, number
 from tinydl._core import gemm, update
 from tinydl.optim.optimizer import Optimizer
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import Group, Params
 
 __all__ = ["Muon", "orthogonalised"]
 
@@ -116,13 +124,15 @@ class Muon(Optimizer):
 
     _slots = ("momentum_buffer",)
 
-    def __init__(self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True,
-                 ns_coefficients=(3.4445, -4.7750, 2.0315), eps=1e-7, ns_steps=5, adjust_lr_fn=None, renormalise=False):
+    def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,
+                 nesterov: bool = True, ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+                 eps: float = 1e-7, ns_steps: int = 5,
+                 adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None, renormalise: bool = False) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
                                   "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,
                                   "adjust_lr_fn": adjust_lr_fn, "renormalise": renormalise})
 
-    def add_param_group(self, group):
+    def add_param_group(self, group: Group) -> None:
         """Add a group of parameters, each with at least two axes; see `Optimizer.add_param_group`."""
         if isinstance(group, dict) and "params" in group:
             params = group["params"]

@@ -1,6 +1,9 @@
 """Optimizer: parameter groups, their state, and the walk that hands each group to one fused kernel call."""
 
+from __future__ import annotations
+
 from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,12 @@ from tinydl import changes, config, layout
 from tinydl._check import items, number
 from tinydl._core import update
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import Group, Params, State
 
 __all__ = ["Optimizer"]
 
@@ -48,13 +57,13 @@ class Optimizer:
     _numbers: tuple[str, ...] = ()  # names of further numbers in the state of a parameter
     _counts = True  # whether the state holds the number of steps done
 
-    def __init__(self, params, defaults):
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if not isinstance(defaults, dict):
             raise TypeError(f"{self._name}: defaults must be a dict of hyper-parameters, got {defaults!r}")
         self.defaults = dict(defaults)
-        self.state = {}
-        self.param_groups = []
-        self._checked = []  # per group: the hyper-parameters that passed the check last
+        self.state: State = {}
+        self.param_groups: list[Group] = []
+        self._checked: list[Any] = []  # per group: the hyper-parameters that passed the check last
         if isinstance(params, Tensor):
             raise TypeError(f"{self._name}: params must be a list of parameters or of groups, got one tensor; "
                             "write [parameter]")
@@ -72,7 +81,7 @@ class Optimizer:
     def _name(self):
         return type(self).__name__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = []
         for k, group in enumerate(self.param_groups):
             options = ", ".join(f"{name}={value!r}" for name, value in group.items() if name != "params")
@@ -81,7 +90,7 @@ class Optimizer:
 
     # --- groups ----------------------------------------------------------------------------------------------------
 
-    def add_param_group(self, group):
+    def add_param_group(self, group: Group) -> None:
         """Add a group of parameters.
 
         Parameters
@@ -125,13 +134,13 @@ class Optimizer:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradient of every parameter to None, or with False to zeros."""
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[..., Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
 
         Parameters
@@ -224,7 +233,7 @@ class Optimizer:
 
     # --- saving ----------------------------------------------------------------------------------------------------
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Everything needed to go on: copies, so that later steps do not change it.
 
         Returns
@@ -233,7 +242,8 @@ class Optimizer:
             ``{"state": {index: {name: array or int}}, "param_groups": [{..., "params": [indices]}]}``; parameters are
             numbered through the groups in order, as PyTorch does.
         """
-        index, groups = {}, []
+        index: dict[Any, int] = {}
+        groups = []
         for group in self.param_groups:
             for p in group["params"]:
                 index[p] = len(index)
@@ -243,7 +253,7 @@ class Optimizer:
                  for p, values in self.state.items()}
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave. A dict that does not fit raises and changes nothing.
 
         Parameters
@@ -258,7 +268,8 @@ class Optimizer:
         """
         name = self._name
         saved, saved_state = self._saved(state_dict)
-        groups, by_index = [], {}
+        groups: list[Group] = []
+        by_index: dict[int, Any] = {}
         for k, (old, new) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(new.get("params", ())) != len(old["params"]):
                 raise ValueError(f"{name}: group {k} of the state dict has {len(new.get('params', ()))} parameters, "

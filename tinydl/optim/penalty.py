@@ -1,5 +1,9 @@
 """The p-norm penalty of the weights, a term of the loss."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import items, number
@@ -7,10 +11,17 @@ from tinydl.function import Function
 from tinydl.ops.checks import need_float
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import ArrayLike
+
 __all__ = ["penalty"]
 
 
-def penalty(params, p=2.0, alpha=1e-4, exempt=None):
+def penalty(params: ArrayLike, p: float = 2.0, alpha: float = 1e-4,
+            exempt: Callable[[Tensor], bool] | bool | None = None) -> Tensor:
     r"""alpha * sum |w|^p over the weights, to be added to a loss: ``loss = loss_fn(net(x), y) + penalty(...)``.
 
     The gradient is alpha * p * |w|^(p-1) * sign(w), and 0 at w = 0. It is a term of the loss, so it passes through an
@@ -53,7 +64,7 @@ def penalty(params, p=2.0, alpha=1e-4, exempt=None):
     if not params:
         raise ValueError("penalty: got no parameters; pass net.parameters(), once per iterator")
     groups = params if isinstance(params[0], dict) else [{"params": params}]
-    total = None
+    total: Any = None
     for group in groups:
         if not isinstance(group, dict):
             raise TypeError(f"penalty: a group must be a dict with the key 'params', got {group!r}")

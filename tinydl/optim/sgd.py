@@ -1,9 +1,16 @@
 """Stochastic gradient descent with momentum."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl._check import flag, number
 from tinydl._core import update
 from tinydl.optim.optimizer import Optimizer
 from tinydl.optim.registry import register
+
+if TYPE_CHECKING:
+    from tinydl._types import Params
 
 __all__ = ["SGD"]
 
@@ -44,7 +51,8 @@ class SGD(Optimizer):
     _slots = ("momentum_buffer",)
     _counts = False
 
-    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False):
+    def __init__(self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
+                 weight_decay: float = 0, nesterov: bool = False) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
                                   "weight_decay": weight_decay, "nesterov": nesterov})
 

@@ -1,9 +1,17 @@
 """gradcheck: compare gradients from `backward` with finite differences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl import config, random
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["GradcheckError", "gradcheck"]
 
@@ -15,7 +23,8 @@ class GradcheckError(AssertionError):
     """A gradient disagrees with finite differences; the message says where and by how much."""
 
 
-def gradcheck(f, inputs=(), eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+def gradcheck(f: Callable[..., Any], inputs: Any = (), eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+              raise_exception: bool = True) -> bool:
     """Compare the gradients of `f` with central differences in float64.
 
     With a random upstream gradient u (never all ones: the gradient of batch norm would vanish) the scalar

@@ -5,14 +5,23 @@ moments, best weights so far); its metadata hold the rest as JSON (epoch, batch,
 with each array replaced by a reference to its name. One file and one rename make it all or nothing.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl._files import atomic_write
 from tinydl.train.tensorfile import TensorFileError, read_tensors, with_tied, write_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tinydl._types import Array, Path, State
+    from tinydl.nn.module import Module
 
 __all__ = ["CheckpointError", "load_checkpoint", "load_weights", "previous_path", "save_checkpoint", "save_weights"]
 
@@ -75,7 +84,7 @@ def _unpack(value, arrays):
     raise KeyError(special)
 
 
-def save_checkpoint(path, state, *, keep_previous=True):
+def save_checkpoint(path: Path, state: State, *, keep_previous: bool = True) -> None:
     """Write a tree of arrays, numbers, strings, lists, tuples and dicts to one file, whole or not at all.
 
     Parameters
@@ -93,7 +102,7 @@ def save_checkpoint(path, state, *, keep_previous=True):
     OSError
         The file cannot be written; what was there is unchanged.
     """
-    arrays = {}
+    arrays: dict[str, Array] = {}
     tree = json.dumps(_pack(state, "", arrays), allow_nan=False)
     with atomic_write(path, previous=previous_path(path) if keep_previous else None) as file:
         write_tensors(file, arrays, {"format": _FORMAT, "state": tree})
@@ -108,7 +117,7 @@ def _read(path):
         raise CheckpointError(f"{os.fspath(path)}: {error.strerror or error}") from None
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: Path) -> State:
     """Read what `save_checkpoint` wrote.
 
     Returns
@@ -136,7 +145,7 @@ def load_checkpoint(path):
 
 # --- weights alone -------------------------------------------------------------------------------------------------
 
-def save_weights(path, net, metadata=None):
+def save_weights(path: Path, net: Module, metadata: Mapping[str, str] | None = None) -> None:
     """Write the state dict of `net` (parameters and batch-norm statistics) as a safetensors file.
 
     Any tool that reads safetensors reads it; names and shapes are PyTorch's. A shared parameter is stored once, which
@@ -153,7 +162,7 @@ def save_weights(path, net, metadata=None):
         write_tensors(file, net.state_dict(), {"format": "pt", **(metadata or {})})
 
 
-def load_weights(path, net, strict=True):
+def load_weights(path: Path, net: Module, strict: bool = True) -> dict[str, str]:
     """Load weights into `net` from a safetensors file of any writer, a tinydl checkpoint included.
 
     Names of wrapped PyTorch models, tied names, float16 and bfloat16 are taken: `nn.Module.load_state_dict`.

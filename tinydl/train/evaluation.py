@@ -1,6 +1,9 @@
 """Running a net over data without training it."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,13 @@ from tinydl.train.several import Several, check_inputs, is_several
 from tinydl.train.stream import gives_batches
 from tinydl.train.tally import Tally
 from tinydl.train.trees import arrays_of, called, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinydl._types import Array, Metrics, Samples
+    from tinydl.nn.module import Module
 
 __all__ = ["evaluate", "evaluation_mode", "predict"]
 
@@ -45,7 +55,7 @@ def _images(net, x):
     return samples_of(x, "x")
 
 
-def predict(net, x, batch_size=256):
+def predict(net: Module, x: Any, batch_size: int = 256) -> Array:
     """Outputs of `net` in eval mode, batch by batch.
 
     Parameters
@@ -71,7 +81,8 @@ def predict(net, x, batch_size=256):
         return joined([arrays_of(called(net, x)) for x, _, _ in evaluation_feed(x, batch_size, "x", labelled=False)])
 
 
-def evaluate(net, data, loss, batch_size=256, stop=None, metrics=()):
+def evaluate(net: Module, data: Samples, loss: Callable[..., Any], batch_size: int = 256,
+             stop: Callable[[], Any] | None = None, metrics: Metrics = ()) -> dict[str, Any] | None:
     """Mean loss, accuracy and other metrics of `net` on labelled data, in eval mode and without gradients.
 
     All are those of all samples at once, whatever the batch size is: a loss that weights or leaves out samples says
@@ -103,7 +114,7 @@ def evaluate(net, data, loss, batch_size=256, stop=None, metrics=()):
         apart, a loss must say by its attribute ``decision_threshold`` above which output class 1 begins (0 of
         BCEWithLogitsLoss); else there is none. Labels that are the loss's ``ignore_index`` do not count.
     """
-    metrics = metrics_of(metrics)
+    chosen = metrics_of(metrics)
     feed = evaluation_feed(data, batch_size)
     if feed.data is not None and (feed.data.labels is None or len(feed) == 0):
         raise ValueError(f"{feed.data.name} needs labels and at least one sample to be evaluated, it has {len(feed)} "
@@ -115,11 +126,11 @@ def evaluate(net, data, loss, batch_size=256, stop=None, metrics=()):
                 return None
             output = called(net, x)
             tally.add(loss, loss_value(loss(output, y)), output, y)
-            if metrics:
+            if chosen:
                 outputs.append(arrays_of(output))
                 labels.append(arrays_of(y))
     result = tally.result()
-    if metrics:
+    if chosen:
         outputs, labels = joined(outputs), joined(labels)
-        result.update({metric.name: metric(labels, outputs, loss) for metric in metrics})
+        result.update({metric.name: metric(labels, outputs, loss) for metric in chosen})
     return result

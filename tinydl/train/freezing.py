@@ -1,8 +1,18 @@
 """Parts of a net that are not trained, or only in the first epochs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl._check import integer
 from tinydl.nn import Module
 from tinydl.train.callbacks import Callback
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import AnyModule
+    from tinydl.train.trainer import Trainer
 
 __all__ = ["Freeze", "freeze", "unfreeze"]
 
@@ -14,7 +24,7 @@ def _checked(owner, module):
     return module
 
 
-def freeze(module):
+def freeze(module: AnyModule) -> AnyModule:
     """Take a layer, or a net, out of the training: its parameters get no gradient, and it stays in evaluation mode.
 
     `Trainer.fit` keeps it there whatever ``net.train()`` says, so a batch norm keeps its running statistics and dropout
@@ -36,7 +46,7 @@ def freeze(module):
     return module.requires_grad_(False).eval()
 
 
-def unfreeze(module):
+def unfreeze(module: AnyModule) -> AnyModule:
     """Undo `freeze`: training mode and gradients for all that the module holds; returns the module."""
     for part in _checked("unfreeze", module).modules():
         part._frozen = False
@@ -56,7 +66,7 @@ class Freeze(Callback):
         In how many epochs they are trained.
     """
 
-    def __init__(self, parameters, epochs):
+    def __init__(self, parameters: Sequence[str], epochs: int) -> None:
         self.parameters = [parameters] if isinstance(parameters, str) else list(parameters)
         self.epochs = integer("Freeze", "epochs", epochs, 0)
 
@@ -67,13 +77,13 @@ class Freeze(Callback):
             raise ValueError(f"Freeze: the net has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
         return [known[name] for name in self.parameters]
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self._chosen(trainer)
 
-    def on_epoch_begin(self, trainer):
+    def on_epoch_begin(self, trainer: Trainer) -> None:
         for p in self._chosen(trainer):
             p.requires_grad = trainer.epoch < self.epochs
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         for name, p in trainer.net.named_parameters():
             p.requires_grad = p.requires_grad or name in self.parameters

@@ -1,7 +1,16 @@
 """The table of a training: one column a quantity, one entry an epoch, whoever writes it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl import _html
 from tinydl.train.scores import improves_by
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
 
 __all__ = ["EpochRow", "History"]
 
@@ -16,7 +25,7 @@ class History(dict):
     It shows itself in a few words; ``dict(history)`` shows the numbers.
     """
 
-    def best(self, column=None):
+    def best(self, column: str | None = None) -> Any:
         """(epoch from 1, value) of the best entry of a column, None without one.
 
         Parameters
@@ -34,13 +43,13 @@ class History(dict):
         index = min(rows)[1]
         return self["epoch"][index] if "epoch" in self else index + 1, self[column][index]
 
-    def plot(self, title="Training"):
+    def plot(self, title: str = "Training") -> Figure:
         """Curves of loss and metrics over the epochs, a matplotlib figure; see `tinydl.inspect.plots.curves`."""
         from tinydl.inspect import plots
 
         return plots.curves(self, title)
 
-    def to_pandas(self):
+    def to_pandas(self) -> Any:
         """The table as a pandas DataFrame with the epoch as its index."""
         try:
             import pandas
@@ -48,7 +57,7 @@ class History(dict):
             raise ImportError("to_pandas needs pandas: pip install pandas") from None
         return pandas.DataFrame({name: list(column) for name, column in self.items()}).set_index("epoch")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n = len(self.get("epoch", ()))
         if not n:
             return "History(no epochs)"

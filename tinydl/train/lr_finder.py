@@ -1,6 +1,9 @@
 """Which learning rate to start with: the range test."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,12 @@ from tinydl.train.history import History
 from tinydl.train.schedules import load_schedules, state_of_schedules
 from tinydl.train.stream import gives_batches
 from tinydl.train.trees import size_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Logs
+    from tinydl.train.trainer import Trainer
 
 __all__ = ["LRFinder"]
 
@@ -41,27 +50,28 @@ class LRFinder(Callback):
     accepts_nonfinite = True
     order = 90
 
-    def __init__(self, min_lr=1e-5, max_lr=10.0, steps=100, smoothing=0.9):
+    def __init__(self, min_lr: float = 1e-5, max_lr: float = 10.0, steps: int = 100, smoothing: float = 0.9) -> None:
         self.min_lr = number("LRFinder", "min_lr", min_lr, open_low=True)
         self.max_lr = number("LRFinder", "max_lr", max_lr, open_low=True)
         if self.min_lr >= self.max_lr:
             raise ValueError(f"LRFinder: min_lr must be below max_lr, got {min_lr} and {max_lr}")
         self.steps = integer("LRFinder", "steps", steps, 2)
         self.smoothing = number("LRFinder", "smoothing", smoothing, high=1.0)
-        self.lrs, self.losses = [], []
-        self._saved = None
+        self.lrs: list[float] = []
+        self.losses: list[float] = []
+        self._saved: Any = None
 
     def _rate(self, step):
         return self.min_lr * (self.max_lr / self.min_lr) ** (step / (self.steps - 1))
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self.lrs, self.losses, self._mean = [], [], 0.0
         self._saved = (trainer.net.state_dict(), trainer.optimizer.state_dict(), state_of_schedules(trainer.scheduler))
         # The rate is this callback's business now; a schedule would run past its end.
         self._scheduler, trainer.scheduler = trainer.scheduler, None
         trainer.lr = self._rate(0)
 
-    def on_batch_end(self, trainer, logs):
+    def on_batch_end(self, trainer: Trainer, logs: Logs) -> None:
         self._mean = self.smoothing * self._mean + (1 - self.smoothing) * logs["loss"]
         self.lrs.append(logs["lr"])
         self.losses.append(self._mean / (1 - self.smoothing ** (len(self.lrs))))
@@ -72,7 +82,7 @@ class LRFinder(Callback):
         else:
             trainer.lr = self._rate(len(self.lrs))
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         if self._saved is None:
             return
         weights, optimizer, scheduler = self._saved
@@ -81,7 +91,7 @@ class LRFinder(Callback):
         trainer.optimizer.load_state_dict(optimizer)
         load_schedules(trainer.scheduler, scheduler)
 
-    def run(self, trainer, train, batch_size=64):
+    def run(self, trainer: Trainer, train: Any, batch_size: int = 64) -> float | None:
         """Do the test with a trainer and leave it as it was; returns `suggestion()`."""
         updates = 1  # of an epoch, when it is not known
         if not gives_batches(train):
@@ -101,7 +111,7 @@ class LRFinder(Callback):
                 setattr(trainer, name, value)
         return self.suggestion()
 
-    def suggestion(self):
+    def suggestion(self) -> float | None:
         """The rate at which the loss falls steepest over log(rate); a sound value to start with."""
         if len(self.lrs) < 3:
             raise ValueError(f"the range test has only {len(self.lrs)} points")

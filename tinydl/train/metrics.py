@@ -1,14 +1,23 @@
 """How good predictions are."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl._check import integer, number
 from tinydl.tensor import Tensor
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
+
 __all__ = ["accuracy", "confusion_matrix", "right_answers"]
 
 
-def _array(values):
+def _array(values: Any) -> Array:
     return np.asarray(values.data if isinstance(values, Tensor) else values)
 
 
@@ -90,7 +99,7 @@ def _classes(predictions, labels, threshold):
     return predictions.reshape(labels.shape)
 
 
-def accuracy(predictions, labels, threshold=None):
+def accuracy(predictions: ArrayLike, labels: ArrayLike, threshold: float | None = None) -> float:
     """Share of right predictions.
 
     Parameters
@@ -118,7 +127,8 @@ def accuracy(predictions, labels, threshold=None):
     return float(np.mean(predicted == labels)) if labels.size else float("nan")
 
 
-def confusion_matrix(labels, predictions, n_classes=None, threshold=None):
+def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, n_classes: int | None = None,
+                     threshold: float | None = None) -> Array:
     """How often each class was taken for each.
 
     Parameters

@@ -1,7 +1,10 @@
 """A trained net with all that belongs to it: what it takes are raw samples, what it gives are names or values."""
 
+from __future__ import annotations
+
 import json
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,13 @@ from tinydl.train.checkpoint import CheckpointError, load_weights
 from tinydl.train.evaluation import predict
 from tinydl.train.task import output_names, unscaled
 from tinydl.train.tensorfile import TensorFileError, read_tensors
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Path
+    from tinydl.nn.container import Sequential
+    from tinydl.nn.module import Module
 
 __all__ = ["Model", "load_model"]
 
@@ -32,19 +42,19 @@ class Model:
     card : dict
     """
 
-    def __init__(self, net, card):
+    def __init__(self, net: Module, card: dict[str, Any]) -> None:
         self.net, self.card = net, card
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shape = "x".join(map(str, self.card["image_shape"]))
         return f"Model({self.card['model']}: {shape} to {', '.join(output_names(self.card))})"
 
     @property
-    def class_names(self):
+    def class_names(self) -> tuple[str, ...] | None:
         """Names of the classes; () of a regression."""
         return tuple(self.card["class_names"])
 
-    def outputs(self, x):
+    def outputs(self, x: ArrayLike) -> Array:
         """What the net gives for raw samples: logits, or the values of a regression in the user's units.
 
         Parameters
@@ -74,18 +84,18 @@ class Model:
         data = ArrayDataset(x, mean=self.card["mean"], std=self.card["std"], scale=self.card["scale"])
         return unscaled(predict(self.net, data), self.card)
 
-    def __call__(self, x):
+    def __call__(self, x: ArrayLike) -> Any:
         """The answers to raw samples: a class name each, a tuple of names of several classes, or an array of values."""
         outputs = self.outputs(x)
-        task = self.card.get("task", "classes")
+        task, names = self.card.get("task", "classes"), self.card.get("class_names", ())
         if task == "regression":
             return outputs
         if task == "labels":
-            return [tuple(name for name, logit in zip(self.class_names, row, strict=True) if logit > 0)
+            return [tuple(name for name, logit in zip(names, row, strict=True) if logit > 0)
                     for row in outputs]
-        return [self.class_names[k] for k in outputs.argmax(axis=1)]
+        return [names[k] for k in outputs.argmax(axis=1)]
 
-    def whole(self):
+    def whole(self) -> Sequential:
         """The net with its normalisation as a first layer, and of a regression the scaling of targets as a last one.
 
         It takes raw values as floats, for `tinydl.freeze` and whatever writes nets for other programs: ``(x * scale -
@@ -113,7 +123,7 @@ def _affine(norm, mean, weight, bias):
     return norm
 
 
-def load_model(path):
+def load_model(path: Path) -> Model:
     """The trained net of a run, with its normalisation and classes.
 
     Parameters

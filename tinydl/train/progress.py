@@ -1,13 +1,22 @@
 """How training goes, on the screen."""
 
+from __future__ import annotations
+
 import math
 import shutil
 import sys
 import textwrap
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 from tinydl.train.callbacks import Callback
+
+if TYPE_CHECKING:
+    from typing import IO, Any
+
+    from tinydl._types import Logs
+    from tinydl.train.trainer import Trainer
 
 __all__ = ["Progress"]
 
@@ -99,9 +108,10 @@ class Progress(Callback):
 
     order = 110  # an epoch's line comes when its checkpoint is on the disk
 
-    def __init__(self, stream=None, bar=None):
+    def __init__(self, stream: IO[str] | None = None, bar: bool | None = None) -> None:
         self.stream, self.bar = stream, bar
-        self._bar, self._whole = None, False
+        self._bar: Any = None
+        self._whole = False
 
     def _say(self, text):
         print(text, file=self.stream or sys.stdout, flush=True)
@@ -145,17 +155,17 @@ class Progress(Callback):
     def _epoch_in_words(trainer):
         return f"epoch {trainer.epoch + 1:>{len(str(trainer.epochs))}}/{trainer.epochs}"
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self._start, self._done = time.perf_counter(), 0
         self._table = _Table(len(str(trainer.epochs)))
 
-    def on_epoch_begin(self, trainer):
+    def on_epoch_begin(self, trainer: Trainer) -> None:
         self._bar = self._bar or self._make_bar(trainer)
         self._before = trainer.batch
         if self._whole:
             self._bar.set_description_str(self._epoch_in_words(trainer), refresh=False)
 
-    def on_batch_end(self, trainer, logs):
+    def on_batch_end(self, trainer: Trainer, logs: Logs) -> None:
         self._done += trainer.batch - self._before
         self._before, step = trainer.batch, trainer.batch - self._before
         if self._bar is None:
@@ -175,21 +185,22 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.refresh()  # an epoch may be over before tqdm's first look
             self._bar.close()
-            self._bar, self._whole = None, False
+            self._bar: Any = None
+        self._whole = False
 
     # --- the lines -------------------------------------------------------------------------------------------------
 
-    def on_epoch_end(self, trainer, logs):
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         if not self._whole:
             self._close()
         best = next((callback.best_epoch for callback in trainer.callbacks if hasattr(callback, "best_epoch")
-                     and callback.monitor is not None), None)
+                     and getattr(callback, "monitor", None) is not None), None)
         if best is None and "val_loss" in logs:
             best = (trainer.history.best("val_loss") or (None,))[0]
         for line in self._table.lines(trainer.epoch, trainer.epochs, logs, best == trainer.epoch):
             self._say(line)
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         self._close()
         if trainer.stop_reason is not None and trainer.epoch < trainer.epochs:
             self._note(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")

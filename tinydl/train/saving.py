@@ -1,9 +1,12 @@
 """What is written while a net is trained: checkpoints, the history as a table."""
 
+from __future__ import annotations
+
 import csv
 import io
 import itertools
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,12 @@ from tinydl._check import integer
 from tinydl._files import atomic_write
 from tinydl.train.callbacks import Callback
 from tinydl.train.stopping import Best, monitored
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import Logs, Path, State
+    from tinydl.train.trainer import Trainer
 
 __all__ = ["CSVLogger", "Checkpoint", "write_csv"]
 
@@ -41,7 +50,8 @@ class Checkpoint(Callback):
 
     order = 100
 
-    def __init__(self, path, every=1, keep_previous=True, *, best_of=None, mode="auto"):
+    def __init__(self, path: Path, every: int = 1, keep_previous: bool = True, *, best_of: str | None = None,
+                 mode: Literal["auto", "min", "max"] = "auto") -> None:
         self.path, self.every = os.fspath(path), integer("Checkpoint", "every", every)
         self.keep_previous, self.monitor = keep_previous, best_of
         if best_of is None and mode != "auto":
@@ -53,19 +63,19 @@ class Checkpoint(Callback):
         self._best = Best("Checkpoint", "loss" if best_of is None else best_of, mode)
 
     @property
-    def best(self):
+    def best(self) -> float | None:
         return self._best.value
 
     @property
-    def best_epoch(self):
+    def best_epoch(self) -> int | None:
         return self._best.epoch
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         if self.monitor is not None and not trainer.resumed:
             self._best.clear()
 
-    def on_epoch_end(self, trainer, logs):
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         if self.monitor is not None:
             due = self._best.see(monitored(self, logs), trainer.epoch)
         else:
@@ -73,14 +83,14 @@ class Checkpoint(Callback):
         if due:
             trainer.save(self.path, keep_previous=self.keep_previous)
 
-    def on_interrupt(self, trainer):
+    def on_interrupt(self, trainer: Trainer) -> None:
         if self.monitor is None:
             trainer.save(self.path, keep_previous=self.keep_previous)
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         return {} if self.monitor is None else {"best": self.best, "best_epoch": self.best_epoch}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: State) -> None:
         self._best.value, self._best.epoch = state["best"], state["best_epoch"]
 
 
@@ -117,17 +127,17 @@ class CSVLogger(Callback):
 
     order = 50
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = os.fspath(path)
         self._begun = False
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self._begun = False
 
-    def on_epoch_end(self, trainer, logs):
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         write_csv(self.path, trainer.history)
         self._begun = True
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         if self._begun:  # callbacks after this one may have added to the last row
             write_csv(self.path, trainer.history)

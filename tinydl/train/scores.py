@@ -1,22 +1,27 @@
 """Metrics over all outputs at once: those with a name, and functions of one's own."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinydl.tensor import Tensor
 from tinydl.train.metrics import accuracy, right_answers
 
+if TYPE_CHECKING:
+    from tinydl._types import Array, ArrayLike
+
 __all__ = ["NAMED", "Metric", "f1", "improves_by", "mean_absolute_error", "metrics_of", "top_k"]
 
 _TAKEN = ("accuracy", "batch", "epoch", "images_per_s", "loss", "lr", "seconds")
 
 
-def _array(values):
+def _array(values: Any) -> Array:
     return np.asarray(values.data if isinstance(values, Tensor) else values)
 
 
-def _flat(labels, scores, owner):
+def _flat(labels: Any, scores: Any, owner: str) -> tuple[Array, Array]:
     """Labels (M,) and scores (M, C) of labels (N, ...) and scores (N, C, ...)."""
     labels, scores = _array(labels), _array(scores)
     if labels.dtype.kind not in "iub" or scores.ndim != labels.ndim + 1 \
@@ -26,7 +31,7 @@ def _flat(labels, scores, owner):
     return labels.reshape(-1), np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1])
 
 
-def top_k(labels, scores, k=5):
+def top_k(labels: ArrayLike, scores: ArrayLike, k: int = 5) -> float:
     """Share of labels that are among the `k` largest scores; of equal ones the class of the lower number is larger.
 
     Parameters
@@ -59,7 +64,7 @@ def top_k(labels, scores, k=5):
     return float(np.mean((before.sum(axis=1) < k) & ~np.isnan(own[:, 0])))
 
 
-def f1(labels, predictions, threshold=0.0):
+def f1(labels: ArrayLike, predictions: ArrayLike, threshold: float = 0.0) -> float:
     """F1 = 2 TP / (2 TP + FP + FN): of class 1 for nets with one output, else the mean over the classes that occur.
 
     Parameters
@@ -90,14 +95,14 @@ def f1(labels, predictions, threshold=0.0):
     else:
         raise ValueError(f"f1 needs class numbers and scores (N, classes, ...) or one number for each, got labels "
                          f"{labels.dtype} of shape {labels.shape} and predictions of shape {predictions.shape}")
-    scores = []
+    found = []
     for k in np.union1d(labels, predicted) if classes is None else classes:
         hits, misses = np.sum((labels == k) & (predicted == k)), np.sum((labels == k) != (predicted == k))
-        scores.append(2 * hits / (2 * hits + misses) if hits else 0.0)
-    return float(np.mean(scores)) if len(labels) else float("nan")
+        found.append(2 * hits / (2 * hits + misses) if hits else 0.0)
+    return float(np.mean(found)) if len(labels) else float("nan")
 
 
-def mean_absolute_error(targets, predictions):
+def mean_absolute_error(targets: ArrayLike, predictions: ArrayLike) -> float:
     """Mean of abs(prediction - target) over all entries; (N,) and (N, 1) are the same.
 
     Raises

@@ -1,10 +1,19 @@
 """When to stop: early stopping, convergence; which epoch is the best."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import flag, integer, number, one_of
 from tinydl.train.callbacks import Callback
 from tinydl.train.scores import improves_by
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl._types import Logs, State
+    from tinydl.train.trainer import Trainer
 
 __all__ = ["Best", "Convergence", "EarlyStopping", "monitored"]
 
@@ -95,8 +104,9 @@ class EarlyStopping(Callback):
 
     order = 10
 
-    def __init__(self, monitor="val_loss", min_delta=0, patience=0, mode="auto", *, baseline=None, start_from_epoch=0,
-                 restore_best=True):
+    def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0,
+                 mode: Literal["auto", "min", "max"] = "auto", *, baseline: float | None = None,
+                 start_from_epoch: int = 0, restore_best: bool = True) -> None:
         self.monitor, self._best = monitor, Best("EarlyStopping", monitor, mode, min_delta)
         self.patience = integer("EarlyStopping", "patience", patience, 0)
         self.baseline = None if baseline is None else number("EarlyStopping", "baseline", baseline, -math.inf,
@@ -106,31 +116,31 @@ class EarlyStopping(Callback):
         self._reset()
 
     @property
-    def best(self):
+    def best(self) -> float | None:
         return self._best.value
 
     @property
-    def best_epoch(self):
+    def best_epoch(self) -> int | None:
         return self._best.epoch
 
     @property
-    def min_delta(self):
+    def min_delta(self) -> float:
         return self._best.min_delta
 
     @property
-    def sign(self):
+    def sign(self) -> int:
         return self._best.sign
 
     def _reset(self):
         self._best.clear()
         self.wait, self.weights, self.restored_epoch = 0, None, None
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self.restored_epoch = None
         if not trainer.resumed:
             self._reset()
 
-    def on_epoch_end(self, trainer, logs):
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         value = monitored(self, logs)
         if trainer.epoch <= self.start_from_epoch:
             return
@@ -146,20 +156,20 @@ class EarlyStopping(Callback):
             trainer.stop(f"{self.monitor} has not improved{than} for {self.wait} epoch{'s' * (self.wait > 1)}; best "
                          f"{self.best:.6g} in epoch {self.best_epoch}")
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         if self.weights is not None:
             trainer.net.load_state_dict(self.weights)
             self.restored_epoch = self.best_epoch
 
-    def closing_words(self, trainer):
+    def closing_words(self, trainer: Trainer) -> str | None:
         if self.weights is None:
             return None
         return f"the net has the weights of epoch {self.best_epoch}, the best: {self.monitor} {self.best:.4g}"
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         return {"best": self.best, "best_epoch": self.best_epoch, "wait": self.wait, "weights": self.weights}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: State) -> None:
         self._best.value, self._best.epoch, self.wait = state["best"], state["best_epoch"], state["wait"]
         self.weights = state["weights"]
 
@@ -176,11 +186,11 @@ class Convergence(Callback):
         The f, a column of the history.
     """
 
-    def __init__(self, k=1, eps=1e-4, monitor="loss"):
+    def __init__(self, k: int = 1, eps: float = 1e-4, monitor: str = "loss") -> None:
         self.k, self.eps = integer("Convergence", "k", k), number("Convergence", "eps", eps, open_low=True)
         self.monitor = monitor
 
-    def on_epoch_end(self, trainer, logs):
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         monitored(self, logs)
         values = trainer.history[self.monitor]
         if len(values) > self.k:

@@ -7,14 +7,23 @@ say so, the writer's name and one in front of the sum. A changed bit takes away 
 passes for one of another program, which has no sum.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl._files import open_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import IO, Any
+
+    from tinydl._types import Array, Path
 
 __all__ = ["TensorFileError", "read_tensors", "with_tied", "write_tensors"]
 
@@ -32,7 +41,7 @@ class TensorFileError(ValueError):
     """A file that is not a whole, valid safetensors file; one line with the file, the fault and the cure."""
 
 
-def write_tensors(file, tensors, metadata=None):
+def write_tensors(file: IO[bytes], tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
     """Write arrays and strings as a safetensors file.
 
     Parameters
@@ -52,24 +61,24 @@ def write_tensors(file, tensors, metadata=None):
         arrays[name] = (np.asarray(value, dtype, order="C"), _CODES[dtype])
     # Wide elements first, so that every array is aligned in the file; the order is otherwise the caller's.
     order = sorted(arrays, key=lambda name: -arrays[name][0].dtype.itemsize)
-    header = {"__metadata__": {**(metadata or {}), "writer": _WRITER, "sha256": _NO_SUM}}
+    header: dict[str, Any] = {"__metadata__": {**(metadata or {}), "writer": _WRITER, "sha256": _NO_SUM}}
     offset = 0
     for name in order:
-        array, dtype = arrays[name]
-        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        array, code = arrays[name]
+        header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
         offset += array.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
     text += b" " * (-len(text) % 8)
     length = len(text).to_bytes(8, "little")
     digest = hashlib.sha256(length + text)
     for name in order:
-        digest.update(arrays[name][0].reshape(-1).view(np.uint8))
+        digest.update(arrays[name][0].reshape(-1).view(np.uint8).data)
     marker = f'"sha256":"{_NO_SUM}"'.encode()
     # The metadata come first in the header and their values are escaped, so this is the sum's own place.
     assert marker in text
     file.write(length + text.replace(marker, f'"sha256":"{_MARK}{digest.hexdigest()}"'.encode(), 1))
     for name in order:
-        file.write(arrays[name][0].reshape(-1).view(np.uint8))
+        file.write(arrays[name][0].reshape(-1).view(np.uint8).data)
 
 
 def _no_duplicates(pairs):
@@ -157,7 +166,7 @@ def _parse(content):
     return tensors, metadata
 
 
-def read_tensors(path):
+def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Read a safetensors file of any writer, checked before anything is made of it.
 
     Parameters
@@ -189,13 +198,13 @@ def read_tensors(path):
         raise TensorFileError(f"{path}: not a whole safetensors file: {fault}") from None
 
 
-def with_tied(tensors, metadata):
+def with_tied(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> dict[str, Array]:
     """The tensors of a file, also under the names of those that are stored once for several.
 
     safetensors.torch.save_model writes a tensor that a model has in several places once, and into the metadata which
     name stands for which.
     """
     if metadata.get("writer") == _WRITER:
-        return tensors
+        return dict(tensors)
     return {**tensors, **{other: tensors[name] for other, name in metadata.items()
                           if other not in tensors and name in tensors}}

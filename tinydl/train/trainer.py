@@ -1,7 +1,10 @@
 """The Trainer: what is trained and how, and the call that does it."""
 
+from __future__ import annotations
+
 import contextlib
 import warnings
+from typing import TYPE_CHECKING
 
 from tinydl import _html, random
 from tinydl._check import index_of, integer, number
@@ -22,6 +25,15 @@ from tinydl.train.signals import SignalWatch
 from tinydl.train.state import load_state, state_of
 from tinydl.train.stream import gives_batches
 from tinydl.train.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike, Augments, ClassWeight, Loss, Metrics, Path, Samples, State
+    from tinydl.nn.module import Module
+    from tinydl.optim.lr_scheduler.base import LRScheduler
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["Trainer"]
 
@@ -88,8 +100,10 @@ class Trainer:
     >>> trainer.evaluate(test)["f1"]
     """
 
-    def __init__(self, net, optimizer, loss=None, scheduler=None, seed=0, callbacks=(), *, metrics=(), clip_norm=None,
-                 accumulate=1):
+    def __init__(self, net: Module, optimizer: Optimizer, loss: Loss | None = None,
+                 scheduler: LRScheduler | Sequence[LRScheduler] | None = None, seed: int = 0,
+                 callbacks: Sequence[Callback] = (), *, metrics: Metrics = (), clip_norm: float | None = None,
+                 accumulate: int = 1) -> None:
         if loss is None:
             from tinydl.nn import CrossEntropyLoss
 
@@ -109,40 +123,40 @@ class Trainer:
         self.epochs = 0
         self.batches = None
         self.history = History()
-        self.stop_reason = None
-        self.interrupted = None
+        self.stop_reason: str | None = None
+        self.interrupted: int | None = None
         self.resumed = False
         self._tally = Tally(False)
-        self._sums = {"seconds": 0.0, "lr": []}
+        self._sums: dict[str, Any] = {"seconds": 0.0, "lr": []}
         self._plan = None
         self._modes = Modes(net)
 
     # --- what callbacks use ----------------------------------------------------------------------------------------
 
-    def stop(self, reason):
+    def stop(self, reason: object) -> None:
         """Ask `fit` to end after the epoch (or batch) under way; `reason` is kept in `stop_reason`."""
         self.stop_reason = str(reason)
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         """Learning rate of the optimizer's first group; setting it sets that of all groups."""
         return self.optimizer.param_groups[0]["lr"]
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: float) -> None:
         value = number("Trainer", "lr", value)
         for group in self.optimizer.param_groups:
             group["lr"] = value
 
     @property
-    def position(self):
+    def position(self) -> str:
         """How far the training is, in words: "epoch 3" or "batch 7 of 23 of epoch 4"."""
         if self.batch:
             return f"batch {self.batch}{f' of {self.batches}' if self.batches else ''} of epoch {self.epoch + 1}"
         return f"epoch {self.epoch}"
 
     @property
-    def running(self):
+    def running(self) -> dict[str, float]:
         """Loss, accuracy and images/s of the epoch under way, so far."""
         seconds = self._sums["seconds"]
         return {**self._tally.result(), "images_per_s": self._tally.samples / seconds if seconds > 0 else 0.0}
@@ -154,9 +168,10 @@ class Trainer:
 
     # --- training --------------------------------------------------------------------------------------------------
 
-    def fit(self, train, valid=None, epochs=1, *, batch_size=64, shuffle=True, drop_last=False, augment=None,
-            progress=True, eval_batch_size=256, validation_split=None, steps_per_epoch=None, class_weight=None,
-            sample_weight=None):
+    def fit(self, train: Samples, valid: Samples | None = None, epochs: int = 1, *, batch_size: int = 64,
+            shuffle: bool = True, drop_last: bool = False, augment: Augments | None = None, progress: bool = True,
+            eval_batch_size: int = 256, validation_split: float | None = None, steps_per_epoch: int | None = None,
+            class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None) -> History:
         """Train until `epochs` epochs are completed.
 
         Parameters
@@ -211,12 +226,12 @@ class Trainer:
         check_fit(train, valid, epochs)
         check_parts(self.net, self.optimizer, self.loss, self.scheduler, self.callbacks)
         eval_batch_size = integer("Trainer.fit", "eval_batch_size", eval_batch_size, 1)
-        train, valid, sample_weight = self._data(train, valid, validation_split, sample_weight)
-        feed = training_feed(train, steps=steps_per_epoch, sample_weight=sample_weight, batch_size=batch_size,
+        data, valid, sample_weight = self._data(train, valid, validation_split, sample_weight)
+        feed = training_feed(data, steps=steps_per_epoch, sample_weight=sample_weight, batch_size=batch_size,
                              shuffle=shuffle, seed=self.seed, drop_last=drop_last, augment=augment)
         if feed.total == 0:
-            raise ValueError(f"{len(train)} samples give no batch of {batch_size} with drop_last=True")
-        objective = Objective(self.loss, class_weight, getattr(train, "labels", None))
+            raise ValueError(f"{len(data)} samples give no batch of {batch_size} with drop_last=True")
+        objective = Objective(self.loss, class_weight, getattr(data, "labels", None))
         self._begin(feed, objective, index_of(epochs))
         callbacks = self._ordered(progress)
         watch = SignalWatch()
@@ -237,7 +252,7 @@ class Trainer:
             watch.raise_received(f"after {self.position}")
         return self.history
 
-    def _data(self, train, valid, share, sample_weight):
+    def _data(self, train: Any, valid: Any, share: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """(train, valid, sample_weight) as samples or batches, a share of them held out."""
         if not gives_batches(train):
             train = samples_of(train, "train")
@@ -303,11 +318,13 @@ class Trainer:
 
     # --- using the net ---------------------------------------------------------------------------------------------
 
-    def evaluate(self, data, batch_size=256):
+    def evaluate(self, data: Samples, batch_size: int = 256) -> dict[str, float]:
         """Mean loss, accuracy and the trainer's metrics on labelled data; see `tinydl.train.evaluate`."""
-        return evaluate(self.net, data, self.loss, batch_size, metrics=self.metrics)
+        result = evaluate(self.net, data, self.loss, batch_size, metrics=self.metrics)
+        assert result is not None  # nothing asks it to stop
+        return result
 
-    def predict(self, x, batch_size=256):
+    def predict(self, x: Any, batch_size: int = 256) -> Array:
         """Outputs of the net in eval mode; see `tinydl.train.predict`."""
         return predict(self.net, x, batch_size)
 
@@ -321,19 +338,19 @@ class Trainer:
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """All that a resumed run needs to end with the same bits: a tree of arrays and plain values."""
         return state_of(self)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: State) -> None:
         """Return to a state that `state_dict` gave. When anything does not fit, nothing is changed."""
         load_state(self, state)
 
-    def save(self, path, *, keep_previous=True):
+    def save(self, path: Path, *, keep_previous: bool = True) -> None:
         """Write a checkpoint: all or nothing, the former one kept beside it; see `save_checkpoint`."""
         save_checkpoint(path, self.state_dict(), keep_previous=keep_previous)
 
-    def load(self, path):
+    def load(self, path: Path) -> None:
         """Return to the checkpoint at `path`; the next `fit` continues it and ends with the bits of a run that was
         never interrupted. When anything is wrong with the file, nothing is changed (CheckpointError)."""
         state = load_checkpoint(path)

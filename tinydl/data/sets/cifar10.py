@@ -1,7 +1,14 @@
 """CIFAR-10: colour pictures of ten kinds of animals and vehicles."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.data.records import Form, load_records
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_cifar10"]
 
@@ -10,7 +17,7 @@ _FORM = Form("CIFAR-10", CIFAR10_NAMES, 1, r"data_batch_\d+\.bin", r"test_batch\
              "cifar-10-batches-bin", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 
-def load_cifar10(path):
+def load_cifar10(path: Path) -> Split:
     """CIFAR-10: 50,000 + 10,000 colour pictures of ten classes, 3x32x32.
 
     Parameters

@@ -1,7 +1,14 @@
 """CIFAR-100: colour pictures of a hundred kinds of things."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.data.records import Form, load_records
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_cifar100"]
 
@@ -21,7 +28,7 @@ _FORM = Form("CIFAR-100", CIFAR100_NAMES, 2, r"train\.bin", r"test\.bin", "train
              (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 
 
-def load_cifar100(path):
+def load_cifar100(path: Path) -> Split:
     """CIFAR-100: 50,000 + 10,000 colour pictures of a hundred classes, 3x32x32.
 
     Parameters

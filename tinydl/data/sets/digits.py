@@ -5,7 +5,10 @@ Learning Repository (E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49), unde
 those of the publication, its table of text became two arrays.
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +16,15 @@ from tinydl.data.dataset import ArrayDataset
 from tinydl.data.npz import read_arrays
 from tinydl.data.registry import register
 
+if TYPE_CHECKING:
+    from tinydl._types import Split
+
 __all__ = ["load_digits"]
 
 _FILE = os.path.join(os.path.dirname(__file__), "digits.npz")
 
 
-def load_digits(test_fraction=0.2, seed=0):
+def load_digits(test_fraction: float = 0.2, seed: int = 0) -> Split:
     """The 1,797 digits of 1x8x8 pixels with 17 grey levels, split into training and test data.
 
     Parameters

@@ -1,15 +1,21 @@
 """EMNIST digits: 280,000 handwritten digits of NIST's collection in MNIST's form, in one zip file with other sets."""
 
+from __future__ import annotations
+
 import gzip
 import os
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.idx import read_idx, read_idx_stream
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_emnist_digits"]
 
@@ -18,7 +24,7 @@ _STEMS = {part: tuple(f"emnist-digits-{part}-{kind}-ubyte" for kind in ("images-
           for part in ("train", "test")}
 
 
-def load_emnist_digits(folder):
+def load_emnist_digits(folder: Path) -> Split:
     """EMNIST digits: 240,000 + 40,000 handwritten digits, 1x28x28, as many of each; normalised by the training images.
 
     Parameters
@@ -56,7 +62,8 @@ def load_emnist_digits(folder):
                                      name=f"emnist-digits {part}"))
         except DataError as error:
             raise DataError(f"{arrays[_STEMS[part][1]][0]}: {error}") from None
-    return tuple(sets)
+    train, test = sets
+    return train, test
 
 
 def _arrays(folder):

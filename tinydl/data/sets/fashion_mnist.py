@@ -1,7 +1,14 @@
 """Fashion-MNIST: pictures of clothes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.data.idx import load_images
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["FASHION_NAMES", "load_fashion_mnist"]
 
@@ -9,7 +16,7 @@ FASHION_NAMES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal"
                  "ankle boot")
 
 
-def load_fashion_mnist(folder):
+def load_fashion_mnist(folder: Path) -> Split:
     """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 1x28x28; as `load_mnist`.
 
     References

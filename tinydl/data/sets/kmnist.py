@@ -1,14 +1,21 @@
 """Kuzushiji-MNIST: cursive Japanese letters in MNIST's form."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.data.idx import load_images
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_kmnist"]
 
 KMNIST_NAMES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 
-def load_kmnist(folder):
+def load_kmnist(folder: Path) -> Split:
     """Kuzushiji-MNIST: 60,000 + 10,000 handwritten letters of ten kinds, 1x28x28; as `load_mnist`.
 
     References

@@ -1,12 +1,19 @@
 """MNIST: handwritten digits."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl.data.idx import load_images
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_mnist"]
 
 
-def load_mnist(folder):
+def load_mnist(folder: Path) -> Split:
     """MNIST: 60,000 + 10,000 handwritten digits, 1x28x28.
 
     Parameters

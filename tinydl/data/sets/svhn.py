@@ -1,12 +1,18 @@
 """SVHN: house numbers cut from street pictures, in MATLAB's form."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import File, Source, register
+
+if TYPE_CHECKING:
+    from tinydl._types import Path, Split
 
 __all__ = ["load_svhn"]
 
@@ -42,7 +48,7 @@ def _read(path):
     return x.transpose(3, 0, 1, 2), y % 10  # 10 is the digit 0
 
 
-def load_svhn(folder):
+def load_svhn(folder: Path) -> Split:
     """SVHN: 73,257 + 26,032 colour pictures of digits in house numbers, 3x32x32. Needs SciPy.
 
     Parameters
@@ -76,7 +82,8 @@ def load_svhn(folder):
         images, labels = _read(path)
         sets.append(ArrayDataset(images.transpose(0, 3, 1, 2), labels, class_names="0123456789", mean=_MEAN, std=_STD,
                                  name=f"svhn {part}"))
-    return tuple(sets)
+    train, test = sets
+    return train, test
 
 
 register(

@@ -1,7 +1,10 @@
 """to_c: a network as one C file."""
 
+from __future__ import annotations
+
 import keyword
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._files import atomic_write
 from tinydl._version import __version__
@@ -9,6 +12,12 @@ from tinydl.export.c import float32, int8
 from tinydl.export.c.text import renamed
 from tinydl.export.program import program
 from tinydl.export.quantize import Quantized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import Path
+    from tinydl.nn.module import Module
 
 __all__ = ["to_c"]
 
@@ -19,7 +28,8 @@ _WORDS = frozenset((
 ))
 
 
-def to_c(network, path, input_shape=None, *, name="model"):
+def to_c(network: Quantized | Module, path: Path, input_shape: Sequence[int] | None = None, *,
+         name: str = "model") -> None:
     """Write a network as one C99 file that needs no library.
 
     The file has one function, ``void NAME_predict(const T *x, T *y)``, with T float or, of a quantised network, int8_t.

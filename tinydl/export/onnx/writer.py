@@ -1,7 +1,10 @@
 """to_onnx: a model as an ONNX file."""
 
+from __future__ import annotations
+
 import importlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,12 @@ from tinydl.export.onnx.package import package
 from tinydl.export.onnx.table import ROWS, Refused
 from tinydl.inference.portable import portable
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import Array, Floats, Path
+    from tinydl.nn.module import Module
 
 __all__ = ["Writer", "to_onnx"]
 
@@ -184,7 +193,8 @@ def _statistic(values, name, channels):
     return array
 
 
-def to_onnx(model, path, input_shape, *, mean=None, std=None, class_names=None):
+def to_onnx(model: Module, path: Path, input_shape: Sequence[int], *, mean: Floats | Array | None = None,
+            std: Floats | Array | None = None, class_names: Sequence[str] | None = None) -> None:
     """Write a model as an ONNX file (opset 17), which other programs run.
 
     The operations are read from the model's own code, which runs with two and with three random images in evaluation

@@ -1,10 +1,20 @@
 """What all pictures share: figures without pyplot, grids of images, axes; and the way to a file."""
 
+from __future__ import annotations
+
 import functools
 import io
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from tinydl._types import Path
 
 __all__ = [
     "BLUE", "CLASSES", "GREY", "ORANGE", "at_least_a_decade", "grid", "legend", "new_figure", "plain", "positive",
@@ -21,7 +31,7 @@ def _shown_in_notebooks(figure):
     return type("Picture", (figure,), {"_repr_png_": lambda self: _drawn(self, "png")})
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches that belongs to no window."""
     try:
         from matplotlib.figure import Figure
@@ -38,7 +48,7 @@ def _drawn(figure, extension):
     return buffer.getvalue()
 
 
-def save(figure, path):
+def save(figure: Figure, path: Path) -> None:
     """Write a figure to `path`, whole or not at all; the format follows from the name (png, svg, pdf)."""
     from tinydl._files import atomic_write
 
@@ -47,7 +57,7 @@ def save(figure, path):
         file.write(content)
 
 
-def legend(axes, size=9):
+def legend(axes: Any, size: float = 9) -> None:
     """A legend above the axes, where no data are, in as many columns as fit; letters of `size` points."""
     handles, labels = axes.get_legend_handles_labels()
     labels = [shortened(label, 40) for label in labels]
@@ -67,7 +77,7 @@ def shortened(text, length):
     return text if len(text) <= length else text[:length - 1].rstrip() + "\u2026"
 
 
-def plain(*axes):
+def plain(*axes: Any) -> tuple[Any, ...]:
     """Axes without a frame, with a faint grid; returns them."""
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)

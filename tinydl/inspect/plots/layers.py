@@ -1,8 +1,20 @@
 """What layers hold and see: filters, feature maps, saliency."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.inspect.plots.figure import GREY, grid, shortened, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from tinydl._types import ArrayLike
+    from tinydl.nn.module import Module
 
 __all__ = ["feature_maps", "filters", "saliency"]
 
@@ -15,7 +27,7 @@ def _first_filters(net):
     return None
 
 
-def filters(weight, title=None, max_filters=64):
+def filters(weight: Module | ArrayLike, title: str | None = None, max_filters: int = 64) -> Figure | None:
     """Convolution filters as a grid of images.
 
     Filters of three channels are shown in colour, each scaled to the full range; others as one row of grey images
@@ -70,7 +82,8 @@ def filters(weight, title=None, max_filters=64):
     return figure
 
 
-def feature_maps(maps, image=None, title="Feature maps", max_maps=64):
+def feature_maps(maps: ArrayLike, image: ArrayLike | None = None, title: str = "Feature maps",
+                 max_maps: int = 64) -> Figure:
     """Feature maps of one image as a grid of pictures.
 
     Parameters
@@ -112,7 +125,8 @@ def feature_maps(maps, image=None, title="Feature maps", max_maps=64):
     return figure
 
 
-def saliency(images, gradients, captions=None, title="Saliency: where the score depends on the pixels", max_images=8):
+def saliency(images: ArrayLike, gradients: ArrayLike, captions: Sequence[str] | None = None,
+             title: str = "Saliency: where the score depends on the pixels", max_images: int = 8) -> Figure:
     """Images, and under each the size of the gradient of its score.
 
     Parameters

@@ -1,8 +1,21 @@
 """Nets on points of the plane: the regions they divide it into, and what each layer makes of it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.inspect.plots.figure import CLASSES, GREY, legend, new_figure, plain, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from tinydl._types import Array
+    from tinydl.nn.module import Module
 
 __all__ = ["decision_regions", "feature_space"]
 
@@ -33,7 +46,9 @@ def _outputs(net, x):
     return np.asarray(y.data if hasattr(y, "requires_grad") else y)
 
 
-def decision_regions(net, x, y, class_names=None, title="Decision regions", resolution=200):
+def decision_regions(net: Module | Callable[..., Any], x: Array, y: Array,
+                     class_names: Sequence[str] | None = None, title: str = "Decision regions",
+                     resolution: int = 200) -> Figure:
     """Points in the plane, and how a net divides the plane.
 
     Parameters
@@ -81,7 +96,9 @@ def decision_regions(net, x, y, class_names=None, title="Decision regions", reso
     return figure
 
 
-def feature_space(net, x, y, layers=None, class_names=None, title="What each layer makes of the plane"):
+def feature_space(net: Module, x: Array, y: Array, layers: Sequence[str] | None = None,
+                  class_names: Sequence[str] | None = None,
+                  title: str = "What each layer makes of the plane") -> Figure:
     """Points in the plane, and the grid under them, as each layer of a net sees them.
 
     A linear map shears the grid, ReLU folds it, tanh squeezes it. Layers with more than two units are shown along the
@@ -129,7 +146,7 @@ def feature_space(net, x, y, layers=None, class_names=None, title="What each lay
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, places, labels) in zip(every, panels, strict=False):
         net_lines = places[len(x):].reshape(2 * lines, steps, 2)
-        axes.add_collection(LineCollection(net_lines, colors=GREY, linewidths=0.5, alpha=0.6))
+        axes.add_collection(LineCollection([*net_lines], colors=GREY, linewidths=0.5, alpha=0.6))
         _scatter(axes, places[:len(x)], y, class_names, size=9)
         axes.set_title(name, fontsize=10)
         axes.set_xlabel(labels[0], fontsize=8)
@@ -141,8 +158,8 @@ def feature_space(net, x, y, layers=None, class_names=None, title="What each lay
     for axes in every[len(panels):]:
         axes.set_axis_off()
     handles, labels = every[0].get_legend_handles_labels()
-    labels = [shortened(label, 30) for label in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns + 1, 4), frameon=False, fontsize=9)
+    short = [shortened(label, 30) for label in labels]
+    figure.legend(handles, short, loc="outside lower center", ncols=min(columns + 1, 4), frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=12)
     return figure
 

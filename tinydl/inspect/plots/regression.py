@@ -1,15 +1,24 @@
 """Pictures of a regression."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.inspect.plots.figure import BLUE, GREY, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from tinydl._types import ArrayLike
 
 __all__ = ["predicted"]
 
 _MOST = 6  # panels
 
 
-def predicted(targets, values, title="Predicted and true"):
+def predicted(targets: ArrayLike, values: ArrayLike, title: str = "Predicted and true") -> Figure:
     """What a net said over what is true, a panel a column; all points lie on the line where it is right.
 
     Parameters

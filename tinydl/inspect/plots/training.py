@@ -1,5 +1,9 @@
 """How training went: curves, confusion matrix, mistakes, learning rates, gradients."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinydl.inspect.plots.figure import (
@@ -16,10 +20,19 @@ from tinydl.inspect.plots.figure import (
     show,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from tinydl._types import Array
+    from tinydl.inspect.gradients import GradientFlow
+
 __all__ = ["confusion", "curves", "gradient_flow", "lr_range", "misclassified"]
 
 
-def curves(history, title="Training"):
+def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
     """Loss, accuracy and other metrics over the epochs; a ring marks the epoch of the least validation loss.
 
     Parameters
@@ -74,7 +87,7 @@ def _panels(history):
     return panels
 
 
-def confusion(matrix, class_names=None, title="Confusion matrix"):
+def confusion(matrix: Array, class_names: Sequence[str] | None = None, title: str = "Confusion matrix") -> Figure:
     """A confusion matrix with its counts; the colour is the share of the row, so rare classes show as well.
 
     Parameters
@@ -112,7 +125,8 @@ def confusion(matrix, class_names=None, title="Confusion matrix"):
     return figure
 
 
-def misclassified(images, labels, logits, class_names=None, max_images=24, title="Most confident mistakes"):
+def misclassified(images: Array, labels: Array, logits: Array, class_names: Sequence[str] | None = None,
+                  max_images: int = 24, title: str = "Most confident mistakes") -> Figure:
     """The most wrong images: those where the net is surest of a wrong class.
 
     Parameters
@@ -152,7 +166,8 @@ def misclassified(images, labels, logits, class_names=None, max_images=24, title
     return figure
 
 
-def lr_range(lrs, losses, suggestion=None, title="Learning-rate range test"):
+def lr_range(lrs: Sequence[float], losses: Sequence[float], suggestion: float | None = None,
+             title: str = "Learning-rate range test") -> Figure:
     """Loss over the learning rate, as `tinydl.train.LRFinder` measured it.
 
     Parameters
@@ -181,7 +196,7 @@ def lr_range(lrs, losses, suggestion=None, title="Learning-rate range test"):
     return figure
 
 
-def gradient_flow(flow, title="Gradient flow"):
+def gradient_flow(flow: GradientFlow | dict[str, GradientFlow], title: str = "Gradient flow") -> Figure:
     """Gradients, spectral norms and their product over the layers of one or several nets.
 
     Parameters

@@ -1,9 +1,15 @@
 """LRScheduler: what all schedules share."""
 
+from __future__ import annotations
+
 import numbers
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer
 from tinydl.optim.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from tinydl._types import State
 
 __all__ = ["LRScheduler"]
 
@@ -40,7 +46,7 @@ class LRScheduler:
     needs_metric = False
     _unsaved: tuple[str, ...] = ("optimizer",)  # attributes that the state dict leaves out
 
-    def __init__(self, optimizer, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         name = type(self).__name__
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{name}: optimizer must be a tinydl.optim.Optimizer, got {type(optimizer).__name__}")
@@ -69,7 +75,7 @@ class LRScheduler:
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
 
-    def step(self):
+    def step(self) -> None:
         """Go on by one step: set the learning rate of every group."""
         self.last_epoch += 1
         groups = self.optimizer.param_groups
@@ -77,7 +83,7 @@ class LRScheduler:
         for group, lr in zip(groups, rates, strict=True):
             group["lr"] = lr
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin anew: set the learning rates of step 0 from those before any schedule."""
         groups = self.optimizer.param_groups
         for group, lr in zip(groups, self._bases(len(groups)), strict=True):
@@ -98,16 +104,16 @@ class LRScheduler:
     def _next_lr(self, lr, base_lr):
         raise NotImplementedError
 
-    def get_last_lr(self):
+    def get_last_lr(self) -> list[float]:
         """The learning rate of each group, as a list."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Position and settings as a dict of numbers, strings and lists (JSON can hold it)."""
         return {name: list(value) if isinstance(value, (list, tuple)) else value
                 for name, value in vars(self).items() if name not in self._unsaved}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave; load the optimiser's state too, it holds the learning rate.
 
         Raises

@@ -1,9 +1,18 @@
 """Schedules made of others: one after the other, or all at once."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, items
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinydl._types import State
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
 
@@ -34,11 +43,11 @@ class _Joined(LRScheduler):
         self.per_batch = kinds.pop()
         return optimizer
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Position and the schedules' states, as plain values."""
         return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from what `state_dict` gave; load the optimiser's state too, it holds the learning rate."""
         name = type(self).__name__
         states = state_dict.get("schedulers") if isinstance(state_dict, dict) else None
@@ -81,7 +90,8 @@ class SequentialLR(_Joined):
     >>> schedule = optim.SequentialLR(opt, [warm_up, cosine], [5])
     """
 
-    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int],
+                 last_epoch: int = -1) -> None:
         name = "SequentialLR"
         self._take(optimizer, schedulers)
         self.milestones = [integer(name, "milestones", step) for step in items(name, "milestones", milestones)]
@@ -96,11 +106,11 @@ class SequentialLR(_Joined):
         self.last_epoch = 0
         self.schedulers[0].restart()
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin anew with the first schedule."""
         self._begin()
 
-    def step(self):
+    def step(self) -> None:
         """Go on by one step of the schedule whose turn it is."""
         self.last_epoch += 1
         scheduler = self.schedulers[bisect_right(self.milestones, self.last_epoch)]
@@ -121,13 +131,13 @@ class ChainedScheduler(_Joined):
         That one.
     """
 
-    def __init__(self, schedulers, optimizer=None):
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         super().__init__(self._take(optimizer, schedulers))
 
     def _begin(self):
         self.last_epoch = 0
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin all of them anew."""
         groups = self.optimizer.param_groups
         for group, lr in zip(groups, self._bases(len(groups)), strict=True):
@@ -137,7 +147,7 @@ class ChainedScheduler(_Joined):
             scheduler.step()
         self._begin()
 
-    def step(self):
+    def step(self) -> None:
         """Go on by one step of every schedule."""
         self.last_epoch += 1
         for scheduler in self.schedulers:

@@ -1,9 +1,15 @@
 """Cosine annealing."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, number
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR"]
 
@@ -29,7 +35,7 @@ class CosineAnnealingLR(LRScheduler):
     Loshchilov, Hutter: SGDR: stochastic gradient descent with warm restarts, ICLR 2017 (without the restarts).
     """
 
-    def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = integer("CosineAnnealingLR", "T_max", T_max)
         self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)

@@ -1,7 +1,16 @@
 """A learning rate that goes up and down again and again."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl._check import flag, integer, number, one_of
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["CyclicLR"]
 
@@ -37,8 +46,11 @@ class CyclicLR(LRScheduler):
 
     per_batch = True
 
-    def __init__(self, optimizer, base_lr, max_lr, step_size_up=2000, step_size_down=None, mode="triangular", gamma=1.0,
-                 cycle_momentum=True, base_momentum=0.8, max_momentum=0.9, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, base_lr: float | list[float], max_lr: float | list[float],
+                 step_size_up: int = 2000, step_size_down: int | None = None,
+                 mode: Literal["triangular", "triangular2", "exp_range"] = "triangular", gamma: float = 1.0,
+                 cycle_momentum: bool = True, base_momentum: float = 0.8, max_momentum: float = 0.9,
+                 last_epoch: int = -1) -> None:
         name = "CyclicLR"
         groups = getattr(optimizer, "param_groups", [])
         lows, tops = ([number(name, what, value) for value in (
@@ -67,7 +79,7 @@ class CyclicLR(LRScheduler):
     def _begin(self):
         self.step()
 
-    def step(self):
+    def step(self) -> None:
         """Go on by one batch: set learning rate and momentum of every group."""
         super().step()
         if not self.cycle_momentum:

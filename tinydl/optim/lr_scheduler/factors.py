@@ -1,9 +1,17 @@
 """Schedules that multiply the learning rate by a number or a function of the step."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, number
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["ConstantLR", "ExponentialLR", "LambdaLR", "MultiplicativeLR", "PolynomialLR"]
 
@@ -21,7 +29,7 @@ class ExponentialLR(LRScheduler):
         See `LRScheduler`.
     """
 
-    def __init__(self, optimizer, gamma, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
@@ -44,7 +52,8 @@ class ConstantLR(LRScheduler):
         See `LRScheduler`.
     """
 
-    def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
+                 last_epoch: int = -1) -> None:
         self.factor = number("ConstantLR", "factor", factor, open_low=True, high=1.0, open_high=False)
         self.total_iters = integer("ConstantLR", "total_iters", total_iters, 0)
         super().__init__(optimizer, last_epoch)
@@ -70,7 +79,7 @@ class PolynomialLR(LRScheduler):
         See `LRScheduler`.
     """
 
-    def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters = integer("PolynomialLR", "total_iters", total_iters)
         self.power = number("PolynomialLR", "power", power)
         super().__init__(optimizer, last_epoch)
@@ -99,7 +108,8 @@ class LambdaLR(LRScheduler):
 
     _unsaved = ("optimizer", "lr_lambdas")
 
-    def __init__(self, optimizer, lr_lambda, last_epoch=-1, per_batch=False):
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
+                 last_epoch: int = -1, per_batch: bool = False) -> None:
         name, n = type(self).__name__, len(getattr(optimizer, "param_groups", ()))
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * n
         if len(self.lr_lambdas) != n:

@@ -1,7 +1,16 @@
 """A linear warm-up or decay."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tinydl._check import integer, number
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["LinearLR"]
 
@@ -27,14 +36,15 @@ class LinearLR(LRScheduler):
         Whether a `Trainer` steps it after every batch instead of after every epoch.
     """
 
-    def __init__(self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1, per_batch=False):
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
+                 total_iters: int | list[int] = 5, last_epoch: int = -1, per_batch: bool = False) -> None:
         self.start_factor = number("LinearLR", "start_factor", start_factor, low=1e-300, high=1.0, open_high=False)
         self.end_factor = number("LinearLR", "end_factor", end_factor, high=1.0, open_high=False)
         if isinstance(total_iters, (list, tuple)):
             groups = len(getattr(optimizer, "param_groups", ()))
             if len(total_iters) != groups:
                 raise ValueError(f"LinearLR: total_iters has {len(total_iters)} values for {groups} parameter groups")
-            self.total_iters = [integer("LinearLR", "total_iters", n) for n in total_iters]
+            self.total_iters: Any = [integer("LinearLR", "total_iters", n) for n in total_iters]
         else:
             self.total_iters = integer("LinearLR", "total_iters", total_iters)
         if per_batch:

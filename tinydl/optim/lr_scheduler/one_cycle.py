@@ -1,9 +1,17 @@
 """The one-cycle policy."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import flag, integer, number, one_of
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["OneCycleLR"]
 
@@ -53,9 +61,11 @@ class OneCycleLR(LRScheduler):
 
     per_batch = True
 
-    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-                 anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
-                 final_div_factor=1e4, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, max_lr: float | list[float], total_steps: int | None = None,
+                 epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
+                 anneal_strategy: Literal["cos", "linear"] = "cos", cycle_momentum: bool = True,
+                 base_momentum: float = 0.85, max_momentum: float = 0.95, div_factor: float = 25.0,
+                 final_div_factor: float = 1e4, last_epoch: int = -1) -> None:
         name = "OneCycleLR"
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
@@ -84,7 +94,7 @@ class OneCycleLR(LRScheduler):
                 group["initial_lr"] = start
         super().__init__(optimizer, last_epoch)
 
-    def step(self):
+    def step(self) -> None:
         """Go on by one batch: set learning rate and momentum of every group."""
         if self.last_epoch >= self.total_steps:
             raise ValueError(f"OneCycleLR: step {self.last_epoch + 1} is past the end of a cycle of "

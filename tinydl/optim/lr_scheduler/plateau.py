@@ -1,9 +1,18 @@
 """Lower the learning rate when a metric stops improving."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, number, one_of
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from tinydl.optim.optimizer import Optimizer
+    from tinydl.tensor import Tensor
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -45,8 +54,9 @@ class ReduceLROnPlateau(LRScheduler):
 
     needs_metric = True
 
-    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel",
-                 cooldown=0, min_lr=0.0, eps=1e-8):
+    def __init__(self, optimizer: Optimizer, mode: Literal["min", "max"] = "min", factor: float = 0.1,
+                 patience: int = 10, threshold: float = 1e-4, threshold_mode: Literal["rel", "abs"] = "rel",
+                 cooldown: int = 0, min_lr: float | list[float] = 0.0, eps: float = 1e-8) -> None:
         name = "ReduceLROnPlateau"
         self.mode = one_of(name, "mode", mode, ("min", "max"))
         self.threshold_mode = one_of(name, "threshold_mode", threshold_mode, ("rel", "abs"))
@@ -60,14 +70,14 @@ class ReduceLROnPlateau(LRScheduler):
         if len(bounds) != n_groups:
             raise ValueError(f"{name}: min_lr has {len(bounds)} values for {n_groups} parameter groups")
         self.min_lrs = [number(name, "min_lr", value) for value in bounds]
-        self.best = None
+        self.best: float | None = None
         self.num_bad_epochs = self.cooldown_counter = 0
         super().__init__(optimizer)
 
     def _begin(self):
         self.last_epoch = 0
 
-    def step(self, metrics):
+    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]
         """Take the metric of the epoch that ended.
 
         Parameters

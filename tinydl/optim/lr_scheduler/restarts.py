@@ -1,9 +1,17 @@
 """Cosine annealing that starts again."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, number
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["CosineAnnealingWarmRestarts"]
 
@@ -31,18 +39,19 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     Loshchilov, Hutter: SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
     """
 
-    def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
+                 last_epoch: int = -1) -> None:
         self.T_0 = integer("CosineAnnealingWarmRestarts", "T_0", T_0)
         self.T_mult = integer("CosineAnnealingWarmRestarts", "T_mult", T_mult)
         self.eta_min = number("CosineAnnealingWarmRestarts", "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
-    def step(self, epoch=None):
+    def step(self, epoch: float | None = None) -> None:
         """Go on by one step, or to `epoch`, which may lie between two: epoch + batch / batches."""
         if epoch is None:
             super().step()
             return
-        self.last_epoch = number("CosineAnnealingWarmRestarts", "epoch", epoch) - 1
+        self.last_epoch: Any = number("CosineAnnealingWarmRestarts", "epoch", epoch) - 1
         super().step()
         self.last_epoch = math.floor(self.last_epoch)
 

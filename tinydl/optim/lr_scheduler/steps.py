@@ -1,9 +1,17 @@
 """Schedules that drop the learning rate at given epochs."""
 
+from __future__ import annotations
+
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from tinydl._check import integer, items, number
 from tinydl.optim.lr_scheduler.base import LRScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tinydl.optim.optimizer import Optimizer
 
 __all__ = ["MultiStepLR", "StepLR"]
 
@@ -23,7 +31,7 @@ class StepLR(LRScheduler):
         See `LRScheduler`.
     """
 
-    def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = integer("StepLR", "step_size", step_size)
         self.gamma = number("StepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
@@ -47,7 +55,8 @@ class MultiStepLR(LRScheduler):
         See `LRScheduler`.
     """
 
-    def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
+                 last_epoch: int = -1) -> None:
         milestones = items("MultiStepLR", "milestones", milestones)
         self.milestones = sorted(integer("MultiStepLR", "milestones", m, low=0) for m in milestones)
         self.gamma = number("MultiStepLR", "gamma", gamma)

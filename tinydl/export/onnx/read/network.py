@@ -1,9 +1,12 @@
 """from_onnx: the network of an ONNX file."""
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from tinydl.export.onnx.read.layers import LAYERS
 from tinydl.export.onnx.read.table import READERS, Op
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from tinydl._types import Path
 
 __all__ = ["OnnxNet", "from_onnx"]
 
@@ -249,7 +255,7 @@ class _Reading:
             raise ValueError(f"from_onnx: {self.where}: nothing makes the output {self.result.name!r}")
 
 
-def from_onnx(path):
+def from_onnx(path: Path) -> OnnxNet:
     """Read an ONNX file as a network that predicts and trains.
 
     Convolutions, products, batch norms and dropout become the layers of `tinydl.nn`; everything else is computed by
