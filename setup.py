@@ -145,8 +145,8 @@ class Build(build_ext):
     def build_extension(self, extension):
         made = Path(self.get_ext_fullpath(extension.name))
         tools = [getattr(self.compiler, tool, None) for tool in ("compiler_so", "linker_so")]
-        key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tuple(tools[0] or ())), sys.version,
-                     numpy.__version__, extension.extra_compile_args, extension.extra_link_args,
+        key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tuple(tools[0] or ())),
+                     sys.version, numpy.__version__, extension.extra_compile_args, extension.extra_link_args,
                      extension.define_macros)
         if is_kept(made, extension.name, key):
             return
