@@ -1,21 +1,16 @@
 /* Results on their way from one arrangement to another, for one element type; included by move.h with T (element), VT
-   (vector), VI (vector of integers as wide), LANES, LANES_C (a constant) and NAME(x) defined. */
+   (vector), LANES, LANES_C (a constant) and NAME(x) defined. */
 
 /* dst (LANES x LANES, rows ldd apart) = src transposed: log2(LANES) rounds of exchanging blocks of h rows and lanes. */
 TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdiff_t ldd) {
     VT row[LANES_C];
     TD_UNROLL for (int i = 0; i < LANES_C; i++) row[i] = NAME(load)(src + i * lds);
     TD_UNROLL for (int h = LANES_C / 2; h > 0; h /= 2) {
-        VI low, high;
-        TD_UNROLL for (int l = 0; l < LANES_C; l++) {
-            low[l] = (l & h) ? LANES_C + l - h : l;
-            high[l] = (l & h) ? LANES_C + l : l + h;
-        }
         TD_UNROLL for (int i = 0; i < LANES_C; i++) {
             if (i & h) continue;
             const VT upper = row[i], lower = row[i + h];
-            row[i] = TD_SHUFFLE(upper, lower, low);
-            row[i + h] = TD_SHUFFLE(upper, lower, high);
+            row[i] = NAME(exchange_low)(upper, lower, h);
+            row[i + h] = NAME(exchange_high)(upper, lower, h);
         }
     }
     TD_UNROLL for (int i = 0; i < LANES_C; i++) NAME(store)(dst + i * ldd, row[i]);

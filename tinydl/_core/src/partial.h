@@ -27,10 +27,6 @@ TD_INLINE td_vd td_kept_d(td_vd dz, td_vd value) { return (td_vd)((td_vi64)dz & 
 TD_INLINE td_vf td_choose_f(td_vi32 mask, td_vf a, td_vf b) { return (td_vf)(((td_vi32)a & mask) | ((td_vi32)b & ~mask)); }
 TD_INLINE td_vd td_choose_d(td_vi64 mask, td_vd a, td_vd b) { return (td_vd)(((td_vi64)a & mask) | ((td_vi64)b & ~mask)); }
 
-/* Lanes of two vectors, or of one, by an index vector. Clang has only the form with constant indices. */
-#define TD_SHUFFLE(a, b, mask) __builtin_shuffle(a, b, mask)
-#define TD_PERMUTE(a, mask) __builtin_shuffle(a, mask)
-
 /* Stores past the caches, for results larger than they are: memory need not be read to be overwritten. Other threads see
    them after td_stream_fence. */
 #if defined(__AVX512F__)

@@ -8,6 +8,8 @@
 #ifndef TINYDL_TWO_PIXELS_H
 #define TINYDL_TWO_PIXELS_H
 
+#include "src/shuffle.h"
+
 #define TD_TWO_PIXELS (VB >= 32) /* SSE2 has no permutation by index */
 
 /* Hides how an index changes: GCC would keep what a step loads for the next but one, in more registers than there are. */
@@ -63,20 +65,20 @@ TD_INLINE void td_two_pixels_body(const td_panel_sum *sum, const ptrdiff_t *a, c
         TD_UNROLL for (int j = 0; j < NB; j++) p[j] = src + taps[t] + a[j];
         for (ptrdiff_t k = 0; k < K; k++) {
             TD_OPAQUE(k);
-            const td_vf w = TD_PERMUTE(td_load_f(b), twice);
+            const td_vf w = td_permute_f(td_load_f(b), twice);
             b += ld;
             TD_UNROLL for (int j = 0; j < NB; j++) {
                 TD_UNROLL for (int g = 0; g < G; g++) acc[j * G + g] += td_two(p[j] + k + 2 * g) * w;
             }
         }
     }
-    const td_vf bias = e->bias ? TD_PERMUTE(td_load_f(e->bias), twice) : (td_vf){0};
+    const td_vf bias = e->bias ? td_permute_f(td_load_f(e->bias), twice) : (td_vf){0};
     TD_UNROLL for (int j = 0; j < NB; j++) {
         TD_UNROLL for (int g = 0; g < G; g++) {
             td_vf y = acc[j * G + g];
             if (e->bias) y += bias;
             if (e->relu) y = td_clamp_f(y);
-            td_store_n_f(dst + d[j] + 2 * g * O, TD_PERMUTE(y, to_memory), 2 * O);
+            td_store_n_f(dst + d[j] + 2 * g * O, td_permute_f(y, to_memory), 2 * O);
         }
     }
 }
@@ -108,7 +110,7 @@ TD_INLINE void td_two_pixels_outer_body(const td_outer_sum *sum, const int NB, c
             const float *p = (const float *)sum->x + image * n->x_image + r * n->x_row;
             const float *g = (const float *)sum->dy + image * n->dy_image + r * n->dy_row;
             for (ptrdiff_t q = 0; q < n->n_cols; q += 2) {
-                const td_vf w = TD_PERMUTE(td_load_n_f(g, 2 * O), to_lanes);
+                const td_vf w = td_permute_f(td_load_n_f(g, 2 * O), to_lanes);
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int i = 0; i < M; i++) acc[j * M + i] += td_two(p + j * x_base + i) * w;
                 }
@@ -120,7 +122,7 @@ TD_INLINE void td_two_pixels_outer_body(const td_outer_sum *sum, const int NB, c
     TD_UNROLL for (int j = 0; j < NB; j++) {
         TD_UNROLL for (int i = 0; i < M; i++) {
             float *at = (float *)sum->dw + j * sum->entries->dw_row + i * sum->entries->dw_entry;
-            td_vf both = TD_PERMUTE(acc[j * M + i], even) + TD_PERMUTE(acc[j * M + i], odd);
+            td_vf both = td_permute_f(acc[j * M + i], even) + td_permute_f(acc[j * M + i], odd);
             if (sum->adds) both += td_load_n_f(at, O);
             td_store_n_f(at, both, O);
         }
