@@ -197,6 +197,8 @@ class Optimizer:
         for rule, params, slots in calls.values():
             values, grads = zip(*map(found.get, params), strict=True)
             update.step(rule, values, grads, [*map(slots.get, self._slots)], n_threads)
+            if not started and not self._counts:
+                continue
             for p in params:  # the step is done; for want of memory it would not have been
                 if started.get(p):
                     self.state[p] = started[p]
