@@ -37,7 +37,7 @@ def main(short=False, out="."):
         print(f"epoch {epoch + 1:2}: training loss {total / len(train):.4f}")
 
     logits = predict(net, test)
-    right = accuracy(logits, test.labels)
+    right = accuracy(test.labels, logits)
     print(f"{100 * right:.2f} % of {len(test)} digits that the net has never seen are classified right")
 
     figure = plots.confusion(confusion_matrix(test.labels, logits), title="Handwritten digits")

@@ -63,8 +63,8 @@ def main(short=False, out="."):
     with tempfile.TemporaryDirectory() as folder:
         who, device = answers(q, integers, Path(folder))
     print(q)
-    print(f"float32: {accuracy(predict(net, test), labels):.4f} right, "
-          f"integers on {who}: {accuracy(device, labels):.4f}")
+    print(f"float32: {accuracy(labels, predict(net, test)):.4f} right, "
+          f"integers on {who}: {accuracy(labels, device):.4f}")
     same = np.array_equal(device, q.integers(integers))
     print(f"{who} answers {'as Python does, bit for bit' if same else 'OTHERWISE than Python'}, {len(device)} times")
     figure = plots.confusion(confusion_matrix(labels, device), title=f"Handwritten digits, in integers on {who}")

@@ -10,26 +10,26 @@ from tinydl.train.metrics import right_answers
 
 def test_accuracy_of_logits_and_of_classes():
     logits = [[0.1, 0.9], [2, -1], [0, 0], [-3, -2]]
-    assert accuracy(logits, [1, 0, 0, 0]) == 0.75  # the first one wins a tie
-    assert accuracy([1, 0, 0, 1], [1, 0, 0, 0]) == 0.75
-    assert math.isnan(accuracy(np.zeros((0, 3)), np.zeros(0, int)))
+    assert accuracy([1, 0, 0, 0], logits) == 0.75  # the first one wins a tie
+    assert accuracy([1, 0, 0, 0], [1, 0, 0, 1]) == 0.75
+    assert math.isnan(accuracy(np.zeros(0, int), np.zeros((0, 3))))
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 def test_accuracy_of_one_output_is_by_threshold(shape):
     logits = np.array([-3.0, 2.0, 4.0])
-    assert accuracy(logits.reshape(shape), [0, 1, 1]) == 1.0
-    assert accuracy(td.tensor(logits.reshape(shape)), [1, 1, 1]) == pytest.approx(2 / 3)
-    assert accuracy(logits.reshape(shape), np.array([0, 1, 1]).reshape(shape)) == 1.0
+    assert accuracy([0, 1, 1], logits.reshape(shape)) == 1.0
+    assert accuracy([1, 1, 1], td.tensor(logits.reshape(shape))) == pytest.approx(2 / 3)
+    assert accuracy(np.array([0, 1, 1]).reshape(shape), logits.reshape(shape)) == 1.0
     probabilities = np.array([0.2, 0.7, 0.4]).reshape(shape)
-    assert accuracy(probabilities, [0, 1, 0], threshold=0.5) == 1.0
-    assert accuracy(probabilities, [1, 1, 1], threshold=0) == 1.0
-    assert accuracy(np.array([0.0, 1.0, 1.0]).reshape(shape), [0, 1, 1]) == 1.0  # class numbers as floats
+    assert accuracy([0, 1, 0], probabilities, threshold=0.5) == 1.0
+    assert accuracy([1, 1, 1], probabilities, threshold=0) == 1.0
+    assert accuracy([0, 1, 1], np.array([0.0, 1.0, 1.0]).reshape(shape)) == 1.0  # class numbers as floats
 
 
 def test_floats_that_may_be_probabilities_or_logits_need_a_threshold():
     with pytest.raises(ValueError, match=r"the first is 0.2\) may be a probability or a logit; pass threshold=0.5 for"):
-        accuracy([0.2, 0.7], [0, 1])
+        accuracy([0, 1], [0.2, 0.7])
 
 
 @pytest.mark.parametrize(("predictions", "labels", "message"), [
@@ -43,12 +43,12 @@ def test_floats_that_may_be_probabilities_or_logits_need_a_threshold():
 ])
 def test_predictions_that_are_no_answers(predictions, labels, message):
     with pytest.raises(ValueError, match=message):
-        accuracy(predictions, labels)
+        accuracy(labels, predictions)
 
 
 def test_labels_that_are_no_class_numbers():
     with pytest.raises(TypeError, match="labels must be integers, got float64"):
-        accuracy([0, 1], [0.5, 1])
+        accuracy([0.5, 1], [0, 1])
     with pytest.raises(TypeError, match="labels must be integers, got float64"):
         confusion_matrix([0.5, 1], [0, 1])
 
@@ -67,8 +67,8 @@ def test_right_answers_of_maps():
 def test_accuracy_of_masks():
     scores = np.zeros((1, 3, 2, 2))
     scores[0, 2, 0] = 1
-    assert accuracy(scores, [[[2, 2], [0, 1]]]) == 0.75
-    assert accuracy(np.array([[[-1.0, 2.0]]]), [[[0, 0]]]) == 0.5
+    assert accuracy([[[2, 2], [0, 1]]], scores) == 0.75
+    assert accuracy([[[0, 0]]], np.array([[[-1.0, 2.0]]])) == 0.5
 
 
 def test_right_answers():
@@ -84,7 +84,7 @@ def test_right_answers():
 
 def test_accuracy_of_other_lengths():
     with pytest.raises(ValueError, match="3 predictions for labels of shape"):
-        accuracy([1, 2, 3], [1, 2])
+        accuracy([1, 2], [1, 2, 3])
 
 
 def test_confusion_matrix_rows_are_the_truth():

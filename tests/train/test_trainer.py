@@ -180,7 +180,7 @@ def test_a_binary_net_with_one_output(flat):
     history = trainer.fit((x, y), (x, y), epochs=15, batch_size=16, progress=False)
     assert history["accuracy"][-1] > 0.95 and history["val_accuracy"][-1] > 0.95
     by_hand = np.mean((trainer.predict(x).reshape(-1) > 0) == y)
-    assert history["val_accuracy"][-1] == by_hand == td.train.accuracy(trainer.predict(x), y)
+    assert history["val_accuracy"][-1] == by_hand == td.train.accuracy(y, trainer.predict(x))
 
 
 def test_masks_are_learned():
@@ -238,7 +238,7 @@ def test_soft_labels():
     soft = 0.1 / 3 + 0.9 * np.eye(3, dtype=np.float32)[y]
     history = trainer.fit((x, soft), (x, soft), epochs=20, batch_size=16, progress=False)
     assert history["val_loss"][-1] < history["loss"][0] and "accuracy" not in history
-    assert td.train.accuracy(trainer.predict(x), y) > 0.8
+    assert td.train.accuracy(y, trainer.predict(x)) > 0.8
 
 
 # --- modes ---------------------------------------------------------------------------------------------------------

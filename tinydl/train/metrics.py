@@ -78,7 +78,7 @@ def _classes(predictions, labels, threshold):
     """Predicted class numbers in the shape of the labels."""
     predictions = _array(predictions)
     if labels.dtype.kind not in "iub":
-        raise TypeError(f"labels must be integers, got {labels.dtype}")
+        raise TypeError(f"labels must be integers, got {labels.dtype}; the labels come first, then the predictions")
     kind = _kind(predictions, labels)
     if kind is None or predictions.dtype.kind not in "fiub":
         raise ValueError(f"{len(predictions) if predictions.ndim else 1} predictions for labels of shape "
@@ -99,15 +99,16 @@ def _classes(predictions, labels, threshold):
     return predictions.reshape(labels.shape)
 
 
-def accuracy(predictions: ArrayLike, labels: ArrayLike, threshold: float | None = None) -> float:
+def accuracy(labels: ArrayLike, predictions: ArrayLike, threshold: float | None = None) -> float:
     """Share of right predictions.
 
     Parameters
     ----------
+    labels : array of int, shape (N, ...)
+        The truth.
     predictions : array or Tensor, shape (N, classes, ...), (N, 1, ...) or (N, ...)
         Logits or probabilities of the classes, of which the largest counts (the first one at a tie); integer class
         numbers; or one float for each label, of a net that tells class 0 from class 1.
-    labels : array of int, shape (N, ...)
     threshold : float, optional
         One float above it says class 1: 0 for logits (the default), 0.5 for probabilities.
 
