@@ -100,3 +100,13 @@ def test_one_entry_serves_the_download(table, tmp_path, monkeypatch, capsys):
     assert list(table.downloads())[-1] == "squares"  # the largest
     assert cli.main(["train", "--data", "squares", "--download"]) == 2
     assert "http://127.0.0.1:9/squares.gz: " in capsys.readouterr().err
+
+
+def test_a_download_is_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("tinydl.data.download.download", lambda name, folder: asked.append((name, folder)))
+    with pytest.raises(td.data.DataError, match="no MNIST here"):
+        td.data.load("mnist", tmp_path, download=True)
+    assert asked == [("mnist", tmp_path)]
+    with pytest.raises(td.data.DataError, match="digits: there is nothing to download"):
+        td.data.load("digits", download=True)

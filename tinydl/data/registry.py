@@ -139,8 +139,8 @@ def default_data_dir() -> str:
     return os.environ.get("TINYDL_DATA") or os.path.join(cache, "tinydl")
 
 
-def load(name: str, folder: Path | None = None, seed: int = 0, *, report: Report | None = None,
-         **options: Any) -> Split:
+def load(name: str, folder: Path | None = None, seed: int = 0, *, download: bool = False,
+         report: Report | None = None, **options: Any) -> Split:
     """A data set by its name, or the user's own from a file or a folder.
 
     Parameters
@@ -152,6 +152,8 @@ def load(name: str, folder: Path | None = None, seed: int = 0, *, report: Report
         Where the files of a named one are; default the environment variable TINYDL_DATA, else ~/.cache/tinydl.
     seed : int
         Fixes which images are held out where there are no test images.
+    download : bool
+        Fetch the files of a named one that are not there yet, to `folder`; their checksums are the publisher's.
     report : callable, optional
         Called with (files done, files in all) while the user's files are read.
     **options
@@ -171,6 +173,13 @@ def load(name: str, folder: Path | None = None, seed: int = 0, *, report: Report
     if foreign:
         takes = ", ".join(entry.options) or "no options"
         raise DataError(f"{name}: {', '.join(foreign)} is not for such data, which takes {takes}")
+    if download and entry.source is None:
+        raise DataError(f"{name}: there is nothing to download; download=True is for {', '.join(downloads())}")
     if name in BY_NAME:
-        return entry.read(default_data_dir() if folder is None else folder, seed)
+        folder = default_data_dir() if folder is None else folder
+        if download:
+            from tinydl.data import download as net
+
+            net.download(name, folder)
+        return entry.read(folder, seed)
     return entry.read(name, seed, report=report, **options)
