@@ -257,3 +257,22 @@ def test_global_random_state_is_not_touched():
 
 def test_repr():
     assert repr(ArrayDataset(images(), np.arange(6), name="cats")) == "ArrayDataset(cats: 6 of 3x4x5 uint8, 6 classes)"
+
+
+def test_a_mapped_file_of_colour_stays_on_disk(tmp_path):
+    import tracemalloc
+
+    values = np.random.default_rng(0).integers(0, 256, (2000, 3, 16, 16), np.uint8)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, values.shape)
+    mapped[:] = values
+    labels = np.arange(2000) % 10
+    tracemalloc.start()
+    data = td.data.ArrayDataset(mapped, labels, mean=[0.5, 0.4, 0.3], std=0.2)
+    for batch, _ in td.data.Batches(data, 32, shuffle=True):
+        found = batch
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert data.images is mapped and peak < values.nbytes / 2
+    plain = td.data.ArrayDataset(values, labels, mean=[0.5, 0.4, 0.3], std=0.2)
+    *_, (expected, _) = td.data.Batches(plain, 32, shuffle=True)
+    assert np.array_equal(found, expected)

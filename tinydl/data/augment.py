@@ -49,7 +49,8 @@ def gather(data, indices, offsets=None, modes=None):
     shift = (-data.mean / data.std).astype(np.float32)
     images = data.images
     out = layout.empty((len(indices), *images.shape[1:]), np.float32)
-    if images.dtype not in (np.uint8, np.float32):  # float64: the kernel converts only from bytes
+    laid = images.ndim < 3 or np.moveaxis(images, 1, -1).flags.c_contiguous  # not so a mapped file of colour
+    if images.dtype not in (np.uint8, np.float32) or not laid:  # float64: the kernel converts only from bytes
         images, indices = _take(images, indices), np.arange(len(indices))
     if images.ndim == 2:  # features are the channels of a signal of length 1
         kernels.gather(images[:, :, None], indices, scale, shift, None, None, out[:, :, None], team())
@@ -61,6 +62,8 @@ def gather(data, indices, offsets=None, modes=None):
 def _take(images, indices):
     """``images[indices]`` in float32, channels-last."""
     rows = np.moveaxis(images, 1, -1)
+    if images.ndim > 2 and not rows.flags.c_contiguous:  # np.take would copy all of it first
+        return np.moveaxis(np.ascontiguousarray(np.moveaxis(images[indices], 1, -1), np.float32), -1, 1)
     return np.moveaxis(np.take(rows, indices, axis=0).astype(np.float32), -1, 1) if images.ndim > 2 \
         else np.take(images, indices, axis=0).astype(np.float32)
 

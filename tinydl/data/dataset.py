@@ -35,7 +35,12 @@ def _number(name, value):
 
 
 def _dense_channels_last(images):
-    """`images` with memory (N, *spatial, C): itself when it already is so, else one copy."""
+    """`images` with memory (N, *spatial, C): itself when it already is so, else one copy.
+
+    A mapped file is itself in any order: it may be larger than memory, and each batch is laid when it is taken.
+    """
+    if isinstance(images, np.memmap):
+        return images
     if images.ndim < 3:
         return np.ascontiguousarray(images)
     # With one channel (N, 1, H, W) row-major is channels-last as well, so a memory-mapped file stays mapped.
