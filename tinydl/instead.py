@@ -72,7 +72,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "swa_utils": "use optim.AveragedModel",
     },
     "tinydl.data": {
-        "IterableDataset": "use a Dataset with __getitem__ and __len__, or give batches to the loop yourself",
         "RandomSampler": "use DataLoader(shuffle=True)", "SequentialSampler": "leave shuffle out",
         "SubsetRandomSampler": "use Subset(dataset, indices) with shuffle=True",
         "distributed": _CORES, "get_worker_info": "num_workers counts threads, which share the dataset",

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.data import ArrayDataset, Batches, DataLoader, Dataset, TensorDataset, WeightedRandomSampler, epoch_order
+from tinydl.data import (
+    ArrayDataset,
+    Batches,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    TensorDataset,
+    WeightedRandomSampler,
+    epoch_order,
+)
 
 DATA = TensorDataset(td.arange(10), td.arange(10) * 2)
 
@@ -98,3 +107,36 @@ def test_samplers_and_collations():
 def test_refused(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+class Squares(IterableDataset):
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return ((np.float32([k]), k * k) for k in range(self.n))
+
+
+def test_samples_without_numbers():
+    loader = DataLoader(Squares(5), batch_size=2)
+    for _ in range(2):  # each iteration begins anew
+        assert [y.tolist() for _, y in loader] == [[0, 1], [4, 9], [16]]
+    assert [x.shape for x, _ in DataLoader(Squares(5), 2, drop_last=True)] == [(2, 1), (2, 1)]
+    assert [len(batch) for batch in DataLoader(Squares(3), 2, collate_fn=list)] == [2, 1]
+    with pytest.raises(TypeError, match="Squares defines no __len__"):
+        len(loader)
+    with pytest.raises(ValueError, match="in its own order"):
+        DataLoader(Squares(5), 2, shuffle=True)
+    with pytest.raises(NotImplementedError, match="defines no __iter__"):
+        iter(IterableDataset())
+
+
+def test_a_trainer_takes_a_stream():
+    class Line(IterableDataset):
+        def __iter__(self):
+            return ((np.float32([k / 8]), np.float32([k / 4])) for k in range(8))
+
+    net = td.nn.Linear(1, 1)
+    trainer = td.train.Trainer(net, td.optim.SGD(net.parameters(), lr=0.5), td.nn.MSELoss())
+    history = trainer.fit(DataLoader(Line(), 4), epochs=20, progress=False)
+    assert len(history["loss"]) == 20 and history["loss"][-1] < 1e-2

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tinydl.data.augment import Augment
 from tinydl.data.batches import Batches, epoch_order
-from tinydl.data.collection import ConcatDataset, Dataset, Subset, TensorDataset, collate, random_split
+from tinydl.data.collection import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, collate, random_split
 from tinydl.data.dataset import ArrayDataset, DataError, stratified_split
 from tinydl.data.idx import read_idx
 from tinydl.data.image_folder import load_image_folder
@@ -25,11 +25,11 @@ from tinydl.data.table import load_csv
 from tinydl.later import later
 
 __all__ = [
-    "BY_NAME", "ArrayDataset", "Augment", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset", "Subset",
-    "TensorDataset", "WeightedRandomSampler", "collate", "epoch_order", "load", "load_cifar10", "load_cifar100",
-    "load_csv", "load_digits", "load_emnist_digits", "load_fashion_mnist", "load_image_folder", "load_kmnist",
-    "load_mnist", "load_npz", "load_svhn", "load_wav_folder", "random_split", "read_idx", "register",
-    "stratified_split",
+    "ArrayDataset", "Augment", "BY_NAME", "Batches", "ConcatDataset", "DataError", "DataLoader", "Dataset",
+    "IterableDataset", "Subset", "TensorDataset", "WeightedRandomSampler", "collate", "epoch_order", "load",
+    "load_cifar10", "load_cifar100", "load_csv", "load_digits", "load_emnist_digits", "load_fashion_mnist",
+    "load_image_folder", "load_kmnist", "load_mnist", "load_npz", "load_svhn", "load_wav_folder", "random_split",
+    "read_idx", "register", "stratified_split",
 ]
 
 if not TYPE_CHECKING:

@@ -19,13 +19,16 @@ from tinydl.data.dataset import ArrayDataset
 from tinydl.tensor import Tensor, array_of, tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from tinydl._types import Array, ArrayLike
     from tinydl.random import Generator
 
-__all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "batch_of", "collate", "random_split"]
+__all__ = [
+    "ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "batch_of", "collate",
+    "random_split",
+]
 
 
 def collate(samples: list[Any]) -> Any:
@@ -111,6 +114,25 @@ class Dataset:
 
     def __add__(self, other: Dataset | ArrayDataset) -> ConcatDataset:
         return ConcatDataset([self, other])
+
+
+class IterableDataset:
+    """Base class of data sets that have no numbers, only an order: a subclass defines `__iter__`, which gives samples.
+
+    A `DataLoader` puts `batch_size` of them together, and each epoch iterates anew; a subclass may define `__len__`.
+
+    Examples
+    --------
+    >>> class Lines(td.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         with open("numbers.txt") as file:
+    ...             for line in file:
+    ...                 *x, y = line.split()
+    ...                 yield np.array(x, np.float32), int(y)
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} defines no __iter__(); write one that gives samples")
 
 
 class TensorDataset(Dataset):

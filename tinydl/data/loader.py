@@ -11,7 +11,7 @@ import numpy as np
 from tinydl import random
 from tinydl._check import flag, integer
 from tinydl.data.batches import epoch_order
-from tinydl.data.collection import batch_of, sample_of
+from tinydl.data.collection import IterableDataset, batch_of, collate, sample_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +69,12 @@ class DataLoader:
                  generator: Generator | None = None, seed: int | None = None, prefetch_factor: int | None = None,
                  persistent_workers: bool = False) -> None:
         name = "DataLoader"
-        if not hasattr(dataset, "__getitem__") and not hasattr(dataset, "batch") and not hasattr(dataset, "images") \
+        self.streams = isinstance(dataset, IterableDataset)
+        if self.streams:
+            if shuffle or sampler is not None or batch_sampler is not None or num_workers:
+                raise ValueError(f"{name}: an IterableDataset gives samples in its own order, one by one; leave out "
+                                 "shuffle, sampler, batch_sampler and num_workers")
+        elif not hasattr(dataset, "__getitem__") and not hasattr(dataset, "batch") and not hasattr(dataset, "images") \
                 or not hasattr(dataset, "__len__"):
             raise TypeError(f"{name} takes a data set with __len__ and __getitem__, got {type(dataset).__name__}; "
                             "arrays become one by TensorDataset(x, y)")
@@ -92,6 +97,9 @@ class DataLoader:
         self.seed, self.epoch = own if seed is None else integer(name, "seed", seed, 0), 0
 
     def __len__(self) -> int:
+        if self.streams and not hasattr(self.dataset, "__len__"):
+            raise TypeError(f"{type(self.dataset).__name__} defines no __len__(), so nobody knows how many batches "
+                            "there are")
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
         n = len(self.dataset if self.sampler is None else self.sampler)
@@ -100,8 +108,18 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         # Here and not at the end: a loop that is left early has begun its epoch too.
         epoch, self.epoch = self.epoch, self.epoch + 1
+        if self.streams:
+            return self._streamed()
         batches = self._indices(epoch)
         return self._ahead(batches) if self.num_workers else map(self._batch, batches)
+
+    def _streamed(self):
+        """The batches of samples that come one by one."""
+        samples = iter(self.dataset)
+        while batch := list(itertools.islice(samples, self.batch_size)):
+            if len(batch) < self.batch_size and self.drop_last:
+                return
+            yield (self.collate_fn or collate)(batch)
 
     def _indices(self, epoch):
         """The numbers of the samples of each batch."""

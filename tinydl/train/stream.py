@@ -1,5 +1,6 @@
 """Data that give batches by themselves: iterables, generators, and functions that make them."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -83,7 +84,8 @@ class Stream:
         self.epoch, self.start, self.fresh = 0, 0, False
         self.total = self.steps
         if self.steps is None and hasattr(source, "__len__"):
-            self.total = len(source)
+            with contextlib.suppress(TypeError):  # a loader of a stream does not know
+                self.total = len(source)
 
     @property
     def plan(self):
