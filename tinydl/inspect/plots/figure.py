@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tinydl.inspect.plots.palette import GREY, darkened
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,12 +20,8 @@ if TYPE_CHECKING:
     from tinydl._types import Path
 
 __all__ = [
-    "BLUE", "CLASSES", "GREY", "ORANGE", "at_least_a_decade", "grid", "legend", "new_figure", "plain", "positive",
-    "save", "shortened", "show",
+    "at_least_a_decade", "grid", "legend", "new_figure", "plain", "positive", "save", "shortened", "show",
 ]
-
-BLUE, ORANGE, GREY = "#1f5fa8", "#d9641e", "#8a8a8a"
-CLASSES = (BLUE, ORANGE, "#2f8f4e", "#8d4bb0", "#b8860b", "#c2356b", "#3aa6a6", "#6b4f3a", "#5b6bd6", "#7a7a7a")
 
 
 @functools.cache
@@ -42,17 +41,30 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _drawn(figure, extension):
+def _drawn(figure, extension, dark=False):
+    from matplotlib import rc_context
+
+    from tinydl.inspect.plots.svg import SETTINGS, follow
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=extension)
+    if extension == "svg":
+        with rc_context(SETTINGS):
+            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        return follow(buffer.getvalue().decode()).encode()
+    with darkened(figure) if dark else contextlib.nullcontext():
+        figure.savefig(buffer, format=extension)
     return buffer.getvalue()
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure to `path`, whole or not at all; the format follows from the name (png, svg, pdf)."""
+def save(figure: Figure, path: Path, dark: bool = False) -> None:
+    """Write a figure to `path`, whole or not at all; the format follows from the name (png, svg, pdf).
+
+    An SVG has no paper of its own: it is for light pages, and for dark ones where the reader's scheme is dark. Other
+    formats are on white paper, with `dark` on dark paper.
+    """
     from tinydl._files import atomic_write
 
-    content = _drawn(figure, os.path.splitext(os.fspath(path))[1].lstrip(".") or "png")
+    content = _drawn(figure, os.path.splitext(os.fspath(path))[1].lstrip(".") or "png", dark)
     with atomic_write(path) as file:
         file.write(content)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import GREY, grid, shortened, show
+from tinydl.inspect.plots.figure import grid, shortened, show
+from tinydl.inspect.plots.palette import GREY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import CLASSES, GREY, legend, new_figure, plain, shortened
+from tinydl.inspect.plots.figure import legend, new_figure, plain, shortened
+from tinydl.inspect.plots.palette import CLASSES, GREY, MARKERS, PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +33,8 @@ def _points(x, y):
 def _scatter(axes, x, y, class_names, size=14):
     for k in np.unique(y):
         name = f"class {k}" if class_names is None else str(class_names[k])
-        axes.scatter(*x[y == k].T, s=size, color=CLASSES[k % len(CLASSES)], edgecolors="white", linewidths=0.4,
-                     label=name, zorder=3)
+        axes.scatter(*x[y == k].T, s=size, color=CLASSES[k % len(CLASSES)], edgecolors=PAPER, linewidths=0.4,
+                     marker=MARKERS[k % len(MARKERS)], label=name, zorder=3)
 
 
 def _outputs(net, x):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import BLUE, GREY, new_figure, plain
+from tinydl.inspect.plots.figure import new_figure, plain
+from tinydl.inspect.plots.palette import BLUE, GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

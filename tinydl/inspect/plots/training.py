@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl.inspect.plots.figure import (
-    BLUE,
-    CLASSES,
-    ORANGE,
     at_least_a_decade,
     grid,
     legend,
@@ -19,6 +16,7 @@ from tinydl.inspect.plots.figure import (
     shortened,
     show,
 )
+from tinydl.inspect.plots.palette import BLUE, CLASSES, MARKERS, ON_DARK, ON_LIGHT, ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +110,7 @@ def confusion(matrix: Array, class_names: Sequence[str] | None = None, title: st
     if k <= 25:
         for i, j in np.argwhere(matrix > 0):
             axes.text(j, i, f"{matrix[i, j]}", ha="center", va="center", fontsize=8,
-                      color="white" if share[i, j] > 0.5 else "black")
+                      color=ON_DARK if share[i, j] > 0.5 else ON_LIGHT)
     rotation = 45 if max(map(len, names)) > 3 else 0
     axes.set_xticks(range(k), names, rotation=rotation, ha="right" if rotation else "center", fontsize=8)
     axes.set_yticks(range(k), names, fontsize=8)
@@ -216,9 +214,9 @@ def gradient_flow(flow: GradientFlow | dict[str, GradientFlow], title: str = "Gr
     panels = 3 if has_norms else 2
     figure = new_figure(4.6 * panels, 4.4 if single and deepest <= 25 else 4.0)
     axes = figure.subplots(1, panels)
-    for colour, (name, f) in zip(CLASSES * (1 + len(flows) // len(CLASSES)), flows.items(), strict=False):
-        x = np.arange(1, len(f.layers) + 1)
-        marker = "o" if len(x) <= 30 else None
+    for k, (name, f) in enumerate(flows.items()):
+        x, colour = np.arange(1, len(f.layers) + 1), CLASSES[k % len(CLASSES)]
+        marker = MARKERS[k % len(MARKERS)] if len(x) <= 30 else None
         style = {"color": colour, "marker": marker, "markersize": 3.5}
         columns = {key: positive([getattr(layer, key) for layer in f.layers])
                    for key in ("activation_gradient", "weight_gradient", "spectral_norm", "product")}

@@ -1,0 +1,45 @@
+"""SVG that follows the reader's scheme, small and the same at every run."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from tinydl.inspect import plots
+from tinydl.inspect.plots.svg import follow
+
+pytest.importorskip("matplotlib")
+
+
+def test_numbers_names_and_comments():
+    text = '<?xml version="1.0"?>\n<svg>\n <!-- made -->\n <g id="a"><path id="b" d="M 1.23456 -0.10001 ' \
+           'L 20 3.999999"/></g>\n <use href="#b" style="font: 10px \'DejaVu Sans\', Vera, sans-serif; fill: #1f5fa8"/>\n</svg>'
+    out = follow(text)
+    assert '<g><path id="b" d="M 1.23 -0.1 L 20 4"/></g>' in out
+    assert "font: 10px 'DejaVu Sans', Verdana, sans-serif; fill: #1f5fa8" in out
+    assert "made" not in out and "xml" not in out.split("<svg>")[0]
+    assert out.index("prefers-color-scheme: dark") < out.index("</svg>")
+
+
+def test_a_figure_as_svg(tmp_path):
+    texts = []
+    for name in "ab":
+        figure = plots.new_figure(3, 2)
+        axes = figure.add_subplot()
+        axes.plot(np.sin(np.arange(50)), color=plots.ORANGE)
+        axes.set_title("A sine & more")
+        plots.save(figure, tmp_path / f"{name}.svg")
+        texts.append((tmp_path / f"{name}.svg").read_text())
+    assert texts[0] == texts[1]
+    root = ElementTree.fromstring(texts[0])
+    assert "A sine & more" in ["".join(each.itertext()) for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"stroke: {plots.ORANGE}" in texts[0] and "fill: #ffffff" not in texts[0]
+
+
+def test_dark_paper(tmp_path):
+    from matplotlib.image import imread
+
+    figure = plots.new_figure(2, 1)
+    for dark, paper in ((False, (1, 1, 1)), (True, (0x1e / 255, 0x21 / 255, 0x29 / 255))):
+        plots.save(figure, tmp_path / "a.png", dark=dark)
+        assert np.allclose(imread(tmp_path / "a.png")[0, 0, :3], paper, atol=1e-3)
