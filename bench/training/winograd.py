@@ -3,8 +3,8 @@
     python bench/training/winograd.py [--data-dir DIR] [--threads N] [--seeds 0,1,2]
 
 mnist_cnn trains 2 epochs on MNIST and vgg_small 10 on CIFAR-10 (as many images as --data-dir holds), with the command
-line's settings. Losses and test accuracies go to bench/results/winograd_training.json, the curves into one picture,
-docs/winograd_training.png (needs Matplotlib). The files of MNIST and CIFAR-10 come by `tinydl train --download`.
+line's settings. Losses and test accuracies go to bench/results/winograd_training.json, the curves into one,
+docs/pictures/winograd-training.svg (with Matplotlib). The files of MNIST and CIFAR-10 come by `tinydl train --download`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from bench.harness import ROOT, machine, say, table
 
 RESULT = ROOT / "bench/results/winograd_training.json"
-PICTURE = ROOT / "docs/winograd_training.png"
+PICTURE = ROOT / "docs/pictures/winograd-training.svg"
 TASKS = (("mnist", "mnist_cnn", 2, 64), ("cifar10", "vgg_small", 10, 128))
 ALGORITHMS = ("direct", "auto")  # "auto" takes Winograd wherever it pays; "winograd" would refuse the other layers
 POINTS = 60  # of a curve: means over as many stretches of batches
@@ -52,27 +52,24 @@ def train(data, model, epochs, batch_size, algorithm, seed, folder):
             "images": len(dataset), "loss": curve, "accuracy": trainer.history["val_accuracy"]}
 
 
-def chart(rows, path):
+def chart(rows):
     """One picture, a panel a net: training loss of every run, one colour an algorithm."""
-    from matplotlib.figure import Figure
+    from tinydl.inspect import plots
 
     models, seeds = (list(dict.fromkeys(row[key] for row in rows)) for key in ("model", "seed"))
-    figure = Figure(figsize=(4.6 * len(models), 3.4), layout="constrained")
-    for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
+    figure = plots.new_figure(4.3 * len(models), 3.4)
+    for axes, model in zip(plots.plain(*figure.subplots(1, len(models), squeeze=False)[0]), models, strict=True):
         for row in rows:
             if row["model"] != model:
                 continue
             fast = row["algorithm"] != "direct"
             n = len(row["loss"])
             axes.semilogy([row["epochs"] * (k + 0.5) / n for k in range(n)], row["loss"], lw=1, alpha=0.8,
-                          color="C1" if fast else "C0", ls="--" if fast else "-",
+                          color=plots.ORANGE if fast else plots.BLUE, ls="--" if fast else "-",
                           label=("Winograd" if fast else "direct") if row["seed"] == seeds[0] else None)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("training loss")
-        axes.set_title(f"{model}, {len(seeds)} seeds", fontsize=10)
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+        axes.set(title=f"{model}, {len(seeds)} seeds", xlabel="epoch", ylabel="training loss")
+        plots.legend(axes)
+    return figure
 
 
 def summary(rows):
@@ -94,6 +91,7 @@ def main():
     parser.add_argument("--seeds", default="0,1,2,3,4,5")
     options = parser.parse_args()
     import tinydl
+    from tinydl.inspect import plots
 
     tinydl.set_num_threads(options.threads)
     rows = []
@@ -103,7 +101,7 @@ def main():
                 rows.append(train(*task, algorithm, seed, options.data_dir))
                 say(f"{task[1]} seed {seed} {algorithm:8} test accuracy {100 * rows[-1]['accuracy'][-1]:.2f} %")
     RESULT.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
-    chart(rows, PICTURE)
+    plots.save(chart(rows), PICTURE)
     print(summary(rows))
 
 

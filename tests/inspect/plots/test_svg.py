@@ -12,8 +12,12 @@ pytest.importorskip("matplotlib")
 
 
 def test_numbers_names_and_comments():
-    text = '<?xml version="1.0"?>\n<svg>\n <!-- made -->\n <g id="a"><path id="b" d="M 1.23456 -0.10001 ' \
-           'L 20 3.999999"/></g>\n <use href="#b" style="font: 10px \'DejaVu Sans\', Vera, sans-serif; fill: #1f5fa8"/>\n</svg>'
+    text = """<?xml version="1.0"?>
+<svg>
+ <!-- made -->
+ <g id="a"><path id="b" d="M 1.23456 -0.10001 L 20 3.999999"/></g>
+ <use href="#b" style="font: 10px 'DejaVu Sans', Vera, sans-serif; fill: #1f5fa8"/>
+</svg>"""
     out = follow(text)
     assert '<g><path id="b" d="M 1.23 -0.1 L 20 4"/></g>' in out
     assert "font: 10px 'DejaVu Sans', Verdana, sans-serif; fill: #1f5fa8" in out

@@ -1,0 +1,31 @@
+"""The pictures of the textbook: each is drawn by the tool, stands in a page, and is small."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXTBOOK = ("1-networks", "2-autodiff", "3-convolution", "4-pooling-normalisation-residuals", "5-training", "6-seeing",
+            "winograd", "machine-code")
+SHOWN = re.compile(r"!\[([^\]]+)\]\(pictures/([\w-]+)\.(?:svg|png)\)")
+
+
+def test_drawn_shown_and_small(tmp_path, capsys):
+    from tools.pictures.__main__ import drawings, main
+
+    drawn = {path.stem for path in (DOCS / "pictures").glob("*.svg")}
+    assert drawn == set(drawings())
+    shown = {name for page in DOCS.glob("*.md") for _, name in SHOWN.findall(page.read_text())}
+    assert drawn <= shown
+    assert sum(path.stat().st_size for path in (DOCS / "pictures").iterdir()) < 3e6
+    assert main(["matrices", "--out", str(tmp_path)]) == 0  # runs, and says so
+    assert "matrices" in capsys.readouterr().out and "w223" in (tmp_path / "matrices.svg").read_text()
+
+
+@pytest.mark.parametrize("page", TEXTBOOK)
+def test_every_page_of_the_textbook_has_two_pictures_with_a_text_each(page):
+    shown = SHOWN.findall((DOCS / f"{page}.md").read_text())
+    assert len(shown) >= 2
+    assert all(len(text) > 30 for text, _ in shown)
