@@ -17,7 +17,7 @@ CHANNELS, WIDTH, FILTERS = 2, 5, 4
 
 
 def scan(layer, x):
-    """The layer on each window of x (N, C, L): the course's scanning network, written as a loop."""
+    """The layer on each window of x (N, C, L): a scanning network, written as a loop."""
     return td.ops.stack([layer(td.tensor(x[:, :, i:i + WIDTH]).flatten(1)) for i in range(x.shape[2] - WIDTH + 1)], 2)
 
 

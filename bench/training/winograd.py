@@ -3,8 +3,8 @@
     python bench/training/winograd.py [--data-dir DIR] [--threads N] [--seeds 0,1,2]
 
 mnist_cnn trains 2 epochs on MNIST and vgg_small 10 on CIFAR-10 (as many images as --data-dir holds), with the command
-line's settings. Losses and test accuracies go to bench/results/winograd_training.json, the curves into one,
-docs/pictures/winograd-training.svg (with Matplotlib). The files of MNIST and CIFAR-10 come by `tinydl train --download`.
+line's settings. Losses and test accuracies go to bench/results/winograd_training.json, the curves (with Matplotlib) to
+docs/pictures/winograd-training.svg. The files of MNIST and CIFAR-10 come by `tinydl train --download`.
 """
 
 import argparse

@@ -29,3 +29,11 @@ def test_every_page_of_the_textbook_has_two_pictures_with_a_text_each(page):
     shown = SHOWN.findall((DOCS / f"{page}.md").read_text())
     assert len(shown) >= 2
     assert all(len(text) > 30 for text, _ in shown)
+
+
+@pytest.mark.parametrize("page", TEXTBOOK)
+def test_every_page_of_the_textbook_ends_with_an_exercise_whose_solution_runs(page):
+    head, _, exercise = (DOCS / f"{page}.md").read_text().partition("\n## Exercise\n")
+    # tests/test_docs.py runs the block.
+    solution = r"<summary>Solution</summary>\n\n.*?^```python\n.*?assert .*?^```\n\n</details>\n$"
+    assert head and re.search(solution, exercise, re.DOTALL | re.MULTILINE)

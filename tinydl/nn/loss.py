@@ -127,7 +127,7 @@ class NLLLoss(_ClassLoss):
 
 
 class MSELoss(Module):
-    """Squared error (x - t)^2; the course's E is 0.5 * MSELoss(reduction='sum').
+    """Squared error (x - t)^2; with 1/2 in front: 0.5 * MSELoss(reduction='sum').
 
     Parameters
     ----------

@@ -258,7 +258,7 @@ class AdaptiveMaxPool1d(_AdaptivePool):
     Parameters
     ----------
     output_size : int
-        1 is the maximum over time (the course's Boolean OR).
+        1 is the maximum over time (a Boolean OR of detectors).
     """
 
     _n = 1

@@ -40,8 +40,7 @@ class Conv(ValueOperation):
     3x3 convolutions may take Winograd's algorithm; see `tinydl.conv_algorithm`.
     A batch norm's and ReLU's pending map on x is applied while x is loaded, batch norm's gradient while dy is.
 
-    Source: the course's scanning networks; V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep
-    learning, arXiv:1603.07285.
+    Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
 
     factors = (0, 1)

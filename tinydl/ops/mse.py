@@ -37,7 +37,7 @@ class MSE(Operation):
 def mse(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> Tensor:
     """Squared error (x - t)^2: its mean over all entries, its sum, or each entry.
 
-    The course's E = 1/2 sum (x - t)^2, with gradient x - t, is 0.5 * mse(x, t, reduction='sum').
+    E = 1/2 sum (x - t)^2, with gradient x - t, is 0.5 * mse(x, t, reduction='sum').
 
     Parameters
     ----------

@@ -13,9 +13,20 @@ from pathlib import Path
 
 from tinydl import manual_seed
 from tinydl.inspect import plots
-from tools.pictures import autodiff, benchmarks, convolution, machine, networks, pooling, seeing, training, winograd
+from tools.pictures import (
+    autodiff,
+    benchmarks,
+    convolution,
+    gallery,
+    machine,
+    networks,
+    pooling,
+    seeing,
+    training,
+    winograd,
+)
 
-MODULES = (networks, autodiff, convolution, pooling, training, seeing, winograd, machine, benchmarks)
+MODULES = (networks, autodiff, convolution, pooling, training, seeing, winograd, machine, benchmarks, gallery)
 FOLDER = Path(__file__).resolve().parents[2] / "docs/pictures"
 
 

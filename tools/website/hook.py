@@ -6,7 +6,7 @@ from pathlib import Path
 # Behind what is installed: where tinydl is not built in place, the reference is made from the installed package.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from tools.website import api, assets, formulas, sources
+from tools.website import api, assets, formulas, pictures, sources
 
 
 def on_config(config):
@@ -14,7 +14,7 @@ def on_config(config):
 
 
 def on_files(files, config):
-    for module in (assets, api, sources):
+    for module in (assets, pictures, api, sources):
         files = module.on_files(files, config)
     return files
 
@@ -26,7 +26,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    return formulas.on_page_content(html, page)
+    return formulas.on_page_content(pictures.on_page_content(html, page), page)
 
 
 def on_post_build(config):

@@ -16,11 +16,13 @@ def test_numbers_names_and_comments():
 <svg>
  <!-- made -->
  <g id="a"><path id="b" d="M 1.23456 -0.10001 L 20 3.999999"/></g>
+ <text x="1.23456">x = 0.604368</text>
  <use href="#b" style="font: 10px 'DejaVu Sans', Vera, sans-serif; fill: #1f5fa8"/>
 </svg>"""
     out = follow(text)
     assert '<g><path id="b" d="M 1.23 -0.1 L 20 4"/></g>' in out
     assert "font: 10px 'DejaVu Sans', Verdana, sans-serif; fill: #1f5fa8" in out
+    assert '<text x="1.23">x = 0.604368</text>' in out  # words are not touched
     assert "made" not in out and "xml" not in out.split("<svg>")[0]
     assert out.index("prefers-color-scheme: dark") < out.index("</svg>")
 
