@@ -20,6 +20,11 @@ def place(module):
     return f"api/{module.rpartition('.')[2]}.md"
 
 
+def anchor(full):
+    """Where on its page a name is; underscores around a word would be read as emphasis."""
+    return full.replace("__", "")
+
+
 def _signature(name, thing):
     """How a thing is called, with a line for each argument where one line is too long."""
     try:
@@ -59,9 +64,9 @@ def _methods(thing):
 
 def entry(module, name):
     """Markdown of one public name."""
-    full = f"{module}.{name}"
+    full, place_of_it = f"{module}.{name}", anchor(f"{module}.{name}")
     thing = getattr(importlib.import_module(module), name)
-    lines = [f"## {name} {{#{full}}}\n"]
+    lines = [f"## {name} {{#{place_of_it}}}\n"]
     if inspect.ismodule(thing) or full in CONSTANTS or not callable(thing):
         lines.append(text(CONSTANTS.get(full) or (inspect.getdoc(thing) or "").split("\n\n")[0]))
         if inspect.ismodule(thing):
@@ -105,6 +110,6 @@ def on_page_markdown(markdown, page):
         module = line[3:] if line.startswith("## ") else module
         name = re.match(r"\| `(\w+)` \|", line)
         if name and module:
-            line = line.replace(f"`{name[1]}`", f"[`{name[1]}`]({place(module)}#{module}.{name[1]})", 1)
+            line = line.replace(f"`{name[1]}`", f"[`{name[1]}`]({place(module)}#{anchor(f'{module}.{name[1]}')})", 1)
         lines.append(line)
     return "\n".join(lines)

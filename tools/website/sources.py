@@ -16,7 +16,7 @@ from tools.website.listing import definition, listing
 __all__ = ["resolve", "rewritten"]
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = re.compile(r"\[(`?)([^\]`\n]+)`?\]\((?!https?:|#)([^)#\s]+)(#[^)\s]+)?\)")
+LINK = re.compile(r"\[(`?)([^\]`]+)`?\]\((?!https?:|#)([^)#\s]+)(#[^)\s]+)?\)")
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md")
 named = {}  # path in the repository: {page that names it: its title}
 
@@ -24,7 +24,7 @@ named = {}  # path in the repository: {page that names it: its title}
 def original(file):
     """The folder and path in the repository of a page of the site."""
     path = file.src_uri
-    return path.removeprefix("project/") if path.startswith("project/") else f"docs/{path}"
+    return next((top for top in TOP if in_site(top, "") == path), f"docs/{path}")
 
 
 def resolve(target, origin):
