@@ -38,8 +38,8 @@ def run(name, tmp_path):
 
 
 def test_the_examples_are_those_of_the_course_and_the_recipe():
-    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "microcontroller", "serve", "shared_weights",
-                     "space_warping", "vanishing_gradients", "winner_takes_all"]
+    assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "keyword_stream", "microcontroller", "serve",
+                     "shared_weights", "space_warping", "vanishing_gradients", "winner_takes_all"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,6 +84,15 @@ def test_keyword_scan(tmp_path):
     inside = [(middle > start) & (middle < start + 0.3) for start in (1.3, 2.4, 4.5)]
     assert all(place.any() for place in inside)
     assert np.logical_or.reduce(inside).all()
+
+
+def test_keyword_stream(tmp_path):
+    right, difference, ends = run("keyword_stream", tmp_path)
+    assert right >= 0.97 and difference <= 1e-4
+    # The word is said at 1.3, 2.4 and 4.5 s and takes 0.3 s; windows of 0.4 s that hold it end up to 0.1 s later.
+    heard = [(ends > start + 0.2) & (ends < start + 0.45) for start in (1.3, 2.4, 4.5)]
+    assert all(place.any() for place in heard)
+    assert np.logical_or.reduce(heard).all()
 
 
 def test_microcontroller(tmp_path):

@@ -30,7 +30,8 @@ LAYERS = [
     (nn.BatchNorm1d(5), (5,)), (nn.BatchNorm1d(17), (17, 9)), (nn.ReLU(), (3, 4, 5)), (nn.MaxPool2d(2), (6, 9, 8)),
     (nn.MaxPool2d(3, 2, 1), (20, 9, 8)), (nn.MaxPool2d(2, ceil_mode=True), (3, 5, 5)), (nn.MaxPool1d(4), (32, 30)),
     (nn.AvgPool2d(2), (6, 8, 8)), (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (4, 7, 7)),
-    (nn.AvgPool1d(3), (5, 10)), (nn.AdaptiveAvgPool2d(1), (33, 8, 8)), (nn.AdaptiveAvgPool1d(1), (12, 9)),
+    (nn.AvgPool1d(3), (5, 10)), (nn.AdaptiveAvgPool2d(1), (33, 8, 8)), (nn.AdaptiveAvgPool2d((2, 4)), (3, 8, 8)),
+    (nn.AdaptiveMaxPool2d(2), (5, 8, 6)), (nn.AdaptiveMaxPool1d(1), (5, 7)), (nn.AdaptiveAvgPool1d(1), (12, 9)),
     (nn.Flatten(), (3, 4, 5)), (nn.Flatten(2), (3, 4, 5)), (nn.Unflatten(1, (3, 4)), (12,)),
     (nn.Dropout(0.5), (4, 5)), (nn.Identity(), (4,)), (nn.Sigmoid(), (3, 4)), (nn.Tanh(), (5,)), (nn.GELU(), (5, 3, 3)),
     (nn.ELU(0.7), (5,)), (nn.LeakyReLU(0.3), (5, 2, 4)),
@@ -47,7 +48,7 @@ def test_layers(layer, shape, check):
 
 ORDINARY = [
     (nn.Linear(4, 6), (3, 4), "Linear"), (nn.AdaptiveAvgPool2d((2, 3)), (5, 8, 8), "AdaptiveAvgPool"),
-    (nn.AdaptiveMaxPool2d(2), (5, 8, 8), "AdaptiveMaxPool"), (nn.Softmax(), (10,), "Softmax"),
+    (nn.AdaptiveMaxPool2d(3), (5, 8, 8), "AdaptiveMaxPool"), (nn.Softmax(), (10,), "Softmax"),
     (nn.LogSoftmax(), (10,), "LogSoftmax"),
     (nn.LayerNorm(6), (6,), "LayerNorm"), (nn.GroupNorm(2, 6), (6, 4, 3), "GroupNorm"),
     (nn.ConvTranspose2d(4, 3, 3, 2), (4, 5, 5), "ConvTranspose"),

@@ -264,7 +264,7 @@ DATA = {"__version__", "optim.BY_NAME"}
 # PyTorch has none, or (Muon) one that rounds to bfloat16: not called here yet, their own tests judge them.
 # And files, which the tests of `tinydl.export` hold to other programs.
 UNJUDGED = {"nn.AveragedViews", "nn.init.whitening_", "optim.Muon", "optim.MultiOptimizer", "from_onnx",
-            "load_predictor", "quantize", "to_c", "to_onnx", "nn.FocalLoss", "optim.Lion", "optim.Lookahead"}
+            "load_predictor", "quantize", "stream", "to_c", "to_onnx", "nn.FocalLoss", "optim.Lion", "optim.Lookahead"}
 # They take other modules, optimisers, schedules or functions; their own tests hold them to PyTorch's.
 UNJUDGED |= {"nn.ModuleDict", "nn.ParameterList", "optim.AveragedModel", "optim.ChainedScheduler", "optim.LambdaLR",
              "optim.MultiplicativeLR", "optim.SequentialLR"}

@@ -12,6 +12,7 @@ from tinydl._core.parallel import team
 from tinydl.function import Operation, ValueOperation
 from tinydl.graph import Description
 from tinydl.ops.checks import as_tensor, integers, need_float, need_rank
+from tinydl.ops.geometry import PoolGeometry
 
 if TYPE_CHECKING:
     from tinydl._types import ArrayLike, Ints
@@ -42,6 +43,11 @@ class AdaptiveAvgPool(Operation):
     def describe(node):
         return _described(node, "affine")
 
+    @staticmethod
+    def lower(node, builder):
+        geometry = _even(node)
+        return None if geometry is None else builder.avg_pool(node["x"], geometry, node["shape"], True)
+
 
 class AdaptiveMaxPool(Operation):
     """y = max over each window; the first maximum gets the gradient."""
@@ -64,6 +70,11 @@ class AdaptiveMaxPool(Operation):
     @staticmethod
     def describe(node):
         return _described(node, "selection")
+
+    @staticmethod
+    def lower(node, builder):
+        geometry = _even(node)
+        return None if geometry is None else builder.max_pool(node["x"], geometry, node["shape"])
 
 
 class GlobalAvgPool(ValueOperation):
@@ -100,6 +111,16 @@ def _described(node, kind):
         reach.append(max(-(-(i + 1) * h // p) - i * h // p for i in range(p)))
         stride.append(h / p if p > 1 else 0)
     return Description(kind=kind, reach=tuple(reach), stride=tuple(stride))
+
+
+def _even(node):
+    """The geometry of an ordinary pool that does the same; None where windows differ in length."""
+    shape, spatial = node["x"].shape, node["x"].shape[2:]
+    if any(h % p for h, p in zip(spatial, node["shape"][2:], strict=True)):
+        return None
+    window = tuple([h // p for h, p in zip(spatial, node["shape"][2:], strict=True)])
+    n = len(spatial)
+    return PoolGeometry.of(shape, window, window, (0,) * n, (1,) * n, False)
 
 
 def _arguments(x, n, output_size, name):
