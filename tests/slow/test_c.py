@@ -1,5 +1,9 @@
-"""C files of the named networks: a thousand inputs, two compilers, two levels, and a Cortex-M4."""
+"""C files of the named networks: a thousand inputs, two compilers, two levels, sanitizers, and a Cortex-M4.
 
+`-rP` shows the bytes that each compiler makes of them.
+"""
+
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,17 +12,18 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl.export.program import laid
+from tinydl.export.program import laid, seen
 
 NAMES = ["digits_cnn", "lenet5", "mnist_cnn", "resnet20", "ds_cnn", "m5"]
 BOARD = Path(__file__).parents[2] / "examples" / "cortex_m4"
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+LEVELS = [["-O0"], ["-Os"], ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]]
 MAIN = """\
 #include <stdio.h>
 #include "model.c"
 int main(void)
 {
-    static int8_t x[MODEL_INPUT_SIZE], y[MODEL_OUTPUT_SIZE];
+    static T x[MODEL_INPUT_SIZE], y[MODEL_OUTPUT_SIZE];
     while (fread(x, sizeof x, 1, stdin) == 1) {
         model_predict(x, y);
         if (fwrite(y, sizeof y, 1, stdout) != 1)
@@ -29,14 +34,46 @@ int main(void)
 """
 
 
+def network(name, n):
+    """(network with running statistics, n inputs)."""
+    td.manual_seed(0)
+    net, rng = getattr(td.models, name)(), np.random.default_rng(0)
+    for norm in (module for module in net.modules() if getattr(module, "running_mean", None) is not None):
+        norm.running_mean[...] = rng.normal(0, 0.3, norm.num_features)
+        norm.running_var[...] = rng.uniform(0.5, 2, norm.num_features)
+    return net, rng.normal(size=(n, *td.models.INPUT_SHAPES[name])).astype(np.float32)
+
+
 def quantized(name, n):
     """(network in integers, n inputs as rows, the rows of its results)."""
-    td.manual_seed(0)
-    shape, rng = td.models.INPUT_SHAPES[name], np.random.default_rng(0)
-    x = rng.normal(size=(n, *shape)).astype(np.float32)
-    q = td.quantize(getattr(td.models, name)(), x[:50])
-    integers = q.input_integers(1.2 * x)
+    net, x = network(name, n)
+    q = td.quantize(net, x[:50])
+    integers = q.input_integers(1.2 * x)  # some beyond the range of the sample
     return q, laid(integers), laid(q.integers(integers))
+
+
+def answers(rows, folder, compiler, *flags):
+    """What model.c in the folder computes of rows, as bytes."""
+    kind = "int8_t" if rows.dtype == np.int8 else "float"
+    subprocess.run([compiler, *FLAGS, *flags, f"-DT={kind}", "main.c", "-o", "main"], cwd=folder, check=True)
+    done = subprocess.run([folder / "main"], input=rows.tobytes(), capture_output=True, check=True)
+    assert not done.stderr
+    return done.stdout
+
+
+def builds():
+    """Compilers that are there, each with each level."""
+    return itertools.product(filter(shutil.which, ("gcc", "clang")), LEVELS)
+
+
+def tell_size(name, folder, compiler):
+    """Print what a file of constants, code and static memory takes."""
+    subprocess.run([compiler, *FLAGS, "-Os", "-c", "model.c", "-o", "model.o"], cwd=folder, check=True)
+    done = subprocess.run(["size", "-A", "model.o"], cwd=folder, capture_output=True, text=True, check=True)
+    found = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith(".")}
+    constants = sum(n for section, n in found.items() if section.startswith((".rodata", ".data.rel.ro")))
+    memory = sum(found.get(section, 0) for section in (".bss", ".data"))
+    print(f"{name}, {compiler} -Os: {found['.text']:,} code, {constants:,} constants, {memory:,} memory")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,11 +81,24 @@ def test_the_same_integers(name, trials, tmp_path):
     q, rows, expected = quantized(name, trials("inputs of C files"))
     td.to_c(q, tmp_path / "model.c")
     (tmp_path / "main.c").write_text(MAIN)
-    for compiler in filter(shutil.which, ("gcc", "clang")):
-        for level in ("-O0", "-Os"):
-            subprocess.run([compiler, *FLAGS, level, "main.c", "-o", "main"], cwd=tmp_path, check=True)
-            done = subprocess.run([tmp_path / "main"], input=rows.tobytes(), capture_output=True, check=True)
-            assert done.stdout == expected.tobytes(), (compiler, level)
+    assert len(np.unique(expected)) > 10
+    for compiler, flags in builds():
+        if flags == ["-Os"]:
+            tell_size(name, tmp_path, compiler)
+        n = len(rows) if len(flags) == 1 else max(1, len(rows) // 10)  # sanitizers take ten times as long
+        assert answers(rows[:n], tmp_path, compiler, *flags) == expected[:n].tobytes(), (compiler, flags)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_floats_are_those_of_the_predictor(name, trials, tmp_path):
+    net, x = network(name, max(2, trials("inputs of C files") // 20))
+    td.to_c(net, tmp_path / "model.c", x.shape[1:])
+    (tmp_path / "main.c").write_text(MAIN)
+    expected = td.freeze(net)(x)
+    for compiler, flags in builds():
+        got = np.frombuffer(answers(laid(x), tmp_path, compiler, *flags), np.float32)
+        got = seen(got.reshape(len(x), -1), expected.shape[1:])
+        assert np.abs(got - expected).max() <= 1e-5 * np.abs(expected).max(), (compiler, flags)
 
 
 @pytest.mark.skipif(not shutil.which("arm-none-eabi-gcc") or not shutil.which("qemu-system-arm"),
