@@ -42,7 +42,7 @@ def main(short=False, out="."):
         td.nn.Conv1d(24, 24, 5, dilation=4), td.nn.ReLU(), td.nn.AdaptiveMaxPool1d(1),
         td.nn.Flatten(), td.nn.Linear(24, 1))
     trainer = td.train.Trainer(net, td.optim.Adam(net.parameters(), lr=5e-3), td.nn.BCEWithLogitsLoss())
-    trainer.fit(windows(2048, seed=1), epochs=6 if short else 12, batch_size=32, progress=False)
+    trainer.fit(windows(2048, seed=1), epochs=5 if short else 12, batch_size=32, progress=False)
     x, y = windows(1000, seed=2)
     right, rng = np.mean((td.train.predict(net, x) > 0) == y), np.random.default_rng(5)
     signal = rng.normal(0, 0.4, (1, 6 * RATE)).astype(np.float32)
