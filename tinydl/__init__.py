@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         utils as utils,
     )
     from tinydl._words import *  # noqa: F403
-    from tinydl.export import from_onnx, load_predictor, quantize, to_c, to_onnx
+    from tinydl.export import from_onnx, load_predictor, quantize, stream, to_c, to_onnx
     from tinydl.inference import freeze
 
     __all__ += _words.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports

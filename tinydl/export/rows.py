@@ -32,6 +32,7 @@ class Windows:
         self.reset()
 
     def reset(self):
+        """Forget all rows."""
         g = self.geometry
         self._held, self._late = np.zeros((0, g.W * g.C), np.float32), 0
         self._sums = self._residual = np.zeros((0, self.width), np.float32)
@@ -89,6 +90,7 @@ class Shift:
         self.reset()
 
     def reset(self):
+        """The next row is the first one."""
         self._before, self._after = self.before, self.after
 
     def __call__(self, rows, residual):

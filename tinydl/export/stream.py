@@ -1,6 +1,9 @@
 """stream: a network that scans a signal, row by row as the signal comes, without computing anything twice."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,12 @@ from tinydl.export.program import program
 from tinydl.export.rows import Map, Shift, Windows
 from tinydl.ops.geometry import ConvGeometry
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import Array, ArrayLike
+    from tinydl.nn.module import Module
 
 __all__ = ["Stream", "stream"]
 
@@ -98,7 +107,7 @@ class Stream:
         How many the first result needs.
     """
 
-    def __init__(self, steps):
+    def __init__(self, steps: Any) -> None:
         def refused(step, why):
             what = {"conv": "a convolution or product", "max": "a pool", "mean": "a mean", "copy": "a copy"}[step.kind]
             return ValueError(f"stream: step {steps.steps.index(step) + 1} of {len(steps.steps)} of {steps.name}, "
@@ -124,7 +133,7 @@ class Stream:
             raise ValueError(f"stream: {steps.name} returns {last.length} positions in one vector; let it return "
                              "(channels, positions)")
 
-    def __call__(self, x):
+    def __call__(self, x: ArrayLike) -> Array:
         """The results that are complete with the rows in `x`.
 
         Parameters
@@ -153,17 +162,17 @@ class Stream:
         K, _, *rest = self._output_shape
         return np.moveaxis(y.reshape(len(y), *rest, K), -1, 0)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the signal: the next rows are the first ones."""
         for _, made in self._steps:
             made.reset()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f"Stream({self._name}, windows {self.input_shape}, the first result after {self.window:,} rows, then "
                 f"one every {self.hop:,})")
 
 
-def stream(model, input_shape):
+def stream(model: Module, input_shape: tuple[int, ...]) -> Stream:
     """A network that scans a signal, computed as the signal comes: each convolution keeps the rows that it still needs.
 
     Result number i is what the network makes of the window that begins ``i * hop`` rows after the first one. With
