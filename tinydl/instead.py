@@ -17,6 +17,7 @@ _NO_3D = "there are layers for signals and images, (N, C, L) and (N, C, H, W)"
 _NO_SEQUENCES = "there are no recurrent or attention layers here, only convolutional networks"
 _NOT_LAZY = "use nn.{}; a wrong number of inputs is an error that says the right one"
 _CORES = "every kernel uses all cores already; td.set_num_threads(n) says how many"
+_TRAINED = "use td.train.Trainer(net, td.optim.Adam(net.parameters())).fit((x, y), epochs=5)"
 _NUMPY = "use NumPy: td.tensor(np.{}(x.numpy()))"
 
 # What to write instead, by the place where a word is looked for.
@@ -49,6 +50,9 @@ INSTEAD: dict[str, dict[str, str]] = {
     "Module": {
         "bfloat16": _NO_OTHER_TYPE, "compile": "use td.freeze(net) for a net that only predicts",
         "cuda": "leave it out: the CPU is the only device", "half": _NO_OTHER_TYPE,
+        "evaluate": "use trainer.evaluate(data) of a td.train.Trainer", "fit": _TRAINED,
+        "fit_generator": _TRAINED, "predict": "use trainer.predict(x), or td.train.predict(net, x)",
+        "summary": "use td.inspect.summary(net, input_shape)", "train_on_batch": _TRAINED,
         "register_full_backward_hook": "use a forward hook and output.register_hook",
         "share_memory": "leave it out: threads share everything", "type": "use net.to(dtype)",
     },

@@ -82,7 +82,9 @@ def test_every_name_is_one_of_pytorch():
     (lambda: td.zeros(1), "reshap", "Tensor has no attribute 'reshap'; did you mean 'reshape'?"),
     (lambda: td.zeros(1), "wholly_other", "Tensor has no attribute 'wholly_other'$"),
     (lambda: td, "view", r"it is a method of tensors: x.view\(...\)"),
-    (lambda: td.nn.Linear(1, 1), "cuda", "'Linear' has no attribute 'cuda'; leave it out")])
+    (lambda: td.nn.Linear(1, 1), "cuda", "'Linear' has no attribute 'cuda'; leave it out"),
+    (lambda: td.nn.Linear(1, 1), "fit", r"has no attribute 'fit'; use td.train.Trainer\(net, "),
+    (lambda: td.nn.Linear(1, 1), "predict", r"use trainer.predict\(x\), or td.train.predict\(net, x\)")])
 def test_messages(owner, name, text):
     with pytest.raises(AttributeError, match=text):
         getattr(owner(), name)
