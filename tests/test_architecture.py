@@ -34,7 +34,7 @@ ALLOWED = {
     "backward": {"changes", "gradient", "hooks"},
     "tensor": BASE | {"backward", "hooks"},
     "devices": {"tensor"},
-    "autograd": {"backward", "function", "gradient", "tensor"},
+    "autograd": {"backward", "config", "function", "gradient", "tensor"},
     "creation": {"_check", "devices", "random", "tensor"},
     "words": {"instead", "ops"},
     "saving": {"_files", "devices", "tensor", "train"},

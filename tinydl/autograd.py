@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinydl import config
 from tinydl.backward import refuse_double, upstream, walk
 from tinydl.function import Function
 from tinydl.gradient import Gradient
@@ -66,9 +67,11 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
             if id(leaf) in leaves:
                 note(id(leaf))(Tensor(array if owned else array.copy(order="K")))
 
+        config.mode.slots = False
         walk([(y.creator or y, Gradient(upstream(y, weight)))
               for y, weight in zip(outputs, grad_outputs, strict=True)], bool(retain_graph), accumulate)
     finally:
+        config.mode.slots = True
         for handle in handles:
             handle.remove()
     for k, x in enumerate(inputs):

@@ -164,6 +164,7 @@ team, step_team = parallel.team, parallel.step_team
 
 class _Mode(threading.local):
     grad = True
+    slots = True  # whether backward writes gradients where `tinydl.optim.flat` has a place for them
     algorithm = "auto"
     deferral = True  # whether operations may leave work to their readers, see tinydl.deferred
     recorder = None  # the Graph that notes operations, see tinydl.graph

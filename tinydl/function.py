@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl import changes, config
+from tinydl import changes, config, layout
 from tinydl.deferred import Dense, Given, Value
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -66,6 +66,19 @@ class Context:
         if k in factors and not self.needs_input_grad[factors[1 - factors.index(k)]]:
             return False
         return changes.kept(self.saved_tensors, array)
+
+    def room(self, k, array):
+        """Where backward writes the gradient of argument k, a leaf: its place among flat gradients, or `array`.
+
+        The place is free as long as the leaf has no gradient. A leaf that two arguments share, or whose hooks are to
+        see the gradient first, gets an array of its own.
+        """
+        leaf = self.edges[k]
+        slot = getattr(leaf, "_slot", None)
+        if (slot is None or leaf.grad is not None or not config.mode.slots or not layout.alike(slot, array)
+                or getattr(leaf, "_hooks", None) or sum([edge is leaf for edge in self.edges]) > 1):
+            return array
+        return slot
 
     def checked(self, gradients):
         """What a user's backward returned: one gradient (or None) per argument of forward, of its shape and type."""

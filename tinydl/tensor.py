@@ -58,8 +58,9 @@ class Tensor(Methods):
     """
 
     # `raw`: the array, where others may hold it, or else a `tinydl.deferred.Value`, which operations read.
-    # `_written`, `_shown`: of `tinydl.changes`, `_hooks`: of `tinydl.hooks`, absent where nothing was noted.
-    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "_hooks", "__weakref__")
+    # `_written`, `_shown`: of `tinydl.changes`, `_hooks`: of `tinydl.hooks`, `_slot`: the place of the gradient in
+    # `tinydl.optim.flat`; absent where nothing was noted.
+    __slots__ = ("raw", "grad", "requires_grad", "creator", "_written", "_shown", "_hooks", "_slot", "__weakref__")
     place = 1  # nodes have lower ones, see `tinydl.changes`
     _arrived = None  # of a node, the gradients that its readers have sent so far
     is_parameter = False
@@ -235,6 +236,12 @@ class Tensor(Methods):
                 self.grad += grad
             else:
                 self.grad = self.grad + grad
+            return
+        slot = getattr(self, "_slot", None)
+        if slot is not None:
+            if grad is not slot:
+                slot[...] = grad
+            self.grad = slot
             return
         data = self.raw if isinstance(self.raw, np.ndarray) else self.raw.array()
         if owned and layout.alike(grad, data):

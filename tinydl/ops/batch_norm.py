@@ -74,8 +74,8 @@ class BatchNorm(ValueOperation):
             batchnorm_backward.backward_reduce(Pending(dz, array, mask), array, on_x.centre, sums, None,
                                                team())
         need_x, need_gamma, need_beta = ctx.needs_input_grad
-        dgamma = np.empty(C, x.dtype) if need_gamma else None
-        dbeta = np.empty(C, x.dtype) if need_beta else None
+        dgamma = ctx.room(1, np.empty(C, x.dtype)) if need_gamma else None
+        dbeta = ctx.room(2, np.empty(C, x.dtype)) if need_beta else None
         batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
                                         pending)
         return Gradient.waiting(pending) if need_x else None, dgamma, dbeta

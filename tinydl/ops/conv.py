@@ -67,8 +67,8 @@ class Conv(ValueOperation):
         x, w, on_x, source = ctx.saved_tensors
         needs_x, needs_w, needs_b = ctx.needs_input_grad
         dx = layout.empty(x.shape, x.dtype) if needs_x else None
-        dw = layout.empty_like(w) if needs_w or needs_b else None
-        db = np.empty(w.shape[0], w.dtype) if needs_b else None
+        dw = ctx.room(1, layout.empty_like(w)) if needs_w or needs_b else None
+        db = ctx.room(2, np.empty(w.shape[0], w.dtype)) if needs_b else None
         moments = None
         if needs_x and on_x is not None and on_x.scale is not None:
             # What the batch norm below will ask for, as long as no other operation read its result.

@@ -52,7 +52,7 @@ class ConvTranspose(Operation):
             dx = layout.empty(x.shape, x.dtype)
             conv.conv_forward(dy, weight, None, dx, geometry, None, None, n_threads)
         if need_weight:
-            dw = layout.empty_like(weight)
+            dw = ctx.room(1, layout.empty_like(weight))
             conv.conv_backward_weight(dy, x, dw, None, geometry, None, n_threads)
         if need_bias:
             db = dy.sum(axis=(0, *range(2, dy.ndim)), dtype=np.float64).astype(dy.dtype)

@@ -50,7 +50,8 @@ class GroupNorm(Operation):
         x, weight, mean, rstd = ctx.saved_tensors
         need_x, *needs = ctx.needs_input_grad
         dx = layout.empty_like(x) if need_x else None
-        dweight, dbias = (np.empty(x.shape[1], x.dtype) if needed else None for needed in needs)
+        dweight, dbias = (ctx.room(k, np.empty(x.shape[1], x.dtype)) if needed else None
+                          for k, needed in enumerate(needs, 1))
         groupnorm.group_norm_backward(layout.channels_last(dy), x, mean, rstd, weight, dx, dweight, dbias,
                                       team())
         return dx, dweight, dbias

@@ -49,8 +49,8 @@ class Linear(Operation):
             gemm.linear_backward_input(dy, _laid(w), dx, team())
             dx = dx.reshape(shape)
         if needs_w or needs_b:
-            dw = layout.empty(w.shape[::-1], w.dtype).T if needs_w else None
-            db = np.empty(w.shape[0], w.dtype) if needs_b else None
+            dw = ctx.room(1, layout.empty(w.shape[::-1], w.dtype).T) if needs_w else None
+            db = ctx.room(2, np.empty(w.shape[0], w.dtype)) if needs_b else None
             gemm.linear_backward_weight(x, dy, dw, db, team())
         return dx, dw, db
 

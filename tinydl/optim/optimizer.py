@@ -10,6 +10,7 @@ import numpy as np
 from tinydl import changes, config, layout
 from tinydl._check import items, number
 from tinydl._core import update
+from tinydl.optim.flat import FlatGradients
 from tinydl.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -139,6 +140,32 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
+
+    @property
+    def flat_grad(self) -> dict[str, np.ndarray]:
+        """All gradients as one array for each dtype: a dict of one-dimensional arrays, by dtype.
+
+        From the first access on, backward passes write the gradients of the parameters straight into these arrays, of
+        which each ``p.grad`` is a view in the parameter's memory order; what is changed in the one is changed in the
+        other. A gradient is there until the next backward pass. Parameters without one have zeros, and so have the
+        gaps of less than 64 bytes between them.
+
+        Examples
+        --------
+        >>> opt.flat_grad                       # once: from now on gradients lie in one array
+        >>> loss.backward()
+        >>> comm.Allreduce(MPI.IN_PLACE, opt.flat_grad["float32"])
+        >>> opt.step()
+        """
+        params = [p for group in self.param_groups for p in group["params"]]
+        flat = self.__dict__.get("_flat")
+        if flat is None or not flat.fits(params):
+            if flat is not None:
+                flat.release()
+            flat = self._flat = FlatGradients(params)
+            flat.use()
+        flat.gather()
+        return flat.buffers
 
     def step(self, closure: Callable[..., Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
