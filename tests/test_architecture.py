@@ -48,13 +48,15 @@ ALLOWED = {
     "export": (GRAPH | {"ops", "nn", "inference", "train", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
     "data": (BASE | {"_files", "later", "tensor"}),
-    "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "_files", "_lock", "inspect"}) - {"_core"},
+    "distributed": {"_check", "config", "random", "optim"},
+    "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "distributed", "_files", "_lock",
+                        "inspect"}) - {"_core"},
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
-    "testing": GRAPH | {"ops", "nn"},
+    "testing": GRAPH | {"ops", "nn", "distributed"},
     "interop": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "_files"}) - {"_core"},
     "sklearn": {"interop"},
     "cli": (GRAPH | {"ops", "nn", "models", "optim", "data", "train", "inspect", "interop", "export", "recipes",
-                     "_files", "_version"}) - {"_core"},
+                     "distributed", "_files", "_version"}) - {"_core"},
     "recipes": set(),
     "__main__": {"cli"},
     "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "later",
@@ -62,7 +64,7 @@ ALLOWED = {
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",
-            "argcomplete"}
+            "argcomplete", "mpi4py", "optuna", "ray"}
 KERNEL_USERS = {
     "ops",
     "optim",
@@ -158,7 +160,8 @@ def test_only_operations_touch_the_kernels():
 def test_kernels_get_the_team_and_not_the_setting():
     """What was set is for people; a kernel gets `team()`, which may be less while others hold the cores."""
     askers = {p.relative_to(ROOT).as_posix() for p in sources() if "get_num_threads" in p.read_text()}
-    assert askers == {"__init__.py", "config.py", "cli/fitting.py", "interop/estimator.py"}  # which puts it back
+    assert askers == {"__init__.py", "config.py", "cli/fitting.py", "distributed/threads.py",
+                      "interop/estimator.py"}  # which puts it back
 
 
 # --- tests mirror files ----------------------------------------------------------------------------------------------

@@ -31,14 +31,16 @@ from tinydl.tensor import Parameter, Tensor, tensor
 
 # What a first step does not need is imported when it is named: modules, and names with the module that has them.
 _LAZY = {
-    "autograd": None, "data": None, "export": None, "freeze": "inference", "from_onnx": "export", "inspect": None,
+    "autograd": None, "data": None, "distributed": None, "export": None, "freeze": "inference",
+    "from_onnx": "export", "inspect": None,
     "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "stream": "export",
     "testing": None, "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
 }
 
 __all__: list[str] = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "empty_cache", "enable_grad", "export",
-    "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "distributed",
+    "empty_cache", "enable_grad", "export", "freeze",
+    "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
     "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
     "stream", "tensor", "testing", "to_c", "to_onnx", "train",
 ]
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         _words,
         autograd as autograd,
         data as data,
+        distributed as distributed,
         export as export,
         inspect as inspect,
         models as models,

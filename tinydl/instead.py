@@ -16,8 +16,9 @@ _NO_OTHER_TYPE = "tensors hold float32 and float64, integers and bools; compute 
 _NO_3D = "there are layers for signals and images, (N, C, L) and (N, C, H, W)"
 _NO_SEQUENCES = "there are no recurrent or attention layers here, only convolutional networks"
 _NOT_LAZY = "use nn.{}; a wrong number of inputs is an error that says the right one"
-_CORES = "every kernel uses all cores already; td.set_num_threads(n) says how many"
 _TRAINED = "use td.train.Trainer(net, td.optim.Adam(net.parameters())).fit((x, y), epochs=5)"
+_RANKS = "use td.distributed.DataParallel for several processes; threads use all cores already"
+_OWN = "use nn.BatchNorm2d: each shard of a batch has statistics of its own"
 _NUMPY = "use NumPy: td.tensor(np.{}(x.numpy()))"
 
 # What to write instead, by the place where a word is looked for.
@@ -58,8 +59,8 @@ INSTEAD: dict[str, dict[str, str]] = {
     },
     "tinydl.nn": {
         "AlphaDropout": "use nn.Dropout", "BatchNorm3d": _NO_3D, "CTCLoss": _NO_SEQUENCES, "Conv3d": _NO_3D,
-        "DataParallel": _CORES, "GRU": _NO_SEQUENCES, "LSTM": _NO_SEQUENCES, "MaxPool3d": _NO_3D,
-        "MultiheadAttention": _NO_SEQUENCES, "RNN": _NO_SEQUENCES, "SyncBatchNorm": _CORES,
+        "DataParallel": _RANKS, "GRU": _NO_SEQUENCES, "LSTM": _NO_SEQUENCES, "MaxPool3d": _NO_3D,
+        "MultiheadAttention": _NO_SEQUENCES, "RNN": _NO_SEQUENCES, "SyncBatchNorm": _OWN,
         "Transformer": _NO_SEQUENCES, "TransformerEncoder": _NO_SEQUENCES, "LazyConv2d": _NOT_LAZY.format("Conv2d"),
         "LazyLinear": _NOT_LAZY.format("Linear"), "MaxUnpool2d": "use nn.Upsample", "Bilinear": "use td.einsum",
         "utils": "use td.optim.clip_grad_norm_ and td.optim.clip_grad_value_",
@@ -78,7 +79,8 @@ INSTEAD: dict[str, dict[str, str]] = {
     "tinydl.data": {
         "RandomSampler": "use DataLoader(shuffle=True)", "SequentialSampler": "leave shuffle out",
         "SubsetRandomSampler": "use Subset(dataset, indices) with shuffle=True",
-        "distributed": _CORES, "get_worker_info": "num_workers counts threads, which share the dataset",
+        "distributed": "use td.distributed, or Batches(shard=(rank, size))",
+        "get_worker_info": "num_workers counts threads, which share the dataset",
     },
 }
 

@@ -6,9 +6,10 @@ import os
 import sys
 import warnings
 
-from tinydl.cli import compare, evaluate, export, info, predict, report, summary, train
+from tinydl.cli import compare, evaluate, export, info, predict, ranks, report, summary, train
 from tinydl.cli.output import Output, UserError
 from tinydl.cli.parser import Parser
+from tinydl.distributed.transport import TransportError
 
 __all__ = ["command_line_parser", "main"]
 
@@ -53,13 +54,13 @@ def main(argv=None):
     """
     parser = command_line_parser()
     _complete(parser)
-    args = parser.parse_args(argv)
+    args = ranks.parsed(parser, argv)
     if args.command is None:
         parser.print_help(sys.stderr)
         return 2
     from tinydl.train.signals import Terminated, sigterm_raises
 
-    out = Output(args.command, getattr(args, "quiet", False), getattr(args, "json", False))
+    out = Output(args.command, getattr(args, "quiet", False), getattr(args, "json", False), ranks.silent())
     try:
         with sigterm_raises(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
@@ -68,7 +69,7 @@ def main(argv=None):
                 from tinydl.config import set_num_threads
 
                 set_num_threads(args.threads)
-            return args.run(args, out)
+            return ranks.run(args, out)
     except BrokenPipeError:
         # The reader of our output went away (| head); that is no fault, and Python must not say so at exit.
         with contextlib.suppress(OSError):
@@ -80,8 +81,8 @@ def main(argv=None):
     except Terminated:
         out.note("stopped by SIGTERM")
         return 143
-    except (UserError, ValueError, FloatingPointError, MemoryError, OSError) as error:
+    except (UserError, ValueError, FloatingPointError, MemoryError, OSError, TransportError) as error:
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
-        out.error(" ".join(str(error).split()) or "out of memory")
-        return 2 if isinstance(error, (UserError, ValueError)) else 1
+        code = 2 if isinstance(error, (UserError, ValueError)) else 1
+        return ranks.failed(error, code, " ".join(str(error).split()) or "out of memory", out)

@@ -10,19 +10,19 @@ from tinydl.cli import pictures, scores
 __all__ = ["fit", "stoppable"]
 
 
-def stoppable(run, net, parts, resume, out):
+def stoppable(run, net, parts, resume, out, comm=None):
     """`fit`, which says how the run goes on when it is stopped before or after the batches."""
     from tinydl.train.signals import Terminated
 
     try:
-        return fit(run, net, parts, resume, out)
+        return fit(run, net, parts, resume, out, comm)
     except (KeyboardInterrupt, Terminated) as stop:
         number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
         out.note(f"stopped by {number.name}; continue with: tinydl train --resume {run.folder}")
         return 128 + number
 
 
-def fit(run, net, parts, resume, out):
+def fit(run, net, parts, resume, out, comm=None):
     """Train, test and write what belongs to the run.
 
     Parameters
@@ -34,6 +34,8 @@ def fit(run, net, parts, resume, out):
         (all training data in the user's units, training data, validation data or None, test data).
     resume : bool
     out : Output
+    comm : Communicator, optional
+        Ranks that train together; the first one tests and writes.
 
     Returns
     -------
@@ -51,27 +53,32 @@ def fit(run, net, parts, resume, out):
     building.prepare(s, net, train)
     optimizer, scheduler = building.build_optimizer(s, net, max(1, batches))
     trainer = Trainer(net, optimizer, building.build_loss(s), scheduler, s["seed"], [
-        *building.build_callbacks(s, net), CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)])
-    _introduce(run, net, parts, batches, out)
+        *building.build_callbacks(s, net), CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)],
+        comm=comm, fast_allreduce=s.get("fast_allreduce", False))
+    first = trainer.comm.first
+    _introduce(run, net, parts, batches, out, trainer.comm)
     if resume:
-        run.remove_stale()
+        if first:
+            run.remove_stale()
         out.say(f"resume {run.restore(trainer)}")
         if s.get("isa_level") != isa.level:
             out.note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last "
                      "bits")
-        _lengthen(run, trainer)
+        _lengthen(run, trainer, first)
         if trainer.epoch >= s["epochs"]:
             out.say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
     try:
         trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
-                    augment=building.build_augment(s), progress=not out.quiet)
+                    augment=building.build_augment(s), progress=not out.quiet, shards=s.get("shards", 1))
     except (KeyboardInterrupt, SystemExit):
         if trainer.interrupted is None:
             raise
         out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
                  f"tinydl train --resume {run.folder}")
         return 128 + trainer.interrupted
+    if not first:
+        return 0
     shown = building.viewed(s, net)
     result, outputs = scores.score(run, shown, test, trainer.loss)
     fault = _divergence(trainer.history["loss"][-1], result["loss"], _guessing(s))
@@ -94,7 +101,7 @@ def fit(run, net, parts, resume, out):
     return 0
 
 
-def _lengthen(run, trainer):
+def _lengthen(run, trainer, first):
     """Let config.json say that there will be more epochs, unless the training had ended for another reason."""
     from tinydl.train.building import RunError
 
@@ -103,10 +110,11 @@ def _lengthen(run, trainer):
     if trainer.stop_reason is not None:
         raise RunError(f"{run.folder} did not end for want of epochs: {trainer.stop_reason}; to train on, begin anew "
                        f"with: tinydl train --config {run.path('config.json')} --early-stopping N, N larger")
-    run.write_config()
+    if first:
+        run.write_config()
 
 
-def _introduce(run, net, parts, batches, out):
+def _introduce(run, net, parts, batches, out, comm):
     """Say what is trained on what, how and where."""
     from tinydl._version import __version__
     from tinydl.config import get_num_threads, isa
@@ -114,7 +122,8 @@ def _introduce(run, net, parts, batches, out):
     s = run.settings
     whole, train, valid, test = parts
     shape, threads = "x".join(map(str, train.image_shape)), get_num_threads()
-    out.say(f"tinydl {__version__}, {threads} thread{'s' * (threads > 1)} ({isa.level}), seed {s['seed']}")
+    out.say(f"tinydl {__version__}, {threads} thread{'s' * (threads > 1)} ({isa.level}), seed {s['seed']}"
+            + (f", {comm.size} processes" if comm.size > 1 else ""))
     counts = [f"{len(train):,} training", f"{len(test):,} test"]
     if s.get("val_split"):
         counts.insert(1, f"{len(valid):,} validation")
@@ -132,6 +141,9 @@ def _introduce(run, net, parts, batches, out):
     out.say(f"model  {s['model']}: {sum(p.size for p in net.parameters()):,} parameters")
     out.say(f"train  {s['epochs']} epochs of {batches:,} batches of {s['batch_size']}, {s['optimizer']}, lr "
             f"{s['lr']:g}, schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
+    if s.get("shards"):
+        order = ", added in MPI's order" if s.get("fast_allreduce") else ""
+        out.say(f"       each batch in {s['shards']} shards{order}")
     if s.get("augment"):
         out.say(f"       augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
     out.say(f"run    {run.folder}")

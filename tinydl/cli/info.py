@@ -12,6 +12,14 @@ def add(commands):
 def run(args, out):
     """Print what `tinydl.show_config` finds."""
     from tinydl.config import show_config
+    from tinydl.distributed.threads import placed
 
-    show_config()
+    comm = args.comm
+    facts = show_config(comm.first)
+    places = placed(comm)
+    for rank, threads in enumerate(comm.gather(facts["threads"])):
+        if comm.size > 1:
+            host, cpus = places[rank]
+            out.say(f"rank {rank:<{len(str(comm.size))}}  {host}, {len(cpus)} CPUs, {threads} thread"
+                    + "s" * (threads > 1))
     return 0

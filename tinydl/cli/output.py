@@ -35,10 +35,12 @@ class Output:
         Say nothing on the way, the result alone.
     json : bool
         Quiet, and the result as one line of JSON.
+    silent : bool
+        Say nothing at all: another rank speaks.
     """
 
-    def __init__(self, command, quiet=False, json=False):
-        self.command, self.json, self.quiet = command, json, quiet or json
+    def __init__(self, command, quiet=False, json=False, silent=False):
+        self.command, self.json, self.quiet, self.silent = command, json, quiet or json or silent, silent
         self._begun, self._live = time.monotonic(), False
 
     def say(self, text=""):
@@ -48,10 +50,13 @@ class Output:
 
     def result(self, text, facts):
         """What the command was for: lines of text, or facts as JSON."""
-        print(json.dumps(_plain(facts)) if self.json else text, flush=True)
+        if not self.silent:
+            print(json.dumps(_plain(facts)) if self.json else text, flush=True)
 
     def note(self, text):
         """A line on standard error."""
+        if self.silent:
+            return
         self._end_progress()
         print(f"tinydl: {text}", file=sys.stderr, flush=True)
 

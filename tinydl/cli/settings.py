@@ -8,15 +8,16 @@ import os
 from tinydl._files import open_file
 from tinydl.cli.output import UserError
 from tinydl.cli.parser import flags_of
+from tinydl.distributed.shards import owned
 
-__all__ = ["FLAGS", "check", "from_file", "given", "reading", "resolve", "unset"]
+__all__ = ["FLAGS", "check", "check_shards", "from_file", "given", "reading", "resolve", "unset"]
 
 # Flags that only a new run has, in the order in which --resume names them.
 _READING = ("size", "mode", "skip_damaged", "label", "drop", "shape", "task", "rate", "seconds")
 _TRAINING = ("model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "momentum", "val_split",
              "early_stopping")
 FLAGS = ("data", "recipe", *_TRAINING, "label_smoothing", "class_weights", "augment", "seed", "out", "config",
-         *_READING, "download", "drop_last")
+         *_READING, "download", "drop_last", "shards", "fast_allreduce")
 # Settings of a run that follow from its data and its machine, and those that only a file can say.
 _FACTS = ("image_shape", "class_names", "mean", "std", "scale", "images", "task", "target_mean", "target_std", "about",
           "n_train", "n_test", "data_crc32", "tinydl", "numpy", "isa_level")
@@ -164,6 +165,9 @@ def resolve(args, said, data, train):
         settings["lr"] = optim.BY_NAME[settings["optimizer"]].lr
     settings["drop_last"] = args.drop_last or settings.get("drop_last", False)
     settings["recipe"], settings["seed"] = args.recipe, args.seed or 0
+    shards = args.shards or args.comm.size
+    settings.update({"shards": shards} if shards > 1 else {})
+    settings.update({"fast_allreduce": True} if args.fast_allreduce else {})
     if "val_split" not in settings and (data not in BY_NAME or settings.get("early_stopping")):
         settings["val_split"] = _validated(train)
     if settings.get("early_stopping") and settings["val_split"] == 0:
@@ -204,6 +208,11 @@ def _loss(args, train):
         raise UserError(f"--class-weights has {len(weight)} numbers, the data have {train.n_classes} classes: "
                         f"{', '.join(train.class_names[:10])}")
     return said
+
+
+def check_shards(settings, comm):
+    """Refuse shards that the processes cannot share out evenly."""
+    owned(settings.get("shards", 1), comm.rank, comm.size)
 
 
 def check(settings, net, labels):

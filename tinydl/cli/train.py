@@ -38,6 +38,7 @@ examples:
   tinydl train --resume runs/mine
   tinydl train --resume runs/mine --epochs 50       # more than it had
   tinydl train --config runs/mine/config.json       # the same once more
+  mpiexec -n 4 tinydl train --shards 8              # several processes
 
 The run folder gets config.json, history.csv, weights.safetensors, result.json,
 checkpoint.safetensors, curves.png, confusion.png, filters.png and mistakes.png.
@@ -116,6 +117,9 @@ def add(commands):
                           "data sets by name are trained whole and validated on their test images, as published)")
     how.add_argument("--early-stopping", type=whole(1), metavar="N",
                      help="stop when the validation loss has not improved for N epochs, and take the best weights")
+    how.add_argument("--shards", type=whole(1), metavar="N", help="parts of each batch, on which alone the bits depend "
+                     "where several processes train (default: one for each process; more on one process save memory)")
+    how.add_argument("--fast-allreduce", action="store_true", help="add the gradients of processes in MPI's own order")
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
     how.add_argument("--seed", type=whole(0), metavar="N", help="fixes weights, order and split")
     where = parser.add_argument_group("where")
@@ -152,8 +156,11 @@ def _begin(args, out):
     given = settings.given(args, extra)
     data = args.data or (RECIPES[args.recipe]["data"] if args.recipe else DEFAULT_DATA)
     find(data)
+    comm = args.comm
     if args.download:
-        _download(args, data, out)
+        if comm.first:
+            _download(args, data, out)
+        comm.share(None)
     place = {"data": data if data in BY_NAME else os.path.abspath(data),
              "data_dir": args.data_dir and os.path.abspath(args.data_dir), "read": settings.reading(args)}
     train, test = load(place["data"], place["data_dir"], args.seed or 0,
@@ -163,9 +170,13 @@ def _begin(args, out):
     net = build_net(wanted["model"], train.image_shape, len(output_names(wanted)), wanted["seed"])
     parts = split_parts(wanted, train, test)
     settings.check(wanted, net, train.labels)
+    settings.check_shards(wanted, comm)
+    if not comm.first:
+        return fitting.stoppable(runs.Run(comm.share(None), wanted), net, (train, *parts, test), False, out, comm)
     made = runs.Run.create(wanted, args.out)
     with made.lock:
-        return fitting.stoppable(made, net, (train, *parts, test), False, out)
+        comm.share(made.folder)
+        return fitting.stoppable(made, net, (train, *parts, test), False, out, comm)
 
 
 def _continue(args, out):
@@ -176,13 +187,16 @@ def _continue(args, out):
     if given:
         raise UserError(f"--resume continues a run with its own settings, but for more --epochs; leave out "
                         f"{', '.join(given)}")
-    made = Run.open(args.resume)
-    made.acquire()
+    made, comm = Run.open(args.resume), args.comm
+    settings.check_shards(made.settings, comm)
+    if comm.first:
+        made.acquire()
     with made.lock:
         if args.epochs is not None:
             made.extend(args.epochs)
         train, test = made.load_data(args.data_dir)
-        return fitting.stoppable(made, made.build_net(), (train, *made.parts(train, test), test), True, out)
+        return fitting.stoppable(made, made.build_net(), (train, *made.parts(train, test), test), True, out,
+                                 comm)
 
 
 def _download(args, data, out):

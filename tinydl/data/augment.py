@@ -173,8 +173,8 @@ class Augment:
         return offsets, modes
 
     def begin(self, data: ArrayDataset, seed: int, epoch: int) -> Any:
-        """A function that makes the batches of an epoch: ``f(chosen, index)`` gives (x, y) of the samples at `chosen`,
-        which are batch number `index`."""
+        """A function that makes the batches of an epoch: ``f(chosen, index, part=0)`` gives (x, y) of the samples at
+        `chosen`, which are batch number `index`, or part number `part` of it."""
         return _Epoch(self, data, seed, epoch)
 
 
@@ -198,7 +198,7 @@ class _Epoch:
         self.mixed = augment._mixed
         self.partners = stream("partner", seed, epoch).permutation(n) if self.mixed else None
 
-    def __call__(self, chosen, index):
+    def __call__(self, chosen, index, part=0):
         x, labels = self._changed(chosen), self.data.labels
         y = None if labels is None else labels[chosen]
         if self.mixed:
@@ -206,7 +206,8 @@ class _Epoch:
             drawn = {name: self.drawn[name][chosen] for name in self.mixed}
             share = mix(_rows(x), _rows(self._changed(others)), **drawn)
             y = _soft(labels, chosen, others, share, self.data.n_classes)
-        rng = stream("functions", self.seed, self.epoch, index) if self.functions else None
+        place = (index, part) if part else (index,)
+        rng = stream("functions", self.seed, self.epoch, *place) if self.functions else None
         for function in self.functions:
             x, y = _checked_batch(function, function(x, y, rng), len(chosen))
         return x, y

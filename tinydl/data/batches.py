@@ -60,6 +60,9 @@ class Batches:
     augment : Augment, str or callable, optional
         Changes samples at random on the way: an `Augment`, its settings as words ("shift=4,mirror,rotate=10"), or a
         function ``f(x, y, rng) -> (x, y)`` of batches.
+    shard : (int, int)
+        (rank, size): of each batch only part number `rank` of `size` parts, which differ in length by one sample at
+        most and together are the batch. Order and random changes are those of the whole.
 
     Yields
     ------
@@ -68,7 +71,8 @@ class Batches:
     """
 
     def __init__(self, data: ArrayDataset | tuple[Any, Any], batch_size: int, *, shuffle: bool = False, seed: int = 0,
-                 epoch: int = 0, start: int = 0, drop_last: bool = False, augment: Augments | None = None) -> None:
+                 epoch: int = 0, start: int = 0, drop_last: bool = False, augment: Augments | None = None,
+                 shard: tuple[int, int] = (0, 1)) -> None:
         self.data = as_dataset(data)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("epoch", epoch, 0),
                                    ("start", start, 0)):
@@ -81,6 +85,11 @@ class Batches:
         if self.augment is not None:
             self.augment.check(self.data.image_shape, self.data.labels)
         self.shuffle, self.seed, self.epoch, self.start, self.drop_last = shuffle, seed, epoch, start, drop_last
+        part, parts = (index_of(value) for value in shard) if isinstance(shard, (tuple, list)) and len(shard) == 2 \
+            else (None, None)
+        if part is None or parts is None or not 0 <= part < parts:
+            raise ValueError(f"shard must be (rank, size) with 0 <= rank < size, got {shard!r}")
+        self.shard = part, parts
 
     @property
     def total(self) -> int:
@@ -98,16 +107,25 @@ class Batches:
         return self._batches(epoch, start)
 
     def _batches(self, epoch, start):
+        part, parts = self.shard
+        make = self.begin(epoch)
+        for index, chosen in self.chosen(epoch, start):
+            n = len(chosen)
+            yield make(chosen[part * n // parts:(part + 1) * n // parts], index, part)
+
+    def chosen(self, epoch, start=0):
+        """(number, samples) of each whole batch of an epoch, from a number on."""
         n = len(self.data)
         order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
-        labels = self.data.labels
-        augmented = None if self.augment is None else self.augment.begin(self.data, self.seed, epoch)
         for index in range(start, self.total):
-            chosen = order[index * self.batch_size:(index + 1) * self.batch_size]
-            if augmented is not None:
-                yield augmented(chosen, index)
-                continue
-            yield gather(self.data, chosen), None if labels is None else labels[chosen]
+            yield index, order[index * self.batch_size:(index + 1) * self.batch_size]
+
+    def begin(self, epoch):
+        """A function that makes (x, y) of an epoch: ``f(samples, batch, part)``, of part number `part` of a batch."""
+        labels = self.data.labels
+        if self.augment is not None:
+            return self.augment.begin(self.data, self.seed, epoch)
+        return lambda samples, batch, part=0: (gather(self.data, samples), None if labels is None else labels[samples])
 
 
 def as_dataset(data, name="data"):

@@ -21,6 +21,9 @@ class Callback:
         the others did.
     accepts_nonfinite : bool
         Whether a loss of nan or infinity ends the run quietly instead of with an error.
+    first_rank_only : bool
+        Whether of several processes that train one net only the first runs it: what prints or writes files. All others
+        run on every rank, see the same numbers, and what one of them asks for (`Trainer.stop`) all do.
 
     Examples
     --------
@@ -32,6 +35,7 @@ class Callback:
 
     order = 0
     accepts_nonfinite = False
+    first_rank_only = False
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first batch; `trainer.resumed` tells a run continued from a checkpoint."""
@@ -47,6 +51,9 @@ class Callback:
     def on_batch_end(self, trainer: Trainer, logs: Logs) -> None:
         """After an update; `logs` has batch (from 0; the last one of several that were accumulated), loss, size
         (samples) and lr."""
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """After the last update of an epoch and before validation: the place to put running statistics right."""
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         """After validation; `logs` is the epoch's row of `trainer.history`. What a callback puts into it, or appends

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl.config import no_grad
+from tinydl.distributed.failing import agreed_error
 from tinydl.nn.evaluating import evaluating
 from tinydl.tensor import Tensor
 from tinydl.train.feed import evaluation_feed, samples_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tinydl._types import Array, Metrics, Samples
+    from tinydl.distributed.transport import Communicator
     from tinydl.nn.module import Module
 
 __all__ = ["evaluate", "evaluation_mode", "predict"]
@@ -82,7 +84,8 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Array:
 
 
 def evaluate(net: Module, data: Samples, loss: Callable[..., Any], batch_size: int = 256,
-             stop: Callable[[], Any] | None = None, metrics: Metrics = ()) -> dict[str, Any] | None:
+             stop: Callable[[], Any] | None = None, metrics: Metrics = (),
+             comm: Communicator | None = None) -> dict[str, Any] | None:
     """Mean loss, accuracy and other metrics of `net` on labelled data, in eval mode and without gradients.
 
     All are those of all samples at once, whatever the batch size is: a loss that weights or leaves out samples says
@@ -104,6 +107,8 @@ def evaluate(net: Module, data: Samples, loss: Callable[..., Any], batch_size: i
     metrics : sequence of str or callable, or dict of str to callable
         'accuracy', 'top5', 'f1', 'mae', or functions ``f(y, output)`` of the arrays of all samples, which are kept for
         them.
+    comm : Communicator, optional
+        Ranks that share the batches out; all get the result, with the bits of one.
 
     Returns
     -------
@@ -119,18 +124,43 @@ def evaluate(net: Module, data: Samples, loss: Callable[..., Any], batch_size: i
     if feed.data is not None and (feed.data.labels is None or len(feed) == 0):
         raise ValueError(f"{feed.data.name} needs labels and at least one sample to be evaluated, it has {len(feed)} "
                          "samples" + (" and no labels" if feed.data.labels is None else ""))
-    tally, outputs, labels = Tally(feed.classify), [], []
+    tally = Tally(feed.classify)
+    outputs: Any = []
+    labels: Any = []
     with evaluation_mode():
-        for x, y, _ in feed:
-            if stop is not None and stop():
-                return None
-            output = called(net, x)
-            tally.add(loss, loss_value(loss(output, y)), output, y)
-            if chosen:
-                outputs.append(arrays_of(output))
-                labels.append(arrays_of(y))
+        if comm is not None and comm.size > 1:
+            _evaluate_shared(net, feed, loss, tally, (outputs, labels) if chosen else None, comm)
+        else:
+            for x, y, _ in feed:
+                if stop is not None and stop():
+                    return None
+                output = called(net, x)
+                tally.add(loss, loss_value(loss(output, y)), output, y)
+                if chosen:
+                    outputs.append(arrays_of(output))
+                    labels.append(arrays_of(y))
     result = tally.result()
     if chosen:
         outputs, labels = joined(outputs), joined(labels)
         result.update({metric.name: metric(labels, outputs, loss) for metric in chosen})
     return result
+
+
+def _evaluate_shared(net, feed, loss, tally, kept, comm):
+    """Evaluate every `size`-th batch, and add up those of all ranks in their order."""
+    own, error = {}, None
+    try:
+        for index, (x, y, _) in feed.share(comm.rank, comm.size):
+            output, one = called(net, x), Tally(feed.classify)
+            one.add(loss, loss_value(loss(output, y)), output, y)
+            own[index] = one.state_dict(), None if kept is None else (arrays_of(output), arrays_of(y))
+    except Exception as met:
+        error = met
+    if any(comm.gather(error is not None)):
+        raise agreed_error(comm, error)
+    found = {index: one for part in comm.gather(own) for index, one in part.items()}
+    for _, (sums, arrays) in sorted(found.items()):
+        tally.merge(sums)
+        if kept is not None:
+            for column, array in zip(kept, arrays, strict=True):
+                column.append(array)

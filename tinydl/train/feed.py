@@ -4,8 +4,9 @@ import zlib
 
 import numpy as np
 
-from tinydl.data.batches import Batches, as_dataset, epoch_order
+from tinydl.data.batches import Batches, as_dataset
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.distributed.shards import bounds
 from tinydl.train.several import Several, is_several
 from tinydl.train.stream import Stream, gives_batches
 
@@ -98,25 +99,38 @@ class ArrayFeed:
             plan["sample_weight"] = _described(self.sample_weight)
         return plan
 
-    def _chosen(self):
-        """The sample numbers of each batch."""
-        b, n = self._batches, len(self.data)
-        order = epoch_order(n, b.seed, self.epoch) if b.shuffle else np.arange(n)
-        for index in range(self.start, self.total):
-            yield order[index * b.batch_size:(index + 1) * b.batch_size]
-
     def __iter__(self):
-        if isinstance(self.data, Several):
-            for chosen in self._chosen():
-                yield *self.data.take(chosen), None if self.sample_weight is None else self.sample_weight[chosen]
-            return
-        self._batches.epoch, self._batches.start = self.epoch, self.start
-        if self.sample_weight is None:
-            for x, y in self._batches:
-                yield x, y, None
-            return
-        for chosen, (x, y) in zip(self._chosen(), self._batches, strict=True):
-            yield x, y, self.sample_weight[chosen]
+        make = self._begin()
+        for index, chosen in self._batches.chosen(self.epoch, self.start):
+            yield make(chosen, index)
+
+    def _begin(self):
+        """A function that makes (x, y, weights) of samples: ``f(samples, batch, part=0)``, as that of `Batches`."""
+        weights = self.sample_weight
+        of_data = None if isinstance(self.data, Several) else self._batches.begin(self.epoch)
+
+        def make(chosen, index, part=0):
+            x, y = self.data.take(chosen) if of_data is None else of_data(chosen, index, part)
+            return x, y, None if weights is None else weights[chosen]
+
+        return make
+
+    def sharded(self):
+        """As iteration, each batch as (n, make), so that only shards that are computed here are made."""
+        make = self._begin()
+        for index, chosen in self._batches.chosen(self.epoch, self.start):
+            def shard(k, shards, index=index, chosen=chosen):
+                begin, end = bounds(len(chosen), shards, k)
+                return make(chosen[begin:end], index, k)
+
+            yield len(chosen), shard
+
+    def share(self, rank, size):
+        """(number, batch) of every `size`-th batch from number `rank` on."""
+        make = self._begin()
+        for index, chosen in self._batches.chosen(self.epoch, self.start):
+            if index % size == rank:
+                yield index, make(chosen, index)
 
 
 def checked_weights(sample_weight, n):

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from tinydl import random
+from tinydl.distributed.shards import shard_seed
 from tinydl.tensor import Tensor
 from tinydl.train.buffers import Buffers
 from tinydl.train.callbacks import Callback
@@ -23,6 +24,7 @@ from tinydl.train.evaluation import evaluate
 from tinydl.train.history import EpochRow
 from tinydl.train.objective import denominator, loss_value
 from tinydl.train.schedules import after_epoch, per_batch
+from tinydl.train.sharded import agree
 from tinydl.train.trees import called
 
 __all__ = ["Interrupted", "Loop", "validation"]
@@ -51,12 +53,15 @@ class Loop:
         Evaluates the net on the validation data: ``valid(stop)`` gives what `evaluate` gives.
     objective : Objective
     callbacks : sequence of Callback
-    watch : SignalWatch
+    watch : SignalWatch or SharedWatch
+    shards : Shards, optional
+        What computes the gradients shard by shard.
     """
 
-    def __init__(self, trainer, feed, valid, objective, callbacks, watch):
+    def __init__(self, trainer, feed, valid, objective, callbacks, watch, shards=None):
         self.trainer, self.feed, self.valid, self.objective = trainer, feed, valid, objective
-        self.callbacks, self.watch = callbacks, watch
+        self.callbacks, self.watch, self.shards = callbacks, watch, shards
+        self._shared = trainer.comm.size > 1
         self._weighted = objective.class_weight is not None
         # Most have nothing to do between gradients and update, which is then not looked at.
         self._on_backward = [callback for callback in callbacks if getattr(type(callback), "on_backward_end", None)
@@ -73,6 +78,8 @@ class Loop:
         self._check_state()
         if not whole:
             return
+        for callback in self.callbacks:
+            callback.on_train_end(t)
         t._settle()
         sums = t._sums
         logs = {"epoch": t.epoch + 1, "lr": sums["lr"][0]}
@@ -82,6 +89,8 @@ class Loop:
         self._validate(logs)
         logs["seconds"] = sums["seconds"] + time.perf_counter() - clock
         logs["images_per_s"] = speed
+        if self._shared:
+            logs = t.comm.share(logs)  # times are those of rank 0
         after_epoch(t.scheduler, logs)
         t.epoch += 1
         t.batch = 0
@@ -91,6 +100,8 @@ class Loop:
             self._row.update(logs)
             t._modes.remember()
         self._row.close()
+        if self._shared:
+            agree(t, self.watch)
         if self.watch.received is not None:
             raise Interrupted
 
@@ -113,7 +124,7 @@ class Loop:
         """The batches of the epoch; (the time at their end, whether they are all done and no callback stopped)."""
         t, watch = self.trainer, self.watch
         clock = time.perf_counter()
-        for group in self.feed if t.accumulate == 1 else _groups(self.feed, t.accumulate):
+        for group in self._updates():
             logs = self.batch(group)
             now = time.perf_counter()
             t._sums["seconds"] += now - clock
@@ -121,12 +132,20 @@ class Loop:
             if logs is not None:
                 for callback in self.callbacks:
                     callback.on_batch_end(t, logs)
+            if self._shared:
+                agree(t, watch)
             if watch.received is not None:
                 raise Interrupted
             if t.stop_reason is not None:
                 return clock, False
         t.batches = self.feed.total
         return clock, True
+
+    def _updates(self):
+        """What `batch` takes, for each update of the epoch."""
+        if self.shards is not None:
+            return self.feed.sharded()
+        return self.feed if self.trainer.accumulate == 1 else _groups(self.feed, self.trainer.accumulate)
 
     def _validate(self, logs):
         t = self.trainer
@@ -153,19 +172,22 @@ class Loop:
 
         Parameters
         ----------
-        group : tuple (x, y, weights), or list of them
-            One batch, or those whose gradients are added up.
+        group : tuple (x, y, weights), or list of them, or (n, make)
+            One batch, or those whose gradients are added up, or one to be made shard by shard.
         """
         t = self.trainer
         t._modes.restore()
         self._buffers.remember()
-        samples, before = t._tally.samples, None if t.accumulate == 1 else t._tally.state_dict()
+        parts = t.accumulate != 1 or self.shards is not None
+        samples, before = t._tally.samples, t._tally.state_dict() if parts else None
         t.optimizer.zero_grad()
         try:
             if before is None:
                 x, y, weights = group
                 loss, value, output, weight = self._forward(x, y, weights, t.batch)
                 loss.backward()
+            elif self.shards is not None:
+                value = self.shards.gradients(group, self._forward)
             else:
                 value = self._accumulated(group)
             self._check_gradients(value)
@@ -187,7 +209,7 @@ class Loop:
             schedule.step()
         if before is None:
             t._tally.add(t.loss, value, output, y, weight)
-        t.batch += 1 if before is None else len(group)
+        t.batch += 1 if t.accumulate == 1 else len(group)
         return {"batch": t.batch - 1, "loss": value, "size": t._tally.samples - samples, "lr": lr}
 
     def _accumulated(self, group):
@@ -210,11 +232,11 @@ class Loop:
                     p.grad = np.divide(p.grad, p.grad.dtype.type(divisor))
         return total / divisor
 
-    def _forward(self, x, y, weights, k):
+    def _forward(self, x, y, weights, k, shard=0):
         """(loss, its value, output, what the loss was divided by) of batch `k` of the epoch; the loss is finite."""
         t = self.trainer
         # Dropout draws from a stream that seed and position name, so a resumed run draws the same.
-        stream = (t.seed, (t.epoch << 40) + (k << 16))
+        stream = (shard_seed(t.seed, shard), (t.epoch << 40) + (k << 16))
         random.set_state(stream)
         output = t.net(x) if x.__class__ is np.ndarray else called(t.net, x)
         if weights is None and not self._weighted:
@@ -227,7 +249,8 @@ class Loop:
         if not math.isfinite(value):
             self._buffers.restore()
             random.set_state(stream)
-            raise NonFiniteLossError(f"the loss is {value} in batch {k + 1} of epoch {t.epoch + 1}: "
+            part = "" if self.shards is None else f" (shard {shard + 1} of {self.shards.parallel.shards})"
+            raise NonFiniteLossError(f"the loss is {value} in batch {k + 1} of epoch {t.epoch + 1}{part}: "
                                      + first_nonfinite(t.net, x, y))
         return loss, value, output, weight
 
@@ -248,4 +271,4 @@ def validation(trainer, data, batch_size):
     """A function that evaluates a trainer's net on validation data; None without data."""
     if data is None:
         return None
-    return lambda stop: evaluate(trainer.net, data, trainer.loss, batch_size, stop, trainer.metrics)
+    return lambda stop: evaluate(trainer.net, data, trainer.loss, batch_size, stop, trainer.metrics, trainer.comm)

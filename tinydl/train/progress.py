@@ -107,6 +107,7 @@ class Progress(Callback):
     """
 
     order = 110  # an epoch's line comes when its checkpoint is on the disk
+    first_rank_only = True
 
     def __init__(self, stream: IO[str] | None = None, bar: bool | None = None) -> None:
         self.stream, self.bar = stream, bar

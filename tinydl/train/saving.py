@@ -49,6 +49,7 @@ class Checkpoint(Callback):
     """
 
     order = 100
+    first_rank_only = True
 
     def __init__(self, path: Path, every: int = 1, keep_previous: bool = True, *, best_of: str | None = None,
                  mode: Literal["auto", "min", "max"] = "auto") -> None:
@@ -126,6 +127,7 @@ class CSVLogger(Callback):
     """
 
     order = 50
+    first_rank_only = True
 
     def __init__(self, path: Path) -> None:
         self.path = os.fspath(path)

@@ -125,6 +125,16 @@ class Stream:
                                 if self.once else ""))
         self.total = index
 
+    def sharded(self):
+        """As that of `ArrayFeed`: every rank iterates over all batches and uses its rows."""
+        from tinydl.train.sharded import rows_of
+
+        return map(rows_of, self)
+
+    def share(self, rank, size):
+        """As that of `ArrayFeed`."""
+        return ((index, batch) for index, batch in enumerate(self) if index % size == rank)
+
     def _parts(self, batch, index):
         """(x, y, weights) of a batch."""
         where = f"batch {index + 1} of {self.name}"

@@ -73,6 +73,11 @@ class Tally:
                 self.right += counts[0]
                 self.judged += counts[1]
 
+    def merge(self, sums):
+        """Add what another tally has: its `state_dict`."""
+        for name in self._names:
+            setattr(self, name, getattr(self, name) + sums[name])
+
     def result(self):
         """``{"loss": ..., "accuracy": ...}``, the accuracy only where outputs answered labels."""
         logs = {"loss": self.loss / self.weight if self.weight else float("nan")}

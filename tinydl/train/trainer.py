@@ -7,10 +7,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tinydl import _html, random
-from tinydl._check import index_of, integer, number
+from tinydl._check import flag, index_of, integer, number
 from tinydl.data.dataset import stratified_split
+from tinydl.distributed.failing import leaving_together
+from tinydl.distributed.transport import Alone, communicator
 from tinydl.train.callbacks import Callback
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from tinydl.train.diagnose import NonFiniteLossError
 from tinydl.train.evaluation import evaluate, predict
 from tinydl.train.feed import checked_weights, samples_of, training_feed
 from tinydl.train.history import History
@@ -21,6 +24,7 @@ from tinydl.train.parts import check_fit, check_parts
 from tinydl.train.progress import Progress
 from tinydl.train.scores import metrics_of
 from tinydl.train.several import Several, check_inputs
+from tinydl.train.sharded import Shards, SharedWatch
 from tinydl.train.signals import SignalWatch
 from tinydl.train.state import load_state, state_of
 from tinydl.train.stream import gives_batches
@@ -69,6 +73,12 @@ class Trainer:
     accumulate : int
         Batches for one update, with the gradient of the mean over all their samples (the last update of an epoch may
         have fewer): the memory of one batch, the step of a larger one.
+    comm : mpi4py.MPI.Comm or distributed.Communicator, optional
+        Train with all its processes, each of which runs the same program; ``distributed.communicator()`` is all that
+        mpiexec started. See `fit` for `shards`. Rank 0 prints and writes; a signal, an error or a reason to stop of any
+        rank is that of all.
+    fast_allreduce : bool
+        Add the gradients of ranks in the transport's own order instead of that of the shards.
 
     Attributes
     ----------
@@ -103,7 +113,7 @@ class Trainer:
     def __init__(self, net: Module, optimizer: Optimizer, loss: Loss | None = None,
                  scheduler: LRScheduler | Sequence[LRScheduler] | None = None, seed: int = 0,
                  callbacks: Sequence[Callback] = (), *, metrics: Metrics = (), clip_norm: float | None = None,
-                 accumulate: int = 1) -> None:
+                 accumulate: int = 1, comm: Any = None, fast_allreduce: bool = False) -> None:
         if loss is None:
             from tinydl.nn import CrossEntropyLoss
 
@@ -118,6 +128,8 @@ class Trainer:
         self.metrics = metrics_of(metrics)
         self.clip_norm = None if clip_norm is None else number("Trainer", "clip_norm", clip_norm, open_low=True)
         self.accumulate = integer("Trainer", "accumulate", accumulate)
+        self.comm = Alone() if comm is None else communicator(comm)
+        self.fast_allreduce = flag("Trainer", "fast_allreduce", fast_allreduce)
         self.epoch = 0
         self.batch = 0
         self.epochs = 0
@@ -171,7 +183,8 @@ class Trainer:
     def fit(self, train: Samples, valid: Samples | None = None, epochs: int = 1, *, batch_size: int = 64,
             shuffle: bool = True, drop_last: bool = False, augment: Augments | None = None, progress: bool = True,
             eval_batch_size: int = 256, validation_split: float | None = None, steps_per_epoch: int | None = None,
-            class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None) -> History:
+            class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None,
+            shards: int | None = None) -> History:
         """Train until `epochs` epochs are completed.
 
         Parameters
@@ -206,6 +219,11 @@ class Trainer:
             ``sum of v l / sum of v`` over weights v and losses l of samples. Validation has no weights.
         sample_weight : array, shape (N,), optional
             Factor of the loss of each sample of arrays; it multiplies that of its class.
+        shards : int, optional
+            Parts of each batch that are computed one after the other, or by several ranks; their gradients are added
+            in the order of a tree over their numbers. The bits depend on `shards` and not on the number of ranks, which
+            must divide it. One process has the memory of one part and the step of the whole batch. Batch norms see one
+            part at a time. Default: one for each rank.
 
         Returns
         -------
@@ -232,11 +250,15 @@ class Trainer:
         if feed.total == 0:
             raise ValueError(f"{len(data)} samples give no batch of {batch_size} with drop_last=True")
         objective = Objective(self.loss, class_weight, getattr(data, "labels", None))
-        self._begin(feed, objective, index_of(epochs))
+        shards = self.comm.size if shards is None else integer("Trainer.fit", "shards", shards)
+        parts = None if shards == 1 else Shards(self, shards)
+        self._begin(feed, objective, index_of(epochs), shards)
         callbacks = self._ordered(progress)
-        watch = SignalWatch()
-        loop = Loop(self, feed, validation(self, valid, eval_batch_size), objective, callbacks, watch)
-        with watch, random.stream(self.seed), contextlib.ExitStack() as cleanup:
+        signals = SignalWatch()
+        watch: Any = SharedWatch(signals) if self.comm.size > 1 else signals
+        loop = Loop(self, feed, validation(self, valid, eval_batch_size), objective, callbacks, watch, parts)
+        together = leaving_together(self.comm, (NonFiniteLossError,))
+        with together, signals, random.stream(self.seed), contextlib.ExitStack() as cleanup:
             for callback in callbacks:
                 cleanup.callback(callback.on_fit_end, self)
                 callback.on_fit_begin(self)
@@ -249,7 +271,8 @@ class Trainer:
                     callback.on_interrupt(self)
             self.interrupted = watch.received
         if watch.received is not None:
-            watch.raise_received(f"after {self.position}")
+            signals.received = watch.received
+            signals.raise_received(f"after {self.position}")
         return self.history
 
     def _data(self, train: Any, valid: Any, share: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
@@ -287,9 +310,9 @@ class Trainer:
                           "there are none; pass valid or validation_split", stacklevel=3)
         return train, valid, sample_weight
 
-    def _begin(self, feed, objective, epochs):
+    def _begin(self, feed, objective, epochs, shards):
         """Take up the training where it stands."""
-        plan = {**feed.plan, **objective.plan}
+        plan = {**feed.plan, **objective.plan, **({} if shards == 1 else {"shards": shards})}
         changed = [] if self._plan is None else [name for name in {**self._plan, **plan}
                                                  if self._plan.get(name) != plan.get(name)]
         if changed and (self.batch or self.resumed):
@@ -314,6 +337,8 @@ class Trainer:
         callbacks = list(self.callbacks)
         if progress and not any(isinstance(c, Progress) for c in callbacks):
             callbacks.append(Progress())
+        if not self.comm.first:
+            callbacks = [c for c in callbacks if not getattr(c, "first_rank_only", False)]
         return sorted(callbacks, key=lambda c: c.order)
 
     # --- using the net ---------------------------------------------------------------------------------------------
@@ -347,13 +372,25 @@ class Trainer:
         load_state(self, state)
 
     def save(self, path: Path, *, keep_previous: bool = True) -> None:
-        """Write a checkpoint: all or nothing, the former one kept beside it; see `save_checkpoint`."""
+        """Write a checkpoint: all or nothing, the former one kept beside it; see `save_checkpoint`. Of several ranks
+        the first one writes."""
+        if not self.comm.first:
+            return
         save_checkpoint(path, self.state_dict(), keep_previous=keep_previous)
 
     def load(self, path: Path) -> None:
         """Return to the checkpoint at `path`; the next `fit` continues it and ends with the bits of a run that was
-        never interrupted. When anything is wrong with the file, nothing is changed (CheckpointError)."""
-        state = load_checkpoint(path)
+        never interrupted. When anything is wrong with the file, nothing is changed (CheckpointError). Of several ranks
+        the first one reads, for all."""
+        state, fault = None, None
+        if self.comm.first:
+            try:
+                state = load_checkpoint(path)
+            except CheckpointError as met:
+                fault = met
+        state, fault = self.comm.share((state, fault))
+        if fault is not None:
+            raise fault
         try:
             self.load_state_dict(state)
         except CheckpointError as error:
