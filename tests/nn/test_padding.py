@@ -27,3 +27,14 @@ def test_refused():
         nn.ZeroPad2d(1)(td.zeros(1, 2, 3))
     with pytest.raises(ValueError, match="padding must be an integer or 4 of them"):
         nn.ZeroPad2d((1, 2))
+
+
+def test_booleans_are_padded_with_booleans():
+    mask = td.tensor([[[True, False]]])
+    assert nn.ConstantPad1d((1, 0), True)(mask).tolist() == [[[True, True, False]]]
+    assert nn.ConstantPad1d(1, 0)(mask).tolist() == [[[False, True, False, False]]]
+    assert repr(nn.ConstantPad1d(1, True)) == "ConstantPad1d(padding=(1, 1), value=True)"
+    with pytest.raises(ValueError, match="pad: an array of bool holds no 0.5"):
+        nn.ConstantPad1d(1, 0.5)(mask)
+    with pytest.raises(TypeError, match="value must be a number, got True"):
+        nn.ConstantPad1d(1, True)(td.tensor([[[1.0]]]))

@@ -16,6 +16,9 @@ def test_literal_values(gradcheck):
     # Of two neighbours (the one before and itself): m = x0^2 / 2 and (x0^2 + x1^2) / 2
     np.testing.assert_allclose(td.ops.local_response_norm(x, 2, alpha=2.0, beta=1.0, k=0.0).data,
                                [[[1, -2 / 4], [3 / 10, 5 / 29]]], rtol=1e-6)
+    # More neighbours than there are: the sums 10 and 29 of all squares over their number.
+    np.testing.assert_allclose(td.ops.local_response_norm(x, 10**15, alpha=1e15, beta=1.0, k=0.0).data,
+                               [[[1 / 10, -2 / 29], [3 / 10, 5 / 29]]], rtol=1e-6)
     assert td.ops.lp_pool2d(td.tensor([[[[3.0, 4.0], [0.0, 0.0]]]]), 2, 2).tolist() == [[[[5]]]]
     assert td.ops.pixel_shuffle(td.tensor(np.arange(4.0).reshape(1, 4, 1, 1)), 2).tolist() == [[[[0, 1], [2, 3]]]]
     assert td.ops.one_hot([1, 0], 3).tolist() == [[0, 1, 0], [1, 0, 0]] and td.ops.one_hot([2]).shape == (1, 3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tinydl import ops
 from tinydl._check import number
 from tinydl.nn.module import Module
@@ -47,11 +49,13 @@ class _ConstantPad(_Pad):
 
     def __init__(self, padding: Ints, value: float) -> None:
         super().__init__(padding)
-        self.value = number(type(self).__name__, "value", value, finite=False)
+        boolean = isinstance(value, (bool, np.bool_))  # which pads boolean arrays alone
+        self.value = bool(value) if boolean else number(type(self).__name__, "value", value, finite=False)
 
     def extra_repr(self) -> str:
         """The widths and the value."""
-        return f"padding={self.padding}, value={self.value:g}"
+        value = self.value if isinstance(self.value, bool) else f"{self.value:g}"
+        return f"padding={self.padding}, value={value}"
 
 
 class ZeroPad1d(_Pad):
@@ -86,6 +90,7 @@ class ConstantPad1d(_ConstantPad):
     padding : int or (int, int)
         Entries on the left and on the right.
     value : float
+        Of boolean arrays True or False.
     """
 
     _n = 1
@@ -99,6 +104,7 @@ class ConstantPad2d(_ConstantPad):
     padding : int or four int
         Entries on the left, right, top and bottom.
     value : float
+        Of boolean arrays True or False.
     """
 
     _n = 2

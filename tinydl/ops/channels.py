@@ -86,9 +86,10 @@ def local_response_norm(x: ArrayLike, size: int, alpha: float = 1e-4, beta: floa
     need_rank(x.shape, (3, 4), "local_response_norm", "(N, C, L) or (N, C, H, W)")
     alpha, beta, k = (number("local_response_norm", name, value, -math.inf) for name, value in
                       (("alpha", alpha), ("beta", beta), ("k", k)))
+    reach = min(size, max(2 * x.shape[1], 1))  # which every channel sees all of the others from
     squares = reshape(mul(x, x), (x.shape[0], 1, x.shape[1], math.prod(x.shape[2:])))
-    around = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1)
-    return div(x, power(reshape(around, x.shape) * alpha + k, beta))
+    around = avg_pool2d(pad(squares, (0, 0, reach // 2, (reach - 1) // 2)), (reach, 1), 1)
+    return div(x, power(reshape(around, x.shape) * (alpha * (reach / size)) + k, beta))
 
 
 def lp_pool2d(x: ArrayLike, norm_type: float, kernel_size: Ints, stride: Ints | None = None,

@@ -309,6 +309,13 @@ def broadcast_to(x: ArrayLike, shape: Ints) -> Tensor:
     return BroadcastTo.apply(x, shape=to)
 
 
+def _holds(dtype: np.dtype, value: float) -> bool:
+    """Whether integers or booleans of a type can be `value`."""
+    if dtype.kind == "b":
+        return value in (0, 1)
+    return value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), dtype)
+
+
 def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
         value: float = 0.0) -> Tensor:
     """Put entries around x.
@@ -321,9 +328,11 @@ def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect"
     mode : {'constant', 'reflect', 'replicate', 'circular'}
         What the entries are: `value`, a mirror image without the edge, the edge, or the other side.
     value : float
-        For 'constant'.
+        For 'constant'; of boolean arrays True or False.
     """
     x = as_tensor(x)
+    if isinstance(value, (bool, np.bool_)) and x.dtype == bool:
+        value = float(value)
     widths = _ints(widths, "pad")
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(f"pad: widths are pairs (before, after) from the last axis on, got {widths} for shape "
@@ -334,7 +343,7 @@ def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect"
     if not isinstance(mode, str) or mode not in names:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
     value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
-    if x.dtype.kind != "f" and not (value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), x.dtype)):
+    if x.dtype.kind != "f" and not _holds(x.dtype, value):
         raise ValueError(f"pad: an array of {x.dtype} holds no {value}")
     pairs: list[Any] = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
