@@ -19,5 +19,6 @@ def test_ordinary_classes():
 def test_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None\nimport tinydl\ntinydl.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip().splitlines()[-1] == \
-        "ImportError: the estimators need scikit-learn: pip install 'tinydl-cnn[sklearn]'"
+    assert done.stderr.strip().splitlines()[-1] == ("ImportError: the estimators need scikit-learn: pip install "
+                                                    "'tinydl-cnn[sklearn]' (in a clone of the source: pip install "
+                                                    "'.[sklearn]')")

@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from tinydl import nn, ops, optim
+from tinydl._name import warn_of_the_other
 from tinydl._version import __version__
 from tinydl.config import (
     conv_algorithm,
@@ -28,6 +29,8 @@ from tinydl.function import Function
 from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
+
+warn_of_the_other(__path__[0])
 
 # What a first step does not need is imported when it is named: modules, and names with the module that has them.
 _LAZY = {

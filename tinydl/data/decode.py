@@ -21,7 +21,9 @@ def need_pillow(path):
     try:
         import PIL.Image  # noqa: F401
     except ImportError:
-        raise DataError(f"{path}: reading pictures needs Pillow: pip install 'tinydl-cnn[app]'") from None
+        from tinydl._name import how_to_install
+
+        raise DataError(f"{path}: reading pictures needs Pillow: {how_to_install('app')}") from None
 
 
 @contextlib.contextmanager

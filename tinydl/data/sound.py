@@ -91,8 +91,10 @@ def _resampled(path, samples, rate, wanted):
     try:
         from scipy.signal import resample_poly
     except ImportError:
+        from tinydl._name import how_to_install
+
         raise DataError(f"{path}: {rate:,} samples a second where {wanted:,} are wanted, and resampling needs SciPy: "
-                        "pip install 'tinydl-cnn[sound]'") from None
+                        f"{how_to_install('sound')}") from None
     common = np.gcd(rate, wanted)
     return resample_poly(samples, wanted // common, rate // common, axis=1).astype(np.float32)
 

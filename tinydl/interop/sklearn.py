@@ -9,7 +9,9 @@ import numpy as np
 try:
     from sklearn.base import ClassifierMixin, RegressorMixin
 except ImportError:
-    raise ImportError("the estimators need scikit-learn: pip install 'tinydl-cnn[sklearn]'") from None
+    from tinydl._name import how_to_install
+
+    raise ImportError(f"the estimators need scikit-learn: {how_to_install('sklearn')}") from None
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d

@@ -18,5 +18,7 @@ def package():
         import onnx.numpy_helper
         import onnx.shape_inference
     except ImportError:
-        raise ImportError("ONNX files need the package onnx: pip install 'tinydl-cnn[onnx]'") from None
+        from tinydl._name import how_to_install
+
+        raise ImportError(f"ONNX files need the package onnx: {how_to_install('onnx')}") from None
     return onnx

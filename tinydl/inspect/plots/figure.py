@@ -35,7 +35,9 @@ def new_figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("pictures need matplotlib: pip install 'tinydl-cnn[app]'") from None
+        from tinydl._name import how_to_install
+
+        raise ImportError(f"pictures need matplotlib: {how_to_install('app')}") from None
     figure = _shown_in_notebooks(Figure)(figsize=(width, height), dpi=120, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     return figure
