@@ -34,6 +34,21 @@ def test_pictures_that_data_have(tmp_path, monkeypatch, shape, task, names):
     assert set(made) == names == set(os.listdir(tmp_path))
 
 
+def test_mistakes_are_as_bright_as_the_data_say(tmp_path, monkeypatch):
+    """The digits are bytes from 0 to 16."""
+    pytest.importorskip("matplotlib")
+    from tinydl.inspect import plots
+
+    drawn = {}
+    monkeypatch.setattr(plots, "save", lambda figure, path: drawn.update({os.path.basename(path): figure}))
+    run = SimpleNamespace(settings={"model": "net", "data": "mine"}, path=lambda name: str(tmp_path / name))
+    test = ArrayDataset(np.array([[[[0, 4], [8, 16]]]] * 2, np.uint8), [0, 1], scale=1 / 16)
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten())
+    cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=net), test, np.array([[0.0, 9], [0, 9]]),
+                      Output("train"))
+    assert drawn["mistakes.png"].axes[0].images[0].get_array().tolist() == [[0, 0.25], [0.5, 1]]
+
+
 def test_without_matplotlib_a_note(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)

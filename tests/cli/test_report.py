@@ -1,5 +1,7 @@
 """`tinydl report`: one file that loads nothing and hides nothing."""
 
+import html
+import json
 import re
 
 from tinydl import cli
@@ -17,5 +19,7 @@ def test_all_is_in_one_file(there, tmp_path, capsys):
         assert f"<tr><td>{name}<td>100.0%<td>100.0%<td>100.0%<td>4</tr>" in page
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in page
     assert "Conv2d" in page and "&quot;batch_size&quot;: 16" in page
+    settings = json.loads(html.unescape(re.search("<h2>Settings</h2>\n<pre>(.*?)</pre>", page, re.S)[1]))
+    assert settings == json.loads((there / "run" / "config.json").read_text())
     assert not re.search(r"(src|href)=[\"']?(http|/)", page)
     (there / "run" / "curves.png").unlink()

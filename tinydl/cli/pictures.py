@@ -41,7 +41,8 @@ def make(run, trainer, test, outputs, out):
             matrix = confusion_matrix(test.labels, outputs, test.n_classes)
             figures["confusion.png"] = plots.confusion(matrix, test.class_names, f"{title}: test images")
             if len(test.image_shape) == 3:
-                figures["mistakes.png"] = plots.misclassified(test.images, test.labels, outputs, test.class_names)
+                figures["mistakes.png"] = plots.misclassified(test.images, test.labels, outputs, test.class_names,
+                                                              white=1 / test.scale)
     except ImportError as error:
         out.note(f"no pictures: {error}")
         return []

@@ -15,7 +15,8 @@ _PICTURES = (("curves.png", "Loss and accuracy over the epochs"), ("confusion.pn
              ("mistakes.png", "Most confident mistakes"), ("filters.png", "Filters of the first layer"))
 _STYLE = """\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; }
-table { border-collapse: collapse; } th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; } img { max-width: 100%; }
 pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: 13px; }
 """
@@ -56,7 +57,8 @@ def _page(made, net, result, note):
 
     s = made.settings
     title = html.escape(f"{s['model']} on {s['data'].rsplit('/', 1)[-1]}")
-    parts = ["<!doctype html>\n<html lang=en>\n<meta charset=utf-8>", f"<title>{title}</title>",
+    parts = ["<!doctype html>\n<html lang=en>\n<meta charset=utf-8>",
+             "<meta name=viewport content=\"width=device-width, initial-scale=1\">", f"<title>{title}</title>",
              f"<style>\n{_STYLE}</style>", f"<h1>{title}</h1>",
              f"<p><b>{html.escape(scores.headline(result))}</b> on {result['n']:,} test samples</p>"]
     if note:
@@ -68,8 +70,13 @@ def _page(made, net, result, note):
         if image is not None:
             parts.append(f"<h2>{what}</h2>\n<img alt=\"{what}\" src=\"data:image/png;base64,{image}\">")
     parts += ["<h2>Network</h2>", f"<pre>{html.escape(str(summary(net, tuple(s['image_shape']))))}</pre>",
-              "<h2>Settings</h2>", f"<pre>{html.escape(json.dumps(s, indent=2))}</pre>", "</html>\n"]
+              "<h2>Settings</h2>", f"<pre>{html.escape(_lines(s))}</pre>", "</html>\n"]
     return "\n".join(parts)
+
+
+def _lines(settings):
+    """JSON with one setting a line."""
+    return "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in settings.items()) + "\n}"
 
 
 def _table(rows):

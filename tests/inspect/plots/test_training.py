@@ -73,6 +73,13 @@ def test_misclassified_without_mistakes(texts):
     assert "all 1 images are classified right" in texts(plots.misclassified(np.zeros((1, 1, 2, 2)), [1], [[0.0, 1]]))
 
 
+def test_bytes_are_as_bright_as_their_scale_says():
+    figure = plots.misclassified(np.array([[[[0, 4], [8, 16]]]], np.uint8), [0], [[0.0, 1]], white=16)
+    assert figure.axes[0].images[0].get_array().tolist() == [[0, 0.25], [0.5, 1]]
+    figure = plots.misclassified(np.array([[[[0, 51], [102, 255]]]], np.uint8), [0], [[0.0, 1]])
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[0, 0.2], [0.4, 1]], rtol=1e-6)
+
+
 def test_misclassified_in_colour():
     figure = plots.misclassified(np.zeros((1, 3, 2, 2), np.uint8), [0], [[0.0, 1]])
     assert figure.axes[0].images[0].get_array().shape == (2, 2, 3)

@@ -122,13 +122,13 @@ def grid(n, columns, inches, aspect, gap, beside=0.2):
     return figure, axes, places
 
 
-def show(axes, image, extent):
-    """Draw an image (C, H, W) as it is: large is bright, bytes from 0 to 255, others from their least to their largest.
+def show(axes, image, extent, white=255):
+    """Draw an image (C, H, W) as it is: large is bright, bytes from 0 to `white`, others from their least to largest.
 
     Three channels are colours, of any other number the first one is shown in grey.
     """
     image = np.asarray(image)
-    low, high = (0, 255) if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
+    low, high = (0, white) if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
     image = (image.astype(np.float32) - low) / ((high - low) or 1.0)
     image = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
     # A frame, for a black or white edge would not be seen.

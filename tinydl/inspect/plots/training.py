@@ -124,7 +124,8 @@ def confusion(matrix: Array, class_names: Sequence[str] | None = None, title: st
 
 
 def misclassified(images: Array, labels: Array, logits: Array, class_names: Sequence[str] | None = None,
-                  max_images: int = 24, title: str = "Most confident mistakes") -> Figure:
+                  max_images: int = 24, title: str = "Most confident mistakes",
+                  white: float = 255) -> Figure:
     """The most wrong images: those where the net is surest of a wrong class.
 
     Parameters
@@ -135,6 +136,8 @@ def misclassified(images: Array, labels: Array, logits: Array, class_names: Sequ
     class_names : sequence of str, optional
     max_images : int
     title : str
+    white : float
+        The brightest that bytes are.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def misclassified(images: Array, labels: Array, logits: Array, class_names: Sequ
     figure, axes, places = grid(len(chosen), min(8, max(4, len(chosen))), 1.4, images.shape[3] / images.shape[2],
                                  gap=0.6)
     for (extent, (x, y)), index in zip(places, chosen, strict=True):
-        show(axes, images[index], extent)
+        show(axes, images[index], extent, white)
         axes.text(x, y, f"{shortened(names[labels[index]], 18)}\ntaken for\n{shortened(names[predicted[index]], 18)}\n"
                   f"{100 * probabilities[index, predicted[index]]:.0f} % sure", ha="center", va="bottom", fontsize=8)
     figure.suptitle(f"{title}: {len(chosen)} of {len(wrong):,} wrong among {len(labels):,}", fontsize=11)
