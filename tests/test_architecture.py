@@ -13,11 +13,12 @@ import tinydl
 
 ROOT = pathlib.Path(tinydl.__file__).parent
 # A room imports itself, the rooms on its line, and nothing else of tinydl.
-BASE = {"_check", "_html", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
+BASE = {"_check", "_html", "_name", "_version", "_core", "config", "random", "layout", "gradient", "changes"}
 GRAPH = BASE | {"deferred", "tensor", "graph", "function", "hooks", "instead", "devices", "later"}
 ALLOWED = {
     "_check": set(),
     "_html": set(),
+    "_name": set(),
     "_version": set(),
     "_files": set(),
     "_lock": set(),
@@ -59,8 +60,8 @@ ALLOWED = {
                      "distributed", "_files", "_version"}) - {"_core"},
     "recipes": set(),
     "__main__": {"cli"},
-    "__init__": {"_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor", "later",
-                 "words"},
+    "__init__": {"_name", "_version", "config", "function", "inference", "nn", "ops", "optim", "random", "tensor",
+                 "later", "words"},
 }
 # Other packages, and where they may be imported: inside functions only.
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tqdm", "safetensors", "onnx", "torch", "scipy", "PIL", "onnxruntime",
