@@ -1,8 +1,8 @@
-"""Bridges to other libraries, each loaded when it is asked for: `tinydl.interop.sklearn`."""
+"""Bridges to other libraries, each loaded when it is asked for: `sklearn` and `optuna`."""
 
 import importlib
 
-__all__ = ["sklearn"]
+__all__ = ["optuna", "sklearn"]
 
 
 def __getattr__(name):
