@@ -45,12 +45,18 @@ def test_a_layer_applies_its_operation(name):
         assert getattr(layer, row.parameter) == getattr(by_name, row.parameter) == 0.25
 
 
+def arguments(function):
+    """Names and defaults, without the annotations."""
+    given = inspect.signature(function).parameters.values()
+    return str(inspect.Signature([each.replace(annotation=inspect.Parameter.empty) for each in given]))
+
+
 def test_signatures():
     expected = {"ReLU": "(inplace=False)", "LeakyReLU": "(negative_slope=0.01)", "ELU": "(alpha=1.0)",
                 "GELU": "(approximate='none')"}
-    assert {name: str(inspect.signature(getattr(nn, name))) for name in expected} == expected
-    assert str(inspect.signature(td.ops.leaky_relu)) == "(x, negative_slope=0.01)"
-    assert str(inspect.signature(td.ops.tanh)) == "(x)"
+    assert {name: arguments(getattr(nn, name)) for name in expected} == expected
+    assert arguments(td.ops.leaky_relu) == "(x, negative_slope=0.01)"
+    assert arguments(td.ops.tanh) == "(x)"
 
 
 def test_representations():
