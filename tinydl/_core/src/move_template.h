@@ -1,10 +1,8 @@
 /* Results on their way from one arrangement to another, for one element type; included by move.h with T (element), VT
    (vector), LANES, LANES_C (a constant) and NAME(x) defined. */
 
-/* dst (LANES x LANES, rows ldd apart) = src transposed: log2(LANES) rounds of exchanging blocks of h rows and lanes. */
-TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdiff_t ldd) {
-    VT row[LANES_C];
-    TD_UNROLL for (int i = 0; i < LANES_C; i++) row[i] = NAME(load)(src + i * lds);
+/* Lane l of row r becomes lane r of row l: log2(LANES) rounds of exchanging blocks of h rows and lanes. */
+TD_INLINE void NAME(transpose)(VT row[LANES_C]) {
     TD_UNROLL for (int h = LANES_C / 2; h > 0; h /= 2) {
         TD_UNROLL for (int i = 0; i < LANES_C; i++) {
             if (i & h) continue;
@@ -13,6 +11,13 @@ TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdif
             row[i + h] = NAME(exchange_high)(upper, lower, h);
         }
     }
+}
+
+/* dst (LANES x LANES, rows ldd apart) = src transposed. */
+TD_INLINE void NAME(transpose_block)(const T *src, ptrdiff_t lds, T *dst, ptrdiff_t ldd) {
+    VT row[LANES_C];
+    TD_UNROLL for (int i = 0; i < LANES_C; i++) row[i] = NAME(load)(src + i * lds);
+    NAME(transpose)(row);
     TD_UNROLL for (int i = 0; i < LANES_C; i++) NAME(store)(dst + i * ldd, row[i]);
 }
 

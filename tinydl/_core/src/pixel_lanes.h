@@ -12,28 +12,11 @@
 
 #if TD_PIXEL_LANES
 
+#include "src/move.h"
+
 /* MOST_N channels in two vectors of pixels fill twelve of the sixteen registers. */
 enum { TD_LANES_MOST_N = 6, TD_LANES_MOST_ENTRIES = 64, TD_LANES_BLOCK = 256 };
 #define TD_FOR_LANES_N(F) F(1) F(2) F(3) F(4) F(5) F(6)
-
-/* Lane l of row r becomes lane r of row l. */
-TD_INLINE void td_transpose(td_vf m[8]) {
-    __m256 half[8], quad[8];
-    TD_UNROLL for (int i = 0; i < 4; i++) {
-        half[2 * i] = _mm256_unpacklo_ps((__m256)m[2 * i], (__m256)m[2 * i + 1]);
-        half[2 * i + 1] = _mm256_unpackhi_ps((__m256)m[2 * i], (__m256)m[2 * i + 1]);
-    }
-    TD_UNROLL for (int i = 0; i < 8; i += 4) {
-        TD_UNROLL for (int j = 0; j < 2; j++) {
-            quad[i + 2 * j] = _mm256_shuffle_ps(half[i + j], half[i + j + 2], 0x44);
-            quad[i + 2 * j + 1] = _mm256_shuffle_ps(half[i + j], half[i + j + 2], 0xee);
-        }
-    }
-    TD_UNROLL for (int i = 0; i < 4; i++) {
-        m[i] = (td_vf)_mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
-        m[i + 4] = (td_vf)_mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
-    }
-}
 
 /* Whether a strip can be summed so: rows of at least a vector of neighbours, nothing to add or to sum up. */
 TD_INLINE int td_pixel_lanes_fit(const td_rectangle *r, ptrdiff_t n, const td_epilogue *e) {
@@ -70,7 +53,7 @@ TD_INLINE void td_pixel_lanes_body(const td_panel_sum *sum, const float *src, fl
         if (e->relu) {
             TD_UNROLL for (int o = 0; o < N; o++) y[o] = td_clamp_f(y[o]);
         }
-        td_transpose(y);
+        td_transpose_f(y);
         /* A whole store where what it writes too much is written again by the next pixels of this vector. */
         TD_UNROLL for (int i = 0; i < 8; i++) {
             float *at = dst + (v * 8 + i) * N;
@@ -124,7 +107,7 @@ TD_INLINE void td_transpose_block(td_pixel_block *block, const float *dy, ptrdif
                 else
                     m[i] = i < n ? td_load_n_f(from + i * N, N) : (td_vf){0};
             }
-            td_transpose(m);
+            td_transpose_f(m);
             TD_UNROLL for (int o = 0; o < N; o++) td_store_f(block->by_channel[o] + 8 * (r * block->vectors + v), m[o]);
         }
     }
@@ -148,13 +131,14 @@ TD_INLINE void td_add_entries(const td_pixel_block *block, const float *const at
         TD_UNROLL for (int o = 0; o < N; o++) sums[j][o] = acc[j][o];
     }
     const float *g = block->by_channel[0];
+    const ptrdiff_t other = at[J - 1] - at[0];
     for (ptrdiff_t r = 0; r < block->rows; r++) {
         const float *p = at[0] + r * x_row, *end = p + 8 * (block->vectors - 1);
-        for (const ptrdiff_t other = at[J - 1] - at[0]; p != end; p += 8, g += 8) {
+        for (; p != end; p += 8, g += 8) {
             TD_UNROLL for (int j = 0; j < J; j++) x[j] = td_load_f(p + j * other);
             td_add_vector(sums, g, x, N, J);
         }
-        TD_UNROLL for (int j = 0; j < J; j++) x[j] = td_load_n_f(p + j * (at[J - 1] - at[0]), block->tail);
+        TD_UNROLL for (int j = 0; j < J; j++) x[j] = td_load_n_f(p + j * other, block->tail);
         td_add_vector(sums, g, x, N, J);
         g += 8;
     }
@@ -167,9 +151,8 @@ TD_INLINE void td_add_entries(const td_pixel_block *block, const float *const at
 TD_INLINE void td_pixel_lanes_outer_body(const td_outer_sum *sum, const int N) {
     const td_pixel_range *p = sum->pixels;
     const td_entries *f = sum->entries;
-    const ptrdiff_t n_entries = f->rows * f->n, padded = (p->n_cols + 7) / 8 * 8;
-    const ptrdiff_t most_rows = padded < TD_LANES_BLOCK ? TD_LANES_BLOCK / padded : 1;
-    const ptrdiff_t most_cols = padded < TD_LANES_BLOCK ? p->n_cols : TD_LANES_BLOCK;
+    const ptrdiff_t n_entries = f->rows * f->n, most_cols = p->n_cols < TD_LANES_BLOCK ? p->n_cols : TD_LANES_BLOCK;
+    const ptrdiff_t most_rows = TD_LANES_BLOCK / ((most_cols + 7) / 8 * 8);
     td_vf acc[TD_LANES_MOST_ENTRIES][TD_LANES_MOST_N];
     td_pixel_block block;
     for (ptrdiff_t k = 0; k < n_entries; k++) {
