@@ -53,3 +53,9 @@ def program():
         spec.loader.exec_module(module)
         return module
     return load
+
+
+@pytest.fixture(scope="session")
+def full():
+    """Whether the proofs run in their full form."""
+    return SCALE == "full"

@@ -4,7 +4,6 @@
 """
 
 import itertools
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,10 +61,10 @@ def answers(rows, folder, compiler, *flags):
     return done.stdout
 
 
-def builds(name):
-    """Compilers that are there, each with each level; in the short form large constants are compiled once each."""
-    short = os.environ.get("TINYDL_PROOF", "short") == "short" and name in ("mnist_cnn", "resnet20")
-    return itertools.product(filter(shutil.which, ("gcc", "clang")), [["-Os"]] if short else LEVELS)
+def builds(name, full):
+    """Compilers that are there, each with each level; in the short form they compile large constants once."""
+    levels = LEVELS if full or name not in ("mnist_cnn", "resnet20") else [["-Os"]]
+    return itertools.product(filter(shutil.which, ("gcc", "clang")), levels)
 
 
 def tell_size(name, folder, compiler):
@@ -79,12 +78,12 @@ def tell_size(name, folder, compiler):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_integers(name, trials, tmp_path):
+def test_the_same_integers(name, trials, full, tmp_path):
     q, rows, expected = quantized(name, trials("inputs of C files"))
     td.to_c(q, tmp_path / "model.c")
     (tmp_path / "main.c").write_text(MAIN)
     assert len(np.unique(expected)) > 10
-    for compiler, flags in builds(name):
+    for compiler, flags in builds(name, full):
         if flags == ["-Os"]:
             tell_size(name, tmp_path, compiler)
         n = len(rows) if len(flags) == 1 else max(1, len(rows) // 10)  # sanitizers take ten times as long
@@ -92,12 +91,12 @@ def test_the_same_integers(name, trials, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_floats_are_those_of_the_predictor(name, trials, tmp_path):
+def test_floats_are_those_of_the_predictor(name, trials, full, tmp_path):
     net, x = network(name, max(2, trials("inputs of C files") // 20))
     td.to_c(net, tmp_path / "model.c", x.shape[1:])
     (tmp_path / "main.c").write_text(MAIN)
     expected = td.freeze(net)(x)
-    for compiler, flags in builds(name):
+    for compiler, flags in builds(name, full):
         got = np.frombuffer(answers(laid(x), tmp_path, compiler, *flags), np.float32)
         got = seen(got.reshape(len(x), -1), expected.shape[1:])
         assert np.abs(got - expected).max() <= 1e-5 * np.abs(expected).max(), (compiler, flags)
