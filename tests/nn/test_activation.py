@@ -128,7 +128,18 @@ def test_gelu_has_two_forms():
         nn.GELU("fast")
 
 
-def test_relu_inplace_is_taken_and_changes_nothing():
+@pytest.mark.parametrize(("layer", "expected", "shown"), [
+    (nn.ReLU(True), [0, 2], "ReLU()"), (nn.ReLU(inplace=True), [0, 2], "ReLU()"), (nn.ReLU6(True), [0, 2], "ReLU6()"),
+    (nn.LeakyReLU(0.25, True), [-0.25, 2], "LeakyReLU(negative_slope=0.25)"),
+    (nn.LeakyReLU(0.25, inplace=True), [-0.25, 2], "LeakyReLU(negative_slope=0.25)")], ids=str)
+def test_inplace_is_taken_and_changes_nothing(layer, expected, shown):
     x = np.array([-1.0, 2.0], np.float32)
-    for layer in (nn.ReLU(True), nn.ReLU(inplace=True)):
-        assert layer(x).data.tolist() == [0, 2] and x.tolist() == [-1, 2] and repr(layer) == "ReLU()"
+    assert layer(x).data.tolist() == expected and x.tolist() == [-1, 2] and repr(layer) == shown
+
+
+def test_functions_take_inplace():
+    F, x = nn.functional, np.array([-1.0, 2.0], np.float32)
+    assert F.relu(x, True).data.tolist() == F.relu(x, inplace=True).data.tolist() == [0, 2]
+    assert F.leaky_relu(x, 0.25, True).data.tolist() == [-0.25, 2] and x.tolist() == [-1, 2]
+    with pytest.raises(TypeError, match="negative_slope must be a number, got True"):
+        F.leaky_relu(x, True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinydl import ops
 from tinydl._check import integer, one_of
 from tinydl.nn.module import Module
-from tinydl.ops.activations import OPERATIONS, ROWS, Row
+from tinydl.ops.activations import OPERATIONS, ROWS, Row, without_inplace
 from tinydl.ops.checks import as_input
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ class Activation(Module):
     """Base of the layers that apply one function to each element.
 
     The layer of an operation takes the arguments that the operation takes after x; its text is the operation's. It also
-    takes `inplace`, which is of no effect: an input is never written.
+    takes `inplace`, the last one, which is of no effect: an input is never written.
     """
 
     _row: Row
     _op: Any
 
     def __init__(self, *args: float, inplace: bool = False, **kwargs: float) -> None:
-        number = self._row.given(args, kwargs)
+        number = self._row.given(without_inplace(self._row, args), kwargs)
         if self._row.parameter:
             setattr(self, self._row.parameter, number)
 

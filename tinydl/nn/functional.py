@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tinydl import ops
 from tinydl.later import later
+from tinydl.ops.activations import ROWS, without_inplace
 from tinydl.ops.checks import integers
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _SAME = {
     "softmax": "softmax", "softplus": "softplus", "softsign": "softsign", "tanh": "tanh",
     "triplet_margin_loss": "triplet_margin", "unfold": "unfold",
 }
-_ACTIVATIONS = ("elu", "hardsigmoid", "hardswish", "leaky_relu", "mish", "relu", "relu6", "selu", "silu")
+_ACTIVATIONS = sorted(ROWS.keys() - {*_SAME.values(), "gelu", "gelu_tanh"})
 
 __all__ = [
     *_SAME, *_ACTIVATIONS, "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "dropout", "dropout1d",
@@ -55,7 +56,7 @@ def _activation(name):
 
     @functools.wraps(operation)
     def activation(x, *args, inplace=False, **kwargs):
-        return operation(x, *args, **kwargs)
+        return operation(x, *without_inplace(ROWS[name], args), **kwargs)
 
     return activation
 

@@ -56,6 +56,11 @@ class Activation(ValueOperation):
         return builder.activation(node["x"], node.function.row.name, node["parameter"])
 
 
+def without_inplace(row, args):
+    """What a caller gave by position after x, without PyTorch's `inplace`, which comes last and is of no effect."""
+    return args[:-1] if len(args) > bool(row.parameter) and isinstance(args[-1], bool) else args
+
+
 def _described(row, text):
     """What `help` says about the operation of a row."""
     own = f"\n{row.parameter} : float\n    {row.about}" if row.parameter else ""
@@ -86,4 +91,4 @@ for _row in ROWS.values():
         OPERATIONS[_row.name], globals()[_row.layer] = _operation(_row)
 globals().update(OPERATIONS)
 
-__all__ = ["OPERATIONS", "ROWS", "Activation", "Row", *OPERATIONS]
+__all__ = ["OPERATIONS", "ROWS", "Activation", "Row", "without_inplace", *OPERATIONS]
