@@ -72,11 +72,6 @@ class Worded(Protocol[P, Result]):
     @overload
     def __call__(self, x: Any, axis: Ints | None = None, /, *, keepdim: bool) -> Result: ...
 
-class Comparison(Protocol):
-    """An operation with truth values."""
-
-    def __call__(self, *operands: ArrayLike) -> Tensor: ...
-
 class Like(Protocol):
     """What makes a tensor of the shape and type of another."""
 

@@ -1,10 +1,10 @@
-"""For type checkers: the names that `tinydl.words` finds, each with the thing that it is."""
+"""For type checkers: the names that `tinydl.words` finds, each with the thing that it is. Written by tools/stubs.py."""
 
 import builtins
 
 import numpy as np
 
-from tinydl.config import no_grad
+from tinydl.config import no_grad as inference_mode
 from tinydl.creation import (
     arange,
     as_tensor,
@@ -30,6 +30,7 @@ from tinydl.creation import (
 from tinydl.devices import cuda, device
 from tinydl.ops import (
     abs,
+    abs as absolute,
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_max_pool1d,
@@ -51,6 +52,8 @@ from tinydl.ops import (
     chunk,
     clip,
     concatenate,
+    concatenate as cat,
+    concatenate as concat,
     conv1d,
     conv2d,
     conv_transpose1d,
@@ -61,6 +64,7 @@ from tinydl.ops import (
     cross_entropy,
     cumsum,
     div,
+    div as divide,
     dropout,
     elu,
     embedding,
@@ -115,9 +119,11 @@ from tinydl.ops import (
     mish,
     mse,
     mul,
+    mul as multiply,
     multilabel_soft_margin,
     ne,
     neg,
+    neg as negative,
     nll,
     norm,
     normalize,
@@ -126,6 +132,7 @@ from tinydl.ops import (
     permute,
     pixel_shuffle,
     power,
+    power as pow,
     prelu,
     prod,
     relu,
@@ -153,6 +160,7 @@ from tinydl.ops import (
     tanh,
     topk,
     transpose,
+    transpose as swapaxes,
     triplet_margin,
     trunc,
     unbind,
@@ -208,20 +216,10 @@ __all__ = [
 def numel(x: Tensor) -> builtins.int: ...
 def t(x: Tensor) -> Tensor: ...
 
-absolute = abs
-cat = concatenate
-concat = concatenate
-divide = div
-inference_mode = no_grad
-multiply = mul
-negative = neg
-pow = power
-swapaxes = transpose
 Size = tuple
-dtype = np.dtype
-
 bool: np.dtype[np.bool_]
 double: np.dtype[np.float64]
+dtype = np.dtype
 float: np.dtype[np.float32]
 float32: np.dtype[np.float32]
 float64: np.dtype[np.float64]

@@ -1,4 +1,4 @@
-"""For type checkers: the operations that `activations.py` makes of its table."""
+"""For type checkers: the operations that `activations.py` makes of its table. Written by tools/stubs.py."""
 
 from tinydl._types import ArrayLike
 from tinydl.tensor import Tensor

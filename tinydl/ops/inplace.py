@@ -7,7 +7,10 @@ the old values. In all other cases the tensor alone gets the new values, in an a
 old one: a view, a NumPy array that it was made of, or the graph.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,11 @@ from tinydl.ops.add import add
 from tinydl.ops.broadcast import broadcasts
 from tinydl.ops.indexing import plain
 from tinydl.tensor import Tensor, array_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tinydl._types import AnyTensor, ArrayLike, Number, Operand
 
 __all__ = ["METHODS"]
 
@@ -61,7 +69,7 @@ def _changed_by(function, name):
         _check(self, name)
         return _become(self, function(self, *args, **kwargs), name)
 
-    method.__name__ = name
+    method.__name__, method.__wrapped__ = name, function
     method.__doc__ = f"`{name.strip('_')}` in place; see `tinydl.ops.inplace`."
     return method
 
@@ -69,7 +77,7 @@ def _changed_by(function, name):
 def _operator(function, name):
     method = _changed_by(function, name)
 
-    def operator(self, other):
+    def operator(self: AnyTensor, other: Operand) -> AnyTensor:
         if not isinstance(other, (Tensor, np.ndarray, np.generic, int, float)):
             return NotImplemented
         return method(self, other)
@@ -80,10 +88,13 @@ def _operator(function, name):
 
 def _scaled(function):
     """`function` of a tensor and another times `alpha`."""
-    return lambda x, other, alpha=1: function(x, other if alpha == 1 else other * alpha)
+    def scaled(x: Tensor, other: Operand, alpha: float = 1) -> Tensor:
+        return function(x, other if alpha == 1 else other * alpha)
+
+    return scaled
 
 
-def _set_item(self, key, values):
+def _set_item(self: Tensor, key: Any, values: ArrayLike) -> None:
     """Write into the entries that an index names; see `tinydl.ops.inplace`."""
     _check(self, "x[...] = y")
     if self.recorded or isinstance(values, Tensor) and values.recorded:
@@ -93,7 +104,7 @@ def _set_item(self, key, values):
     _writable(self)[plain(key)] = values
 
 
-def _filled(self, value):
+def _filled(self: AnyTensor, value: Number | Tensor) -> AnyTensor:
     """Every entry becomes `value`."""
     _check(self, "fill_")
     value = number("fill_", "value", value.item() if isinstance(value, Tensor) else value, finite=False)
@@ -106,12 +117,12 @@ def _filled(self, value):
     return self
 
 
-def _zeroed(self):
+def _zeroed(self: AnyTensor) -> AnyTensor:
     """Every entry becomes 0."""
     return _filled(self, 0)
 
 
-def _copied(self, other):
+def _copied(self: AnyTensor, other: ArrayLike) -> AnyTensor:
     """The values become those of `other`, which broadcasts; no gradient passes."""
     _check(self, "copy_")
     if self.recorded or isinstance(other, Tensor) and other.recorded:
@@ -132,13 +143,13 @@ def _drawn(self, name, draw):
     return self
 
 
-def _normal(self, mean=0.0, std=1.0):
+def _normal(self: AnyTensor, mean: float = 0.0, std: float = 1.0) -> AnyTensor:
     """Random numbers of a normal distribution in the place of all entries."""
     mean, std = number("normal_", "mean", mean, -np.inf, open_low=True), number("normal_", "std", std)
     return _drawn(self, "normal_", lambda rng: rng.normal(mean, std, self.shape))
 
 
-def _uniform(self, low=0.0, high=1.0):
+def _uniform(self: AnyTensor, low: float = 0.0, high: float = 1.0) -> AnyTensor:
     """Random numbers from `low` to `high` in the place of all entries."""
     low = number("uniform_", "low", low, -np.inf, open_low=True)
     high = number("uniform_", "high", high, low)

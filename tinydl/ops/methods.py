@@ -3,10 +3,11 @@
 Tensor knows no operation, so they are attached from here.
 """
 
+from __future__ import annotations
+
 import importlib
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,13 @@ from tinydl.ops.add import add
 from tinydl.ops.indexing import index
 from tinydl.ops.matmul import matmul
 from tinydl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tinydl._types import AnyTensor, Ints, Operand
+    from tinydl.devices import device
+    from tinydl.function import Context
 
 __all__ = ["METHODS", "install"]
 
@@ -25,7 +33,7 @@ def _number_or_array(other):
 
 def _binary(function, reflected=False):
     """An operator method: NotImplemented for operands that are no numbers, so that Python raises its own TypeError."""
-    def method(self, other):
+    def method(self: Tensor, other: Operand) -> Tensor:
         if not _number_or_array(other):
             return NotImplemented
         return function(other, self) if reflected else function(self, other)
@@ -34,63 +42,64 @@ def _binary(function, reflected=False):
     return method
 
 
-def _reshape(self, *new_shape):
+def _one_or_many(numbers: tuple[Any, ...]) -> Any:
+    """Numbers, which may come as one tuple or list of them."""
+    return numbers[0] if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
+
+
+def _reshape(self: Tensor, *new_shape: Ints) -> Tensor:
     """The same entries under another shape; see `ops.reshape`."""
-    if len(new_shape) == 1 and isinstance(new_shape[0], (tuple, list)):
-        (new_shape,) = new_shape
-    return shape.reshape(self, tuple(new_shape))
+    return shape.reshape(self, tuple(_one_or_many(new_shape)))
 
 
-def _permute(self, *order):
+def _permute(self: Tensor, *order: Ints) -> Tensor:
     """Axes in another order; see `ops.permute`."""
-    if len(order) == 1 and isinstance(order[0], (tuple, list)):
-        (order,) = order
-    return shape.permute(self, order)
+    return shape.permute(self, _one_or_many(order))
 
 
-def _view_as(self, other):
+def _view_as(self: Tensor, other: Tensor) -> Tensor:
     """The same entries under the shape of another tensor."""
     return shape.reshape(self, other.shape)
 
 
-def _expand_as(self, other):
+def _expand_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor repeated to the shape of another."""
     return shape.broadcast_to(self, other.shape)
 
 
-def _t(self):
+def _t(self: Tensor) -> Tensor:
     """A matrix with its axes exchanged; vectors stay as they are."""
     if self.ndim > 2:
         raise ValueError(f"t() takes up to two axes, got shape {self.shape}; use transpose(a, b) or .T")
     return shape.transpose(self)
 
 
-def _itself(self, *args, **kwargs):
+def _itself(self: AnyTensor, *args: Any, **kwargs: Any) -> AnyTensor:
     """The tensor: there is one device, and memory order is the library's business."""
     return self
 
 
-def _tolist(self):
+def _tolist(self: Tensor) -> Any:
     """The values as nested lists of Python numbers, a number for a tensor without axes."""
     return self._array().tolist()
 
 
-def _dim(self):
+def _dim(self: Tensor) -> int:
     """The number of axes."""
     return self.ndim
 
 
-def _numel(self):
+def _numel(self: Tensor) -> int:
     """The number of entries."""
     return int(self.size)
 
 
-def _element_size(self):
+def _element_size(self: Tensor) -> int:
     """Bytes of an entry."""
     return self.dtype.itemsize
 
 
-def _requires_grad(self, requires_grad=True):
+def _requires_grad(self: AnyTensor, requires_grad: bool = True) -> AnyTensor:
     """Set whether `backward` fills `grad`, of a leaf; returns the tensor."""
     if self.creator is not None:
         raise RuntimeError(f"requires_grad_() of a tensor that is the result of {self.creator.name}; x.detach() is a "
@@ -101,13 +110,13 @@ def _requires_grad(self, requires_grad=True):
     return self
 
 
-def _index(self):
+def _index(self: Tensor) -> int:
     if self.size != 1 or self.dtype.kind not in "iu":
         raise TypeError(f"only a tensor with one integer is an index, got {self.dtype} of shape {self.shape}")
     return int(self.item())
 
 
-def _round(self, digits=None):
+def _round(self: Tensor, digits: int | None = None) -> Any:
     """As Python's round: of a tensor with one entry, a Python number."""
     return round(self.item(), digits)
 
@@ -121,7 +130,7 @@ def _missing(self, name):
     raise AttributeError(message("Tensor", name))
 
 
-def _iterate(self):
+def _iterate(self: Tensor) -> Iterator[Tensor]:
     """The tensors along the first axis."""
     for k in range(len(self)):
         yield index(self, k)
@@ -155,7 +164,7 @@ def _deferred(place, name):
 
 def _converter(dtype, name):
     """The method that gives a tensor in a type."""
-    def convert(x):
+    def convert(x: Tensor) -> Tensor:
         return x if x.dtype == dtype else shape.astype(x, dtype)
 
     convert.__name__ = name
@@ -163,7 +172,7 @@ def _converter(dtype, name):
     return convert
 
 
-class _Count(int):
+class Count(int):
     """The number of entries; called, the shape or the length of an axis."""
 
     shape: tuple[int, ...]
@@ -172,16 +181,28 @@ class _Count(int):
         return self.shape if dim is None else self.shape[dim]
 
 
-def _size(x):
-    count = _Count(math.prod(x.shape))
+def _size(x: Tensor) -> Count:
+    count = Count(math.prod(x.shape))
     count.shape = x.shape
     return count
 
 
-def _device(x):
+def _device(x: Tensor) -> device:
     from tinydl.devices import device
 
     return device()
+
+
+def _reversed(x: Tensor) -> Tensor:
+    return shape.transpose(x)
+
+
+def _creator(x: Tensor) -> Context | None:
+    return x.creator
+
+
+def _is_leaf(x: Tensor) -> bool:
+    return x.creator is None
 
 
 def _methods():
@@ -217,16 +238,18 @@ def install():
     for name, function in operators.items():
         METHODS[f"__{name}__"] = _binary(function)
         METHODS[f"__r{name}__"] = _binary(function, reflected=True)
+    for name in ("__matmul__", "__rmatmul__"):  # numbers have no axes
+        METHODS[name].__annotations__["other"] = "Tensor | Array"
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         METHODS[f"__{name}__"] = _binary(getattr(truth, name))
     METHODS.update(_methods())
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
     properties = {
-        "T": (shape.transpose, "The tensor with its axes reversed."),
+        "T": (_reversed, "The tensor with its axes reversed."),
         "device": (_device, "The CPU."),
-        "grad_fn": (lambda x: x.creator, "PyTorch's name for `creator`."),
-        "is_leaf": (lambda x: x.creator is None, "Whether no operation made the tensor."),
+        "grad_fn": (_creator, "PyTorch's name for `creator`."),
+        "is_leaf": (_is_leaf, "Whether no operation made the tensor."),
         "size": (_size, "The number of entries; called, the shape, or the length of an axis."),
     }
     for name, (get, text) in properties.items():

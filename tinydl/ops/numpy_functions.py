@@ -12,7 +12,7 @@ import numpy as np
 
 from tinydl import ops
 from tinydl.graph import tensors_in
-from tinydl.ops.truth import compared
+from tinydl.ops.truth import asked, compared
 from tinydl.tensor import Tensor
 
 __all__ = ["array_function", "array_ufunc", "install"]
@@ -22,9 +22,10 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.matmul: ops.matmul, np.maximum: ops.maximum, np.minimum: ops.minimum, np.multiply: ops.mul,
     np.negative: ops.neg, np.power: ops.power, np.sign: ops.sign, np.sin: ops.sin, np.sqrt: ops.sqrt,
     np.square: lambda x: ops.mul(x, x), np.subtract: ops.sub, np.tanh: ops.tanh,
+    **{ufunc: asked(ufunc) for ufunc in (np.isfinite, np.isinf, np.isnan, np.logical_not, np.signbit)},
     **{ufunc: compared(ufunc) for ufunc in (
-        np.equal, np.greater, np.greater_equal, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal,
-        np.logical_and, np.logical_not, np.logical_or, np.logical_xor, np.not_equal, np.signbit)},
+        np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.logical_and, np.logical_or, np.logical_xor,
+        np.not_equal)},
 }
 
 # Functions that ask for shapes, types, places or truth: their results have no gradient.

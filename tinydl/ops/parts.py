@@ -69,10 +69,10 @@ def unbind(x: ArrayLike, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple([x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis])])
 
 
-def expand(x: ArrayLike, *sizes: Any) -> Tensor:
+def expand(x: ArrayLike, *sizes: Ints) -> Tensor:
     """x repeated along new axes in front and axes of length 1; -1 leaves an axis as it is. See `broadcast_to`."""
     x = as_tensor(x)
-    lengths = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
+    lengths: list[Any] = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
     new = len(lengths) - x.ndim
     if new < 0:
         raise ValueError(f"expand: {len(lengths)} lengths {tuple(lengths)} for the {x.ndim} axes of shape {x.shape}")
@@ -82,7 +82,7 @@ def expand(x: ArrayLike, *sizes: Any) -> Tensor:
     return broadcast_to(x, tuple(lengths))
 
 
-def repeat(x: ArrayLike, *times: Any) -> Tensor:
+def repeat(x: ArrayLike, *times: Ints) -> Tensor:
     """x so many times along each axis, new axes in front; as numpy.tile.
 
     Parameters
@@ -102,7 +102,7 @@ def repeat(x: ArrayLike, *times: Any) -> Tensor:
     return reshape(copies, tuple(t * n for t, n in zip(counts, shape, strict=True)))
 
 
-def flip(x: ArrayLike, *axes: Any) -> Tensor:
+def flip(x: ArrayLike, *axes: Ints) -> Tensor:
     """x with the order along some axes reversed."""
     x = as_tensor(x)
     given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes

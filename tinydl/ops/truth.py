@@ -12,11 +12,13 @@ from tinydl.ops.words import worded
 from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:
-    from tinydl._types import ArrayLike, Comparison, Ints
+    from collections.abc import Callable
+
+    from tinydl._types import ArrayLike, Ints
 
 __all__ = [
-    "all", "any", "ceil", "compared", "eq", "floor", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and",
-    "logical_not", "logical_or", "lt", "ne", "round", "trunc",
+    "all", "any", "asked", "ceil", "compared", "eq", "floor", "ge", "gt", "isfinite", "isinf", "isnan", "le",
+    "logical_and", "logical_not", "logical_or", "lt", "ne", "round", "trunc",
 ]
 
 
@@ -33,20 +35,32 @@ def _values(x, name):
     return array
 
 
-def compared(ufunc: np.ufunc) -> Comparison:
-    """The operation that a ufunc with truth values is: a tensor of booleans, without gradient."""
-    def operation(*operands):
-        return Tensor(np.asarray(ufunc(*[_values(x, ufunc.__name__) for x in operands])))
+def asked(ufunc: np.ufunc) -> Callable[[ArrayLike], Tensor]:
+    """The operation that a ufunc of one operand is whose result is true or false: booleans, without gradient."""
+    def operation(x: ArrayLike, /) -> Tensor:
+        return Tensor(np.asarray(ufunc(_values(x, ufunc.__name__))))
 
+    return _named(operation, ufunc)
+
+
+def compared(ufunc: np.ufunc) -> Callable[[ArrayLike, ArrayLike], Tensor]:
+    """The operation that a ufunc of two operands is whose result is true or false: booleans, without gradient."""
+    def operation(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+        return Tensor(np.asarray(ufunc(_values(x, ufunc.__name__), _values(y, ufunc.__name__))))
+
+    return _named(operation, ufunc)
+
+
+def _named(operation, ufunc):
     operation.__name__ = operation.__qualname__ = ufunc.__name__
     operation.__doc__ = f"{ufunc.__name__.replace('_', ' ').capitalize()}, element by element, as booleans."
-    return operation  # type: ignore[return-value]
+    return operation
 
 
 eq, ne, gt = compared(np.equal), compared(np.not_equal), compared(np.greater)
 ge, lt, le = compared(np.greater_equal), compared(np.less), compared(np.less_equal)
-isfinite, isinf, isnan = compared(np.isfinite), compared(np.isinf), compared(np.isnan)
-logical_and, logical_or, logical_not = compared(np.logical_and), compared(np.logical_or), compared(np.logical_not)
+isfinite, isinf, isnan = asked(np.isfinite), asked(np.isinf), asked(np.isnan)
+logical_and, logical_or, logical_not = compared(np.logical_and), compared(np.logical_or), asked(np.logical_not)
 
 
 def _over(reduce, x, axis, keepdims):
