@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["CACHE", "fetched"]
 
 CACHE = Path(__file__).resolve().parents[2] / "build/npm"
-PACKAGES = {"katex": "0.19.1", "iframe-worker": "1.0.4"}
+PACKAGES = {"katex": "0.19.1", "iframe-worker": "1.0.4", "axe-core": "4.14.1"}
 
 
 def fetched(name):
@@ -43,3 +43,11 @@ def on_files(files, config):
     shim = (fetched("iframe-worker") / "shim/index.js").read_text()
     files.append(File.generated(config, "assets/iframe-worker.js", content=shim))
     return files
+
+
+def on_post_build(config):
+    """Drop what no page asks for: maps of the theme's sources, languages of the search, pictures that are in pages."""
+    site = Path(config.site_dir)
+    for pattern in ("assets/**/*.map", "assets/javascripts/lunr/**/*.js", "pictures/*.svg"):
+        for path in site.glob(pattern):
+            path.unlink()

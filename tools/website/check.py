@@ -1,10 +1,10 @@
-"""Check the site that was built: links, size, no address of the network, and accessibility in a browser.
+"""Check the site that was built: links, size, no address of the network; in a browser, accessibility and search.
 
-    python tools/website/check.py [--browser /usr/bin/chromium]
+    python -m tools.website.check [--browser /usr/bin/chromium [--every]]
 
-Links are followed within the folder, with their anchors. With --browser every page of the manual is opened without
-network, light and wide, dark and as on a phone, and axe looks for what readers with a screen reader or weak eyes
-stumble over (pip install playwright axe-playwright-python).
+Links are followed within the folder, with their anchors. With --browser (pip install playwright) a page of each kind is
+opened without network, light and wide, dark and as on a phone, and axe looks for what readers with a screen reader or
+weak eyes stumble over; then the search is asked for what the course has. --every takes all pages in all four looks.
 """
 
 import argparse
@@ -13,11 +13,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["findings", "looked_at"]
+from tools.website.browser import LOOKS, inaccessible, not_found
+
+__all__ = ["findings", "main"]
 
 SITE = Path(__file__).resolve().parents[2] / "build/site"
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 MOST = 20e6  # bytes
+KINDS = ("index", "1-networks", "notebooks/2-autodiff", "benchmarks", "reference", "api/inspect", "project/CHANGELOG",
+         "source/tinydl/ops/conv.py")
 
 
 class _Page(HTMLParser):
@@ -64,39 +68,22 @@ def findings(site):
     return found
 
 
-def looked_at(site, browser):
-    """Serious findings of axe, a line each, and what a page wanted of the network."""
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
-
-    axe, found = Axe(), {}
-    pages = [path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] != "source"]
-    pages += sorted(site.glob("source/tinydl/ops/conv.py.html"))
-    with sync_playwright() as tool:
-        chromium = tool.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        for scheme, width in (("light", 1300), ("dark", 390)):
-            context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-            tab = context.new_page()
-            for path in pages:
-                tab.goto(path.as_uri())
-                for violation in axe.run(tab).response["violations"]:
-                    if violation["impact"] in ("serious", "critical"):
-                        first = violation["nodes"][0]
-                        key = f"{violation['id']}: {violation['help']}"
-                        where = f"{path.relative_to(site)} ({scheme}, {width}): {first['html'][:120]}"
-                        found.setdefault(key, []).append(where)
-        chromium.close()
-    return [f"{key}\n    {len(places)} pages, the first {places[0]}" for key, places in found.items()]
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=SITE)
-    parser.add_argument("--browser", help="a Chromium, for the look at accessibility")
+    parser.add_argument("--browser", help="a Chromium, for accessibility and search")
+    parser.add_argument("--every", action="store_true", help="all pages, in four looks")
     options = parser.parse_args(argv)
     found = findings(options.site.resolve())
     if options.browser:
-        found += looked_at(options.site.resolve(), options.browser)
+        site = options.site.resolve()
+        pages = [f"{name}.html" for name in KINDS]
+        if options.every:  # of the pages of source text one
+            every = (path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")))
+            pages = [page for page in every if not page.startswith("source/")] + pages[-1:]
+        for look in list(LOOKS)[:None if options.every else 2]:
+            found += inaccessible(site, pages, options.browser, look)
+        found += not_found(site, options.browser)
     print("\n".join(found[:60]) or "nothing found")
     return 1 if found else 0
 

@@ -6,7 +6,9 @@ from pathlib import Path
 # Behind what is installed: where tinydl is not built in place, the reference is made from the installed package.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from tools.website import api, assets, formulas, pictures, sources
+from tools.website import api, assets, formulas, notebooks, pictures, search, sources
+
+DIALOG = 'data-md-component="search" role="dialog"'
 
 
 def on_config(config):
@@ -14,20 +16,28 @@ def on_config(config):
 
 
 def on_files(files, config):
-    for module in (assets, pictures, api, sources):
+    for module in (assets, pictures, api, notebooks, sources):
         files = module.on_files(files, config)
     return files
 
 
 def on_page_markdown(markdown, page, config, files):
-    for module in (api, sources):
+    for module in (api, search, sources):
         markdown = module.on_page_markdown(markdown, page)
     return markdown
 
 
 def on_page_content(html, page, config, files):
-    return formulas.on_page_content(pictures.on_page_content(html, page), page)
+    for module in (pictures, notebooks, formulas):
+        html = module.on_page_content(html, page)
+    return html
+
+
+def on_post_page(output, page, config):
+    # The theme's dialog has no name that a screen reader could say.
+    return output.replace(DIALOG, f'{DIALOG} aria-label="Search"')
 
 
 def on_post_build(config):
-    sources.on_post_build(config)
+    for module in (assets, search, sources):
+        module.on_post_build(config)
