@@ -30,7 +30,9 @@ def by_a_line(points, labels):
 def scatter(axes, points, labels, title):
     if points.shape[1] > 2:  # the plane in which they spread most
         points = (points - points.mean(axis=0)) @ np.linalg.svd(points - points.mean(axis=0))[2][:2].T
-    axes.scatter(*points.T, c=np.array(plots.CLASSES)[labels], s=7 + 400 / len(points), edgecolors="white", zorder=3)
+    for k in (0, 1):
+        axes.plot(*points[labels == k].T, plots.MARKERS[k], color=plots.CLASSES[k], zorder=3,
+                  markersize=3 + 16 / len(points), markeredgecolor="white", markeredgewidth=0.4)
     axes.set_title(title, fontsize=10)
     axes.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal", adjustable="datalim")
 
@@ -45,11 +47,11 @@ def main(short=False, out="."):
              "Wx: onto a line": lambda x: x @ w.T, "ReLU(Wx): a line parts them": lambda x: relu(x @ w.T)}
     for axes, (title, step) in zip(panels[0], steps.items(), strict=True):
         lines = step(td.tensor(grid)).numpy()
-        axes.plot(*lines.T, *lines.transpose(2, 0, 1), color=plots.GREY, alpha=0.6, linewidth=0.5)
+        axes.plot(*lines[::2].T, *lines[:, ::2].transpose(2, 0, 1), color=plots.GREY, alpha=0.6, linewidth=0.5)
         scatter(axes, step(td.tensor(corners)).numpy(), xor, title)
 
     td.manual_seed(2)
-    x, y = rings(400, np.random.default_rng(0))
+    x, y = rings(300, np.random.default_rng(0))
     net = td.nn.Sequential(td.nn.Linear(2, 16), td.nn.ReLU(), td.nn.Linear(16, 2), td.nn.Tanh(), td.nn.Linear(2, 2))
     loss_fn, optimizer = td.nn.CrossEntropyLoss(), td.optim.Adam(net.parameters(), lr=0.03)
     for _ in range(150 if short else 500):
