@@ -10,7 +10,7 @@ __all__ = ["SETTINGS", "compact", "follow"]
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "tinydl"}
 NUMBER = re.compile(r"(?<=[\s\"(,])-?\d+\.\d{3,}")
 TAG = re.compile(r"<[^>]*>")
-PATH = re.compile(r' d="[^"]*"')
+PATH = re.compile(r' d=("[^"]*")')
 CLOUD = re.compile(r'<g( clip-path="[^"]*")>\n<use [^>]*>\n</g>\n(?:<g\1>\n<use [^>]*>\n</g>\n)+')
 ALIKE = re.compile(r'<use [^>]*( style="[^"]*")/>\n(?:<use [^>]*\1/>\n)+')
 NAMED = re.compile(r'( id="|href="#|url\(#)([^")]+)(["\)])')
@@ -36,7 +36,7 @@ def follow(text):
 
 def compact(text):
     """The same picture in fewer bytes: what neighbours share is said once, names are short, paths are on one line."""
-    text = PATH.sub(lambda path: re.sub(r" ?([A-Za-z]) ?", r"\1", path[0][4:-1].replace("\n", "")).join((' d="', '"')), text)
+    text = PATH.sub(lambda path: " d=" + re.sub(r" ?([A-Za-z]) ?", r"\1", path[1].replace("\n", "")), text)
     text = CLOUD.sub(lambda run: f"<g{run[1]}>\n{re.sub(r'</?g[^>]*>.', '', run[0], flags=re.DOTALL)}</g>\n", text)
     text = ALIKE.sub(lambda run: f"<g{run[1]}>\n{run[0].replace(run[1], '')}</g>\n", text)
     names = dict.fromkeys(re.findall(r' id="([^"]+)"', text))
