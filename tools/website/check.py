@@ -2,7 +2,7 @@
 
     python -m tools.website.check [--browser /usr/bin/chromium [--every]]
 
-Links are followed within the folder, with their anchors. With --browser (pip install playwright) a page of each kind is
+Links are followed within the folder, with their anchors. With --browser a page of each kind is
 opened without network, light and wide, dark and as on a phone, and axe looks for what readers with a screen reader or
 weak eyes stumble over; then the search is asked for what the course has. --every takes all pages in all four looks.
 """
