@@ -2,7 +2,7 @@
 
     python examples/cifar10_94.py [--short] [--out FOLDER]
 
-CIFAR-10 is looked for where `tinydl train --data cifar10 --download` puts it. --short trains a few steps on pictures of
+CIFAR-10 is looked for where `tinydl train --data cifar10 --download` puts it. --short takes a few seconds for steps on
 coloured noise, to show that all of it runs. The recipe is K. Jordan's (arXiv:2404.00498, and its version with Muon).
 """
 

@@ -3,7 +3,7 @@
     python examples/edges.py [--short] [--out FOLDER]
 
 A convolution with fixed weights is differentiation by finite differences: (1, -2, 1) on samples of f, h apart, gives
-h^2 f'' + O(h^4). The photograph of a temple in China comes with scikit-learn.
+h^2 f'' + O(h^4). The photograph of a temple in China comes with scikit-learn. It takes 6 s.
 """
 
 import argparse
@@ -26,8 +26,8 @@ def main(short=False, out="."):
     h = 0.1
     curve = (h * np.arange(10)).reshape(1, 1, 10) ** 2  # f(x) = x^2, so f'' = 2
     second = td.ops.conv1d(td.tensor(curve), td.tensor(np.array([[[1.0, -2.0, 1.0]]]))).numpy()
-    print(f"(1, -2, 1) on ten samples of x^2, {h} apart, gives {second.size} values of {second.mean():.6f}, "
-          f"h^2 f'' is {h * h * 2:.6f}")
+    print(f"(1, -2, 1) on ten samples of x^2, {h} apart: {second.size} values of {second.mean():.6f}")
+    print(f"h^2 f'' is {h * h * 2:.6f}")
 
     photo = load_sample_image("china.jpg")[::4 if short else 1, ::4 if short else 1]
     grey = photo.mean(axis=2, dtype=np.float32)[None, None] / 255

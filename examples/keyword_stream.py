@@ -3,7 +3,7 @@
     python examples/keyword_stream.py [--short] [--out FOLDER]
 
 The network is trained on windows of 0.4 s. `td.stream` gives its scores of the windows that end with each frame, but
-convolutions keep what they know of earlier frames.
+convolutions keep what they know of earlier frames. It takes 5 s.
 """
 
 import argparse
@@ -57,8 +57,7 @@ def main(short=False, out="."):
     scores = np.concatenate(scores)[:, 0]
     whole = np.stack([signal[:, k * FRAME:][:, :WINDOW] for k in range(len(scores))])
     difference = np.abs(scores - td.freeze(net)(whole)[:, 0]).max()
-    print(f"{100 * right:.1f} % of windows are right; {1000 * np.median(seconds):.2f} ms for a frame of 10 ms, "
-          f"at most {difference:.1e} from whole windows")
+    print(f"{100 * right:.1f} % right; {1000 * np.median(seconds):.2f} ms a frame; {difference:.0e} off whole windows")
     above, below = plots.plain(*(figure := plots.new_figure(9, 4.5)).subplots(2, 1, sharex=True))
     for start, word in said:
         above.text(start, 2.35, word, color=plots.ORANGE if word == WORD else "black")

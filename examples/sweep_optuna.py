@@ -4,7 +4,7 @@
 
 Needs Optuna: pip install 'tinydl-cnn[optuna]'. A trial is one thread: as many processes of this program as there are
 cores, with one --study, a file that they share, sweep together. Each net and its batches depend on the trial's number
-alone, so a trial can be repeated.
+alone, so a trial can be repeated. --short takes a few seconds.
 """
 
 import argparse
@@ -50,8 +50,9 @@ def main(short=False, out=".", trials=None, study=None):
     found.optimize(objective_of(train, validation, 4 if short else 12), trials or (8 if short else 40))
     pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in found.trials)
     best = found.best_trial
-    print(f"{len(found.trials)} trials, {pruned} of them pruned; the best, number {best.number}: "
-          f"{100 * best.value:.1f} %, " + ", ".join(f"{name} {value:.3g}" for name, value in best.params.items()))
+    print(f"{len(found.trials)} trials, {pruned} of them pruned; the best is number {best.number}: "
+          f"{100 * best.value:.1f} %")
+    print(", ".join(f"{name} {value:.3g}" for name, value in best.params.items()))
     figure = plots.new_figure(7, 4.5)
     axes, = plots.plain(figure.subplots())
     for trial in found.trials:  # of a pruned one the value of its last epoch

@@ -4,6 +4,7 @@
 
 Each layer multiplies the gradient by its Jacobian. In a plain net the product goes to 0; with batch norm it does not
 vanish, but grows; a residual block x + F(x) has the Jacobian identity + dF/dx, and is near the identity if F is.
+It takes 3 s.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def main(short=False, out="."):
         flow = gradient_flow(net, x, y, layers=names, spectral=False, warn=False)
         norms = [layer.activation_gradient for layer in flow.layers]
         left[name] = norms[0] / norms[-1]
-        print(f"{name:22} gradient below {depth} blocks: {left[name]:.3g} of that above them ({flow.verdict})")
+        print(f"{name:22} below {depth} blocks {left[name]:8.3g} of the gradient ({flow.verdict})")
         axes.semilogy(range(depth + 1), [norm / norms[-1] for norm in norms], color=colour,
                       label=f"{name}: {left[name]:.2g} times")
     axes.invert_xaxis()

@@ -6,6 +6,8 @@ The net is conv -> sigmoid -> max-pool -> linear -> squared error: y = sum over 
 of sigma(a), a = x * w, and L = (t - y)^2 / 2. Only the winner of each window passes its gradient on:
 
     dL/dw[j] = -(t - y) * sum over m of w2[m] * sigma'(a[i]) * x[i + j],   i the winner of window m.
+
+It takes 2 s.
 """
 
 import argparse
@@ -43,8 +45,8 @@ def main(short=False, out="."):
             gradient[j] -= (t - y) * w2[m] * sigma[winner] * (1 - sigma[winner]) * x[winner + j]
 
     difference = np.abs(gradient - w.grad[0, 0]).max()
-    print(f"{len(a)} places, {n_windows} windows, {len(set(winners))} winners: {len(a) - len(set(winners))} places "
-          f"teach the filter nothing")
+    print(f"{len(a)} places, {n_windows} windows, {len(set(winners))} winners; "
+          f"of {len(a) - len(set(winners))} places the filter learns nothing")
     print(f"largest difference between formula and back-propagation: {difference:.1e}")
 
     figure = plots.new_figure(10, 4)

@@ -1,6 +1,9 @@
 """Every example runs in its short form, shows what it promises and draws its picture."""
 
+import ast
 import importlib.util
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -42,12 +45,44 @@ def test_the_examples_are_those_of_the_course_and_the_recipe():
                      "shared_weights", "space_warping", "sweep_optuna", "vanishing_gradients", "winner_takes_all"]
 
 
+@pytest.fixture(autouse=True)
+def narrow(capsys):
+    """What an example prints fits a terminal of 80 columns."""
+    yield
+    assert max(map(len, capsys.readouterr().out.splitlines()), default=0) <= 80
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_short_and_documented(name):
+def test_short_and_of_one_form(name):
     text = (FOLDER / f"{name}.py").read_text()
     assert len(text.splitlines()) < 80
-    assert text.startswith('"""')
-    assert f"python examples/{name}.py [--short] [--out FOLDER]" in text
+    # What it shows, how it is called, more, and how long it takes.
+    parts = ast.parse(text).body
+    said = parts[0].value.value
+    assert re.match(rf"[A-Z][^\n]+[.]\n\n    python examples/{name}\.py \[--short\] \[--out FOLDER\][^\n]*\n\n\S", said)
+    assert re.search(r"takes (?:\d+ s|a few seconds)\b", said)
+    # Imports, constants and helpers, main, and how the command line calls it.
+    kinds = [type(part).__name__ for part in parts[1:]]
+    imports = [kind in ("Import", "ImportFrom") for kind in kinds]
+    assert sorted(imports, reverse=True) == imports and kinds[-2:] == ["FunctionDef", "If"]
+    assert parts[-2].name == "main" and ast.unparse(parts[-2].args).startswith("short=False, out='.'")
+    program = text.partition('if __name__ == "__main__":\n')[2]
+    assert ("    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])\n"
+            '    parser.add_argument("--short", action="store_true", help="') in program
+    assert '    parser.add_argument("--out", default=".", help="folder for the ' in program
+    assert "main(**vars(parser.parse_args()))" in program.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
+    for package in {"serve": ("fastapi", "uvicorn"), "sweep_optuna": ("optuna",)}.get(name, ()):
+        pytest.importorskip(package)
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert "--short" in said and "--out" in said and max(map(len, said.splitlines())) <= 80
 
 
 def test_as_a_program(tmp_path):

@@ -21,48 +21,50 @@ PATIENCE = 180_000  # milliseconds, for a machine that has much to do
 
 
 @contextlib.contextmanager
-def opened(browser, look="light, wide"):
-    """A tab of the browser, without network."""
+def opened(browser):
+    """A Chromium."""
     from playwright.sync_api import sync_playwright
 
-    scheme, width = LOOKS[look]
     with sync_playwright() as tool:
-        chromium = tool.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        context.set_default_timeout(PATIENCE)
-        yield context.new_page()
+        chromium = tool.chromium.launch(executable_path=browser, args=["--no-sandbox"], timeout=PATIENCE)
+        yield chromium
         chromium.close()
 
 
-def inaccessible(site, pages, browser, look):
+def _tab(chromium, look):
+    """A tab without network, of the scheme and width of a look."""
+    scheme, width = LOOKS[look]
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    context.set_default_timeout(PATIENCE)
+    return context.new_page()
+
+
+def inaccessible(site, pages, chromium, look):
     """Findings of axe that are serious or critical, a line each, with the first place of each."""
-    axe, found = (fetched("axe-core") / "axe.min.js").read_text(), {}
-    with opened(browser, look) as tab:
-        for page in pages:
-            tab.goto((site / page).as_uri())
-            tab.evaluate(axe)
-            for violation in tab.evaluate(RUN):
-                if violation["impact"] in ("serious", "critical"):
-                    head = f"{violation['id']}: {violation['help']}"
-                    found.setdefault(head, []).append(f"{page}: {violation['nodes'][0]['html'][:120]}")
+    axe, found, tab = (fetched("axe-core") / "axe.min.js").read_text(), {}, _tab(chromium, look)
+    for page in pages:
+        tab.goto((site / page).as_uri())
+        tab.evaluate(axe)
+        for violation in tab.evaluate(RUN):
+            if violation["impact"] in ("serious", "critical"):
+                head = f"{violation['id']}: {violation['help']}"
+                found.setdefault(head, []).append(f"{page}: {violation['nodes'][0]['html'][:120]}")
     return [f"{head} ({look}; {len(places)} pages)\n    {places[0]}" for head, places in found.items()]
 
 
-def not_found(site, browser, course=COURSE):
-    """What of the course the search does not lead to: its page is not among the first results."""
-    missing = []
-    with opened(browser) as tab:
-        tab.goto((site / "index.html").as_uri())
-        field, said = tab.locator("[data-md-component=search-query]"), tab.locator(".md-search-result__meta")
-        field.click()
-        for page, queries in course.items():
-            for query in queries:
-                field.fill("")
-                said.filter(has_text="Type to start").wait_for()
-                field.fill(query)
-                said.filter(has_not_text="Type to start").wait_for()
-                links = tab.eval_on_selector_all(FOUND, f"all => all.slice(0, {FIRST}).map(a => a.href)")
-                names = [link.split("?")[0].rpartition("/")[2].split("#")[0] for link in links]
-                if f"{page}.html" not in names:
-                    missing.append(f"{query!r} finds {', '.join(names) or 'nothing'}, not {page}")
-    return missing
+def not_found(site, chromium, course=COURSE):
+    """What of the course the search does not lead to, line by line: its page is not among the first results."""
+    tab = _tab(chromium, "light, wide")
+    tab.goto((site / "index.html").as_uri())
+    field, said = tab.locator("[data-md-component=search-query]"), tab.locator(".md-search-result__meta")
+    field.click()
+    for page, queries in course.items():
+        for query in queries:
+            field.fill("")
+            said.filter(has_text="Type to start").wait_for()
+            field.fill(query)
+            said.filter(has_not_text="Type to start").wait_for()
+            links = tab.eval_on_selector_all(FOUND, f"all => all.slice(0, {FIRST}).map(a => a.href)")
+            names = [link.split("?")[0].rpartition("/")[2].split("#")[0] for link in links]
+            if f"{page}.html" not in names:
+                yield f"{query!r} finds {', '.join(names) or 'nothing'}, not {page}"

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tools.website.browser import LOOKS, inaccessible, not_found
+from tools.website.browser import LOOKS, inaccessible, not_found, opened
 
 __all__ = ["findings", "main"]
 
@@ -81,9 +81,10 @@ def main(argv=None):
         if options.every:  # of the pages of source text one
             every = (path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")))
             pages = [page for page in every if not page.startswith("source/")] + pages[-1:]
-        for look in list(LOOKS)[:None if options.every else 2]:
-            found += inaccessible(site, pages, options.browser, look)
-        found += not_found(site, options.browser)
+        with opened(options.browser) as chromium:
+            for look in list(LOOKS)[:None if options.every else 2]:
+                found += inaccessible(site, pages, chromium, look)
+            found += not_found(site, chromium)
     print("\n".join(found[:60]) or "nothing found")
     return 1 if found else 0
 
