@@ -107,13 +107,16 @@ def test_what_a_run_prints_and_keeps(capsys):
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert lines[0].startswith("tinydl ") and "1 thread (" in lines[0] and "seed 3" in lines[0]
-    assert lines[1] == "data   small.npz: 42 training, 6 validation and 12 test images of 1x8x8, 3 classes"
-    assert lines[2].startswith("model  digits_cnn: ") and lines[2].endswith(" parameters")
-    assert lines[3] == "train  2 epochs of 3 batches of 16, adam, lr 0.05, schedule onecycle, weight decay 0.0005"
-    assert lines[4] == "run    runs/small-digits_cnn"
-    assert [line.split()[0] for line in lines[5:8]] == ["epoch", "1/2", "2/2"]
-    assert lines[-2].startswith("test accuracy ") and lines[-2].endswith(" s of training")
-    assert lines[-1].startswith("written to runs/small-digits_cnn: weights.safetensors")
+    assert lines[1:3] == ["data   small.npz: 42 training, 6 validation and 12 test images of 1x8x8, 3",
+                          "       classes"]
+    assert lines[3].startswith("model  digits_cnn: ") and lines[3].endswith(" parameters")
+    assert lines[4:7] == ["train  2 epochs of 3 batches of 16, adam, lr 0.05, schedule onecycle, weight",
+                          "       decay 0.0005", "run    runs/small-digits_cnn"]
+    assert [line.split()[0] for line in lines[7:10]] == ["epoch", "1/2", "2/2"]
+    written = lines.index("written to runs/small-digits_cnn:")
+    assert lines[written - 1].startswith("test accuracy ") and lines[written - 1].endswith(" s of training")
+    assert lines[written + 1].startswith("       weights.safetensors, history.csv, config.json, result.json")
+    assert all(len(line) <= 80 for line in lines)
     config = json.loads(content("runs/small-digits_cnn/config.json"))
     assert (config["seed"], config["epochs"], config["image_shape"], config["n_train"]) == (3, 2, [1, 8, 8], 48)
     tensors, metadata = read_tensors("runs/small-digits_cnn/weights.safetensors")
@@ -504,7 +507,7 @@ def test_a_recipe_and_what_is_said_otherwise(capsys):
     assert cli.main(["train", "--data", "colour.npz", "--recipe", "airbench", "--batch-size", "16", "--epochs", "2",
                      "--threads", "1", "--out", "a"]) == 0
     out = capsys.readouterr().out
-    assert "2 epochs of 2 batches of 16, muon, lr 0.24, schedule linear, weight decay 2e-06" in out
+    assert "2 epochs of 2 batches of 16, muon, lr 0.24, schedule linear, weight\n       decay 2e-06\n" in out
     config = json.loads(content("a/config.json"))
     assert config["recipe"] == "airbench" and config["drop_last"] and config["augment"]["padding"] == "reflect"
     assert [row["lr"] for row in history("a")] == ["0.24", "0.12"]

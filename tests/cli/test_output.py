@@ -15,6 +15,15 @@ def test_words_and_results(capsys):
         assert capsys.readouterr().out.splitlines() == lines
 
 
+def test_a_row_is_wrapped_below_its_sentence(capsys):
+    out, path = Output("train"), "a" * 90
+    out.row("train", "2 epochs of 45 batches of 32, sgd, lr 0.1, schedule onecycle, weight decay 0.0005")
+    out.row("", f"one of {path} two")
+    assert capsys.readouterr().out == (
+        "train  2 epochs of 45 batches of 32, sgd, lr 0.1, schedule onecycle, weight\n       decay 0.0005\n"
+        f"       one of\n       {path}\n       two\n")
+
+
 def test_json_is_one_line_that_every_reader_takes(capsys):
     out = Output("train", json=True)
     out.say("on the way")

@@ -96,8 +96,8 @@ def fit(run, net, parts, resume, out, comm=None):
     if trainer.stop_reason not in (None, "done"):
         out.say(f"stopped early: {trainer.stop_reason}")
     out.result(f"test {scores.headline(result)}, {seconds:.1f} s of training", facts)
-    out.say("written to " + run.folder + ": "
-            + ", ".join(["weights.safetensors", "history.csv", "config.json", "result.json", *made]))
+    out.say(f"written to {run.folder}:")
+    out.row("", ", ".join(["weights.safetensors", "history.csv", "config.json", "result.json", *made]))
     return 0
 
 
@@ -132,20 +132,20 @@ def _introduce(run, net, parts, batches, out, comm):
     if s.get("task") == "labels":
         goal += ", several of them a sample"
     what = "images" if len(train.image_shape) == 3 else "signals" if len(train.image_shape) == 2 else "rows"
-    out.say(f"data   {os.path.basename(s['data'])}: {', '.join(counts[:-1])} and {counts[-1]} {what} of {shape}, "
-            f"{goal}")
+    out.row("data", f"{os.path.basename(s['data'])}: {', '.join(counts[:-1])} and {counts[-1]} {what} of {shape}, "
+                    f"{goal}")
     for note in whole.about.get("notes", ()):
-        out.say(f"       {note}")
+        out.row("", note)
     if s.get("task") == "regression":
-        out.say("       targets are scaled to mean 0 and standard deviation 1: a loss of 1 is guessing")
-    out.say(f"model  {s['model']}: {sum(p.size for p in net.parameters()):,} parameters")
-    out.say(f"train  {s['epochs']} epochs of {batches:,} batches of {s['batch_size']}, {s['optimizer']}, lr "
-            f"{s['lr']:g}, schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
+        out.row("", "targets are scaled to mean 0 and standard deviation 1: a loss of 1 is guessing")
+    out.row("model", f"{s['model']}: {sum(p.size for p in net.parameters()):,} parameters")
+    out.row("train", f"{s['epochs']} epochs of {batches:,} batches of {s['batch_size']}, {s['optimizer']}, lr "
+                     f"{s['lr']:g}, schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
     if s.get("shards"):
         order = ", added in MPI's order" if s.get("fast_allreduce") else ""
-        out.say(f"       each batch in {s['shards']} shards{order}")
+        out.row("", f"each batch in {s['shards']} shards{order}")
     if s.get("augment"):
-        out.say(f"       augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
+        out.row("", f"augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
     out.say(f"run    {run.folder}")
 
 

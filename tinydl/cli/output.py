@@ -3,11 +3,13 @@
 import json
 import math
 import sys
+import textwrap
 import time
 
 __all__ = ["Output", "UserError"]
 
 _QUIET_FOR = 1.0  # seconds of reading before progress is shown
+_WIDTH, _NAME = 80, 7  # columns of a line, and of the name before a sentence
 
 
 class UserError(Exception):
@@ -47,6 +49,11 @@ class Output:
         """A line on the way."""
         if not self.quiet:
             print(text, flush=True)
+
+    def row(self, name, text):
+        """A sentence behind a name, in lines of 80 columns that begin below the sentence; a longer word stays whole."""
+        self.say(textwrap.fill(text, _WIDTH, initial_indent=f"{name:{_NAME}}", subsequent_indent=" " * _NAME,
+                               break_long_words=False, break_on_hyphens=False))
 
     def result(self, text, facts):
         """What the command was for: lines of text, or facts as JSON."""
