@@ -507,7 +507,7 @@ def test_a_recipe_and_what_is_said_otherwise(capsys):
     assert cli.main(["train", "--data", "colour.npz", "--recipe", "airbench", "--batch-size", "16", "--epochs", "2",
                      "--threads", "1", "--out", "a"]) == 0
     out = capsys.readouterr().out
-    assert "2 epochs of 2 batches of 16, muon, lr 0.24, schedule linear, weight\n       decay 2e-06\n" in out
+    assert "2 epochs of 2 batches of 16, muon, lr 0.24, schedule linear, weight decay\n       2e-06\n" in out
     config = json.loads(content("a/config.json"))
     assert config["recipe"] == "airbench" and config["drop_last"] and config["augment"]["padding"] == "reflect"
     assert [row["lr"] for row in history("a")] == ["0.24", "0.12"]
