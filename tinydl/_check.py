@@ -81,6 +81,11 @@ def one_of(owner: str, name: str, value: Any, known: Any) -> Any:
     raise ValueError(f"{owner}: {name} must be {', '.join(others)} or {last}, got {value!r}")
 
 
+def given(args: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
+    """Arguments by position, and behind them those that came by name: which are not None."""
+    return (*args, *(value for value in named if value is not None))
+
+
 def items(owner: str, name: str, value: Any) -> list[Any]:
     """What an iterable gives, as a list."""
     try:

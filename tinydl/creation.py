@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import random
-from tinydl._check import dtype_of, flag, index_of, integer, number
+from tinydl._check import dtype_of, flag, given, index_of, integer, number
 from tinydl.devices import device as _device
 from tinydl.tensor import Tensor, array_of, tensor as _copied
 
@@ -82,9 +82,9 @@ def full(size: Ints, fill_value: Number | Tensor, dtype: DType = None, device: D
 def _like(make: Callable[..., Tensor]) -> Like:
     name = f"{make.__name__}_like"
 
-    def like(x, *args, dtype=None, device=None, requires_grad=False):
+    def like(x, *args, dtype=None, device=None, requires_grad=False, **kwargs):
         array = x._array() if isinstance(x, Tensor) else array_of(x)
-        return make(array.shape, *args, dtype=array.dtype if dtype is None else dtype, device=device,
+        return make(array.shape, *args, **kwargs, dtype=array.dtype if dtype is None else dtype, device=device,
                     requires_grad=requires_grad)
 
     like.__name__ = like.__qualname__ = name
@@ -105,26 +105,33 @@ def eye(n: int, m: int | None = None, dtype: DType = None, device: Device | None
 
 # --- counted ---------------------------------------------------------------------------------------------------------
 
-def arange(*bounds: float, dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
+def arange(*bounds: float, start: float | None = None, end: float | None = None, step: float | None = None,
+           dtype: DType = None, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """Numbers from a start (0) up to, but without, an end, in steps (of 1): int64 of integers, else float32.
 
     Parameters
     ----------
     *bounds : number
         End; start and end; or start, end and step.
+    start, end, step : number, optional
+        Those of them that come by name.
     dtype, device, requires_grad
         As in `zeros`.
     """
-    if not 1 <= len(bounds) <= 3:
+    if step is not None and start is None and len(given(bounds, end)) == 1:  # an end and a step
+        start = 0
+        bounds, end = (), given(bounds, end)[0]
+    bounds = given(bounds, start, end, step)
+    if not 1 <= len(bounds) <= 3 or step is not None and len(bounds) < 3:
         raise TypeError(f"arange takes an end, a start and an end, or these and a step, got {bounds!r}")
     whole = all(index_of(value) is not None for value in bounds)
     values: Any = [index_of(value) if whole else number("arange", "a bound", value, -math.inf, open_low=True)
               for value in bounds]
     start, end = (0, values[0]) if len(values) == 1 else values[:2]
-    step: Any = values[2] if len(values) == 3 else 1
-    if step == 0 or (end - start) * step < 0:
-        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
-    values = np.arange(start, end, step, dtype=np.int64 if whole else np.float32)
+    by: Any = values[2] if len(values) == 3 else 1
+    if by == 0 or (end - start) * by < 0:
+        raise ValueError(f"arange: steps of {by} do not lead from {start} to {end}")
+    values = np.arange(start, end, by, dtype=np.int64 if whole else np.float32)
     return _made(values, "arange", dtype, device, requires_grad)
 
 
@@ -160,7 +167,8 @@ def randn(*size: Ints, generator: Generator | None = None, dtype: DType = None, 
                  requires_grad)
 
 
-def randint(*bounds: Ints, generator: Generator | None = None, dtype: DType = None, device: Device | None = None,
+def randint(*bounds: Ints, low: int | None = None, high: int | None = None, size: Ints | None = None,
+            generator: Generator | None = None, dtype: DType = None, device: Device | None = None,
             requires_grad: bool = False) -> Tensor:
     """Random integers from low (0) up to, but without, high, as int64.
 
@@ -168,18 +176,21 @@ def randint(*bounds: Ints, generator: Generator | None = None, dtype: DType = No
     ----------
     *bounds
         (high, size) or (low, high, size); size is a tuple.
+    low, high, size
+        Those of them that come by name.
     generator : Generator, optional
     dtype, device, requires_grad
         As in `zeros`.
     """
+    bounds = given(bounds, low, high, size)
     if len(bounds) not in (2, 3) or not isinstance(bounds[-1], (tuple, list)):
         raise TypeError(f"randint takes (high, size) or (low, high, size) with a size as a tuple, got {bounds!r}")
-    *limits, size = bounds
-    low, high = [integer("randint", "a limit", value, -2**63) for value in ([0, *limits] if len(limits) == 1 else
+    *limits, lengths = bounds
+    least, end = [integer("randint", "a limit", value, -2**63) for value in ([0, *limits] if len(limits) == 1 else
                                                                             limits)]
-    if low >= high:
-        raise ValueError(f"randint: there is no integer from {low} up to, but without, {high}")
-    return _made(_rng(generator).integers(low, high, _shape((size,), "randint")), "randint", dtype, device,
+    if least >= end:
+        raise ValueError(f"randint: there is no integer from {least} up to, but without, {end}")
+    return _made(_rng(generator).integers(least, end, _shape((lengths,), "randint")), "randint", dtype, device,
                  requires_grad)
 
 

@@ -59,8 +59,8 @@ def save(state: Mapping[str, ArrayLike], path: Path) -> None:
     for name, value in state.items():
         array = value.data if isinstance(value, Tensor) else np.asarray(value)
         if array.dtype.kind not in "fiub":
-            raise TypeError(f"save: {name!r} is no array of numbers but {type(value).__name__}; a Trainer's checkpoint "
-                            "holds optimisers and epochs")
+            raise TypeError(f"save: {name!r} is no array of numbers but {type(value).__name__}; "
+                            "td.train.save_checkpoint(path, state) writes trees of arrays and numbers")
         arrays[name] = array
     with atomic_write(path) as file:
         write_tensors(file, arrays)

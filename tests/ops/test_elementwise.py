@@ -32,8 +32,8 @@ def test_clip():
     assert y.data[:5].tolist() == [0, 0, 0.5, 1, 1] and np.isnan(y.data[5])
     y.backward(np.ones(6))
     assert x.grad.tolist() == [0, 1, 1, 1, 0, 1]
-    assert td.ops.clip(x, high=0.5).data[4] == 0.5
-    with pytest.raises(ValueError, match="low <= high, got 2.0 and 1.0"):
+    assert td.ops.clip(x, max=0.5).data[4] == 0.5
+    with pytest.raises(ValueError, match="min <= max, got 2.0 and 1.0"):
         x.clip(2, 1)
     with pytest.raises(ValueError, match="at least one"):
         x.clip()
@@ -73,5 +73,5 @@ def test_limits_that_are_tensors(gradcheck):
     rng = np.random.default_rng(0)
     gradcheck(td.ops.clip, rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(3, 1)))
     assert td.ops.clip(td.tensor([5.0, np.nan]), np.array([6.0, 0.0])).data.tolist()[0] == 6
-    assert np.isnan(td.ops.clip(td.tensor([5.0, np.nan]), high=td.tensor([6.0, 0.0])).data[1])
+    assert np.isnan(td.ops.clip(td.tensor([5.0, np.nan]), max=td.tensor([6.0, 0.0])).data[1])
     assert td.ops.clip(td.tensor([1.0]), td.tensor(3.0), td.tensor(2.0)).item() == 2  # as NumPy: high goes last

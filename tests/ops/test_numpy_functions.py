@@ -77,7 +77,12 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("ufunc", _UFUNCS, ids=lambda ufunc: ufunc.__name__)
+# Refused of what the test takes, floats that record: tests/ops/test_truth.py has them.
+WITHOUT_GRADIENT = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.remainder}
+
+
+@pytest.mark.parametrize("ufunc", sorted(_UFUNCS.keys() - WITHOUT_GRADIENT, key=lambda ufunc: ufunc.__name__),
+                         ids=lambda ufunc: ufunc.__name__)
 def test_ufuncs_are_operations(ufunc):
     others = [np.array([[0.3, 0.4], [1.5, 1.0]])] * (ufunc.nin - 1)
     for order in ("tensor first", "array first")[:ufunc.nin]:

@@ -38,3 +38,28 @@ def test_numbers_beyond_64_bits_compare(dtype):
     x = td.tensor(np.ones(2, dtype))
     assert ops.lt(x, 10**30).numpy().all() and ops.gt(x, -(10**400)).numpy().all()
     assert not ops.eq(x, 10**30).numpy().any()
+
+
+A = td.tensor([1, 2, 3])
+
+
+@pytest.mark.parametrize(("result", "expected"), [
+    ((A > 1) & (A < 3), [False, True, False]), ((A > 2) | (A < 2), [True, False, True]),
+    ((A > 1) ^ (A > 2), [False, True, False]), (~(A > 1), [True, False, False]), (~A, [-2, -3, -4]),
+    (A & 1, [1, 0, 1]), (A | 4, [5, 6, 7]), (np.array([True, False, True]) & (A > 1), [False, False, True]),
+    (A // 2, [0, 1, 1]), (-A // 2, [-1, -1, -2]), (7 // A, [7, 3, 2]), (A % 2, [1, 0, 1]), (-A % 3, [2, 1, 0]),
+    (td.tensor([-0.5, 2.5]) // 1, [-1, 2]), (td.tensor([-0.5, 2.5]) % 1, [0.5, 0.5])], ids=str)
+def test_operators_of_masks_and_whole_numbers(result, expected):
+    assert isinstance(result, td.Tensor) and result.tolist() == expected and not result.requires_grad
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: td.rand(2) & td.rand(2), TypeError, "takes booleans and integers, got float32 and float32; comp"),
+    (lambda: ~td.rand(2), TypeError, "takes booleans and integers, got float32"),
+    (lambda: A // 0, ZeroDivisionError, "floor_divide of integers by 0"),
+    (lambda: A % td.tensor([1, 0, 1]), ZeroDivisionError, "remainder of integers by 0"),
+    (lambda: td.rand(2, requires_grad=True) % 1, TypeError, "that requires a gradient: write x - y"),
+    (lambda: A & None, TypeError, "unsupported operand")])
+def test_refused_operands(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

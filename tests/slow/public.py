@@ -54,7 +54,7 @@ INTERNAL = re.compile(
 # Refusals of arrays of types that PyTorch, which gets float64 of everything, never saw.
 OF_TYPES = re.compile(r"convert|float32 or float64|takes no uint8|real numbers|one type|only float32")
 # Refusals that are meant: PyTorch checks less where there are no numbers, and takes limits in the wrong order.
-MEANT = re.compile(r"clip needs low <= high|gives no output|output_padding must be smaller|every weight must be finite|"
+MEANT = re.compile(r"clip needs min <= max|gives no output|output_padding must be smaller|every weight must be finite|"
                    r"normalized_shape must be at least 1")
 
 

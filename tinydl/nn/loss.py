@@ -86,7 +86,7 @@ class CrossEntropyLoss(_ClassLoss):
         self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing, high=1.0,
                                       open_high=False)
 
-    def forward(self, logits: ArrayLike, labels: ArrayLike) -> Tensor:
+    def forward(self, logits: ArrayLike, target: ArrayLike) -> Tensor:
         """Logits (N, C, ...) and labels (N, ...), or soft ones (N, C, ...), to a number; to (N, ...) without reduction.
 
         Raises
@@ -94,7 +94,7 @@ class CrossEntropyLoss(_ClassLoss):
         ValueError
             Also for soft labels that are negative or do not sum to 1 over the classes.
         """
-        return ops.cross_entropy(as_input(logits), labels, self.weight, self.ignore_index, self.reduction,
+        return ops.cross_entropy(as_input(logits), target, self.weight, self.ignore_index, self.reduction,
                                  self.label_smoothing)
 
     def denominator(self, output: Tensor, labels: ArrayLike) -> float:
@@ -121,9 +121,9 @@ class NLLLoss(_ClassLoss):
                  reduction: Reduction = "mean") -> None:
         super().__init__(weight, ignore_index, reduction)
 
-    def forward(self, log_probabilities: ArrayLike, labels: ArrayLike) -> Tensor:
+    def forward(self, log_probabilities: ArrayLike, target: ArrayLike) -> Tensor:
         """Log-probabilities (N, C, ...) and labels (N, ...) to a number, or to (N, ...) without reduction."""
-        return ops.nll(as_input(log_probabilities), labels, self.weight, self.ignore_index, self.reduction)
+        return ops.nll(as_input(log_probabilities), target, self.weight, self.ignore_index, self.reduction)
 
 
 class MSELoss(Module):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl._check import index_of
+from tinydl._check import index_of, one_of
 from tinydl.devices import device_or_dtype
-from tinydl.ops import arithmetic, elementwise, reductions, shape
+from tinydl.ops import arithmetic, elementwise, reductions, shape, truth
 from tinydl.ops.checks import as_tensor
 from tinydl.ops.matmul import matmul
 from tinydl.ops.sorting import Placed
@@ -16,12 +16,12 @@ from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Literal
 
     from tinydl._types import ArrayLike, Device, DType, Extreme
 
 __all__ = [
-    "add", "allclose", "bmm", "clamp", "clone", "dot", "einsum", "equal", "masked_fill", "max", "min",
+    "add", "allclose", "bmm", "clamp", "clone", "div", "dot", "einsum", "equal", "masked_fill", "max", "min",
     "mm", "outer", "square", "sub", "to", "type_as",
 ]
 
@@ -38,6 +38,15 @@ def add(x: ArrayLike, y: ArrayLike, alpha: float = 1) -> Tensor:
 def sub(x: ArrayLike, y: ArrayLike, alpha: float = 1) -> Tensor:
     """x - alpha y."""
     return arithmetic.sub(x, y if alpha == 1 else arithmetic.mul(y, alpha))
+
+
+def div(x: ArrayLike, y: ArrayLike, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
+    """x / y; with 'floor' the largest whole number up to it and with 'trunc' the whole part, without gradient."""
+    if rounding_mode is None:
+        return arithmetic.div(x, y)
+    if one_of("div", "rounding_mode", rounding_mode, ("floor", "trunc")) == "floor":
+        return truth.floor_divide(x, y)
+    return truth.trunc(arithmetic.div(x, y))
 
 
 def clamp(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:

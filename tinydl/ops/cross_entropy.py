@@ -129,7 +129,7 @@ def _soft(logits, target, weight, reduction, label_smoothing):
     return losses.mean() if reduction == "mean" else losses.sum()
 
 
-def cross_entropy(logits: ArrayLike, labels: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
+def cross_entropy(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
                   reduction: Reduction = "mean", label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy between softmax(logits) and integer labels, or probabilities of the classes.
 
@@ -147,8 +147,8 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike, weight: ArrayLike | None
     ----------
     logits : Tensor, shape (N, C) or (N, C, *positions) or (C,)
         Not probabilities: softmax is part of the loss.
-    labels : array_like of int, shape (N,) or (N, *positions) or ()
-        Classes from 0 to C - 1, or `ignore_index`; or probabilities as floats of the logits' shape.
+    target : array_like of int, shape (N,) or (N, *positions) or ()
+        The labels: classes from 0 to C - 1, or `ignore_index`; or probabilities as floats of the logits' shape.
     weight : array_like, shape (C,), optional
     ignore_index : int
     reduction : {'mean', 'sum', 'none'}
@@ -175,8 +175,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike, weight: ArrayLike | None
     reduction_of(reduction)
     label_smoothing = number("cross_entropy", "label_smoothing", label_smoothing, high=1.0, open_high=False)
     n_classes = shape[1] if len(shape) > 1 else shape[0]
-    if not isinstance(labels, Tensor):
-        labels = array_of(labels)
+    labels = target if isinstance(target, Tensor) else array_of(target)
     soft = labels.dtype.kind == "f" and labels.shape == shape
     labels = labels if soft else labels_of(labels, shape, "cross_entropy")
     weight = weight_of(weight, n_classes, logits.dtype, "cross_entropy")

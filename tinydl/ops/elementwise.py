@@ -254,28 +254,28 @@ def sign(x: ArrayLike) -> Tensor:
     return Tensor(np.asarray(np.sign(x.data)))
 
 
-def clip(x: ArrayLike, low: ArrayLike | None = None, high: ArrayLike | None = None) -> Tensor:
-    """Limit to [low, high], element by element.
+def clip(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
+    """Limit to [min, max], element by element.
 
     Parameters
     ----------
     x : Tensor
-    low, high : number, Tensor or array_like, optional
+    min, max : number, Tensor or array_like, optional
         None leaves that side open. Tensors and arrays broadcast. Entries beyond get no gradient, entries at a limit do;
         a limit that is a tensor gets that of the entries beyond it.
     """
-    x = as_tensor(x)
+    x, low, high = as_tensor(x), min, max
     need_float(x, "clip")
     if low is None and high is None:
-        raise ValueError("clip needs at least one of low and high")
+        raise ValueError("clip needs at least one of min and max")
     if any(isinstance(limit, (Tensor, np.ndarray, list, tuple)) for limit in (low, high)):
         low, high = (operands(x, default if limit is None else limit)[1]
                      for limit, default in ((low, -np.inf), (high, np.inf)))
         return Clamp.apply(x, low, high)
     low, high = (None if limit is None else number("clip", name, limit, finite=False)
-                 for name, limit in (("low", low), ("high", high)))
+                 for name, limit in (("min", low), ("max", high)))
     if low is not None and high is not None and not low <= high:
-        raise ValueError(f"clip needs low <= high, got {low} and {high}")
+        raise ValueError(f"clip needs min <= max, got {low} and {high}")
     kind = x.dtype.type
     return Clip.apply(x, low=None if low is None else kind(low), high=None if high is None else kind(high))
 

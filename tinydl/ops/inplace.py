@@ -122,13 +122,13 @@ def _zeroed(self: AnyTensor) -> AnyTensor:
     return _filled(self, 0)
 
 
-def _copied(self: AnyTensor, other: ArrayLike) -> AnyTensor:
-    """The values become those of `other`, which broadcasts; no gradient passes."""
+def _copied(self: AnyTensor, src: ArrayLike, non_blocking: bool = False) -> AnyTensor:
+    """The values become those of `src`, which broadcasts; no gradient passes. `non_blocking` is of no effect."""
     _check(self, "copy_")
-    if self.recorded or isinstance(other, Tensor) and other.recorded:
+    if self.recorded or isinstance(src, Tensor) and src.recorded:
         raise RuntimeError("copy_ is not recorded, and nothing before it would learn; write x = y, or `with "
                            "td.no_grad():` around it")
-    values = other._array() if isinstance(other, Tensor) else array_of(other)
+    values = src._array() if isinstance(src, Tensor) else array_of(src)
     if not broadcasts(values.shape, self.shape):
         raise ValueError(f"copy_: shape {values.shape} does not broadcast to {self.shape}")
     _writable(self)[...] = values

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinydl._check import given
 from tinydl.ops import arithmetic, shape, truth
 from tinydl.ops.add import add
 from tinydl.ops.indexing import index
@@ -52,9 +53,9 @@ def _reshape(self: Tensor, *new_shape: Ints) -> Tensor:
     return shape.reshape(self, tuple(_one_or_many(new_shape)))
 
 
-def _permute(self: Tensor, *order: Ints) -> Tensor:
+def _permute(self: Tensor, *order: Ints, dims: Ints | None = None) -> Tensor:
     """Axes in another order; see `ops.permute`."""
-    return shape.permute(self, _one_or_many(order))
+    return shape.permute(self, _one_or_many(given(order, dims)))
 
 
 def _view_as(self: Tensor, other: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ def _iterate(self: Tensor) -> Iterator[Tensor]:
 
 # Methods whose modules a first step does not need: imported at the first call.
 _LATER = {
-    "aliases": "add bmm clamp clone dot masked_fill max min mm outer square sub to type_as",
+    "aliases": "add bmm clamp clone div dot masked_fill max min mm outer square sub to type_as",
     "cumulative": "cumsum prod", "norms": "norm",
     "parts": "chunk expand flip repeat split unbind", "sorting": "argsort gather sort topk",
 }
@@ -219,10 +220,10 @@ def _methods():
         ("bool", "bool"), ("double", "float64"), ("float", "float32"), ("int", "int32"), ("long", "int64"))}
     return {
         **same, **further, **types, **{name: _deferred("inplace", name) for name in _IN_PLACE},
-        "__abs__": ops.abs, "__getitem__": index, "__index__": _index, "__iter__": _iterate, "__neg__": ops.neg,
-        "__round__": _round, "amax": ops.max, "amin": ops.min, "contiguous": _itself, "cpu": _itself, "dim": _dim,
-        "div": ops.div, "element_size": _element_size, "expand_as": _expand_as, "mul": ops.mul, "numel": _numel,
-        "permute": _permute, "pow": ops.power, "requires_grad_": _requires_grad, "reshape": _reshape,
+        "__abs__": ops.abs, "__getitem__": index, "__index__": _index, "__invert__": truth.invert, "__iter__": _iterate,
+        "__neg__": ops.neg, "__round__": _round, "amax": ops.max, "amin": ops.min, "contiguous": _itself,
+        "cpu": _itself, "dim": _dim, "element_size": _element_size, "expand_as": _expand_as, "mul": ops.mul,
+        "numel": _numel, "permute": _permute, "pow": ops.power, "requires_grad_": _requires_grad, "reshape": _reshape,
         "reshape_as": _view_as, "swapaxes": ops.transpose, "t": _t, "tolist": _tolist, "view": _reshape,
         "view_as": _view_as,
     }
@@ -240,6 +241,9 @@ def install():
         METHODS[f"__r{name}__"] = _binary(function, reflected=True)
     for name in ("__matmul__", "__rmatmul__"):  # numbers have no axes
         METHODS[name].__annotations__["other"] = "Tensor | Array"
+    for name, function in truth.OPERATORS.items():
+        METHODS[f"__{name}__"] = _binary(function)
+        METHODS[f"__r{name}__"] = _binary(function, reflected=True)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         METHODS[f"__{name}__"] = _binary(getattr(truth, name))
     METHODS.update(_methods())

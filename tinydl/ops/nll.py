@@ -56,14 +56,15 @@ class NLL(Operation):
         return from_rows(dx, shape, axis)
 
 
-def nll(log_probabilities: ArrayLike, labels: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
+def nll(log_probabilities: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, ignore_index: int = -100,
         reduction: Reduction = "mean") -> Tensor:
     """Negative log-likelihood l_n = -v_y x_n[y]; with log_softmax before it the same as `cross_entropy`.
 
     Parameters
     ----------
     log_probabilities : Tensor, shape (N, C) or (N, C, *positions) or (C,)
-    labels : array_like of int, shape (N,) or (N, *positions) or ()
+    target : array_like of int, shape (N,) or (N, *positions) or ()
+        The labels y.
     weight : array_like, shape (C,), optional
         The factors v; 'mean' divides by the sum of those used.
     ignore_index : int
@@ -75,6 +76,6 @@ def nll(log_probabilities: ArrayLike, labels: ArrayLike, weight: ArrayLike | Non
     if not x.shape:
         raise ValueError("nll takes log-probabilities of shape (N, C), got a number")
     reduction_of(reduction)
-    labels = labels_of(labels, x.shape, "nll")
+    labels = labels_of(target, x.shape, "nll")
     weight = weight_of(weight, x.shape[1] if x.ndim > 1 else x.shape[0], x.dtype, "nll")
     return NLL.apply(x, labels=labels, weight=weight, ignore_index=ignored_of(ignore_index, "nll"), reduction=reduction)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinydl import ops
 from tinydl.graph import tensors_in
+from tinydl.ops import truth
 from tinydl.ops.truth import asked, compared
 from tinydl.tensor import Tensor
 
@@ -22,6 +23,9 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.matmul: ops.matmul, np.maximum: ops.maximum, np.minimum: ops.minimum, np.multiply: ops.mul,
     np.negative: ops.neg, np.power: ops.power, np.sign: ops.sign, np.sin: ops.sin, np.sqrt: ops.sqrt,
     np.square: lambda x: ops.mul(x, x), np.subtract: ops.sub, np.tanh: ops.tanh,
+    np.bitwise_and: truth.OPERATORS["and"], np.bitwise_or: truth.OPERATORS["or"],
+    np.bitwise_xor: truth.OPERATORS["xor"], np.floor_divide: truth.floor_divide, np.invert: truth.invert,
+    np.remainder: truth.remainder,
     **{ufunc: asked(ufunc) for ufunc in (np.isfinite, np.isinf, np.isnan, np.logical_not, np.signbit)},
     **{ufunc: compared(ufunc) for ufunc in (
         np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.logical_and, np.logical_or, np.logical_xor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tinydl._check import integer, items
+from tinydl._check import given, integer, items
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import broadcast_to, permute, reshape
 from tinydl.ops.words import worded
@@ -92,8 +92,8 @@ def repeat(x: ArrayLike, *times: Ints) -> Tensor:
         Or one tuple of them; at least as many as x has axes.
     """
     x = as_tensor(x)
-    given = times[0] if len(times) == 1 and isinstance(times[0], (tuple, list)) else times
-    counts = [integer("repeat", "times", n, 0) for n in items("repeat", "times", given)]
+    numbers = times[0] if len(times) == 1 and isinstance(times[0], (tuple, list)) else times
+    counts = [integer("repeat", "times", n, 0) for n in items("repeat", "times", numbers)]
     if len(counts) < x.ndim:
         raise ValueError(f"repeat takes a number for each of the {x.ndim} axes of shape {x.shape}, got {tuple(counts)}")
     shape = (1,) * (len(counts) - x.ndim) + x.shape
@@ -102,10 +102,10 @@ def repeat(x: ArrayLike, *times: Ints) -> Tensor:
     return reshape(copies, tuple(t * n for t, n in zip(counts, shape, strict=True)))
 
 
-def flip(x: ArrayLike, *axes: Ints) -> Tensor:
-    """x with the order along some axes reversed."""
-    x = as_tensor(x)
-    given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-    turned = {axis_of(axis, x.ndim) for axis in given}
+def flip(x: ArrayLike, *axes: Ints, dims: Ints | None = None) -> Tensor:
+    """x with the order along some axes reversed: numbers, or one tuple of them, which `dims` may be as well."""
+    x, axes = as_tensor(x), given(axes, dims)
+    numbers = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+    turned = {axis_of(axis, x.ndim) for axis in numbers}
     return x[tuple(slice(None, None, -1) if k in turned else slice(None) for k in range(x.ndim))] if turned else \
         permute(x, range(x.ndim))

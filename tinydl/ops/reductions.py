@@ -248,8 +248,13 @@ def min(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False) -> Tenso
     return Min.apply(x, reduced=reduced, keepdims=keepdims)
 
 
+def _correction(correction, unbiased, name):
+    return number(name, "correction", correction, low=-math.inf) if flag(name, "unbiased", unbiased) else 0.0
+
+
 @worded
-def var(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False, correction: float = 1) -> Tensor:
+def var(x: ArrayLike, axis: Ints | None = None, *, keepdims: bool = False, correction: float = 1,
+        unbiased: bool = True) -> Tensor:
     """Variance over the given axes.
 
     Parameters
@@ -262,17 +267,20 @@ def var(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False, correcti
     correction : float
         The divisor is n - correction: 1 the unbiased estimate, 0 the mean square. Where nothing is left to divide by
         the variance is infinite, or NaN of equal entries, as in PyTorch.
+    unbiased : bool
+        False is correction=0.
     """
     x, reduced, keepdims = _arguments(x, axis, keepdims, "var")
-    correction = number("var", "correction", correction, low=-math.inf)
+    correction = _correction(correction, unbiased, "var")
     return Var.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 
 @worded
-def std(x: ArrayLike, axis: Ints | None = None, keepdims: bool = False, correction: float = 1) -> Tensor:
+def std(x: ArrayLike, axis: Ints | None = None, *, keepdims: bool = False, correction: float = 1,
+        unbiased: bool = True) -> Tensor:
     """Standard deviation: the square root of `var`, with gradient 0 where it is 0, as in PyTorch."""
     x, reduced, keepdims = _arguments(x, axis, keepdims, "std")
-    correction = number("std", "correction", correction, low=-math.inf)
+    correction = _correction(correction, unbiased, "std")
     return Std.apply(x, reduced=reduced, keepdims=keepdims, correction=correction)
 
 

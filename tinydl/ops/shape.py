@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import layout
-from tinydl._check import dtype_of, index_of, items, number
+from tinydl._check import dtype_of, given, index_of, items, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -232,24 +232,24 @@ def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return Reshape.apply(x, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
-def permute(x: ArrayLike, order: Sequence[int]) -> Tensor:
+def permute(x: ArrayLike, dims: Sequence[int]) -> Tensor:
     """Axes in another order.
 
     Parameters
     ----------
     x : Tensor
-    order : tuple of int
-        Axis k of the result is axis order[k] of x.
+    dims : tuple of int
+        Axis k of the result is axis dims[k] of x.
     """
     x = as_tensor(x)
-    order = items("permute", "order", order)
+    order = items("permute", "order", dims)
     found = tuple(axis_of(k, x.ndim) for k in order)
     if sorted(found) != list(range(x.ndim)):
         raise ValueError(f"permute: {tuple(order)} is no order of the {x.ndim} axes of shape {x.shape}")
     return Permute.apply(x, order=found)
 
 
-def transpose(x: ArrayLike, *axes: int) -> Tensor:
+def transpose(x: ArrayLike, *axes: int, dim0: int | None = None, dim1: int | None = None) -> Tensor:
     """Swap two axes, put all in another order, or (without arguments) reverse them.
 
     Parameters
@@ -257,8 +257,10 @@ def transpose(x: ArrayLike, *axes: int) -> Tensor:
     x : Tensor
     *axes : int
         None: reverse all. Two numbers: swap these two, as PyTorch. As many as x has axes (or one tuple): their order.
+    dim0, dim1 : int, optional
+        The two by name.
     """
-    x = as_tensor(x)
+    x, axes = as_tensor(x), given(axes, dim0, dim1)
     if len(axes) == 1 and isinstance(axes[0], (tuple, list)):
         return permute(x, axes[0])
     if not axes:
@@ -316,14 +318,14 @@ def _holds(dtype: np.dtype, value: float) -> bool:
     return value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), dtype)
 
 
-def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
+def pad(x: ArrayLike, pad: Sequence[int], mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
         value: float = 0.0) -> Tensor:
     """Put entries around x.
 
     Parameters
     ----------
     x : Tensor
-    widths : tuple of int
+    pad : tuple of int
         PyTorch's order: (left, right) of the last axis, then (top, bottom) of the one before, and so on.
     mode : {'constant', 'reflect', 'replicate', 'circular'}
         What the entries are: `value`, a mirror image without the edge, the edge, or the other side.
@@ -333,7 +335,7 @@ def pad(x: ArrayLike, widths: Sequence[int], mode: Literal["constant", "reflect"
     x = as_tensor(x)
     if isinstance(value, (bool, np.bool_)) and x.dtype == bool:
         value = float(value)
-    widths = _ints(widths, "pad")
+    widths = _ints(pad, "pad")
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(f"pad: widths are pairs (before, after) from the last axis on, got {widths} for shape "
                          f"{x.shape}")

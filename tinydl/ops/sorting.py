@@ -106,13 +106,13 @@ def _placed(x: Any, axis: int, descending: bool, name: str, k: int | None = None
 
 
 @worded
-def argsort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Tensor:
-    """Places of the entries in order of size, equal ones in their own order, as int64 without gradient."""
+def argsort(x: ArrayLike, axis: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
+    """Places of the entries in order of size, equal ones in their own order, as int64 without gradient. See `sort`."""
     return Tensor(_placed(x, axis, flag("argsort", "descending", descending), "argsort")[2])
 
 
 @worded
-def sort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Placed:
+def sort(x: ArrayLike, axis: int = -1, descending: bool = False, *, stable: bool = True) -> Placed:
     """The entries in order of size along an axis, and their places; equal ones stay in their own order.
 
     Parameters
@@ -120,6 +120,8 @@ def sort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Placed:
     x : Tensor
     axis : int
     descending : bool
+    stable : bool
+        Of no effect: the order is always stable.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def sort(x: ArrayLike, axis: int = -1, descending: bool = False) -> Placed:
 
 
 @worded
-def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True) -> Placed:
+def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> Placed:
     """The k largest entries along an axis, or smallest, in order of size, and their places.
 
     Parameters
@@ -140,6 +142,8 @@ def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True) -> Placed:
     k : int
     axis : int
     largest : bool
+    sorted : bool
+        Of no effect: they always come in order.
 
     Returns
     -------

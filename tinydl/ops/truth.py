@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from tinydl._types import ArrayLike, Ints
 
 __all__ = [
-    "all", "any", "asked", "ceil", "compared", "eq", "floor", "ge", "gt", "isfinite", "isinf", "isnan", "le",
-    "logical_and", "logical_not", "logical_or", "lt", "ne", "round", "trunc",
+    "OPERATORS", "all", "any", "asked", "ceil", "compared", "eq", "floor", "floor_divide", "ge", "gt", "invert",
+    "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "lt", "ne", "remainder", "round",
+    "trunc",
 ]
 
 
@@ -61,6 +62,54 @@ eq, ne, gt = compared(np.equal), compared(np.not_equal), compared(np.greater)
 ge, lt, le = compared(np.greater_equal), compared(np.less), compared(np.less_equal)
 isfinite, isinf, isnan = asked(np.isfinite), asked(np.isinf), asked(np.isnan)
 logical_and, logical_or, logical_not = compared(np.logical_and), compared(np.logical_or), asked(np.logical_not)
+
+
+def _bitwise(ufunc):
+    """The operation of an operator of booleans and integers."""
+    def operation(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+        operands = [_values(x, ufunc.__name__), _values(y, ufunc.__name__)]
+        types = [np.asarray(value).dtype for value in operands]
+        if "f" in {dtype.kind for dtype in types}:
+            raise TypeError(f"{ufunc.__name__} takes booleans and integers, got {types[0]} and {types[1]}; compare "
+                            "floats first, as in (x > 0) & (y > 0)")
+        return Tensor(np.asarray(ufunc(*operands)))
+
+    return _named(operation, ufunc)
+
+
+def _divided(ufunc, x, y):
+    x, y = _values(x, ufunc.__name__), _values(y, ufunc.__name__)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.asarray(ufunc(x, y))
+    if z.dtype.kind in "iu" and not np.all(y):
+        raise ZeroDivisionError(f"{ufunc.__name__} of integers by 0")
+    return Tensor(z)
+
+
+def floor_divide(x: ArrayLike, y: ArrayLike) -> Tensor:
+    """The largest whole number up to x / y; its gradient is 0, so none is recorded."""
+    return _divided(np.floor_divide, x, y)
+
+
+def remainder(x: ArrayLike, y: ArrayLike) -> Tensor:
+    """x - y floor(x / y), which has the sign of y; without gradient, and so of detached tensors only."""
+    for value in (x, y):
+        if isinstance(value, Tensor) and value.recorded:
+            raise TypeError(f"the remainder of a tensor of shape {value.shape} that requires a gradient: write "
+                            "x - y * (x // y)")
+    return _divided(np.remainder, x, y)
+
+
+OPERATORS = {"and": _bitwise(np.bitwise_and), "floordiv": floor_divide, "mod": remainder,
+             "or": _bitwise(np.bitwise_or), "xor": _bitwise(np.bitwise_xor)}
+
+
+def invert(x: ArrayLike) -> Tensor:
+    """Not x of booleans, the bits turned of integers."""
+    x = as_tensor(x)
+    if x.dtype.kind == "f":
+        raise TypeError(f"~x takes booleans and integers, got {x.dtype}")
+    return Tensor(np.asarray(~x._array()))
 
 
 def _over(reduce, x, axis, keepdims):
