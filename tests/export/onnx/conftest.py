@@ -55,17 +55,17 @@ def run():
 
 @pytest.fixture
 def agree(tmp_path, run):
-    """Write a model and hold what onnxruntime makes of the file to the model, at batches 1 and 7."""
+    """Write a model and hold what onnxruntime and from_onnx make of the file to the model, at batches 1 and 7."""
     def check(model, shape, rtol=1e-5, **options):
         path = tmp_path / "model.onnx"
         td.to_onnx(model, path, shape, **options)
-        rng = np.random.default_rng(0)
+        rng, back = np.random.default_rng(0), td.from_onnx(path)
         for n in (1, 7):
             x = rng.uniform(-2, 2, (n, *shape)).astype(np.float32)
             with td.no_grad():
-                expected = model(td.tensor(x)).numpy()
-            got = run(path, x)
-            assert got.shape == expected.shape and got.dtype == expected.dtype
-            assert np.abs(got - expected).max() <= rtol * np.abs(expected).max()
+                expected, read = model(td.tensor(x)).numpy(), back(td.tensor(x)).numpy()
+            for got in (run(path, x), read):
+                assert got.shape == expected.shape and got.dtype == expected.dtype
+                assert np.abs(got - expected).max() <= rtol * np.abs(expected).max()
         return path
     return check

@@ -14,7 +14,7 @@ from tinydl import nn
 from tinydl._files import open_file
 from tinydl.export.onnx.package import package
 from tinydl.export.onnx.read.layers import LAYERS
-from tinydl.export.onnx.read.table import READERS, Op
+from tinydl.export.onnx.read.table import READERS, SETTINGS, Op
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxNet", "from_onnx"]
 
-_ROOMS = ("pointwise", "shapes", "windows")  # where the rows are
+_ROOMS = ("axes", "pointwise", "resampling", "shapes", "windows")  # where the rows are
 _DOTTED = re.compile(r"\w+(\.\w+)*")  # PyTorch's names; Keras has slashes
 _TAKEN = frozenset(dir(nn.Module))
 
@@ -184,11 +184,12 @@ class _Reading:
             else:
                 op.layer = used[key] = self._placed(net, self._path(op, k), layer)
             op.inputs = op.inputs[:1]
+        values = {name for op in self.ops for name in op.inputs[:1 if op.kind in SETTINGS else None]}
         for name in dict.fromkeys(name for op in self.ops for name in op.inputs):
             array = self.arrays.get(name)
             if array is None:
                 continue
-            trained = name in self.initial and array.dtype.kind == "f" and array.size > 1 \
+            trained = name in self.initial & values and array.dtype.kind == "f" and array.size > 1 \
                 and "constant" not in name.lower()
             path = ".".join(re.sub(r"[^\w.]", "_", name).strip("._").split("..")) or "weight"
             constants[name] = self._placed(net, path, Parameter(array)) if trained else array

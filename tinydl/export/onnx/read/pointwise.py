@@ -1,11 +1,11 @@
-"""Operators that compute entry by entry, along axes, or products."""
+"""Operators that compute entry by entry."""
 
 import math
 
 import numpy as np
 
 from tinydl import ops
-from tinydl.export.onnx.read.table import numbers_of, operator, tensor
+from tinydl.export.onnx.read.table import operator, tensor
 from tinydl.function import Function
 from tinydl.tensor import Tensor
 
@@ -14,7 +14,8 @@ __all__ = ["Erf"]
 _UNARY = {
     "Relu": ops.relu, "Sigmoid": ops.sigmoid, "Tanh": ops.tanh, "Mish": ops.mish, "HardSwish": ops.hardswish,
     "Exp": ops.exp, "Log": ops.log, "Sqrt": ops.sqrt, "Abs": ops.abs, "Sin": ops.sin, "Cos": ops.cos, "Neg": ops.neg,
-    "Sign": ops.sign,
+    "Sign": ops.sign, "Softplus": ops.softplus, "Softsign": ops.softsign, "Floor": ops.floor, "Ceil": ops.ceil,
+    "Round": ops.round,
 }
 _BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Pow": np.power}
 _TENSORS = {"Add": ops.add, "Sub": ops.sub, "Mul": ops.mul, "Pow": ops.power, "Div": ops.div, "Max": ops.maximum,
@@ -45,14 +46,14 @@ def remainder(op, x, y):
     return np.asarray((np.fmod if op.get("fmod", 0) else np.mod)(x, y))
 
 
-@operator("Max", "Min", "Sum")
+@operator("Max", "Min", "Sum", "Mean")
 def of_several(op, *arrays):
-    """Of two and more tensors."""
-    function = _TENSORS["Add" if op.kind == "Sum" else op.kind]
+    """Of any number of tensors."""
+    function = _TENSORS["Add" if op.kind in ("Sum", "Mean") else op.kind]
     result = tensor(arrays[0])
     for array in arrays[1:]:
         result = function(result, tensor(array))
-    return result
+    return result / len(arrays) if op.kind == "Mean" else result
 
 
 @operator("Reciprocal")
@@ -73,16 +74,39 @@ def elu(op, x):
     return ops.elu(x, op.get("alpha", 1.0))
 
 
+@operator("Selu")
+def selu(op, x):
+    """gamma times ELU."""
+    alpha, gamma = op.get("alpha", 1.6732632423543772), op.get("gamma", 1.0507009873554805)
+    usual = math.isclose(alpha, 1.6732632423543772, rel_tol=1e-6) and math.isclose(gamma, 1.0507009873554805,
+                                                                                   rel_tol=1e-6)
+    return ops.selu(x) if usual else ops.elu(x, alpha) * gamma
+
+
+@operator("Celu")
+def celu(op, x):
+    """An ELU whose slope at 0 is 1."""
+    alpha = op.get("alpha", 1.0)
+    return ops.elu(x, 1.0) if alpha == 1 else ops.elu(x / alpha, 1.0) * alpha
+
+
+@operator("ThresholdedRelu")
+def thresholded_relu(op, x):
+    """x above a limit, 0 elsewhere."""
+    return ops.where(tensor(x) > op.get("alpha", 1.0), x, 0.0)
+
+
+@operator("Swish")
+def swish(op, x):
+    """x times the sigmoid of alpha x."""
+    alpha = op.get("alpha", 1.0)
+    return ops.silu(x) if alpha == 1 else x * ops.sigmoid(x * alpha)
+
+
 @operator("HardSigmoid")
 def hard_sigmoid(op, x):
     """Straight lines."""
     return ops.clip(x * op.get("alpha", 0.2) + op.get("beta", 0.5), 0.0, 1.0)
-
-
-@operator("Softplus")
-def softplus(op, x):
-    """log(1 + e^x), of which neither end overflows."""
-    return ops.maximum(x, 0.0) + ops.log(1 + ops.exp(-ops.abs(x)))
 
 
 @operator("Gelu")
@@ -137,83 +161,3 @@ def comparison(op, *arrays):
     """Truth values, which have no gradient."""
     found = np.asarray(_COMPARISONS[op.kind](*[x.data if isinstance(x, Tensor) else x for x in arrays]))
     return Tensor(found) if any(isinstance(x, Tensor) for x in arrays) else found
-
-
-# --- along axes ------------------------------------------------------------------------------------------------------
-
-_REDUCTIONS = {
-    "ReduceMean": ops.mean, "ReduceSum": ops.sum, "ReduceMax": ops.max, "ReduceMin": ops.min,
-    "ReduceSumSquare": lambda x, axes, keepdims: ops.sum(x * x, axes, keepdims),
-    "ReduceL2": lambda x, axes, keepdims: ops.sqrt(ops.sum(x * x, axes, keepdims)),
-}
-
-
-@operator(*_REDUCTIONS, "ReduceProd")
-def reduction(op, x, axes=None):
-    """Axes as an attribute or an input; all of them by default."""
-    axes = numbers_of(op, op.get("axes") if axes is None else axes, "axes")
-    keepdims = bool(op.get("keepdims", 1))
-    if not axes and op.get("noop_with_empty_axes", 0):
-        return x
-    if not isinstance(x, Tensor):
-        function = {"ReduceProd": np.prod, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min,
-                    "ReduceMean": np.mean}[op.kind]
-        return np.asarray(function(x, axis=tuple(axes) if axes else None, keepdims=keepdims))
-    if op.kind == "ReduceProd":
-        op.refuse("multiplies what the network computes", "there is no such operation here")
-    return _REDUCTIONS[op.kind](x, tuple(axes) if axes else None, keepdims)
-
-
-@operator("Softmax", "LogSoftmax")
-def softmax(op, x):
-    """Along one axis; before opset 13 over all axes from one on."""
-    function = ops.softmax if op.kind == "Softmax" else ops.log_softmax
-    if op.version >= 13:
-        return function(x, op.get("axis", -1))
-    axis = op.get("axis", 1) % x.ndim
-    if axis == x.ndim - 1:
-        return function(x, axis)
-    return function(ops.flatten(x, axis), axis).reshape(x.shape)
-
-
-# --- products and norms ----------------------------------------------------------------------------------------------
-
-@operator("MatMul")
-def matmul(op, a, b):
-    """NumPy's rules for leading axes."""
-    return ops.matmul(tensor(a), tensor(b))
-
-
-@operator("Gemm")
-def gemm(op, a, b, c=None):
-    """alpha a b + beta c."""
-    a, b = (tensor(x).transpose(1, 0) if op.get(name, 0) else tensor(x) for name, x in (("transA", a), ("transB", b)))
-    y = ops.matmul(a, b)
-    if op.get("alpha", 1.0) != 1.0:
-        y = y * op["alpha"]
-    if c is None:
-        return y
-    return y + (c if op.get("beta", 1.0) == 1.0 else tensor(c) * op["beta"])
-
-
-@operator("LayerNormalization")
-def layer_normalization(op, x, scale, bias=None):
-    """Over the last axes."""
-    own = x.shape[op.get("axis", -1) % x.ndim:]
-    return ops.layer_norm(x, own, tensor(scale), None if bias is None else tensor(bias), op.get("epsilon", 1e-5))
-
-
-@operator("InstanceNormalization")
-def instance_normalization(op, x, scale, bias):
-    """A group for each channel."""
-    return ops.group_norm(x, x.shape[1], tensor(scale), tensor(bias), op.get("epsilon", 1e-5))
-
-
-@operator("GroupNormalization")
-def group_normalization(op, x, scale, bias):
-    """Weights by channel from opset 21 on, by group before."""
-    scale, bias = tensor(scale), tensor(bias)
-    if op.version < 21:
-        each = x.shape[1] // op["num_groups"]
-        scale, bias = (ops.broadcast_to(v.reshape(-1, 1), (v.size, each)).reshape(-1) for v in (scale, bias))
-    return ops.group_norm(x, op["num_groups"], scale, bias, op.get("epsilon", 1e-5))

@@ -9,9 +9,10 @@ import numpy as np
 
 from tinydl.tensor import Tensor
 
-__all__ = ["READERS", "Op", "numbers_of", "operator", "tensor"]
+__all__ = ["READERS", "SETTINGS", "Op", "numbers_of", "operator", "tensor"]
 
 READERS: dict = {}
+SETTINGS: set = set()  # operators whose inputs after the first say how, and never train
 
 
 class Op:
@@ -50,11 +51,13 @@ class Op:
         raise ValueError(f"from_onnx: {self.where} {what}; {cure}")
 
 
-def operator(*names):
-    """Make a function the row of operators."""
+def operator(*names, settings=False):
+    """Make a function the row of operators; see SETTINGS."""
     def add(read):
         for name in names:
             READERS[name] = read
+        if settings:
+            SETTINGS.update(names)
         return read
 
     return add
