@@ -124,6 +124,19 @@ def test_data_frames():
         model.predict(frame[["b", "a", "c"]])
 
 
+@pytest.mark.parametrize("form", ["csr_array", "csc_matrix", "coo_array"])
+def test_sparse_rows_are_those_of_the_array(form):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y = points()
+    x = np.where(np.abs(x) > 0.5, x, 0)
+    of_array, of_sparse = CNNClassifier(mlp, **FAST).fit(x, y), CNNClassifier(mlp, **FAST)
+    of_sparse.fit(getattr(sparse, form)(x), y)
+    np.testing.assert_array_equal(of_sparse.predict_proba(getattr(sparse, form)(x)), of_array.predict_proba(x))
+    numbers = CNNRegressor(mlp, epochs=1, random_state=0)
+    np.testing.assert_array_equal(numbers.fit(getattr(sparse, form)(x), x[:, 0]).predict(x),
+                                  numbers.fit(x, x[:, 0]).predict(x))
+
+
 def test_pickle():
     x, y = points()
     model = CNNClassifier(mlp, epochs=1).fit(x, y)

@@ -57,10 +57,16 @@ class Estimator(NetParameters):
 
     # --- inputs ------------------------------------------------------------------------------------------------------
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _samples(self, X, y="no_validation", reset=False):
-        found = validate_data(self, X, y, reset=reset, dtype=[np.float32, np.float64], allow_nd=True,
+        found = validate_data(self, X, y, reset=reset, dtype=[np.float32, np.float64], allow_nd=True, accept_sparse="csr",
                               **({} if isinstance(y, str) else {"multi_output": True, "y_numeric": self._numeric}))
         X, *rest = found if isinstance(found, tuple) else (found,)
+        X = X.toarray() if hasattr(X, "toarray") else X
         shape = X.shape[1:]
         if not reset and shape != self.sample_shape_:
             raise ValueError(f"X has samples of shape {shape}, but {type(self).__name__} was fitted with "

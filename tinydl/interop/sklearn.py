@@ -74,7 +74,8 @@ _FITTED = """
 class CNNClassifier(ClassifierMixin, Estimator):
     __doc__ = f"""A network that scikit-learn can fit, clone, search and cross-validate.
 
-    Its outputs are logits, its loss is cross-entropy. DataFrames are taken as scikit-learn takes them.
+    Its outputs are logits, its loss is cross-entropy. DataFrames are taken as scikit-learn takes them,
+    sparse rows are made dense.
 
     Parameters
     ----------{_SHARED}
@@ -173,6 +174,7 @@ class CNNRegressor(RegressorMixin, Estimator):
     __doc__ = f"""A network that scikit-learn can fit to numbers, clone, search and cross-validate.
 
     Its loss is the squared error of targets that are scaled to mean 0 and deviation 1 by those of the first fit.
+    DataFrames are taken as scikit-learn takes them, sparse rows are made dense.
 
     Parameters
     ----------{_SHARED}
