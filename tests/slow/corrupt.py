@@ -1,11 +1,12 @@
 """Reads corrupt files of every kind: a value or the exception that the reader documents, in bounded memory.
 
-    python tests/slow/corrupt.py 100000
+    python tests/slow/corrupt.py 100000 [KIND ...]
 
 Of every file: each byte of the header flipped, each truncation, then random damage, until its share of the number.
 """
 
 import gzip
+import importlib.util
 import io
 import json
 import os
@@ -83,6 +84,8 @@ IDX = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]) + bytes(range(24))
 STATE = {"epoch": 3, "loss": float("nan"), "pair": (1, 2), "moments": [np.arange(3.0), None], "by": {1: "a"}}
 ARRAYS = {"x": np.arange(10 * 16, dtype=np.uint8).reshape(10, 4, 4), "y": np.arange(10) % 2}
 NET = td.nn.Sequential(td.nn.Linear(3, 2), td.nn.BatchNorm1d(2))
+IMAGE_NET = td.nn.Sequential(td.nn.Conv2d(1, 2, 3, padding=1), td.nn.BatchNorm2d(2), td.nn.ReLU(), td.nn.MaxPool2d(2),
+                             td.nn.Flatten(), td.nn.Linear(8, 2)).eval()
 
 
 def into_net(path):
@@ -92,6 +95,12 @@ def into_net(path):
     except CheckpointError:
         assert all(np.array_equal(before[name], value) for name, value in NET.state_dict().items()), "net changed"
         raise
+
+
+def onnx_output(path):
+    net = td.from_onnx(path)
+    if None not in net.input_shape:
+        net(np.zeros((2, *net.input_shape), np.float32))
 
 
 def configured(path):
@@ -105,6 +114,8 @@ FORMATS = {
     "safetensors of others": ("a.safetensors", safetensors_without_sum(), read_tensors, TensorFileError, 4),
     "checkpoint": ("a.safetensors", made(lambda p: save_checkpoint(p, STATE)), load_checkpoint, CheckpointError, 8),
     "weights": ("a.safetensors", made(lambda p: save_weights(p, NET)), into_net, CheckpointError, 8),
+    "predictor": ("a.safetensors", made(lambda p: td.freeze(IMAGE_NET).save(p, (1, 4, 4))),
+                  td.load_predictor, TensorFileError, 16),
     "IDX": ("a-ubyte", IDX, read_idx, DataError, 4),
     "IDX packed": ("a-ubyte.gz", gzip.compress(IDX), read_idx, DataError, 1032),
     "npz": ("a.npz", made(lambda p: np.savez(p, **ARRAYS)), load_npz, DataError, 16),
@@ -114,17 +125,19 @@ FORMATS = {
 }
 
 
-def with_pictures():
-    """The formats, pictures among them where Pillow is installed."""
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        return FORMATS
-    return FORMATS | {
-        f"picture {form} {mode}": (f"a.{form.lower()}", picture(form, mode), lambda path: read_images(path, (1, 8, 8)),
-                                   DataError, 1032)
-        for form, mode in (("PNG", "L"), ("PNG", "P"), ("BMP", "L"), ("JPEG", "L"), ("GIF", "L"), ("TIFF", "L"),
-                           ("PPM", "L"), ("WEBP", "RGB"))}
+def of_other_packages():
+    """The formats, pictures and ONNX files among them where Pillow and onnx are installed."""
+    found = dict(FORMATS)
+    if importlib.util.find_spec("PIL"):
+        found |= {
+            f"picture {form} {mode}": (f"a.{form.lower()}", picture(form, mode),
+                                       lambda path: read_images(path, (1, 8, 8)), DataError, 1032)
+            for form, mode in (("PNG", "L"), ("PNG", "P"), ("BMP", "L"), ("JPEG", "L"), ("GIF", "L"), ("TIFF", "L"),
+                               ("PPM", "L"), ("WEBP", "RGB"))}
+    if importlib.util.find_spec("onnx"):
+        onnx = made(lambda path: td.to_onnx(IMAGE_NET, path, (1, 4, 4), class_names=["a", "b"]))
+        found["ONNX"] = "a.onnx", onnx, onnx_output, ValueError, 16
+    return found
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
@@ -216,9 +229,10 @@ def read(path, reader, documented):
     return None
 
 
-def main(total):
+def main(total, *kinds):
     warnings.simplefilter("ignore")
-    formats, wrong, tried = with_pictures(), 0, 0
+    formats, wrong, tried = of_other_packages(), 0, 0
+    formats = {name: formats[name] for name in kinds or formats}
     with tempfile.TemporaryDirectory() as folder:
         for file, content, reader, *_ in formats.values():
             path = os.path.join(folder, file)
@@ -251,4 +265,4 @@ def main(total):
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

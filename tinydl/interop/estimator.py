@@ -63,8 +63,9 @@ class Estimator(NetParameters):
         return tags
 
     def _samples(self, X, y="no_validation", reset=False):
-        found = validate_data(self, X, y, reset=reset, dtype=[np.float32, np.float64], allow_nd=True, accept_sparse="csr",
-                              **({} if isinstance(y, str) else {"multi_output": True, "y_numeric": self._numeric}))
+        targets = {} if isinstance(y, str) else {"multi_output": True, "y_numeric": self._numeric}
+        found = validate_data(self, X, y, reset=reset, dtype=[np.float32, np.float64], allow_nd=True,
+                              accept_sparse="csr", **targets)
         X, *rest = found if isinstance(found, tuple) else (found,)
         X = X.toarray() if hasattr(X, "toarray") else X
         shape = X.shape[1:]

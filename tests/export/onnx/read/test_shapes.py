@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import tinydl as td
+
 I = np.int64
 NODES = {
     "flatten": ([("Flatten", ["x"], ["y"], {})], {}),
@@ -50,3 +52,14 @@ def test_settings_as_attributes_of_old_files(same):
           ("Slice", ["b"], ["c"], {"axes": [2], "starts": [1], "ends": [3]}),
           ("Pad", ["c"], ["d"], {"pads": [0, 0, 1, 0, 0, 0], "value": 2.0}),
           ("Split", ["d"], ["e", "f"], {"axis": 1, "split": [1, 2]}), ("Neg", ["f"], ["y"], {})], (3, 4), opset=9)
+
+
+HUGE = {"ConstantOfShape": ["s"], "Range": ["a", "b", "c"], "Tile": ["s", "k"]}
+
+
+@pytest.mark.parametrize("op", HUGE)
+def test_a_small_file_that_asks_for_a_large_constant(op, written):
+    path = written([(op, HUGE[op], ["z"], {}), ("Cast", ["z"], ["f"], {"to": 1}), ("ReduceSum", ["f"], ["g"], {}),
+                    ("Add", ["x", "g"], ["y"], {})], (1,), s=I([2**40]), a=I(0), b=I(2**50), c=I(1), k=I([2**40]))
+    with pytest.raises(ValueError, match=rf"from_onnx: {op} \(z\) makes a constant of shape"):
+        td.from_onnx(path)

@@ -59,7 +59,7 @@ class OnnxNet(nn.Module):
         values = {self._source: as_input(x, np.dtype(np.float32))}
         for k, op in enumerate(self._ops):
             given = [self._value(name, values) for name in op.inputs]
-            made = self._at(op.layer)(given[0]) if op.layer else READERS[op.kind](op, *given)
+            made = self._at(op.layer)(given[0]) if op.layer else op.read(given)
             for name, value in zip(op.outputs, made if type(made) is tuple else (made,), strict=False):
                 values[name] = value
             for name in op.inputs:
@@ -110,7 +110,10 @@ class _Reading:
         if tensor.data_location == self.onnx.TensorProto.EXTERNAL:
             raise ValueError(f"from_onnx: {self.where} keeps the values of {tensor.name} in another file; save it as "
                              "one file with onnx.save(model, path, save_as_external_data=False)")
-        array = self.onnx.numpy_helper.to_array(tensor)
+        try:
+            array = self.onnx.numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, LookupError) as error:  # of a type or length that there is not
+            raise ValueError(f"from_onnx: {self.where}: the values of {tensor.name} cannot be read: {error}") from None
         return array.astype(np.float32) if array.dtype.kind == "f" or array.dtype.name == "bfloat16" else array
 
     def _attributes(self, node, helper):
@@ -121,7 +124,10 @@ class _Reading:
                 value = self._array(value)
             elif isinstance(value, bytes):
                 value = value.decode("utf-8", "replace")
-            elif node.op_type == "Cast":
+            elif node.op_type == "Cast" and attribute.name == "to":
+                if value not in self.onnx.TensorProto.DataType.values():
+                    raise ValueError(f"from_onnx: {self.where}: Cast ({node.name}) is to the type {value}, which ONNX "
+                                     "does not have")
                 value = helper.tensor_dtype_to_np_dtype(value)
             found[attribute.name] = value
         return found
@@ -159,7 +165,7 @@ class _Reading:
                 array is not None or not name for name, array in zip(op.inputs, arrays, strict=True))
             to_layers = {*readers.get(op.outputs[0], [])} <= LAYERS.keys()
             floats = any(array is not None and array.dtype.kind == "f" for array in arrays)
-            result = READERS[op.kind](op, *arrays) if constant and (to_layers or not floats) else None
+            result = op.read(arrays) if constant and (to_layers or not floats) else None
             if result is None:
                 kept.append(op)
             else:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinydl import ops
-from tinydl.export.onnx.read.table import numbers_of, operator, tensor
+from tinydl.export.onnx.read.table import bounded, numbers_of, operator, tensor
 from tinydl.ops.resampling import Resample
 from tinydl.tensor import Tensor
 
@@ -91,4 +91,7 @@ def space_to_depth(op, x):
 def tile(op, x, times):
     """x so often along each axis."""
     times = numbers_of(op, times, "the number of repetitions")
-    return ops.repeat(tensor(x), times) if isinstance(x, Tensor) else np.tile(x, times)
+    if isinstance(x, Tensor):
+        return ops.repeat(x, times)
+    bounded(op, [n * k for n, k in zip(np.shape(x), times, strict=True)])
+    return np.tile(x, times)

@@ -1,9 +1,11 @@
 """Operators that move values, and the arithmetic of shapes that exporters write around them."""
 
+import math
+
 import numpy as np
 
 from tinydl import ops
-from tinydl.export.onnx.read.table import numbers_of, operator, tensor
+from tinydl.export.onnx.read.table import bounded, numbers_of, operator, tensor
 from tinydl.tensor import Tensor
 
 __all__ = []
@@ -28,7 +30,7 @@ def constant(op):
 def constant_of_shape(op, shape):
     """One value everywhere."""
     value = np.asarray(op.get("value", np.zeros(1, np.float32)))
-    return np.full(numbers_of(op, shape, "a shape"), value.reshape(-1)[0], value.dtype)
+    return np.full(bounded(op, numbers_of(op, shape, "a shape"), value.itemsize), value.reshape(-1)[0], value.dtype)
 
 
 @operator("Shape")
@@ -46,6 +48,7 @@ def size(op, x):
 @operator("Range")
 def integer_range(op, start, stop, step):
     """Integers."""
+    bounded(op, [max(0, math.ceil((stop - start) / step))])
     return np.arange(start, stop, step)
 
 

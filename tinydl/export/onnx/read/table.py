@@ -5,12 +5,15 @@ are tensors where they depend on the network's input, NumPy arrays where they do
 marked `numbers` compute with arrays too, as the arithmetic of shapes does.
 """
 
+import math
+
 import numpy as np
 
 from tinydl.tensor import Tensor
 
-__all__ = ["READERS", "SETTINGS", "Op", "numbers_of", "operator", "tensor"]
+__all__ = ["READERS", "SETTINGS", "Op", "bounded", "numbers_of", "operator", "tensor"]
 
+_MOST = 2**31  # bytes
 READERS: dict = {}
 SETTINGS: set = set()  # operators whose inputs after the first say how, and never train
 
@@ -46,6 +49,19 @@ class Op:
         """What to call it in a message."""
         return f"{self.kind} ({self.name or self.outputs[0]})"
 
+    def read(self, inputs):
+        """What its row makes of the inputs.
+
+        Raises
+        ------
+        ValueError
+            Also where attributes or constants do not fit each other, which a file's checker does not see.
+        """
+        try:
+            return READERS[self.kind](self, *inputs)
+        except (LookupError, ArithmeticError, AttributeError) as error:
+            raise ValueError(f"from_onnx: {self.where} cannot be computed: {type(error).__name__}: {error}") from error
+
     def refuse(self, what, cure):
         """Raise for what there is no form of here."""
         raise ValueError(f"from_onnx: {self.where} {what}; {cure}")
@@ -69,6 +85,13 @@ def tensor(x):
         return x
     x = np.asarray(x)
     return Tensor(x.astype(np.float32) if x.dtype.kind == "f" and x.dtype != np.float32 else x)
+
+
+def bounded(op, lengths, itemsize=8):
+    """The lengths of a constant, if it takes less memory than the largest file may."""
+    if min(lengths, default=1) < 0 or math.prod(lengths) * itemsize >= _MOST:
+        op.refuse(f"makes a constant of shape {tuple(lengths)}", "a file holds less than 2 GB")
+    return lengths
 
 
 def numbers_of(op, x, what):
