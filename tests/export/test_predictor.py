@@ -144,6 +144,8 @@ SPOILT = {
     "the result is 7 of": {"result": 7},
     "not a whole predictor": {"nodes": [NODE | {"args": [3]}]},
     "not a whole predictor: ": {"input_shape": [3]},
+    r"its samples have the shape \[1099511627776\]": {"input_shape": [2**40]},
+    r"its samples have the shape \[-4\]": {"input_shape": [-4]},
 }
 
 

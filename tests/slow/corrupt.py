@@ -115,7 +115,7 @@ FORMATS = {
     "checkpoint": ("a.safetensors", made(lambda p: save_checkpoint(p, STATE)), load_checkpoint, CheckpointError, 8),
     "weights": ("a.safetensors", made(lambda p: save_weights(p, NET)), into_net, CheckpointError, 8),
     "predictor": ("a.safetensors", made(lambda p: td.freeze(IMAGE_NET).save(p, (1, 4, 4))),
-                  td.load_predictor, TensorFileError, 16),
+                  td.load_predictor, TensorFileError, 1 << 16),  # it computes one sample of the shape in the file
     "IDX": ("a-ubyte", IDX, read_idx, DataError, 4),
     "IDX packed": ("a-ubyte.gz", gzip.compress(IDX), read_idx, DataError, 1032),
     "npz": ("a.npz", made(lambda p: np.savez(p, **ARRAYS)), load_npz, DataError, 16),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredNet", "load_predictor", "save"]
 
 _FORMAT = "tinydl predictor 1"
+_MOST = 1 << 28  # numbers of a sample; a file that claims more is damaged
 _GEOMETRIES = {kind.__name__: kind for kind in (geometry.ConvGeometry, geometry.ConvGeometry1d, geometry.PoolGeometry,
                                                 geometry.PoolGeometry1d)}
 
@@ -239,8 +241,11 @@ def load_predictor(path: Path) -> Predictor:
         net = StoredNet(_checked(head, arrays), head["result"], arrays)
         predictor = freeze(net)
         predictor._algorithm = head["algorithm"]
+        if not 0 < math.prod(head["input_shape"]) < _MOST:
+            raise ValueError(f"its samples have the shape {head['input_shape']}")
         predictor(np.zeros((1, *head["input_shape"]), np.float32))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError,
+            MemoryError) as error:
         raise TensorFileError(f"{path}: not a whole predictor: {error}") from None
     return predictor
 
