@@ -167,6 +167,7 @@ class _Mode(threading.local):
     slots = True  # whether backward writes gradients where `tinydl.optim.flat` has a place for them
     algorithm = "auto"
     deferral = True  # whether operations may leave work to their readers, see tinydl.deferred
+    batch: Any = None  # of which a batch norm in training has a shard: what gives it the statistics of all
     recorder = None  # the Graph that notes operations, see tinydl.graph
 
 

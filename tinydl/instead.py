@@ -18,7 +18,7 @@ _NO_SEQUENCES = "there are no recurrent or attention layers here, only convoluti
 _NOT_LAZY = "use nn.{}; a wrong number of inputs is an error that says the right one"
 _TRAINED = "use td.train.Trainer(net, td.optim.Adam(net.parameters())).fit((x, y), epochs=5)"
 _RANKS = "use td.distributed.DataParallel for several processes; threads use all cores already"
-_OWN = "use nn.BatchNorm2d: each shard of a batch has statistics of its own"
+_OWN = "use nn.BatchNorm2d, and Trainer(sync_batchnorm=True) for statistics over all processes"
 _NUMPY = "use NumPy: td.tensor(np.{}(x.numpy()))"
 
 # What to write instead, by the place where a word is looked for.

@@ -90,6 +90,26 @@ def test_a_run_is_resumed_on_another_number_of_ranks(tmp_path, ranks):
     assert run_ranks(ranks, resumed) == [wanted] * ranks
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_batch_norms_over_the_whole_batch_have_the_bits_of_one_too(ranks):
+    wanted = bits(fitted(None, sync_batchnorm=True))
+    assert wanted != bits(fitted(None))
+    for trainer in run_ranks(ranks, lambda comm: fitted(comm, sync_batchnorm=True)):
+        assert bits(trainer) == wanted
+
+
+def test_batch_norms_over_the_whole_batch_are_those_without_shards():
+    """60 shards of a sample, and batches of 45 and 15: the step is that of the whole batch, to rounding."""
+    states = []
+    for shards in (None, 60):
+        net = net_of(dropout=0.0).double()
+        trainer_of(net=net, sync_batchnorm=True).fit((X.astype(float), Y), epochs=2, batch_size=45, progress=False,
+                                                     shards=shards)
+        states.append(net.state_dict())
+    for name, value in states[0].items():
+        np.testing.assert_allclose(states[1][name], value, rtol=1e-12, atol=1e-13, err_msg=name)
+
+
 class StopOn(Callback):
     def __init__(self, rank):
         self.rank = rank
@@ -109,12 +129,13 @@ def test_early_stopping_is_one_decision():
     assert {trainer.epoch for trainer in stopped} == {1} and bits(stopped[0]) == bits(stopped[1])
 
 
-def test_a_loss_of_nan_on_one_rank_is_an_error_on_all():
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_loss_of_nan_on_one_rank_is_an_error_on_all(sync):
     x = X.copy()
     x[15] = np.nan  # in the last shard of the first batch
 
     def spoilt(comm):
-        trainer = trainer_of(comm)
+        trainer = trainer_of(comm, sync_batchnorm=sync)
         before = bits_of_net(trainer.net)
         with pytest.raises(NonFiniteLossError, match=r"in batch 1 of epoch 1 \(shard 8 of 8\): sample 1 of the batch"):
             trainer.fit((x, Y), batch_size=16, shuffle=False, shards=8, progress=False)

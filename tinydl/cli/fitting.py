@@ -54,7 +54,7 @@ def fit(run, net, parts, resume, out, comm=None):
     optimizer, scheduler = building.build_optimizer(s, net, max(1, batches))
     trainer = Trainer(net, optimizer, building.build_loss(s), scheduler, s["seed"], [
         *building.build_callbacks(s, net), CSVLogger(run.path("history.csv")), Checkpoint(run.checkpoint)],
-        comm=comm, fast_allreduce=s.get("fast_allreduce", False))
+        comm=comm, fast_allreduce=s.get("fast_allreduce", False), sync_batchnorm=s.get("sync_batchnorm", False))
     first = trainer.comm.first
     _introduce(run, net, parts, batches, out, trainer.comm)
     if resume:
@@ -143,7 +143,8 @@ def _introduce(run, net, parts, batches, out, comm):
                      f"{s['lr']:g}, schedule {s['schedule']}, weight decay {s['weight_decay']:g}")
     if s.get("shards"):
         order = ", added in MPI's order" if s.get("fast_allreduce") else ""
-        out.row("", f"each batch in {s['shards']} shards{order}")
+        norms = ", batch norms over all of them" if s.get("sync_batchnorm") else ""
+        out.row("", f"each batch in {s['shards']} shards{order}{norms}")
     if s.get("augment"):
         out.row("", f"augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
     out.say(f"run    {run.folder}")

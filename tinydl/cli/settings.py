@@ -17,7 +17,7 @@ _READING = ("size", "mode", "skip_damaged", "label", "drop", "shape", "task", "r
 _TRAINING = ("model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "momentum", "val_split",
              "early_stopping")
 FLAGS = ("data", "recipe", *_TRAINING, "label_smoothing", "class_weights", "augment", "seed", "out", "config",
-         *_READING, "download", "drop_last", "shards", "fast_allreduce")
+         *_READING, "download", "drop_last", "shards", "fast_allreduce", "sync_batchnorm")
 # Settings of a run that follow from its data and its machine, and those that only a file can say.
 _FACTS = ("image_shape", "class_names", "mean", "std", "scale", "images", "task", "target_mean", "target_std", "about",
           "n_train", "n_test", "data_crc32", "tinydl", "numpy", "isa_level")
@@ -167,7 +167,7 @@ def resolve(args, said, data, train):
     settings["recipe"], settings["seed"] = args.recipe, args.seed or 0
     shards = args.shards or args.comm.size
     settings.update({"shards": shards} if shards > 1 else {})
-    settings.update({"fast_allreduce": True} if args.fast_allreduce else {})
+    settings.update({name: True for name in ("fast_allreduce", "sync_batchnorm") if getattr(args, name)})
     if "val_split" not in settings and (data not in BY_NAME or settings.get("early_stopping")):
         settings["val_split"] = _validated(train)
     if settings.get("early_stopping") and settings["val_split"] == 0:

@@ -120,6 +120,8 @@ def add(commands):
     how.add_argument("--shards", type=whole(1), metavar="N", help="parts of each batch, on which alone the bits depend "
                      "where several processes train (default: one for each process; more on one process save memory)")
     how.add_argument("--fast-allreduce", action="store_true", help="add the gradients of processes in MPI's own order")
+    how.add_argument("--sync-batchnorm", action="store_true", help="batch norms see the whole batch and not a shard; "
+                     "takes the memory of all shards of a process")
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
     how.add_argument("--seed", type=whole(0), metavar="N", help="fixes weights, order and split")
     where = parser.add_argument_group("where")

@@ -11,17 +11,20 @@ class RankError(RuntimeError):
     """Another rank met an error, which its message tells."""
 
 
-def agreed_error(comm, error):
-    """The error that all ranks raise: that of the lowest rank that has one, or None.
+def agreed_error(comm, error, speaker=0):
+    """The error that all ranks raise: that of the first rank from `speaker` on that has one, or None.
 
     Parameters
     ----------
     comm : Communicator
     error : Exception or None
         What this rank met.
+    speaker : int
+        Its error goes before those of the others.
     """
     told = comm.gather(None if error is None else (type(error).__name__, str(error), _picklable(error)))
-    for rank, one in enumerate(told):
+    for rank in (*range(speaker, comm.size), *range(speaker)):
+        one = told[rank]
         if one is None:
             continue
         name, text, found = one

@@ -5,11 +5,10 @@ import numpy as np
 from tinydl import random
 from tinydl._check import flag, integer
 from tinydl.distributed.failing import agreed_error
+from tinydl.distributed.passes import InLockstep, OneByOne
 from tinydl.distributed.reduce import exact_sum, fast_sum
-from tinydl.distributed.shards import PairwiseSum, bounds, owned, row_sum, shard_seed
-from tinydl.distributed.statistics import SharedBuffers
+from tinydl.distributed.shards import bounds, owned, row_sum
 from tinydl.distributed.transport import communicator
-from tinydl.optim.flat import FlatGradients
 
 __all__ = ["DataParallel"]
 
@@ -19,7 +18,8 @@ class DataParallel:
 
     A batch is cut into `shards` parts. The gradients of the parts are added in the order of a binary tree over their
     numbers, whoever computed them: any number of ranks that divides the shards ends with the same weights to the byte,
-    and so does one process with as many shards. Batch norms see one shard at a time; running statistics are averaged.
+    and so does one process with as many shards. Batch norms see one shard at a time, or with `sync_batchnorm` the whole
+    batch; running statistics are averaged.
 
     Parameters
     ----------
@@ -34,6 +34,9 @@ class DataParallel:
     fast : bool
         Add the ranks' gradients in the transport's own order (Allreduce): the same weights on every rank, in the last
         bits others than with another number of ranks.
+    sync_batchnorm : bool
+        Batch norms see the whole batch, as without shards: all shards are computed at the same time and meet at every
+        batch norm, in both passes. It takes the memory of all own shards.
 
     Attributes
     ----------
@@ -49,14 +52,14 @@ class DataParallel:
     ...     optimizer.step()
     """
 
-    def __init__(self, net, optimizer, comm=None, shards=None, *, fast=False):
+    def __init__(self, net, optimizer, comm=None, shards=None, *, fast=False, sync_batchnorm=False):
         self.net, self.optimizer, self.comm = net, optimizer, communicator(comm)
         self.rank, self.size = self.comm.rank, self.comm.size
         self.shards = self.size if shards is None else integer("DataParallel", "shards", shards)
         self.own = owned(self.shards, self.rank, self.size)
         self.fast = flag("DataParallel", "fast", fast)
-        self._flats = []
-        self._buffers = None
+        self.sync_batchnorm = flag("DataParallel", "sync_batchnorm", sync_batchnorm)
+        self._passes = None
         if self.size > 1:
             net.load_state_dict(self.comm.share(net.state_dict()))
 
@@ -114,59 +117,36 @@ class DataParallel:
             What `compute` raised on any rank, on all of them; gradients and buffers are then those of before.
         """
         params = [p for group in self.optimizer.param_groups for p in group["params"]]
-        if self._flats and not self._flats[0].fits(params):
-            self._flats = []
-        if self._buffers is None:
-            self._buffers = SharedBuffers(self.net)
-        buffers = self._buffers
-        buffers.begin(self.own.start)
-        free = list(self._flats)
-        sums = PairwiseSum(self.own.start, _add, free.append)
+        if self._passes is None:
+            passes = InLockstep if self.sync_batchnorm and self.shards > 1 else OneByOne
+            self._passes = passes(self.net, self.comm, self.own, self.shards)
+        passes = self._passes
+        passes.begin(params)
         rows = np.zeros((len(self.own), 1 + width + len(params)))
-        seed, position = random.state()
-        error = flat = None
+        error, stream = None, random.state()
         try:
-            for row, k in zip(rows, self.own, strict=True):
-                begin, end = bounds(n, self.shards, k)
-                if begin < end:
-                    flat = free.pop() if free else self._new(params)
-                    flat.use()
-                    for p in params:
-                        p.grad = None
-                    buffers.restore()
-                    random.set_state((shard_seed(seed, k), position))
-                    loss, row[1:1 + width] = compute(k)
-                    loss.backward()
-                    row[1 + width:] = flat.gather()
-                buffers.add(end - begin)
-                sums.push(flat if begin < end else None)
+            sums = passes.run(n, compute, rows[:, 1:])
         except Exception as met:
             error = met
             rows[:, 0] = 1
         finally:
-            if flat is not None:
-                flat.release()
-            random.set_state((seed, position))
+            random.set_state(stream)
         numbers = row_sum(self.comm.gather_rows(rows))
         if numbers[0]:
-            buffers.restore()
+            passes.buffers.restore()
             for p in params:
                 p.grad = None
-            raise agreed_error(self.comm, error)
-        buffers.finish(self.comm, self.shards, n)
-        self._reduce(sums.parts(), params, n)
+            raise agreed_error(self.comm, error, passes.speaker)
+        passes.buffers.finish(self.comm, self.shards, n)
+        self._reduce(sums.parts(), n)
         self.flat.hand_out(numbers[1 + width:] > 0)
         return numbers[1:1 + width]
 
-    def _new(self, params):
-        flat = FlatGradients(params)
-        self._flats.append(flat)
-        return flat
-
-    def _reduce(self, parts, params, n):
+    def _reduce(self, parts, n):
         """Add the gradients of all shards; `flat` holds the sum."""
+        flats = self._passes.flats
         self.flat = next((part for part in parts.values() if part is not None), None) or (
-            self._flats[0] if self._flats else self._new(params))
+            flats[0] if flats else self._passes.new())
         for name, out in self.flat.buffers.items():
             arrays = {node: None if part is None else part.buffers[name] for node, part in parts.items()}
             if self.fast:
@@ -179,7 +159,3 @@ class DataParallel:
         for buffer in self.flat.buffers.values():
             np.divide(buffer, buffer.dtype.type(divisor), out=buffer)
 
-
-def _add(a, b):
-    for name, buffer in a.buffers.items():
-        np.add(buffer, b.buffers[name], out=buffer)

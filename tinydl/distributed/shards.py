@@ -6,7 +6,7 @@ neighbours. Sums over shards are those of a binary tree over their numbers, so t
 
 import numpy as np
 
-__all__ = ["PairwiseSum", "bounds", "covered", "merged", "nodes", "owned", "row_sum", "shard_seed"]
+__all__ = ["PairwiseSum", "add_flat", "bounds", "covered", "merged", "nodes", "owned", "row_sum", "shard_seed"]
 
 _ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: products with small numbers differ in most bits
 
@@ -110,6 +110,12 @@ class PairwiseSum:
     def parts(self):
         """The largest nodes so far: {(level, index): value}."""
         return {(level, index): value for level, index, value in self.stack}
+
+
+def add_flat(a, b):
+    """Add the gradients `b` to `a`, two `FlatGradients` of the same parameters."""
+    for name, buffer in a.buffers.items():
+        np.add(buffer, b.buffers[name], out=buffer)
 
 
 def row_sum(rows):

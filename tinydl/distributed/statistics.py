@@ -26,14 +26,22 @@ class SharedBuffers:
 
     def begin(self, first):
         """Remember all values; `first` is the number of the first shard of this rank."""
-        self._before = [array.copy() for array in self.arrays]
+        self._before = self.values()
         self._after = None
         self._sums = PairwiseSum(first, lambda a, b: np.add(a, b, out=a))
 
     def restore(self):
         """Return to the values of before the batch."""
-        for array, before in zip(self.arrays, self._before, strict=True):
-            array[...] = before
+        self.load(self._before)
+
+    def values(self):
+        """Copies of all."""
+        return [array.copy() for array in self.arrays]
+
+    def load(self, values):
+        """Set them to what `values` gave."""
+        for array, value in zip(self.arrays, values, strict=True):
+            array[...] = value
 
     def add(self, n):
         """Take what a shard of `n` samples left, or of none."""
@@ -41,7 +49,7 @@ class SharedBuffers:
             self._sums.push(None)
             return
         if self._after is None:
-            self._after = [array.copy() for array in self.arrays]
+            self._after = self.values()
         if self.length:
             values = np.concatenate([array.ravel() for array in self.floats], dtype=np.float64)
             self._sums.push(values * n)

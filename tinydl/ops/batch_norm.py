@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl import layout
+from tinydl import config, layout
 from tinydl._check import flag, number
 from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.operands import Map, Pending
@@ -46,9 +46,13 @@ class BatchNorm(ValueOperation):
         x = x.laid()
         C = x.shape[1]
         mean, var, rstd = np.empty((3, C))
+        batch = config.mode.batch if training else None
         if training:
             _batch_statistics(x, running_mean, mean, var)
             M = layout.size(x.shape) // C if C else 0
+            if batch is not None:
+                M = batch.moments(mean, var, M)
+                _need_several(M, x.shape)
             if running_mean is not None and M > 1:
                 _update_running(mean, var, M, momentum, running_mean, running_var)
         else:
@@ -56,12 +60,12 @@ class BatchNorm(ValueOperation):
         gamma = None if gamma is None else np.ascontiguousarray(gamma)
         on_x = Map(*np.empty((3, C), x.dtype))
         batchnorm.forward_map(mean, var, gamma, None if beta is None else np.ascontiguousarray(beta), eps, rstd, on_x)
-        ctx.save_for_backward(x, on_x, gamma, mean, rstd, training)
+        ctx.save_for_backward(x, on_x, gamma, mean, rstd, training, None if batch is None else (batch, M))
         return x.mapped(on_x)
 
     @staticmethod
     def backward(ctx, dy):
-        x, on_x, gamma, mean, rstd, training = ctx.saved_tensors
+        x, on_x, gamma, mean, rstd, training, batch = ctx.saved_tensors
         array, C = x.array(), x.shape[1]
         waiting, sums = dy.pending, dy.sums if dy.summed is x else None
         if waiting is not None and waiting.y is array and waiting.a is None:
@@ -78,6 +82,9 @@ class BatchNorm(ValueOperation):
         dbeta = ctx.room(2, np.empty(C, x.dtype)) if need_beta else None
         batchnorm_backward.gradient_map(sums, array.size // C if C else 0, mean, rstd, gamma, training, dgamma, dbeta,
                                         pending)
+        if batch is not None:  # its parameters have the gradient of the shard, its input that of the batch
+            batch_norms, M = batch
+            batchnorm_backward.gradient_map(batch_norms.sums(sums), M, mean, rstd, gamma, training, None, None, pending)
         return Gradient.waiting(pending) if need_x else None, dgamma, dbeta
 
     @staticmethod
@@ -96,6 +103,12 @@ class BatchNorm(ValueOperation):
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = 1 / np.sqrt(node["running_var"].astype(np.float64) + node["eps"]) * gamma
         return builder.channelwise(node["x"], scale, beta, node["running_mean"])
+
+
+def _need_several(M, shape):
+    if M == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
+                         "larger batch, drop the last short one (drop_last=True), or call eval()")
 
 
 def _batch_statistics(x, running_mean, mean, var):
@@ -186,9 +199,8 @@ def batch_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | 
     if (running_mean is None) != (running_var is None):
         given, absent = ("mean", "var") if running_var is None else ("var", "mean")
         raise ValueError(f"batch_norm got running_{given} and running_{absent}=None; pass both or neither")
-    if training and M == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input of shape {shape}: use a "
-                         "larger batch, drop the last short one (drop_last=True), or call eval()")
+    if training and config.mode.batch is None:
+        _need_several(M, shape)
     if not training and running_mean is None:
         raise ValueError("batch_norm in evaluation needs running statistics; call train(), or build the layer with "
                          "track_running_stats=True")

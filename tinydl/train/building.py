@@ -198,7 +198,8 @@ def build_callbacks(settings, net):
 
 _OPTIONAL = {"loss": dict, "augment": dict, "views": dict, "whiten": dict, "groups": list, "read": dict, "about": dict,
              "task": str, "target_mean": list, "target_std": list, "early_stopping": int, "momentum": (int, float),
-             "val_split": (int, float), "shards": int, "fast_allreduce": bool}
+             "val_split": (int, float), "shards": int, "fast_allreduce": bool,
+             "sync_batchnorm": bool}
 
 
 def check_settings(settings):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from tinydl import random
-from tinydl.config import no_grad
+from tinydl.config import mode, no_grad
 from tinydl.optim import clip_grad_norm_
 from tinydl.train.trees import called, leaves
 
@@ -109,13 +109,18 @@ def first_nonfinite(net, x, y=None):
             name = modules[module] or "net"
             found.append(f"the first output that is not finite is that of layer {name!r}, {module!r}")
 
-    saved, random_state = net.state_dict(), random.state()
+    saved, random_state, batch = net.state_dict(), random.state(), mode.batch
+    mode.batch = None  # of several shards one looks alone
     try:
         with no_grad(), np.errstate(all="ignore"), contextlib.ExitStack() as hooks:
             for module in modules:
                 hooks.enter_context(module.register_forward_hook(watch))
             called(net, x)
+    except ValueError:
+        if batch is None:
+            raise
     finally:
+        mode.batch = batch
         net.load_state_dict(saved)
         random.set_state(random_state)
     return found[0] if found else "every layer's output is finite, so it is the loss itself (logits too large?)"

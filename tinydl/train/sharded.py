@@ -30,7 +30,8 @@ class Shards:
     def __init__(self, trainer, shards):
         _need_whole_updates(trainer)
         self.trainer = trainer
-        self.parallel = DataParallel(trainer.net, trainer.optimizer, trainer.comm, shards, fast=trainer.fast_allreduce)
+        self.parallel = DataParallel(trainer.net, trainer.optimizer, trainer.comm, shards, fast=trainer.fast_allreduce,
+                                     sync_batchnorm=trainer.sync_batchnorm)
 
     def gradients(self, batch, forward):
         """Fill the gradients of a batch; returns its loss and adds it to the trainer's tally.

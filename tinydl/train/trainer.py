@@ -79,6 +79,8 @@ class Trainer:
         rank is that of all.
     fast_allreduce : bool
         Add the gradients of ranks in the transport's own order instead of that of the shards.
+    sync_batchnorm : bool
+        Batch norms see the whole batch and not one shard at a time; see `distributed.DataParallel`.
 
     Attributes
     ----------
@@ -113,7 +115,8 @@ class Trainer:
     def __init__(self, net: Module, optimizer: Optimizer, loss: Loss | None = None,
                  scheduler: LRScheduler | Sequence[LRScheduler] | None = None, seed: int = 0,
                  callbacks: Sequence[Callback] = (), *, metrics: Metrics = (), clip_norm: float | None = None,
-                 accumulate: int = 1, comm: Any = None, fast_allreduce: bool = False) -> None:
+                 accumulate: int = 1, comm: Any = None, fast_allreduce: bool = False,
+                 sync_batchnorm: bool = False) -> None:
         if loss is None:
             from tinydl.nn import CrossEntropyLoss
 
@@ -130,6 +133,7 @@ class Trainer:
         self.accumulate = integer("Trainer", "accumulate", accumulate)
         self.comm = Alone() if comm is None else communicator(comm)
         self.fast_allreduce = flag("Trainer", "fast_allreduce", fast_allreduce)
+        self.sync_batchnorm = flag("Trainer", "sync_batchnorm", sync_batchnorm)
         self.epoch = 0
         self.batch = 0
         self.epochs = 0
@@ -223,7 +227,7 @@ class Trainer:
             Parts of each batch that are computed one after the other, or by several ranks; their gradients are added
             in the order of a tree over their numbers. The bits depend on `shards` and not on the number of ranks, which
             must divide it. One process has the memory of one part and the step of the whole batch. Batch norms see one
-            part at a time. Default: one for each rank.
+            part at a time, unless `sync_batchnorm` is set. Default: one for each rank.
 
         Returns
         -------
@@ -313,6 +317,8 @@ class Trainer:
     def _begin(self, feed, objective, epochs, shards):
         """Take up the training where it stands."""
         plan = {**feed.plan, **objective.plan, **({} if shards == 1 else {"shards": shards})}
+        if self.sync_batchnorm and shards > 1:
+            plan["sync_batchnorm"] = True
         changed = [] if self._plan is None else [name for name in {**self._plan, **plan}
                                                  if self._plan.get(name) != plan.get(name)]
         if changed and (self.batch or self.resumed):
