@@ -17,9 +17,7 @@ _HEAD = 3  # what a shard comes for, channels, values of a channel
 
 def widest(net):
     """The largest number of channels of a batch norm of a net, 0 without one."""
-    from tinydl.nn import BatchNorm1d, BatchNorm2d
-
-    return max((m.num_features for m in net.modules() if isinstance(m, (BatchNorm1d, BatchNorm2d))), default=0)
+    return max((getattr(module, "num_features", 0) for module in net.modules()), default=0)
 
 
 class Meetings:
