@@ -42,7 +42,8 @@ def run(name, tmp_path):
 
 def test_the_examples_are_those_of_the_course_and_the_recipe():
     assert NAMES == ["cifar10_94", "digits", "edges", "keyword_scan", "keyword_stream", "microcontroller", "serve",
-                     "shared_weights", "space_warping", "sweep_optuna", "vanishing_gradients", "winner_takes_all"]
+                     "shared_weights", "space_warping", "sweep_optuna", "sweep_ray", "vanishing_gradients",
+                     "winner_takes_all"]
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +182,11 @@ def test_vanishing_gradients(tmp_path):
 
 def test_winner_takes_all(tmp_path):
     assert run("winner_takes_all", tmp_path) < 1e-14
+
+
+def test_sweep_ray(tmp_path):
+    pytest.importorskip("ray")
+    assert run("sweep_ray", tmp_path) >= 0.85
 
 
 def test_sweep_optuna(tmp_path):
