@@ -15,10 +15,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from bench import report
 from bench.compare.driver import PEERS, environment, pick_cpus
 from bench.harness import ROOT, machine, save_part, say
-from bench.networks import contention, memory, train
+from bench.networks import contention, distributed, memory, train
 from bench.networks.table import NETWORKS
 
-PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget", "contention", "denormals")
+PARTS = ("kernels", "networks", "inference", "memory", "scaling", "budget", "contention", "denormals", "distributed")
 DEEP = ("vgg_small", "resnet20")  # what scaling and budget look at
 SMALL = ("lenet5", "digits_cnn")  # what denormals look at
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -62,6 +62,7 @@ def command_line():
                         help="Python of the environment a peer is installed in (torch serves torch-cl, torch-compile)")
     parser.add_argument("--threads", type=numbers, metavar="N,N", help="numbers of threads; default 1 and all cores")
     parser.add_argument("--nets", type=named(list(NETWORKS)), default=list(NETWORKS), metavar="A,B")
+    parser.add_argument("--ranks", type=int, default=2, metavar="N", help="processes of the part `distributed`")
     parser.add_argument("--only", default="", metavar="TEXT", help="kernels whose group, name or pass contains TEXT")
     parser.add_argument("--rounds", type=int, help="rounds, of which the median counts")
     parser.add_argument("--seconds", type=float, help="seconds of a round")
@@ -182,6 +183,9 @@ def main():
                     "seconds": args.seconds}
             rows = [row for n in args.threads for row in
                     apart(args, "bench/networks/denormals.py", n, TINYDL_BENCH_DENORMALS=told)]
+        elif part == "distributed":
+            nets = [net for net in args.nets if net in distributed.BATCHES] or args.nets
+            rows = distributed.measure(nets, args.peers, args.peer_python, args.ranks, args.rounds, args.seconds)
         elif part == "contention":
             rows = contention.beside_busy_processes(args.nets, args.peers, args.peer_python, args.rounds, args.seconds)
             rows += contention.two_trainings(args.nets, args.peer_python, args.rounds, args.seconds)

@@ -24,6 +24,9 @@ PEERS = {
     "tf": ("tf_peer.py", "", "tf"),
     "jax": ("jax_peer.py", "", "jax"),
     "onnxruntime": ("onnxruntime_peer.py", "", "onnxruntime"),
+    "torch-ranks": ("torch_ranks.py", "", "torch"),     # several processes: bench/networks/distributed.py
+    "tinydl-ranks": ("tinydl_ranks.py", "", "tinydl"),
+    "tinydl-fast-ranks": ("tinydl_ranks.py", "fast", "tinydl"),
     "before": ("tinydl_peer.py", "", "before"),     # another revision of tinydl
 }
 PAUSE = 0.03  # seconds between two peers' turns: idle threads of the one before stop spinning
@@ -56,16 +59,19 @@ def environment(n_threads):
 
 
 class Worker:
-    """One peer in a process of its own, pinned to as many CPUs as it has threads unless told otherwise."""
+    """One peer in a process of its own, pinned to as many CPUs as it has threads unless told otherwise.
 
-    def __init__(self, name, python, n_threads, pinned=True, **variables):
+    `launcher` is what stands before the command line, such as mpiexec; each of `ranks` processes is pinned by itself.
+    """
+
+    def __init__(self, name, python, n_threads, pinned=True, launcher=(), ranks=1, **variables):
         script, variant, _ = PEERS[name]
-        cpus = ",".join(map(str, pick_cpus(n_threads))) if pinned else ""
+        cpus = ",".join(map(str, pick_cpus(ranks * n_threads))) if pinned else ""
         self.name, self.n_threads = name, n_threads
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         try:
             self.process = subprocess.Popen(
-                [python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
+                [*launcher, python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
                 env={**environment(n_threads), **variables})
         except OSError as error:

@@ -1,0 +1,97 @@
+"""The protocol of a peer that is several processes: rank 0 talks to the driver and tells the others what to do.
+
+Beside the commands of `protocol`, of which there are "hello", "build" and "round":
+
+    {"cmd": "sums", "sizes": [...], "steps": n}     -> seconds (of one sum over all ranks of float32 arrays, by size)
+
+A peer has `rank`, `size`, `tell(command)`, `listen()`, and `add_up(n)`, which returns a function that sums n numbers
+over the ranks. Those that wait must not keep a core busy: other systems are measured meanwhile.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+import traceback
+
+from bench.compare.protocol import answer, answers, arguments
+
+__all__ = ["rank_arguments", "serve_ranks"]
+
+
+def rank_arguments(rank, size):
+    """Command line of a rank, pinned to its own share of the CPUs, before any framework is imported."""
+    args = arguments()
+    cpus = [int(cpu) for cpu in args.cpus.split(",") if cpu]
+    if len(cpus) >= size and hasattr(os, "sched_setaffinity"):
+        each = len(cpus) // size
+        os.sched_setaffinity(0, cpus[rank * each:(rank + 1) * each])
+    return args
+
+
+def serve_ranks(peer, args):
+    """Answer commands until stdin ends; an error of any rank ends all."""
+    session = _Session(peer, args)
+    if peer.rank:
+        while (command := peer.listen()) is not None:
+            session.run(command)
+        return
+    out = answers()
+    for line in sys.stdin:
+        try:
+            found = {"ok": True, **session.lead(json.loads(line))}
+        except Exception as error:
+            traceback.print_exc()
+            answer(out, {"error": f"{type(error).__name__}: {error}"})
+            peer.abort()
+        answer(out, found)
+    peer.tell(None)
+
+
+class _Session:
+    def __init__(self, peer, args):
+        self.peer, self.args, self.step, self.seconds = peer, args, None, 0.0
+
+    def lead(self, command):
+        if "seconds" in command:  # how many steps that is only one rank can say
+            command["steps"] = max(3, int(command.pop("seconds") / self.seconds))
+        self.peer.tell(command)
+        return self.run(command)
+
+    def run(self, command):
+        command = dict(command)
+        return getattr(self, "do_" + command.pop("cmd"))(**command)
+
+    def do_hello(self):
+        return {"name": self.peer.name, "version": self.peer.version(), "threads": self.args.threads}
+
+    def do_build(self, net, batch, mode):
+        from bench.networks.table import NETWORKS
+
+        net, self.step = NETWORKS[net], None
+        self.step, params = self.peer.build(net, batch, mode)
+        values = [float(self.step()) for _ in range(3)]
+        self.seconds = statistics.median(self.do_round(3)["steps"])
+        return {"params": params, "values": values}
+
+    def do_round(self, steps):
+        taken = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            self.step()
+            taken.append(time.perf_counter() - start)
+        return {"steps": taken}
+
+    def do_sums(self, sizes, steps):
+        found = []
+        for n in sizes:
+            add_up = self.peer.add_up(n)
+            add_up()
+            taken = []
+            for _ in range(steps):
+                start = time.perf_counter()
+                add_up()
+                taken.append(time.perf_counter() - start)
+            found.append(statistics.median(taken))
+        return {"seconds": found}

@@ -1,0 +1,81 @@
+"""tinydl in several processes, under mpiexec: a shard for each. --variant fast leaves the order of sums to MPI."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from bench.compare.ranks import rank_arguments, serve_ranks
+from bench.networks import walk
+from tinydl.distributed.transport import launched
+
+_TAG = 77
+_NAP = 0.01  # seconds between two looks for a command: MPI itself waits with a busy core
+
+
+class Peer:
+    def __init__(self, args):
+        import tinydl
+        from mpi4py import MPI
+
+        self.td, self.world, self.fast = tinydl, MPI.COMM_WORLD, args.variant == "fast"
+        self.rank, self.size = self.world.Get_rank(), self.world.Get_size()
+        self.name = "tinydl-fast-ranks" if self.fast else "tinydl-ranks"
+        tinydl.set_num_threads(args.threads)
+
+    def version(self):
+        return f"{self.td.__version__} ({self.td.show_config(print_it=False)['isa_level']})"
+
+    def tell(self, command):
+        for rank in range(1, self.size):
+            self.world.send(command, rank, _TAG)
+
+    def listen(self):
+        while not self.world.iprobe(0, _TAG):
+            time.sleep(_NAP)
+        return self.world.recv(source=0, tag=_TAG)
+
+    def abort(self):
+        self.world.Abort(1)
+
+    def build(self, net, size, mode):
+        from tinydl import layout, models, nn, optim
+        from tinydl.distributed import DataParallel
+
+        model = getattr(models, net.name)()
+        params = list(model.parameters())
+        for p, w in zip(params, walk.weights(net), strict=True):
+            p.data[...] = w
+        x, y = walk.batch(net, size)
+        x = layout.channels_last(x)
+        model.train()
+        optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()
+        parallel = DataParallel(model, optimizer, fast=self.fast)
+
+        def loss_of(x, y):
+            return loss_fn(model(x), y)
+
+        def step():
+            loss = parallel.backward(loss_of, x, y)
+            optimizer.step()
+            return loss
+
+        return step, sum(p.size for p in params)
+
+    def add_up(self, n):
+        import numpy as np
+
+        from tinydl.distributed import communicator
+        from tinydl.distributed.reduce import exact_sum, fast_sum
+
+        comm, array = communicator(), np.ones(n, np.float32)
+        node = (0, self.rank)
+        if self.fast:
+            return lambda: fast_sum(comm, {node: array}, array)
+        return lambda: exact_sum(comm, {node: array}, self.size, array, self.size)
+
+
+if __name__ == "__main__":
+    arguments_ = rank_arguments(*launched())
+    serve_ranks(Peer(arguments_), arguments_)

@@ -1,0 +1,75 @@
+"""Training steps of several processes beside those of one, tinydl over MPI and PyTorch's DDP over gloo in turn."""
+
+import shutil
+import statistics
+import sys
+from pathlib import Path
+
+from bench.compare.driver import PEERS, PeerError, Worker, in_turn
+from bench.harness import say
+
+__all__ = ["BATCHES", "measure"]
+
+BATCHES = {"lenet5": (512,), "resnet20": (128,), "vgg_small": (128,)}
+SIZES = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)  # numbers in the sums that latency and bandwidth follow from
+
+
+def _systems(names, ranks):
+    """(label, peer, processes, threads of each); the first is what others are compared with."""
+    one = [("tinydl, 1 process of 1", "tinydl", 1, 1), (f"tinydl, 1 process of {ranks}", "tinydl", 1, ranks),
+           (f"tinydl, {ranks} ranks of 1", "tinydl-ranks", ranks, 1),
+           (f"tinydl, {ranks} ranks of 1, fast", "tinydl-fast-ranks", ranks, 1)]
+    if "torch" in names:
+        one += [("torch, 1 process of 1", "torch", 1, 1), (f"torch, 1 process of {ranks}", "torch", 1, ranks),
+                (f"torch DDP, {ranks} ranks of 1", "torch-ranks", ranks, 1)]
+    return one
+
+
+def _start(label, name, ranks, threads, pythons):
+    python = pythons.get(name) or pythons.get(PEERS[name][2]) or sys.executable
+    launcher = ()
+    if ranks > 1 and name.startswith("tinydl"):
+        mpiexec = shutil.which("mpiexec", path=str(Path(python).parent)) or shutil.which("mpiexec")
+        if mpiexec is None:
+            raise PeerError("no mpiexec: pip install mpi4py mpich")
+        launcher = (mpiexec, "-n", str(ranks))
+    worker = Worker(name, python, threads, launcher=launcher, ranks=ranks, RANKS=str(ranks))
+    worker.name, worker.ranks, worker.system = label, ranks, name
+    return worker
+
+
+def measure(nets, names, pythons, ranks, rounds, seconds):
+    """Rows of every net, batch and system; and of sums alone, whose "net" is "sum".
+
+    The batch is the same for all: each of two ranks has half of it. All systems must compute the same first losses, but
+    those of ranks, whose batch norms see a shard.
+    """
+    workers, rows = [], []
+    try:
+        for label, name, processes, threads in _systems(names, ranks):
+            try:
+                workers.append(_start(label, name, processes, threads, pythons))
+            except PeerError as error:
+                say(f"  without {label}: {error}")
+        for net in nets:
+            for batch in BATCHES.get(net, (128,)):
+                for worker in workers:
+                    worker.ask("build", net=net, batch=batch, mode="train")
+                    worker.ask("round", seconds=min(0.3, seconds))
+                taken = in_turn(workers, rounds, seconds)
+                for worker in workers:
+                    rows.append({"net": net, "batch": batch, "system": worker.name, "ranks": worker.ranks,
+                                 "threads": worker.n_threads, "version": worker.version,
+                                 "ms": statistics.median(taken[worker.name]), "rounds_ms": taken[worker.name]})
+                    say(f"  {net:12} batch {batch:3}  {worker.name:28} {rows[-1]['ms']:9.3f} ms")
+        for worker in workers:
+            if worker.ranks > 1:
+                found = worker.ask("sums", sizes=SIZES, steps=15)["seconds"]
+                rows += [{"net": "sum", "batch": n, "system": worker.name, "ranks": worker.ranks,
+                          "threads": worker.n_threads, "version": worker.version, "ms": 1e3 * s}
+                         for n, s in zip(SIZES, found, strict=True)]
+                say(f"  {worker.name}: sums of {SIZES} numbers take " + ", ".join(f"{1e3 * s:.3f}" for s in found) + " ms")
+    finally:
+        for worker in workers:
+            worker.close()
+    return rows
