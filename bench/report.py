@@ -139,8 +139,8 @@ def distributed_table(rows):
         if row["net"] == "sum":
             continue
         kind = row["system"].split(",")[0].split(" ")[0]
-        same = {(r["ranks"], r["threads"]): r["ms"] for r in rows if (r["net"], r["batch"]) == (row["net"], row["batch"])
-                and r["system"].startswith(kind) and r["ranks"] == 1}
+        same = {(r["ranks"], r["threads"]): r["ms"] for r in rows if r["system"].startswith(kind) and r["ranks"] == 1
+                and (r["net"], r["batch"]) == (row["net"], row["batch"])}
         cores = row["ranks"] * row["threads"]
         cells.append([f"{row['net']} ({row['batch']})", row["system"], milliseconds(row["ms"]),
                       f"{same[1, cores] / row['ms']:.3f}" if row["ranks"] > 1 else "",

@@ -71,7 +71,8 @@ class Worker:
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         try:
             self.process = subprocess.Popen(
-                [*launcher, python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus, "--variant", variant],
+                [*launcher, python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus,
+                 "--variant", variant],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
                 env={**environment(n_threads), **variables})
         except OSError as error:

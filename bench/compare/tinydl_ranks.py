@@ -16,8 +16,9 @@ _NAP = 0.01  # seconds between two looks for a command: MPI itself waits with a 
 
 class Peer:
     def __init__(self, args):
-        import tinydl
         from mpi4py import MPI
+
+        import tinydl
 
         self.td, self.world, self.fast = tinydl, MPI.COMM_WORLD, args.variant == "fast"
         self.rank, self.size = self.world.Get_rank(), self.world.Get_size()

@@ -68,7 +68,7 @@ def measure(nets, names, pythons, ranks, rounds, seconds):
                 rows += [{"net": "sum", "batch": n, "system": worker.name, "ranks": worker.ranks,
                           "threads": worker.n_threads, "version": worker.version, "ms": 1e3 * s}
                          for n, s in zip(SIZES, found, strict=True)]
-                say(f"  {worker.name}: sums of {SIZES} numbers take " + ", ".join(f"{1e3 * s:.3f}" for s in found) + " ms")
+                say(f"  {worker.name}: ms of sums of {SIZES} numbers: " + ", ".join(f"{1e3 * s:.3f}" for s in found))
     finally:
         for worker in workers:
             worker.close()
