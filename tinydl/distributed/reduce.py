@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinydl import layout
 from tinydl.distributed.shards import covered, merged, nodes, owned
 
 __all__ = ["exact_sum", "fast_sum"]
@@ -40,10 +41,15 @@ def exact_sum(comm, parts, shards, out, n):
     piece = -(-length // size)
     by_rank = [nodes(own.start, own.stop) for own in (owned(shards, r, size) for r in range(size))]
     mine, rounds = by_rank[comm.rank], max(map(len, by_rank))
-    send, received = np.zeros(size * piece, dtype), np.empty((rounds, size, piece), dtype)
+    # From the pool: new memory would cost more than the messages, a page at a time.
+    send = layout.empty((size * piece,), dtype)
+    received = layout.empty((rounds * size * piece,), dtype).reshape(rounds, size, piece)
+    send[length:] = 0
     for k in range(rounds):
         if k < len(mine) and parts[mine[k]] is not None:
             send[:length] = parts[mine[k]]
+        else:
+            send[:length] = 0  # is sent, and not looked at
         comm.exchange(send.reshape(size, piece), received[k])
     slices = {node: received[k, r] if covered(n, shards, *node) else None
               for r, found in enumerate(by_rank) for k, node in enumerate(found)}
