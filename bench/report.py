@@ -136,7 +136,7 @@ def distributed_table(rows):
     """Milliseconds of a step, speed over a process with all threads, and efficiency over one thread, of either kind."""
     cells = []
     for row in rows:
-        if row["net"] == "sum":
+        if row["net"] == "sum" or row["system"] == "alone":
             continue
         kind = row["system"].split(",")[0].split(" ")[0]
         same = {(r["ranks"], r["threads"]): r["ms"] for r in rows if r["system"].startswith(kind) and r["ranks"] == 1
@@ -144,8 +144,9 @@ def distributed_table(rows):
         cores = row["ranks"] * row["threads"]
         cells.append([f"{row['net']} ({row['batch']})", row["system"], milliseconds(row["ms"]),
                       f"{same[1, cores] / row['ms']:.3f}" if row["ranks"] > 1 else "",
-                      f"{same[1, 1] / row['ms'] / cores:.3f}" if cores > 1 else ""])
-    return table(["net (batch)", "system", "ms", "of one process", "efficiency"], cells)
+                      f"{same[1, 1] / row['ms'] / cores:.3f}" if cores > 1 else "",
+                      f"{row['bytes'] / row['gradient_bytes']:.3f}" if row.get("bytes") else ""])
+    return table(["net (batch)", "system", "ms", "of one process", "efficiency", "sent / gradient"], cells)
 
 
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,

@@ -73,7 +73,8 @@ class _Session:
         self.step, params = self.peer.build(net, batch, mode)
         values = [float(self.step()) for _ in range(3)]
         self.seconds = statistics.median(self.do_round(3)["steps"])
-        return {"params": params, "values": values}
+        sent = self.peer.bytes_sent(self.step) if hasattr(self.peer, "bytes_sent") else None
+        return {"params": params, "values": values, "bytes": sent}
 
     def do_round(self, steps):
         taken = []

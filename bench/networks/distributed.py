@@ -11,6 +11,7 @@ from bench.harness import say
 __all__ = ["BATCHES", "measure"]
 
 BATCHES = {"lenet5": (512,), "resnet20": (128,), "vgg_small": (128,)}
+CURVE = (1, 4, 16, 64, 128, 256, 512)  # samples of one rank alone, what the model of a cluster interpolates
 SIZES = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)  # numbers in the sums that latency and bandwidth follow from
 
 
@@ -38,6 +39,22 @@ def _start(label, name, ranks, threads, pythons):
     return worker
 
 
+def _curves(nets, pythons, rounds, seconds):
+    """Rows of steps of one rank alone, by samples: the "system" is "alone"."""
+    rows, worker = [], _start("alone", "tinydl-ranks", 1, 1, pythons)
+    try:
+        for net in nets:
+            for batch in [n for n in CURVE if n <= max(BATCHES.get(net, (128,)))]:
+                worker.ask("build", net=net, batch=batch, mode="train")
+                ms = statistics.median(in_turn([worker], rounds, seconds)["alone"])
+                rows.append({"net": net, "batch": batch, "system": "alone", "ranks": 1, "threads": 1, "ms": ms,
+                             "version": worker.version})
+            say(f"  {net:12} alone: " + ", ".join(f"{r['batch']}: {r['ms']:.3f}" for r in rows if r["net"] == net))
+    finally:
+        worker.close()
+    return rows
+
+
 def measure(nets, names, pythons, ranks, rounds, seconds):
     """Rows of every net, batch and system; and of sums alone, whose "net" is "sum".
 
@@ -53,15 +70,19 @@ def measure(nets, names, pythons, ranks, rounds, seconds):
                 say(f"  without {label}: {error}")
         for net in nets:
             for batch in BATCHES.get(net, (128,)):
+                sent = {}
                 for worker in workers:
-                    worker.ask("build", net=net, batch=batch, mode="train")
+                    built = worker.ask("build", net=net, batch=batch, mode="train")
+                    sent[worker.name] = built.get("bytes")
                     worker.ask("round", seconds=min(0.3, seconds))
                 taken = in_turn(workers, rounds, seconds)
                 for worker in workers:
                     rows.append({"net": net, "batch": batch, "system": worker.name, "ranks": worker.ranks,
                                  "threads": worker.n_threads, "version": worker.version,
+                                 "bytes": sent[worker.name], "gradient_bytes": 4 * built["params"],
                                  "ms": statistics.median(taken[worker.name]), "rounds_ms": taken[worker.name]})
                     say(f"  {net:12} batch {batch:3}  {worker.name:28} {rows[-1]['ms']:9.3f} ms")
+        rows += _curves(nets, pythons, rounds, seconds / 2)
         for worker in workers:
             if worker.ranks > 1:
                 found = worker.ask("sums", sizes=SIZES, steps=15)["seconds"]
