@@ -141,12 +141,15 @@ def distributed_table(rows):
         kind = row["system"].split(",")[0].split(" ")[0]
         same = {(r["ranks"], r["threads"]): r["ms"] for r in rows if r["system"].startswith(kind) and r["ranks"] == 1
                 and (r["net"], r["batch"]) == (row["net"], row["batch"])}
+        apart = [r["ms"] for r in rows if (r["net"], r["batch"]) == (row["net"], row["batch"])
+                 and r["system"].endswith(", apart") and row["system"].startswith("tinydl") and row["ranks"] > 1]
         cores = row["ranks"] * row["threads"]
         cells.append([f"{row['net']} ({row['batch']})", row["system"], milliseconds(row["ms"]),
                       f"{same[1, cores] / row['ms']:.3f}" if row["ranks"] > 1 else "",
                       f"{same[1, 1] / row['ms'] / cores:.3f}" if cores > 1 else "",
+                      f"{apart[0] / row['ms']:.3f}" if apart else "",
                       f"{row['bytes'] / row['gradient_bytes']:.3f}" if row.get("bytes") else ""])
-    return table(["net (batch)", "system", "ms", "of one process", "efficiency", "sent / gradient"], cells)
+    return table(["net (batch)", "system", "ms", "of one process", "efficiency", "of ranks apart", "sent / gradient"], cells)
 
 
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,

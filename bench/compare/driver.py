@@ -26,6 +26,7 @@ PEERS = {
     "onnxruntime": ("onnxruntime_peer.py", "", "onnxruntime"),
     "torch-ranks": ("torch_ranks.py", "", "torch"),     # several processes: bench/networks/distributed.py
     "tinydl-ranks": ("tinydl_ranks.py", "", "tinydl"),
+    "tinydl-apart-ranks": ("tinydl_ranks.py", "apart", "tinydl"),
     "tinydl-fast-ranks": ("tinydl_ranks.py", "fast", "tinydl"),
     "before": ("tinydl_peer.py", "", "before"),     # another revision of tinydl
 }

@@ -1,4 +1,8 @@
-"""tinydl in several processes, under mpiexec: a shard for each. --variant fast leaves the order of sums to MPI."""
+"""tinydl in several processes, under mpiexec: a shard for each.
+
+--variant fast leaves the order of sums to MPI; apart sends nothing: each rank trains a net of its own with its part of
+the batch, which is what the machine gives to so many processes.
+"""
 
 import sys
 import time
@@ -8,7 +12,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from bench.compare.ranks import rank_arguments, serve_ranks
 from bench.networks import walk
-from tinydl.distributed.transport import Communicator, launched
+from tinydl.distributed.shards import bounds
+from tinydl.distributed.transport import Alone, Communicator, launched
 
 _TAG = 77
 _NAP = 0.01  # seconds between two looks for a command: MPI itself waits with a busy core
@@ -49,9 +54,9 @@ class Peer:
 
         import tinydl
 
-        self.td, self.world, self.fast = tinydl, MPI.COMM_WORLD, args.variant == "fast"
+        self.td, self.world, self.variant = tinydl, MPI.COMM_WORLD, args.variant
         self.rank, self.size = self.world.Get_rank(), self.world.Get_size()
-        self.name = "tinydl-fast-ranks" if self.fast else "tinydl-ranks"
+        self.name, self.fast = "tinydl-ranks", args.variant == "fast"
         tinydl.set_num_threads(args.threads)
 
     def version(self):
@@ -81,7 +86,9 @@ class Peer:
         x = layout.channels_last(x)
         model.train()
         optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()
-        self.counted = Counted(communicator())
+        self.counted = Counted(communicator() if self.variant != "apart" else Alone())
+        if self.variant == "apart":
+            x, y = (array[slice(*bounds(size, self.size, self.rank))] for array in (x, y))
         parallel = DataParallel(model, optimizer, self.counted, fast=self.fast)
 
         def loss_of(x, y):

@@ -19,7 +19,8 @@ def _systems(names, ranks):
     """(label, peer, processes, threads of each); the first is what others are compared with."""
     one = [("tinydl, 1 process of 1", "tinydl", 1, 1), (f"tinydl, 1 process of {ranks}", "tinydl", 1, ranks),
            (f"tinydl, {ranks} ranks of 1", "tinydl-ranks", ranks, 1),
-           (f"tinydl, {ranks} ranks of 1, fast", "tinydl-fast-ranks", ranks, 1)]
+           (f"tinydl, {ranks} ranks of 1, fast", "tinydl-fast-ranks", ranks, 1),
+           (f"tinydl, {ranks} ranks of 1, apart", "tinydl-apart-ranks", ranks, 1)]
     if "torch" in names:
         one += [("torch, 1 process of 1", "torch", 1, 1), (f"torch, 1 process of {ranks}", "torch", 1, ranks),
                 (f"torch DDP, {ranks} ranks of 1", "torch-ranks", ranks, 1)]
@@ -84,7 +85,7 @@ def measure(nets, names, pythons, ranks, rounds, seconds):
                     say(f"  {net:12} batch {batch:3}  {worker.name:28} {rows[-1]['ms']:9.3f} ms")
         rows += _curves(nets, pythons, rounds, seconds / 2)
         for worker in workers:
-            if worker.ranks > 1:
+            if worker.ranks > 1 and not worker.name.endswith("apart"):
                 found = worker.ask("sums", sizes=SIZES, steps=15)["seconds"]
                 rows += [{"net": "sum", "batch": n, "system": worker.name, "ranks": worker.ranks,
                           "threads": worker.n_threads, "version": worker.version, "ms": 1e3 * s}
