@@ -149,7 +149,8 @@ def distributed_table(rows):
                       f"{same[1, 1] / row['ms'] / cores:.3f}" if cores > 1 else "",
                       f"{apart[0] / row['ms']:.3f}" if apart else "",
                       f"{row['bytes'] / row['gradient_bytes']:.3f}" if row.get("bytes") else ""])
-    return table(["net (batch)", "system", "ms", "of one process", "efficiency", "of ranks apart", "sent / gradient"], cells)
+    return table(["net (batch)", "system", "ms", "of one process", "efficiency", "of ranks apart", "sent / gradient"],
+                 cells)
 
 
 TABLES = {"kernels": kernel_table, "networks": network_table, "inference": network_table, "memory": memory_table,
