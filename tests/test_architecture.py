@@ -49,7 +49,7 @@ ALLOWED = {
     "export": (GRAPH | {"ops", "nn", "inference", "train", "_files", "_version"}) - {"_core"},
     "optim": GRAPH | {"ops", "_files"},
     "data": (BASE | {"_files", "later", "tensor"}),
-    "distributed": {"_check", "_name", "config", "random", "optim"},
+    "distributed": {"_check", "_name", "config", "layout", "random", "optim"},
     "train": (GRAPH | {"ops", "nn", "models", "optim", "data", "distributed", "_files", "_lock",
                         "inspect"}) - {"_core"},
     "inspect": (GRAPH | {"ops", "nn", "models", "data", "train", "_files"}) - {"_core"},
