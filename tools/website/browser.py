@@ -60,9 +60,11 @@ def not_found(site, chromium, course=COURSE):
     field.click()
     for page, queries in course.items():
         for query in queries:
-            field.fill("")
-            said.filter(has_text="Type to start").wait_for()
-            field.fill(query)
+            for words in ("", query):
+                field.fill(words)
+                field.dispatch_event("keyup")  # which the theme waits for
+                if not words:
+                    said.filter(has_text="Type to start").wait_for()
             said.filter(has_not_text="Type to start").wait_for()
             links = tab.eval_on_selector_all(FOUND, f"all => all.slice(0, {FIRST}).map(a => a.href)")
             names = [link.split("?")[0].rpartition("/")[2].split("#")[0] for link in links]
