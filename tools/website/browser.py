@@ -16,7 +16,7 @@ LOOKS = {"light, wide": ("light", 1300), "dark, phone": ("dark", 390), "dark, wi
 RUN = """axe.run({exclude: [[".katex-html"], [".picture svg > *"]]}, {iframes: false, resultTypes: ["violations"]})
     .then(found => found.violations)"""
 FOUND = ".md-search-result__list > li > a"
-FIRST = 5  # results that one looks at
+FIRST = 5  # pages of results that one looks at
 PATIENCE = 180_000  # milliseconds, for a machine that has much to do
 
 
@@ -66,7 +66,7 @@ def not_found(site, chromium, course=COURSE):
                 if not words:
                     said.filter(has_text="Type to start").wait_for()
             said.filter(has_not_text="Type to start").wait_for()
-            links = tab.eval_on_selector_all(FOUND, f"all => all.slice(0, {FIRST}).map(a => a.href)")
-            names = [link.split("?")[0].rpartition("/")[2].split("#")[0] for link in links]
+            links = tab.eval_on_selector_all(FOUND, "all => all.map(a => a.href)")
+            names = list(dict.fromkeys(link.split("?")[0].split("#")[0].rpartition("/")[2] for link in links))[:FIRST]
             if f"{page}.html" not in names:
                 yield f"{query!r} finds {', '.join(names) or 'nothing'}, not {page}"

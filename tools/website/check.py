@@ -1,10 +1,10 @@
 """Check the site that was built: links, size, no address of the network; in a browser, accessibility and search.
 
-    python -m tools.website.check [--browser /usr/bin/chromium [--every] [--search]]
+    python -m tools.website.check [--browser /usr/bin/chromium [--every]]
 
 Links are followed within the folder, with their anchors. With --browser a page of each kind is
 opened without network, light and wide, dark and as on a phone, and axe looks for what readers with a screen reader or
-weak eyes stumble over. --every takes all pages in all four looks; --search asks the search for what the course has.
+weak eyes stumble over; then the search is asked for what the course has. --every takes all pages in all four looks.
 """
 
 import argparse
@@ -71,8 +71,7 @@ def findings(site):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=SITE)
-    parser.add_argument("--browser", help="a Chromium, to look at accessibility")
-    parser.add_argument("--search", action="store_true", help="ask the search for what the course has")
+    parser.add_argument("--browser", help="a Chromium, for accessibility and search")
     parser.add_argument("--every", action="store_true", help="all pages, in four looks")
     options = parser.parse_args(argv)
     found = findings(options.site.resolve())
@@ -85,7 +84,7 @@ def main(argv=None):
         with opened(options.browser) as chromium:
             for look in list(LOOKS)[:None if options.every else 2]:
                 found += inaccessible(site, pages, chromium, look)
-            found += not_found(site, chromium) if options.search else ()
+            found += not_found(site, chromium)
     print("\n".join(found[:60]) or "nothing found")
     return 1 if found else 0
 

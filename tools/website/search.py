@@ -1,7 +1,7 @@
 """The search reads numbers and formulas as they are typed, and puts the textbook first.
 
-What parts words is written down in mkdocs.yml: of `W1 = [[.1, .2]]` the words are w1, .1 and .2. The theme's parser of
-queries would take -1.48 as "without 1.48" and |w|^p as a mistake; so a query is cut into words before it is parsed.
+What parts words is written down in mkdocs.yml: of `W1 = [[.1, .2]]` the words are w1, .1 and .2. search.js goes into
+the theme's worker: what a section holds as it was typed comes before what has the words anywhere.
 """
 
 from pathlib import Path
@@ -10,11 +10,7 @@ from tools.website.course import COURSE
 
 __all__ = ["on_page_markdown", "on_post_build"]
 
-READ = """addEventListener("message", event => {
-  const asked = event.data
-  if (asked.type === 2) asked.data = asked.data.replace(/SEPARATOR/g, " ")
-})
-"""
+FIRST = Path(__file__).with_suffix(".js")
 
 
 def on_page_markdown(markdown, page):
@@ -26,4 +22,4 @@ def on_page_markdown(markdown, page):
 def on_post_build(config):
     worker, = Path(config.site_dir).glob("assets/javascripts/workers/search.*.js")
     separator = config.plugins["material/search"].config.separator
-    worker.write_text(READ.replace("SEPARATOR", separator) + worker.read_text())
+    worker.write_text(FIRST.read_text().replace("SEPARATOR", separator) + worker.read_text())
