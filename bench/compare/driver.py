@@ -53,10 +53,14 @@ def pick_cpus(n):
     return (first + again)[:n]
 
 
-def environment(n_threads):
-    """Environment of a process that shall use `n_threads` threads."""
+def environment(n_threads, python=sys.executable):
+    """Environment of a process of `python` that shall use `n_threads` threads.
+
+    PYTHONPATH is for this Python: another one would find this tinydl by it, and be compared with itself.
+    """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-    return {**os.environ, **dict.fromkeys(names, str(n_threads)), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" or python == sys.executable}
+    return {**kept, **dict.fromkeys(names, str(n_threads)), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 class Worker:
@@ -75,7 +79,7 @@ class Worker:
                 [*launcher, python, str(HERE / script), "--threads", str(n_threads), "--cpus", cpus,
                  "--variant", variant],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                env={**environment(n_threads), **variables})
+                env={**environment(n_threads, python), **variables})
         except OSError as error:
             self.log.close()
             raise PeerError(f"{python} does not start: {error}") from None

@@ -29,7 +29,8 @@ class Revision:
         cpus = ",".join(map(str, pick_cpus(n_threads)))
         self.process = subprocess.Popen(
             [python, str(TURNS), str(folder), only, "--threads", str(n_threads), "--cpus", cpus], cwd="/",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(n_threads))
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(n_threads, python))
+        self.source = self.ask(cmd="source")["source"]
         self.case = self.ask(cmd="next")
 
     def ask(self, **command):
@@ -86,6 +87,7 @@ def main():
     # Both go through their cases once before, to know which they share.
     shared = set.intersection(*({*revision.keys()} for revision in start()))
     here, other = start()
+    say(f"this revision: {here.source}\nthe other:     {other.source}")
     rows = []
     while here.key is not None and other.key is not None:
         for revision in (here, other):

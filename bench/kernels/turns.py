@@ -1,5 +1,6 @@
 """The kernels of one revision, for `pair.py`, which says when. The revision's bench need not have this file.
 
+    {"cmd": "source"}                            -> source, the folder of the tinydl that runs
     {"cmd": "next"}                              -> kernel, name, group; or end
     {"cmd": "round", "seconds": s}               -> ms, the mean over the calls of a round
 """
@@ -7,11 +8,13 @@
 import json
 import sys
 import time
+from pathlib import Path
 
 # The cases are those of the revision; its tinydl is the installed one, not the source that lies beside its bench.
 FOLDER, ONLY = sys.argv.pop(1), sys.argv.pop(1)
 sys.path.append(FOLDER)
 
+import tinydl  # noqa: E402 - the path comes first
 from bench.compare.protocol import answer, answers, arguments  # noqa: E402 - the path comes first
 from bench.kernels import convolution, linear, memory_bound  # noqa: E402
 
@@ -21,7 +24,9 @@ def main():
     every = (case for family in (convolution, linear, memory_bound) for case in family.cases(ONLY))
     for line in sys.stdin:
         command = json.loads(line)
-        if command["cmd"] == "next":
+        if command["cmd"] == "source":
+            answer(out, {"source": str(Path(tinydl.__file__).parent)})
+        elif command["cmd"] == "next":
             case = None     # its arrays go before those of the next are made
             case = next(every, None)
             answer(out, {"end": True} if case is None else {"kernel": case.kernel, "name": case.name,

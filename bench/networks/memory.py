@@ -74,12 +74,12 @@ def import_cost(pythons, rounds=7):
     python = pythons.get("tinydl") or sys.executable
     extra, bare, whole, told = [], [], [], None
     for _ in range(rounds):
-        done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True, env=environment(2))
+        done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True, env=environment(2, python))
         told = json.loads(done.stdout)
         extra.append(told[0])
         for name, times in (("numpy", bare), ("tinydl", whole)):
             start = time.perf_counter()
-            subprocess.run([python, "-c", f"import {name}"], check=True, env=environment(2))
+            subprocess.run([python, "-c", f"import {name}"], check=True, env=environment(2, python))
             times.append(time.perf_counter() - start)
     row = {"what": "import", "seconds_over_numpy": statistics.median(extra),
            "process_numpy_s": statistics.median(bare), "process_tinydl_s": statistics.median(whole),

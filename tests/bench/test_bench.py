@@ -177,6 +177,12 @@ def test_the_budget_counts_what_a_step_computes():
     assert "| linear_forward 256x784" in report.budget_table(rows)
 
 
+def test_another_python_does_not_find_this_tinydl(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert driver.environment(1)["PYTHONPATH"] == str(ROOT)
+    assert "PYTHONPATH" not in driver.environment(1, "/elsewhere/bin/python")
+
+
 def test_kernels_of_two_revisions_in_turn():
     """This one beside itself."""
     script = ROOT / "bench/kernels/pair.py"
