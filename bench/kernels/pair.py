@@ -44,8 +44,13 @@ class Revision:
 
     @property
     def key(self):
-        """What tells the case from others; None at the end."""
-        return None if "end" in self.case else (self.case["kernel"], self.case["name"], self.case["group"])
+        """What tells the case from others, kernel, shape and algorithm; None at the end.
+
+        The rest of the group's name is a heading of the bench, which may be another in the other revision.
+        """
+        if "end" in self.case:
+            return None
+        return self.case["kernel"], self.case["name"], self.case["group"].partition(", ")[2]
 
     def step(self):
         """Go to the next case."""
@@ -92,7 +97,7 @@ def main():
     while here.key is not None and other.key is not None:
         for revision in (here, other):
             while revision.key is not None and revision.key not in shared:
-                say(f"left out: {' '.join(revision.key)}")
+                say(f"left out: {' '.join(revision.key).strip()}")
                 revision.step()
         if here.key != other.key:
             sys.exit(f"the order of kernels differs: {here.key} here, {other.key} there")

@@ -34,7 +34,9 @@ from tinydl._core.memory import scratch
 import_array()
 
 cdef enum:
-    STREAM_BYTES = 25165824  # results of this size leave no cache for anything else
+    # Beside x, results of this size leave no cache for anything else. Below it the stores of y would wait for their lines
+    # in the queue that the constants' loads are compared with, which costs maps of 128 and more channels up to a third.
+    STREAM_BYTES = 8388608
 
 # --- statistics ------------------------------------------------------------------------------------------------------
 
