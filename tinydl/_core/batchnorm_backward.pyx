@@ -8,7 +8,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.activations cimport activation_of, td_activation
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, td_reduction
+from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, td_reduction, td_stretch
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
 from tinydl._core.parallel cimport check_team
@@ -216,7 +216,7 @@ cdef void apply_task(real *dx, const ApplyCall *call, Py_ssize_t task) noexcept 
     dy.dz = <const real *> dy.dz + i
     if dy.y != NULL:
         dy.y = <const real *> dy.y + i
-    gradient(&dy, dx + i, n, p.L)
+    gradient(&dy, dx + i, n, p.L, td_stretch(p.C, p.size))
     td_restore_denormals(saved)
 
 

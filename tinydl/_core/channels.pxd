@@ -27,8 +27,8 @@ cdef extern from "src/channels.h" nogil:
     void td_moments_d(const double *x, const double *about, double *s1, double *s2, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_gradient_sums_f(const td_reduction *, Py_ssize_t first, float *sums, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_gradient_sums_d(const td_reduction *, Py_ssize_t first, double *sums, Py_ssize_t n, Py_ssize_t L) noexcept
-    void td_gradient_f(const td_pending *dy, float *dx, Py_ssize_t n, Py_ssize_t L) noexcept
-    void td_gradient_d(const td_pending *dy, double *dx, Py_ssize_t n, Py_ssize_t L) noexcept
+    void td_gradient_f(const td_pending *dy, float *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept
+    void td_gradient_d(const td_pending *dy, double *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept
     void td_fold_f(float *s, Py_ssize_t C, Py_ssize_t L) noexcept
     void td_fold_d(double *s, Py_ssize_t C, Py_ssize_t L) noexcept
     void td_repeat_f(const float *v, float *out, Py_ssize_t C, Py_ssize_t L) noexcept
@@ -66,11 +66,11 @@ cdef inline void gradient_sums(const td_reduction *r, Py_ssize_t first, real *su
         td_gradient_sums_d(r, first, sums, n, L)
 
 
-cdef inline void gradient(const td_pending *dy, real *dx, Py_ssize_t n, Py_ssize_t L) noexcept nogil:
+cdef inline void gradient(const td_pending *dy, real *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept nogil:
     if real is float:
-        td_gradient_f(dy, dx, n, L)
+        td_gradient_f(dy, dx, n, L, near)
     else:
-        td_gradient_d(dy, dx, n, L)
+        td_gradient_d(dy, dx, n, L, near)
 
 
 cdef inline void fold(real *s, Py_ssize_t C, Py_ssize_t L) noexcept nogil:

@@ -304,7 +304,7 @@ cdef void backward_sample(const real *x, real *dx, const GroupNormCall *call, Py
     memset(&arrived, 0, sizeof(arrived))
     arrived.dz, arrived.y, arrived.mask.centre = dy, x, v.centre
     arrived.a, arrived.b, arrived.c = v.a, v.b, v.c
-    gradient(&arrived, dx, call.n, call.p.L)
+    gradient(&arrived, dx, call.n, call.p.L, 0)
 
 
 cdef void backward_task(const real *x, real *dx, const GroupNormCall *call, Py_ssize_t part, int thread) noexcept nogil:

@@ -163,11 +163,28 @@ static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T
     }
 }
 
-TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, const int mask,
-                                   const int map) {
+TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, ptrdiff_t near,
+                                   const int mask, const int map) {
     const T *dz = dy->dz, *y = dy->y, *a = dy->a, *b = dy->b, *c = dy->c;
     const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift, p = (T)dy->mask.parameter;
-    for (ptrdiff_t i = 0; i < n; i += L) {
+    const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
+    const int bend = mask == TD_OPEN ? TD_STRAIGHT : mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK;
+    ptrdiff_t i = 0;
+    for (; near && i + 2 * near <= n; i += 2 * near) {
+        for (ptrdiff_t j = 0; j < near; j += lanes) {
+            const VT none = {0}, o = map || TD_READS_MAP(mask) ? NAME(load)(centre + j) : none;
+            const VT s = TD_READS_MAP(mask) ? NAME(load)(scale + j) : none;
+            const VT t = TD_READS_MAP(mask) ? NAME(load)(shift + j) : none;
+            const VT ka = map ? NAME(load)(a + j) : none, kb = map ? NAME(load)(b + j) : none;
+            const VT kc = map ? NAME(load)(c + j) : none;
+            for (ptrdiff_t q = i + j; q <= i + j + near; q += near) {
+                const VT v = NAME(load)(y + q);
+                const VT d = NAME(passed)(NAME(load)(dz + q), TD_READS_MAP(mask) ? s * (v - o) + t : v, bend, p);
+                NAME(store)(dx + q, map ? ka * d + (kb * (v - o) + kc) : d);
+            }
+        }
+    }
+    for (; i < n; i += L) {
         const ptrdiff_t m = n - i < L ? n - i : L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
             const T o = map || TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
@@ -177,21 +194,21 @@ TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptr
     }
 }
 
-/* dx = a*dz' + b*(y - centre) + c, or dz' alone where a is NULL; without y dz itself */
-static inline void NAME(gradient)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L) {
+/* dx = a*dz' + b*(y - centre) + c, or dz' alone where a is NULL; without y dz itself. near: see td_stretch */
+static inline void NAME(gradient)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, ptrdiff_t near) {
     if (dy->y == NULL) {
         memmove(dx, dy->dz, (size_t)n * sizeof(T));
         return;
     }
     switch (2 * td_mask_of(dy) + (dy->a != NULL)) {
-    case 2 * TD_OPEN: NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 0); break;
-    case 2 * TD_OPEN + 1: NAME(gradient_body)(dy, dx, n, L, TD_OPEN, 1); break;
-    case 2 * TD_BY_MAP: NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 0); break;
-    case 2 * TD_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, TD_BY_MAP, 1); break;
-    case 2 * TD_BY_SIGN: NAME(gradient_body)(dy, dx, n, L, TD_BY_SIGN, 0); break;
-    case 2 * TD_LEAK_BY_MAP: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_MAP, 0); break;
-    case 2 * TD_LEAK_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_MAP, 1); break;
-    default: NAME(gradient_body)(dy, dx, n, L, TD_LEAK_BY_SIGN, 0); /* with a, b, c the mask has a scale */
+    case 2 * TD_OPEN: NAME(gradient_body)(dy, dx, n, L, near, TD_OPEN, 0); break;
+    case 2 * TD_OPEN + 1: NAME(gradient_body)(dy, dx, n, L, near, TD_OPEN, 1); break;
+    case 2 * TD_BY_MAP: NAME(gradient_body)(dy, dx, n, L, near, TD_BY_MAP, 0); break;
+    case 2 * TD_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, near, TD_BY_MAP, 1); break;
+    case 2 * TD_BY_SIGN: NAME(gradient_body)(dy, dx, n, L, near, TD_BY_SIGN, 0); break;
+    case 2 * TD_LEAK_BY_MAP: NAME(gradient_body)(dy, dx, n, L, near, TD_LEAK_BY_MAP, 0); break;
+    case 2 * TD_LEAK_BY_MAP + 1: NAME(gradient_body)(dy, dx, n, L, near, TD_LEAK_BY_MAP, 1); break;
+    default: NAME(gradient_body)(dy, dx, n, L, near, TD_LEAK_BY_SIGN, 0); /* with a, b, c the mask has a scale */
     }
 }
 
