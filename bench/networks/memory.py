@@ -74,7 +74,8 @@ def import_cost(pythons, rounds=7):
     python = pythons.get("tinydl") or sys.executable
     extra, bare, whole, told = [], [], [], None
     for _ in range(rounds):
-        done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True, env=environment(2, python))
+        done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True,
+                              env=environment(2, python))
         told = json.loads(done.stdout)
         extra.append(told[0])
         for name, times in (("numpy", bare), ("tinydl", whole)):
