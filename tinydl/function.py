@@ -42,6 +42,7 @@ class Context:
     saved_tensors: tuple[Any, ...] = ()
     output: tuple[Shape, np.dtype[Any]] | None = None  # (shape, dtype) of the result
     _arrived = None  # during a walk, the Gradient that readers of the result have sent so far
+    _slot = None  # only leaves have a place among flat gradients
 
     def __init__(self, function):
         self.function = function
@@ -74,7 +75,7 @@ class Context:
         see the gradient first, gets an array of its own.
         """
         leaf = self.edges[k]
-        slot = getattr(leaf, "_slot", None)
+        slot = None if leaf is None else leaf._slot
         if (slot is None or leaf.grad is not None or not config.mode.slots or not layout.alike(slot, array)
                 or getattr(leaf, "_hooks", None) or sum([edge is leaf for edge in self.edges]) > 1):
             return array

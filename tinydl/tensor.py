@@ -76,6 +76,7 @@ class Tensor(Methods):
         self.grad = None
         self.requires_grad = requires_grad
         self.creator = None
+        self._slot = None
 
     # --- values ----------------------------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ class Tensor(Methods):
             else:
                 self.grad = self.grad + grad
             return
-        slot = getattr(self, "_slot", None)
+        slot = self._slot
         if slot is not None:
             if grad is not slot:
                 slot[...] = grad
@@ -257,6 +258,7 @@ class Tensor(Methods):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, slots, channels_last = state
+        self._slot = None
         for name, value in slots.items():
             setattr(self, name, value)
         if channels_last:  # pickle keeps no memory order
@@ -382,4 +384,5 @@ def from_result(raw, creator):
     out.grad = None
     out.creator = creator
     out.requires_grad = creator is not None
+    out._slot = None
     return out

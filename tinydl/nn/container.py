@@ -82,7 +82,7 @@ class Sequential(_Indexed):
         """Pass `x` through the modules in order."""
         if not isinstance(x, Tensor):
             x = self._converted(x)
-        modules = [*filter(_is_module, self.__dict__.values())]
+        modules = [value for value in self.__dict__.values() if isinstance(value, Module)]
         for module, reader in zip(modules, [*modules[1:], None], strict=False):
             about = about_of(module, reader)
             x = module(x) if about is None else module(x, about=about)
@@ -93,21 +93,18 @@ class Sequential(_Indexed):
         return as_input(x) if parameter is None else as_input(x, parameter.dtype)
 
 
-# isinstance as functions of one argument, which `filter` calls without Python in between.
-_is_module, _is_parameter = Module.__instancecheck__, Parameter.__instancecheck__
-
-
 def _first_parameter(module, seen):
     """The first of `module.parameters()`, without their names; called at every forward."""
     seen.add(id(module))
     values = module.__dict__.values()
-    parameter = next(filter(_is_parameter, values), None)
-    if parameter is not None:
-        return parameter
-    for child in filter(_is_module, values):
-        parameter = None if id(child) in seen else _first_parameter(child, seen)
-        if parameter is not None:
-            return parameter
+    for value in values:
+        if isinstance(value, Parameter):
+            return value
+    for value in values:
+        if isinstance(value, Module) and id(value) not in seen:
+            parameter = _first_parameter(value, seen)
+            if parameter is not None:
+                return parameter
     return None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tinydl import _html, layout
 from tinydl._check import dtype_of, flag
 from tinydl.hooks import Handle
+from tinydl.instead import Substitute
 from tinydl.nn import state
 from tinydl.nn.containers import CONTAINERS, contained
 from tinydl.nn.evaluating import is_evaluating
@@ -77,11 +78,6 @@ class Module:
         if isinstance(value, CONTAINERS):
             self._refuse_hidden({name: value})
         object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        from tinydl.instead import message
-
-        raise AttributeError(message("Module", name, type(self).__name__))
 
     def _refuse_hidden(self, attributes):
         """Raise when a list, dict or set in an attribute holds layers that no walk finds.
@@ -362,3 +358,6 @@ class Module:
             lines.append(f"  ({name}): " + repr(module).replace("\n", "\n  "))
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
+
+
+Substitute.install("Module", Module)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinydl._check import given
+from tinydl.instead import Substitute
 from tinydl.ops import arithmetic, shape, truth
 from tinydl.ops.add import add
 from tinydl.ops.indexing import index
@@ -120,15 +121,6 @@ def _index(self: Tensor) -> int:
 def _round(self: Tensor, digits: int | None = None) -> Any:
     """As Python's round: of a tensor with one entry, a Python number."""
     return round(self.item(), digits)
-
-
-def _missing(self, name):
-    """Say what to write instead of a word of PyTorch that there is not."""
-    if name.startswith("_"):
-        raise AttributeError(f"Tensor has no attribute {name!r}")
-    from tinydl.instead import message
-
-    raise AttributeError(message("Tensor", name))
 
 
 def _iterate(self: Tensor) -> Iterator[Tensor]:
@@ -258,4 +250,4 @@ def install():
     }
     for name, (get, text) in properties.items():
         setattr(Tensor, name, property(get, doc=text))
-    Tensor.__getattr__ = _missing  # type: ignore[attr-defined]
+    Substitute.install("Tensor", Tensor)

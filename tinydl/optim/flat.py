@@ -56,8 +56,8 @@ class FlatGradients:
     def release(self):
         """Let backward passes write into arrays of their own again."""
         for p, view in zip(self.params, self.views, strict=True):
-            if getattr(p, "_slot", None) is view:
-                del p._slot
+            if p._slot is view:
+                p._slot = None
 
     def gather(self):
         """Bring every gradient to its place: those that others set, and zeros where there is none.
