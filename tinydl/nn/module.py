@@ -65,6 +65,8 @@ class Module:
 
     if TYPE_CHECKING:
         def __call__(self: Forward[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result: ...
+
+        def __getattr__(self, name: str) -> Any: ...  # layers that a loop made have names no checker knows
     else:
         def __call__(self, *args, **kwargs):
             if not self._called:
