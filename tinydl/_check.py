@@ -48,6 +48,8 @@ def integer(owner: str, name: str, value: Any, low: int = 1) -> int:
 
 def index_of(value: Any) -> Any:
     """`value` as an int when it is an integer but no bool, else None; arrays have `__index__`, which may raise."""
+    if type(value) is int:
+        return value
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         return None
     try:

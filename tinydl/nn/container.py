@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinydl._check import integer, items
-from tinydl.nn.batchnorm import about_of
+from tinydl.nn.batchnorm import _BatchNorm, about_of
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
@@ -84,7 +84,7 @@ class Sequential(_Indexed):
             x = self._converted(x)
         modules = [value for value in self.__dict__.values() if isinstance(value, Module)]
         for module, reader in zip(modules, [*modules[1:], None], strict=False):
-            about = about_of(module, reader)
+            about = about_of(module, reader) if isinstance(reader, _BatchNorm) else None
             x = module(x) if about is None else module(x, about=about)
         return x
 

@@ -22,9 +22,6 @@ __all__ = [
 ]
 
 
-_INT = {int}
-
-
 def as_input(x: ArrayLike, dtype: Any = None) -> Tensor:
     """The tensor of a layer's input: tensors pass, arrays are converted.
 
@@ -141,9 +138,16 @@ def axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def integers(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     """An int (alone or in a tuple), or n of them, as a tuple of n ints, each at least `least`."""
-    if type(value) is tuple and len(value) == n and {*map(type, value)} == _INT \
-            and min(value) >= least and max(value) < 2**31:
-        return value  # what layers pass: checked when they were made
+    # What layers pass, at every call: an int, or a pair of them.
+    if type(value) is int:
+        if least <= value < 2**31:
+            return (value,) * n
+    elif type(value) is tuple and len(value) == n:
+        for v in value:
+            if type(v) is not int or not least <= v < 2**31:
+                break
+        else:
+            return value
     several = isinstance(value, (tuple, list)) or isinstance(value, np.ndarray) and value.ndim
     values = tuple(value) if several else (value,)
     values = values * n if len(values) == 1 else values

@@ -10,7 +10,8 @@ import_array()
 cdef Geometry unpack(geometry) except *:
     """The geometry of a tuple of 16 integers."""
     cdef Geometry g
-    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = geometry
+    # A plain tuple: a named one would be unpacked through a method call an entry.
+    (g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW, g.G, g.P, g.Q) = tuple(geometry)
     # The upper bound keeps sums and products of two of these far from the end of Py_ssize_t.
     if (min(g.C, g.O, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) < 1 or min(g.N, g.H, g.W, g.PH, g.PW, g.P, g.Q) < 0
             or max(g.N, g.C, g.H, g.W, g.O, g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW) > 1 << 31):
