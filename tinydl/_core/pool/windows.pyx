@@ -46,6 +46,7 @@ cdef int read_geometry(object geometry, int dtype_num, PoolCall *k) except -1:
         raise ValueError(f"geometry: expected (N, C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, P, Q), got {geometry}")
     cdef Py_ssize_t v[14]
     cdef int i
+    geometry = tuple(geometry)  # entries of a named tuple would be asked for through a method call each
     begin(k, dtype_num)
     # Sizes and paddings may be 0: an empty batch is a call like any other. Windows, strides and dilations may not.
     for i in range(14):
