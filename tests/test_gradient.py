@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from tinydl._core.operands import Map, Pending
 
+from tinydl._core.operands import Map, Pending
 from tinydl.deferred import switched_off
 from tinydl.gradient import Gradient
 from tinydl.testing.guards import laid_out

@@ -25,7 +25,8 @@ WIDTH = 120
 HEAD = '"""For type checkers: {}. Written by tools/stubs.py."""\n\n'
 # Where what annotations name is; the rest is in tinydl._types.
 HOMES = {"Any": "typing", "Context": "tinydl.function", "Iterator": "collections.abc", "Literal": "typing",
-         "Placed": "tinydl.ops.sorting", "Self": "typing", "Tensor": "tinydl.tensor", "overload": "typing"}
+         "Placed": "tinydl.ops.sorting", "Self": "typing", "Sequence": "collections.abc", "Tensor": "tinydl.tensor",
+         "overload": "typing"}
 # Modules that have what a word of the top means, in the order in which they are asked.
 PLACES = ("creation", "devices", "random", "saving", "config", "ops", "ops.aliases")
 # Python's own operators of any object, against which those of tensors are checked.

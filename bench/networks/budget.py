@@ -25,6 +25,7 @@ STEPS = 15
 def arrays_in(values):
     """The arrays among arguments, in tuples and operands too, each once."""
     import numpy as np
+
     from tinydl._core.operands import Map, Moments, Pending
 
     found = {}

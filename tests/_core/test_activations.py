@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tinydl._core.operands import Map
 
 from tinydl import layout
 from tinydl._core import batchnorm, elementwise
+from tinydl._core.operands import Map
 from tinydl._core.reference import elementwise as reference
 from tinydl.testing.compare import assert_close
 

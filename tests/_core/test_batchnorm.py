@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tinydl._core.elementwise import ACTIVATIONS
-from tinydl._core.operands import Map, Moments
 
 from tinydl import layout
 from tinydl._core import batchnorm
+from tinydl._core.elementwise import ACTIVATIONS
+from tinydl._core.operands import Map, Moments
 from tinydl._core.reference import batchnorm as reference
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out

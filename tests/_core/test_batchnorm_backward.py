@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from tinydl._core.elementwise import ACTIVATIONS
-from tinydl._core.operands import Map, Pending
 
 from tinydl._core import batchnorm, batchnorm_backward
+from tinydl._core.elementwise import ACTIVATIONS
+from tinydl._core.operands import Map, Pending
 from tinydl._core.reference import batchnorm_backward as reference
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out

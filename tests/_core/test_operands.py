@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from tinydl._core.elementwise import ACTIVATIONS
 from tinydl._core.operands import Map, Moments, Pending
 

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from tinydl._core.operands import Map, Moments, Pending
 
 import tinydl as td
 from tinydl import layout, nn
+from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.reference import conv as reference
 from tinydl.inspect import summary
 from tinydl.ops import conv_im2col

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from tinydl._core.operands import Map, Moments, Pending
 
 from tinydl import layout
 from tinydl._core import conv
+from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.reference import conv as reference
 from tinydl._core.reference.conv import geometry
 from tinydl.testing.compare import assert_close, assert_same

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tinydl._core.operands import Map, Moments
 
 from tinydl._core import conv
+from tinydl._core.operands import Map, Moments
 from tinydl._core.reference import conv as reference
 from tinydl.testing.compare import assert_close, assert_same, relative_error
 from tinydl.testing.convolutions import LAYERS, WINOGRAD, Case, Problem

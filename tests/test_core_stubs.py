@@ -1,0 +1,36 @@
+"""The stubs of the compiled modules are what the modules say, to mypy's own comparison too."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+spec = importlib.util.spec_from_file_location("core_stubs", ROOT / "tools/core_stubs.py")
+core_stubs = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(core_stubs)
+
+
+def test_the_stubs_are_what_the_modules_say():
+    assert core_stubs.main(["--check"]) == 0, "run python tools/core_stubs.py"
+
+
+@pytest.mark.parametrize(("parameter", "expected"), [
+    ("x", "x: Array | None"), ("long long step", "step: int"), ("double p", "p: float"), ("bool relu", "relu: bool"),
+    ("Map on_x", "on_x: Map | None"), ("Filters filters", "filters: Filters"),
+    ("int n_threads=1", "n_threads: int = ...")])
+def test_types_of_parameters(parameter, expected):
+    assert core_stubs.typed(parameter) == expected
+
+
+@pytest.mark.slow
+def test_stubtest_finds_no_difference(tmp_path):
+    pytest.importorskip("mypy")
+    (tmp_path / "allowed").write_text("\n".join(rf".*\.{name}" for name in ("__test__", "__pyx_capi__", "__reduce__",
+                                                                         "__pyx_vtable__")))
+    modules = [path.removesuffix(".pyi").replace("/", ".") for path in core_stubs.made()]
+    done = subprocess.run([sys.executable, "-m", "mypy.stubtest", "--ignore-disjoint-bases",
+                           "--ignore-unused-allowlist", "--allowlist", tmp_path / "allowed", *modules], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout

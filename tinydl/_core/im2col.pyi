@@ -1,0 +1,6 @@
+"""For type checkers: what of `im2col` Python calls. Written by tools/core_stubs.py."""
+
+from tinydl._types import Array
+
+def im2col(x: Array | None, cols: Array | None, geometry: tuple[int, ...], n_threads: int) -> None: ...
+def col2im(cols: Array | None, dx: Array | None, geometry: tuple[int, ...], n_threads: int) -> None: ...

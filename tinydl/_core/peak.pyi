@@ -1,0 +1,3 @@
+"""For type checkers: what of `peak` Python calls. Written by tools/core_stubs.py."""
+
+def fma_peak(seconds: float, n_threads: int) -> float: ...
