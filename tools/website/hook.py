@@ -1,5 +1,6 @@
 """What MkDocs calls while it builds the site: each event, handed to the modules that have something to do."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from tools.website import api, assets, formulas, notebooks, pictures, search, sources
 
+# A word behind the language is for the test of the page's blocks.
+TESTED = re.compile(r"^(```(?:python|console)) \w+$", re.MULTILINE)
 DIALOG = 'data-md-component="search" role="dialog"'
 
 
@@ -22,6 +25,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
+    markdown = TESTED.sub(r"\1", markdown)
     for module in (api, search, sources):
         markdown = module.on_page_markdown(markdown, page)
     return markdown
