@@ -29,7 +29,8 @@ ACTIVATION(gelu, x,
     T z = s < -50 ? -50 : s;
     z = z > 50 ? 50 : z;
     const T e = NAME(exp)((T)-0.5 * z * z);
-    dx = dy * (NAME(normal_cdf_from)(z, e) + z * ((T)0.3989422804014327 * e)))
+    const T slope = NAME(fma_one)(z, (T)0.3989422804014327 * e, 0); /* a product that is not contracted */
+    dx = dy * (NAME(normal_cdf_from)(z, e) + slope))
 
 /* The gradients of these two subtract in double. */
 ACTIVATION(tanh, y, y = NAME(tanh)(x), dx = dy * (1.0 - s * s))
@@ -49,7 +50,7 @@ ACTIVATION(mish, x,
     const T e = NAME(exp)(z);
     const T n = e * (e + 2);
     const T w = 1 / (n + 2);
-    dx = dy * (n * w + 4 * z * (e * w) * ((e + 1) * w)))
+    dx = dy * NAME(fma_one)(4 * z * (e * w), (e + 1) * w, n * w))
 
 ACTIVATION(hardswish, x,
     y = x * (x + 3) / 6;
@@ -113,7 +114,7 @@ ACTIVATION(hardsigmoid, x,
 ACTIVATION(softplus, x,
     const T z = p * x;
     const T a = z < 0 ? z : -z;
-    y = ((z < 0 ? 0 : z) + NAME(log1p)(NAME(exp)(a))) / p;
+    y = ((z < 0 ? 0 : z) + NAME(add_log1p)(0, NAME(exp)(a))) / p;
     if (z > 20) y = x,
 
     const T z = p * s;
@@ -122,7 +123,7 @@ ACTIVATION(softplus, x,
 
 ACTIVATION(log_sigmoid, x,
     const T a = x < 0 ? x : -x;
-    y = (x < 0 ? x : 0) - NAME(log1p)(NAME(exp)(a)),
+    y = -NAME(add_log1p)(x < 0 ? -x : 0, NAME(exp)(a)),
 
     dx = dy * NAME(sigmoid)(-s))
 

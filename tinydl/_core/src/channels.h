@@ -3,6 +3,7 @@
 #define TINYDL_CHANNELS_H
 
 #include "src/bend.h"
+#include "src/fma.h"
 #include "src/operands.h"
 
 /* Period of the per-channel vectors for C channels: a multiple of C, also of 16 (the most lanes) where that costs

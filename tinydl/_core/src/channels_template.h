@@ -95,7 +95,7 @@ static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdi
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
             const T k = about[j], a = x0[j] - k, b = x1[j] - k, c = x2[j] - k, d = x3[j] - k;
             s1[j] += (a + b) + (c + d);
-            s2[j] += (a * a + b * b) + (c * c + d * d);
+            s2[j] += NAME(fma_one)(a, a, b * b) + NAME(fma_one)(c, c, d * d);
         }
     }
     for (; i < n; i += L) {
@@ -103,7 +103,7 @@ static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdi
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < m; j++) {
             const T a = x[i + j] - about[j];
             s1[j] += a;
-            s2[j] += a * a;
+            s2[j] = NAME(fma_one)(a, a, s2[j]);
         }
     }
 }
@@ -132,7 +132,7 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
             const T a = NAME(masked)(d0[j], y0[j], o, s, t, p, mask), b = NAME(masked)(d1[j], y1[j], o, s, t, p, mask);
             const T c = NAME(masked)(d2[j], y2[j], o, s, t, p, mask), d = NAME(masked)(d3[j], y3[j], o, s, t, p, mask);
             s1[j] += (a + b) + (c + d);
-            s2[j] += (a * (x0[j] - k) + b * (x1[j] - k)) + (c * (x2[j] - k) + d * (x3[j] - k));
+            s2[j] += NAME(fma_one)(a, x0[j] - k, b * (x1[j] - k)) + NAME(fma_one)(c, x2[j] - k, d * (x3[j] - k));
             if (keep) m0[j] = a, m1[j] = b, m2[j] = c, m3[j] = d;
         }
     }
@@ -142,7 +142,7 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
             const T o = TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
             const T a = NAME(masked)(dz[i + j], y[i + j], o, s, TD_READS_MAP(mask) ? shift[j] : 0, p, mask);
             s1[j] += a;
-            s2[j] += a * (x[i + j] - about[j]);
+            s2[j] = NAME(fma_one)(a, x[i + j] - about[j], s2[j]);
             if (keep) masked[i + j] = a;
         }
     }

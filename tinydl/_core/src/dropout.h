@@ -7,7 +7,7 @@
 #ifndef TINYDL_DROPOUT_H
 #define TINYDL_DROPOUT_H
 
-#include "vector.h"
+#include "src/vector.h"
 
 #define TD_DROPOUT_BLOCK 256
 

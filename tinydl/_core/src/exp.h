@@ -10,7 +10,7 @@
 #ifndef TINYDL_EXP_H
 #define TINYDL_EXP_H
 
-#include "vector.h"
+#include "src/fma.h"
 
 TD_INLINE int32_t td_bits_f(float x) { int32_t i; memcpy(&i, &x, sizeof i); return i; }
 TD_INLINE int64_t td_bits_d(double x) { int64_t i; memcpy(&i, &x, sizeof i); return i; }
@@ -80,12 +80,13 @@ TD_INLINE float td_log_f(float x) {
     int32_t bits = (int32_t)((uint32_t)td_bits_f(x) - 0x3f3504f3u);
     float k = (float)(bits >> 23);
     float f = td_from_bits_f((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
-    float s = f / (2.0f + f), z = s * s, h = 0.5f * f * f;
+    float s = f / (2.0f + f), z = s * s, g = 0.5f * f; /* the formula's f^2/2 is g*f */
     float q = 0.23331614471843f;
     q = q * z + 0.28550778633192f;
     q = q * z + 0.40000122211811f;
     q = q * z + 0.66666666554042f;
-    float y = k * 0.693359375f - ((h - (s * (h + z * q) + k * -2.12194440e-4f)) - f);
+    float w = td_fma_one_f(k, -2.12194440e-4f, s * td_fma_one_f(g, f, z * q));
+    float y = k * 0.693359375f - (td_fma_one_f(g, f, -w) - f);
     y = x < 1.17549435e-38f ? -__builtin_inff() : y;
     y = x < 0.0f ? __builtin_nanf("") : y;
     return x <= 3.40282347e38f ? y : x; /* inf and NaN */
@@ -98,7 +99,7 @@ TD_INLINE double td_log_d(double x) {
     double k = td_from_bits_d((int64_t)((uint64_t)bits >> 52) + td_bits_d(magic)) - magic;
     k = k > 2048.0 ? k - 4096.0 : k;
     double f = td_from_bits_d((bits & 0x000fffffffffffffLL) + 0x3fe6a09e667f3bcdLL) - 1.0;
-    double s = f / (2.0 + f), z = s * s, h = 0.5 * f * f;
+    double s = f / (2.0 + f), z = s * s, g = 0.5 * f;
     double q = 0.14617807153417325;
     q = q * z + 0.15331611722055008;
     q = q * z + 0.18182892432536871;
@@ -106,7 +107,8 @@ TD_INLINE double td_log_d(double x) {
     q = q * z + 0.28571428626253838;
     q = q * z + 0.39999999999898891;
     q = q * z + 0.66666666666666697;
-    double y = k * 0.6931467056274414 - ((h - (s * (h + z * q) + k * 4.7493250390316723e-7)) - f);
+    double w = td_fma_one_d(k, 4.7493250390316723e-7, s * td_fma_one_d(g, f, z * q));
+    double y = k * 0.6931467056274414 - (td_fma_one_d(g, f, -w) - f);
     y = x < 2.2250738585072014e-308 ? -__builtin_inf() : y;
     y = x < 0.0 ? __builtin_nan("") : y;
     return x <= 1.7976931348623157e308 ? y : x;

@@ -53,8 +53,8 @@ TD_INLINE double td_tanh_d(double x) {
 TD_INLINE float td_sigmoid_f(float x) { return 1.0f / (1.0f + td_exp_f(-x)); }
 TD_INLINE double td_sigmoid_d(double x) { return 1.0 / (1.0 + td_exp_d(-x)); }
 
-/* For u in [0, 1]. */
-TD_INLINE float td_log1p_f(float u) {
+/* c + log1p(u), for u in [0, 1]. */
+TD_INLINE float td_add_log1p_f(float c, float u) {
     const float s = u / (2.0f + u), z = s * s;
     float p = 1.0f / 15.0f;
     p = p * z + 1.0f / 13.0f;
@@ -64,10 +64,10 @@ TD_INLINE float td_log1p_f(float u) {
     p = p * z + 1.0f / 5.0f;
     p = p * z + 1.0f / 3.0f;
     p = p * z + 1.0f / 1.0f;
-    return 2.0f * s * p;
+    return td_fma_one_f(2.0f * s, p, c);
 }
 
-TD_INLINE double td_log1p_d(double u) {
+TD_INLINE double td_add_log1p_d(double c, double u) {
     const double s = u / (2.0 + u), z = s * s;
     double p = 1.0 / 33.0;
     p = p * z + 1.0 / 31.0;
@@ -86,7 +86,7 @@ TD_INLINE double td_log1p_d(double u) {
     p = p * z + 1.0 / 5.0;
     p = p * z + 1.0 / 3.0;
     p = p * z + 1.0 / 1.0;
-    return 2.0 * s * p;
+    return td_fma_one_d(2.0 * s, p, c);
 }
 
 /* Phi(x) from e = exp(-x^2/2), which its derivative needs too. */

@@ -15,6 +15,7 @@
 #define TINYDL_WINOGRAD_H
 
 #include "src/bend.h"
+#include "src/fma.h"
 #include "src/operands.h"
 
 #define TD_A 0.625f
@@ -32,28 +33,28 @@
 TD_INLINE void td_wino_input_1d(const td_vf *d, td_vf *v, ptrdiff_t ds, ptrdiff_t vs) {
     const td_vf d0 = d[0], d1 = d[ds], d2 = d[2 * ds], d3 = d[3 * ds], d4 = d[4 * ds], d5 = d[5 * ds];
     const td_vf t0 = d4 - TD_B2 * d2, t1 = d3 - TD_B2 * d1, t2 = d4 - TD_A2 * d2, t3 = d3 - TD_A2 * d1;
-    v[0] = TD_A2 * TD_B2 * d0 - (TD_A2 + TD_B2) * d2 + d4;
-    v[vs] = t0 + TD_A * t1;
-    v[2 * vs] = t0 - TD_A * t1;
-    v[3 * vs] = t2 + TD_B * t3;
-    v[4 * vs] = t2 - TD_B * t3;
-    v[5 * vs] = TD_A2 * TD_B2 * d1 - (TD_A2 + TD_B2) * d3 + d5;
+    v[0] = td_fma_by_f(TD_A2 * TD_B2, d0, -(TD_A2 + TD_B2) * d2) + d4;
+    v[vs] = td_fma_by_f(TD_A, t1, t0);
+    v[2 * vs] = td_fma_by_f(-TD_A, t1, t0);
+    v[3 * vs] = td_fma_by_f(TD_B, t3, t2);
+    v[4 * vs] = td_fma_by_f(-TD_B, t3, t2);
+    v[5 * vs] = td_fma_by_f(TD_A2 * TD_B2, d1, -(TD_A2 + TD_B2) * d3) + d5;
 }
 
 /* y = A' m: six to four. */
 TD_INLINE void td_wino_output_1d(const td_vf *m, td_vf *y, ptrdiff_t ms, ptrdiff_t ys) {
     const td_vf s1 = m[ms] + m[2 * ms], s2 = m[ms] - m[2 * ms], s3 = m[3 * ms] + m[4 * ms], s4 = m[3 * ms] - m[4 * ms];
     y[0] = m[0] + s1 + s3;
-    y[ys] = TD_A * s2 + TD_B * s4;
-    y[2 * ys] = TD_A2 * s1 + TD_B2 * s3;
-    y[3 * ys] = TD_A3 * s2 + TD_B3 * s4 + m[5 * ms];
+    y[ys] = td_fma_by_f(TD_A, s2, TD_B * s4);
+    y[2 * ys] = td_fma_by_f(TD_A2, s1, TD_B2 * s3);
+    y[3 * ys] = td_fma_by_f(TD_A3, s2, TD_B3 * s4) + m[5 * ms];
 }
 
 /* z = G4 g: four to six, for the gradient of the output. */
 TD_INLINE void td_wino_gradient_1d(const td_vf *g, td_vf *z, ptrdiff_t gs, ptrdiff_t zs) {
     const td_vf g0 = g[0], g1 = g[gs], g2 = g[2 * gs], g3 = g[3 * gs];
-    const td_vf ea = TD_NA * g0 + TD_NA * TD_A2 * g2, oa = TD_NA * TD_A * g1 + TD_NA * TD_A3 * g3;
-    const td_vf eb = TD_NB * g0 + TD_NB * TD_B2 * g2, ob = TD_NB * TD_B * g1 + TD_NB * TD_B3 * g3;
+    const td_vf ea = td_fma_by_f(TD_NA, g0, TD_NA * TD_A2 * g2), oa = td_fma_by_f(TD_NA * TD_A, g1, TD_NA * TD_A3 * g3);
+    const td_vf eb = td_fma_by_f(TD_NB, g0, TD_NB * TD_B2 * g2), ob = td_fma_by_f(TD_NB * TD_B, g1, TD_NB * TD_B3 * g3);
     z[0] = TD_N0 * g0;
     z[zs] = ea + oa;
     z[2 * zs] = ea - oa;
@@ -65,13 +66,12 @@ TD_INLINE void td_wino_gradient_1d(const td_vf *g, td_vf *z, ptrdiff_t gs, ptrdi
 /* u = G g: three to six. */
 TD_INLINE void td_wino_filter_1d(const td_vf *g, td_vf *u, ptrdiff_t gs, ptrdiff_t us) {
     const td_vf g0 = g[0], g1 = g[gs], g2 = g[2 * gs];
-    const td_vf ea = TD_NA * g0 + TD_NA * TD_A2 * g2, oa = TD_NA * TD_A * g1;
-    const td_vf eb = TD_NB * g0 + TD_NB * TD_B2 * g2, ob = TD_NB * TD_B * g1;
+    const td_vf ea = td_fma_by_f(TD_NA, g0, TD_NA * TD_A2 * g2), eb = td_fma_by_f(TD_NB, g0, TD_NB * TD_B2 * g2);
     u[0] = TD_N0 * g0;
-    u[us] = ea + oa;
-    u[2 * us] = ea - oa;
-    u[3 * us] = eb + ob;
-    u[4 * us] = eb - ob;
+    u[us] = td_fma_by_f(TD_NA * TD_A, g1, ea);
+    u[2 * us] = td_fma_by_f(-TD_NA * TD_A, g1, ea);
+    u[3 * us] = td_fma_by_f(TD_NB * TD_B, g1, eb);
+    u[4 * us] = td_fma_by_f(-TD_NB * TD_B, g1, eb);
     u[5 * us] = g2;
 }
 
@@ -79,8 +79,8 @@ TD_INLINE void td_wino_filter_1d(const td_vf *g, td_vf *u, ptrdiff_t gs, ptrdiff
 TD_INLINE void td_wino_filter_gradient_1d(const td_vf *s, td_vf *g, ptrdiff_t ss, ptrdiff_t gs) {
     const td_vf s1 = s[ss] + s[2 * ss], s2 = s[ss] - s[2 * ss], s3 = s[3 * ss] + s[4 * ss], s4 = s[3 * ss] - s[4 * ss];
     g[0] = s[0] + s1 + s3;
-    g[gs] = TD_A * s2 + TD_B * s4;
-    g[2 * gs] = TD_A2 * s1 + TD_B2 * s3 + s[5 * ss];
+    g[gs] = td_fma_by_f(TD_A, s2, TD_B * s4);
+    g[2 * gs] = td_fma_by_f(TD_A2, s1, TD_B2 * s3) + s[5 * ss];
 }
 
 /* Slices of a transformed tile: element (i, j) of the 6x6 lies `slice` floats after (i, j - 1).
@@ -207,11 +207,11 @@ TD_INLINE void td_wino_add(const float *y, const float *saved_x, td_vf about, co
         const td_vf x = n == TD_LANES_F ? td_load_f(saved_x) : td_load_n_f(saved_x, n);
         v = td_passed_f(v, TD_MAPPED(x, map[0], map[1], map[2]), bend, slope);
         sums[0] += v;
-        sums[1] += v * (x - about);
+        sums[1] = td_fma_f(v, x - about, sums[1]);
     } else {
         v -= about;
         sums[0] += v;
-        sums[1] += v * v;
+        sums[1] = td_fma_f(v, v, sums[1]);
     }
 }
 

@@ -8,6 +8,7 @@ function that fills the struct.
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
 from tinydl._core.array cimport NPY_FLOAT32, real
+from tinydl._core.fma cimport fma
 from tinydl._core.math cimport root
 from tinydl._core.parallel cimport check_team
 from tinydl._core.update.segments cimport CHUNK, MAX_ARRAYS, Segment, Segments, segment_at, segments_of
@@ -82,12 +83,12 @@ cdef void sgd_chunk(real *p, const real *grad, real *buf, Py_ssize_t n, const Sg
     elif nesterov:
         for i in range(n):
             g = grad[i] + decay * p[i]
-            b = momentum * buf[i] + gain * g
+            b = fma(momentum, buf[i], gain * g)
             buf[i] = b
             p[i] = p[i] - lr * (g + momentum * b)
     else:
         for i in range(n):
-            b = momentum * buf[i] + gain * (grad[i] + decay * p[i])
+            b = fma(momentum, buf[i], gain * (grad[i] + decay * p[i]))
             buf[i] = b
             p[i] = p[i] - lr * b
 
@@ -100,8 +101,8 @@ cdef void adam_chunk(real *p, const real *grad, real *m, real *v, Py_ssize_t n, 
     cdef Py_ssize_t i
     for i in range(n):
         g = grad[i] + l2 * p[i]
-        m[i] = beta1 * m[i] + rest1 * g
-        v[i] = beta2 * v[i] + rest2 * (g * g)
+        m[i] = fma(beta1, m[i], rest1 * g)
+        v[i] = fma(beta2, v[i], rest2 * (g * g))
         p[i] = shrink * p[i] - step_size * m[i] / (root(v[i]) * inverse_root + eps)
 
 
@@ -114,21 +115,21 @@ cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, 
     if average == NULL and buf == NULL:
         for i in range(n):
             g = grad[i] + decay * p[i]
-            s = alpha * square[i] + rest * (g * g)
+            s = fma(alpha, square[i], rest * (g * g))
             square[i] = s
             p[i] = p[i] - lr * (g / (root(s) + eps))
     elif average == NULL:
         for i in range(n):
             g = grad[i] + decay * p[i]
-            s = alpha * square[i] + rest * (g * g)
+            s = fma(alpha, square[i], rest * (g * g))
             square[i] = s
             buf[i] = momentum * buf[i] + g / (root(s) + eps)
             p[i] = p[i] - lr * buf[i]
     else:
         for i in range(n):
             g = grad[i] + decay * p[i]
-            s = alpha * square[i] + rest * (g * g)
-            a = alpha * average[i] + rest * g
+            s = fma(alpha, square[i], rest * (g * g))
+            a = fma(alpha, average[i], rest * g)
             square[i] = s
             average[i] = a
             s = s - a * a
@@ -158,9 +159,9 @@ cdef void adadelta_chunk(real *p, const real *grad, real *square, real *change, 
     cdef Py_ssize_t i
     for i in range(n):
         g = grad[i] + decay * p[i]
-        square[i] = rho * square[i] + rest * (g * g)
+        square[i] = fma(rho, square[i], rest * (g * g))
         d = root(change[i] + eps) / root(square[i] + eps) * g
-        change[i] = rho * change[i] + rest * (d * d)
+        change[i] = fma(rho, change[i], rest * (d * d))
         p[i] = p[i] - lr * d
 
 
@@ -173,9 +174,9 @@ cdef void nadam_chunk(real *p, const real *grad, real *m, real *v, Py_ssize_t n,
     for i in range(n):
         w = shrink * p[i]
         g = grad[i] + l2 * p[i]
-        m[i] = beta1 * m[i] + rest1 * g
-        v[i] = beta2 * v[i] + rest2 * (g * g)
-        p[i] = w - (grad_size * g + m_size * m[i]) / (root(v[i]) * inverse_root + eps)
+        m[i] = fma(beta1, m[i], rest1 * g)
+        v[i] = fma(beta2, v[i], rest2 * (g * g))
+        p[i] = w - fma(grad_size, g, m_size * m[i]) / (root(v[i]) * inverse_root + eps)
 
 
 cdef void lion_chunk(real *p, const real *grad, real *m, Py_ssize_t n, const Lion *rule) noexcept nogil:
@@ -183,9 +184,9 @@ cdef void lion_chunk(real *p, const real *grad, real *m, Py_ssize_t n, const Lio
     cdef real rest1 = <real> (1 - rule.beta1), rest2 = <real> (1 - rule.beta2), shrink = <real> rule.shrink, d
     cdef Py_ssize_t i
     for i in range(n):
-        d = beta1 * m[i] + rest1 * grad[i]
+        d = fma(beta1, m[i], rest1 * grad[i])
         d = d - d if d == 0 or d != d else 1 if d > 0 else -1  # 0 of 0, NaN of NaN
-        m[i] = beta2 * m[i] + rest2 * grad[i]
+        m[i] = fma(beta2, m[i], rest2 * grad[i])
         p[i] = shrink * p[i] - lr * d
 
 
