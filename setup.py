@@ -14,11 +14,10 @@ another one: a second `pip install`, which has an environment of its own, compil
 import functools
 import hashlib
 import os
-import platform
 import re
 import subprocess
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES
+import sysconfig
 from pathlib import Path
 
 import Cython
@@ -38,12 +37,14 @@ MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rg
 COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/elementwise", "inference/pool",
           "inference/program", "inference/transpose", "loss/cross_entropy", "loss/softmax", "memory", "operands",
           "parallel", "update/segments", "warp"}
+# Checks of arguments and lists of work to do: nothing in them is a loop that counts, and -O1 takes half the time.
+GLUE = {"conv/geometry", "inference/program", "memory", "operands", "parallel", "update/segments"}
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
-LEVELS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
+LEVELS = X86 if compiler.makes_x86() else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
 # Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
 DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
@@ -128,7 +129,7 @@ class Build(build_ext):
         self.swig_opts = None  # a second time, setuptools takes what it made of it for a string
         self.finalize_options()
         wanted = {extension.name.removeprefix("tinydl._core.").replace(".", "/") for extension in self.extensions}
-        suffix = EXTENSION_SUFFIXES[0]
+        suffix = sysconfig.get_config_var("EXT_SUFFIX")
         # What is left of a module that moved would hide the new one, and an old level the new ones.
         for root in (CORE, Path(self.build_lib, CORE)):
             for file in root.rglob("*" + suffix):
@@ -170,8 +171,8 @@ def dotted(module):
 
 
 def extensions():
-    if unknown := COMMON - set(MODULES):
-        raise FileNotFoundError(f"COMMON names modules without a source: {', '.join(sorted(unknown))}")
+    if unknown := (COMMON | GLUE | THOROUGH) - set(MODULES):
+        raise FileNotFoundError(f"setup.py names modules without a source: {', '.join(sorted(unknown))}")
     omp_compile, omp_link = compiler.openmp_flags()
     options = {
         "include_dirs": [numpy.get_include(), ".", str(CORE)],
@@ -184,7 +185,8 @@ def extensions():
     for module in MODULES:
         c_file = str(CORE / f"{module}.c")
         if module in COMMON:
-            built.append(Extension(dotted(module), [c_file], extra_compile_args=compile_args, **options))
+            less = compiler.options(["-O1"]) if module in GLUE and not DEBUG else []
+            built.append(Extension(dotted(module), [c_file], extra_compile_args=[*compile_args, *less], **options))
             built[-1].c_file = c_file
             continue
         thorough = ["-O3"] if module in THOROUGH and not DEBUG else []

@@ -14,7 +14,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-__all__ = ["COMMAND", "common_flags", "openmp_flags", "options", "probe", "require"]
+__all__ = ["COMMAND", "common_flags", "makes_x86", "openmp_flags", "options", "probe", "require"]
 
 CORE = Path("tinydl/_core")
 WINDOWS, MACOS = sys.platform == "win32", sys.platform == "darwin"
@@ -74,6 +74,13 @@ def probe(source, *args, run=False):
             return subprocess.run([program], capture_output=True, check=True, text=True).stdout if run else ""
         except (OSError, subprocess.CalledProcessError):
             return None
+
+
+def makes_x86():
+    """Whether it compiles for x86-64, which need not be the machine that it runs on."""
+    if not COMMAND:  # an sdist needs none
+        return platform.machine().lower() in ("x86_64", "amd64")
+    return probe("#if !defined(__x86_64__) && !defined(_M_X64)\n#error\n#endif\n" + MAIN) is not None
 
 
 # --- flags ---------------------------------------------------------------------------------------------------------
