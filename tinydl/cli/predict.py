@@ -107,7 +107,7 @@ def _scale(s, images, picture):
     The run's scale does it for its own images. Pictures have 0..255; floats are in 0..1 already if the run was trained
     on integers.
     """
-    if images.dtype.kind == "f" and s.get("images") == "uint8":
+    if images.dtype.kind == "f" and s.get("images") in ("uint8", "int16"):
         return 1.0
     return 1 / 255 if picture else s["scale"]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrayDataset", "DataError", "stratified_split"]
 
 _SPLIT_STREAM = 0x5B117  # keeps the split's random numbers apart from those of shuffling
+_KEPT = ("u1", "i2", "f4", "f8")  # types in which images stay: of files of pictures, of sounds, of NumPy
 _MANY_CLASSES = 10_000  # from here on, labels of which most do not occur are taken for something else
 
 
@@ -117,11 +118,11 @@ class ArrayDataset:
     """Images (or signals, or rows of features) and their labels, held in memory as they were read.
 
     A batch is normalised when it is gathered: ``(images * scale - mean) / std`` per channel, in float32. uint8 images
-    stay uint8 until then, which is a quarter of the memory.
+    stay uint8 until then, which is a quarter of the memory, int16 sounds int16.
 
     Parameters
     ----------
-    images : array of uint8 or float, shape (N, C, H, W), (N, C, L) or (N, features)
+    images : array of uint8, int16 or float, shape (N, C, H, W), (N, C, L) or (N, features)
         Kept without a copy when its memory already is channels-last (any single-channel row-major array is), else
         re-laid once. Never written to. Other integer types and bool become float32.
     labels : array of int, shape (N,), optional
@@ -160,7 +161,7 @@ class ArrayDataset:
             raise DataError(f"images must have shape (N, C, H, W), (N, C, L) or (N, features), got {images.shape}")
         if images.dtype.kind not in "buif":
             raise DataError(f"images must be numbers (uint8 or float), got dtype {images.dtype}")
-        if images.dtype != np.uint8 and (images.dtype.kind != "f" or images.dtype.itemsize not in (4, 8)):
+        if images.dtype.str[1:] not in _KEPT:
             images = images.astype(np.float32)
         elif not images.dtype.isnative:
             images = images.astype(images.dtype.newbyteorder("="))

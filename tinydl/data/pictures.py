@@ -9,6 +9,7 @@ from tinydl.data.dataset import DataError
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
 from tinydl.data.table import read_features
+from tinydl.data.wav import read_wav
 
 __all__ = ["files_of", "read_images"]
 
@@ -78,7 +79,7 @@ def read_images(path, shape, about=None, resize=False):
     elif extension == ".wav":
         if "rate" not in (about or {}):
             raise DataError(f"{path}: a sound, the run was trained on {(about or {}).get('kind', 'arrays')}")
-        samples, rate = sound.read_wav(path)
+        samples, rate = read_wav(path)
         images = sound.fitted(path, samples, rate, shape[0], shape[1], about["rate"])[None]
     elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
         images = as_images(read_idx(path), "an IDX file of images")

@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 import os
-import wave
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl._check import integer, number
-from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 from tinydl.data.folders import each, part_datasets, scan
 from tinydl.data.registry import register
+from tinydl.data.wav import read_wav
 
 if TYPE_CHECKING:
     from tinydl._types import Path, Report, Split
 
-__all__ = ["EXTENSIONS", "fitted", "load_wav_folder", "read_wav"]
+__all__ = ["EXTENSIONS", "fitted", "load_wav_folder"]
 
 EXTENSIONS = (".wav",)
-
-
-def read_wav(path):
-    """(samples, rate) of a WAV file.
-
-    Parameters
-    ----------
-    path : path-like
-        PCM of 8, 16, 24 or 32 bits.
-
-    Returns
-    -------
-    samples : array of float32, shape (C, L)
-        From -1 to 1.
-    rate : int
-        Samples a second.
-
-    Raises
-    ------
-    DataError
-        No such file, another format, or none of the samples that its header claims.
-    """
-    path = os.fspath(path)
-    try:
-        with open_file(path) as file, wave.open(file) as sound:
-            channels, width, rate, n = sound.getparams()[:4]
-            content = sound.readframes(min(n, os.fstat(file.fileno()).st_size))
-    except (wave.Error, EOFError) as error:
-        reason = str(error) or "it ends early"
-        cure = "; convert it to PCM of 16 bits" if "format" in reason else ""
-        raise DataError(f"{path}: not a WAV file that can be read ({reason}){cure}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    if n == 0 or len(content) < n * channels * width or rate < 1:
-        raise DataError(f"{path}: {len(content):,} of {n * channels * width:,} bytes of sound"
-                        + ("; it is empty" if n == 0 else ", it is truncated"))
-    if width == 3:
-        parts = np.frombuffer(content, np.uint8).reshape(-1, 3).astype(np.int32)
-        values = (parts[:, 0] | parts[:, 1] << 8 | parts[:, 2] << 16) << 8 >> 8
-    elif width in (1, 2, 4):
-        values = np.frombuffer(content, {1: np.uint8, 2: "<i2", 4: "<i4"}[width])
-    else:
-        raise DataError(f"{path}: samples of {8 * width} bits; convert it to PCM of 16 bits")
-    values = values.astype(np.float64) - (128 if width == 1 else 0)
-    return np.ascontiguousarray((values / 2.0 ** (8 * width - 1)).reshape(-1, channels).T, np.float32), rate
 
 
 def fitted(path, samples, rate, channels, length, wanted_rate):
