@@ -1,7 +1,12 @@
 import http.server
+import io
 import os
 import struct
+import tarfile
 import threading
+import types
+import wave
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +70,58 @@ def server(tmp_path):
         yield f"http://127.0.0.1:{httpd.server_address[1]}", folder, asked
         httpd.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def spoken():
+    """What makes a miniature of Speech Commands' archive: `wav`, `others`, `contents` and `archive`."""
+    return types.SimpleNamespace(wav=_wav, others=_others, contents=_contents, archive=_archive)
+
+
+_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+
+
+def _wav(values, rate=16000):
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(np.asarray(values, "<i2").tobytes())
+    return made.getvalue()
+
+
+def _others(wanted):
+    """Names of sounds of other words, with crc32 in the lowest eighth, so that they may be taken."""
+    names = (f"{word}/{k:08x}_nohash_0.wav" for k in range(10**6) for word in ("bed", "zero"))
+    return [name for _, name in zip(range(wanted), (n for n in names if zlib.crc32(n.encode()) < 2**29), strict=False)]
+
+
+def _contents(per_part=(20, 10, 10), n_others=12):
+    """{name: bytes} of an archive with so many sounds of each part in all; a word's sounds hold its number."""
+    files, lists = {}, {"validation_list.txt": [], "testing_list.txt": []}
+    listed = (None, *lists)
+    for part, n in enumerate(per_part):
+        for k in range(n):
+            name = f"{_WORDS[k % 10]}/{part}{k:07x}_nohash_0.wav"
+            files[name] = _wav(np.full(16000 if k else 9000, 100 * (k % 10) + 1000 * part))
+            if part:
+                lists[listed[part]].append(name)
+    for k, name in enumerate(_others(n_others)):
+        files[name] = _wav(np.full(16000, -1 - k))
+        if k % 3:
+            lists[listed[k % 3]].append(name)
+    files["bed/fffffff0_nohash_1.wav"] = b"not taken, and not read"
+    assert zlib.crc32(b"bed/fffffff0_nohash_1.wav") >= 2**29
+    files["_background_noise_/README.md"] = b"text"
+    for k in range(2):
+        files[f"_background_noise_/{k}.wav"] = _wav(np.arange(160000 * (k + 1)) // 100 + 1)
+    return {**files, **{name: "\n".join(names).encode() for name, names in lists.items()}, "LICENSE": b"words"}
+
+
+def _archive(files):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz", compresslevel=1) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo("./" + name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return made.getvalue()

@@ -28,7 +28,8 @@ def test_every_file_of_the_folder_is_an_entry():
 
 
 def test_what_comes_with_tinydl_in_the_order_of_its_size():
-    names = ["digits", "mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn", "emnist-digits"]
+    names = ["digits", "mnist", "kmnist", "fashion-mnist", "cifar100", "cifar10", "svhn", "emnist-digits",
+             "speech-commands-12"]
     assert list(td.data.BY_NAME) == names
     assert registry.choices() == [*td.data.BY_NAME, "FILE.npz", "FILE.csv", "DIR"]
     assert list(registry.downloads()) == names[1:]

@@ -13,7 +13,8 @@ from tinydl.distributed.shards import owned
 __all__ = ["FLAGS", "check", "check_shards", "from_file", "given", "reading", "resolve", "unset"]
 
 # Flags that only a new run has, in the order in which --resume names them.
-_READING = ("size", "mode", "skip_damaged", "label", "drop", "shape", "task", "rate", "seconds")
+_READING = ("size", "mode", "skip_damaged", "label", "drop", "shape", "task", "rate", "seconds",
+            "features")
 _TRAINING = ("model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "momentum", "val_split",
              "early_stopping")
 FLAGS = ("data", "recipe", *_TRAINING, "label_smoothing", "class_weights", "augment", "seed", "out", "config",
@@ -168,9 +169,10 @@ def resolve(args, said, data, train):
     shards = args.shards or args.comm.size
     settings.update({"shards": shards} if shards > 1 else {})
     settings.update({name: True for name in ("fast_allreduce", "sync_batchnorm") if getattr(args, name)})
-    if "val_split" not in settings and (data not in BY_NAME or settings.get("early_stopping")):
+    stops = settings.get("early_stopping") and not train.about.get("n_valid")
+    if "val_split" not in settings and (data not in BY_NAME or stops):
         settings["val_split"] = _validated(train)
-    if settings.get("early_stopping") and settings["val_split"] == 0:
+    if settings.get("early_stopping") and settings.get("val_split") == 0:
         raise UserError("--early-stopping needs validation images; leave out --val-split 0")
     loss = {**settings.get("loss", {}), **_loss(args, train)}
     if loss:

@@ -67,6 +67,7 @@ def add(commands):
     from tinydl import optim
     from tinydl.data import registry
     from tinydl.data.augmentations import usual_words
+    from tinydl.data.features import FEATURES
     from tinydl.recipes import RECIPES
 
     parser = commands.add_parser("train", help="train a network", description=_TEXT, epilog=_EPILOG,
@@ -97,6 +98,9 @@ def add(commands):
                      help="classes, regression or labels (several classes a sample), where labels may be either")
     own.add_argument("--rate", type=whole(1), metavar="N", help="samples a second of WAV files (default: commonest)")
     own.add_argument("--seconds", type=number(False), metavar="X", help="length of WAV files (default: the commonest)")
+    own.add_argument("--features", type=one_of("none", *FEATURES), metavar="NAME",
+                     help="what sounds become first: mfcc, pictures of cepstral coefficients for ds_cnn and other nets "
+                          "for pictures, or none (default: none, of speech-commands-12 mfcc)")
     how = parser.add_argument_group("how it is trained (defaults suit the data; --seed 0)")
     how.add_argument("--epochs", type=whole(1), metavar="N", help="passes over the training images")
     how.add_argument("--batch-size", type=whole(1), metavar="N", help="images per step")

@@ -20,6 +20,7 @@ __all__ = ["ArrayDataset", "DataError", "stratified_split"]
 
 _SPLIT_STREAM = 0x5B117  # keeps the split's random numbers apart from those of shuffling
 _KEPT = ("u1", "i2", "f4", "f8")  # types in which images stay: of files of pictures, of sounds, of NumPy
+_AT_ONCE = 1 << 20  # elements whose sums are taken together
 _MANY_CLASSES = 10_000  # from here on, labels of which most do not occur are taken for something else
 
 
@@ -112,6 +113,22 @@ def _number_of_classes(labels):
                             "number them from 0 with numpy.unique(labels, return_inverse=True)[1], or say how many "
                             "there are with class_names")
     return max(1, largest + 1)
+
+
+def _moments(images):
+    """Mean and standard deviation per channel, float64; of integers from exact sums, a few images at a time."""
+    axes = (0, *range(2, images.ndim))
+    if images.dtype.kind == "f":
+        return images.mean(axis=axes, dtype=np.float64), images.std(axis=axes, dtype=np.float64)
+    channels, at_once = images.shape[1], max(1, _AT_ONCE // max(1, math.prod(images.shape[1:])))
+    sums, squares = [0] * channels, [0] * channels
+    for start in range(0, len(images), at_once):
+        part = images[start:start + at_once].astype(np.int64)
+        sums = [a + b for a, b in zip(sums, part.sum(axis=axes).tolist(), strict=True)]
+        squares = [a + b for a, b in zip(squares, (part * part).sum(axis=axes).tolist(), strict=True)]
+    n = max(1, images.size // max(1, channels))
+    return (np.array([a / n for a in sums]),
+            np.array([math.sqrt((n * b - a * a) / (n * n)) for a, b in zip(sums, squares, strict=True)]))
 
 
 class ArrayDataset:
@@ -261,9 +278,7 @@ class ArrayDataset:
 
     def with_statistics(self) -> ArrayDataset:
         """The same data with `mean` and `std` per channel measured on it."""
-        axes = (0, *range(2, self.images.ndim))
-        mean = self.images.mean(axis=axes, dtype=np.float64) * self.scale
-        std = self.images.std(axis=axes, dtype=np.float64) * self.scale
+        mean, std = (self.scale * value for value in _moments(self.images))
         std[~(std > 0)] = 1.0  # a constant channel
         return self._made(self.images, self.labels, self.name, mean, std)
 

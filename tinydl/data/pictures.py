@@ -6,6 +6,7 @@ import numpy as np
 
 from tinydl.data import decode, sound
 from tinydl.data.dataset import DataError
+from tinydl.data.features import featured
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
 from tinydl.data.table import read_features
@@ -80,7 +81,8 @@ def read_images(path, shape, about=None, resize=False):
         if "rate" not in (about or {}):
             raise DataError(f"{path}: a sound, the run was trained on {(about or {}).get('kind', 'arrays')}")
         samples, rate = read_wav(path)
-        images = sound.fitted(path, samples, rate, shape[0], shape[1], about["rate"])[None]
+        samples = sound.fitted(path, samples, rate, shape[0], about.get("length", shape[1]), about["rate"])
+        images = featured(about.get("features"), samples[None], about["rate"])
     elif "idx" in os.path.basename(path) or extension in (".idx", "") or extension.endswith("ubyte"):
         images = as_images(read_idx(path), "an IDX file of images")
     else:

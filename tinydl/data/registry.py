@@ -45,12 +45,19 @@ class Source(NamedTuple):
     megabytes : int
         Their size together.
     files : tuple of File
+    convert : callable, optional
+        Of an archive that is not kept: ``convert(file, folder)`` reads it to its end, as it comes, and leaves in
+        `folder` what the reader finds.
+    made : str
+        The file that `convert` makes last.
     """
 
     url: str
     folder: str
     megabytes: int
     files: tuple[File, ...]
+    convert: Callable[[Any, str], None] | None = None
+    made: str = ""
 
 
 class DataSet(NamedTuple):
@@ -60,15 +67,16 @@ class DataSet(NamedTuple):
     ----------
     read : callable
         ``read(folder, seed)`` gives (train, test) as `ArrayDataset`; folder is that of all data sets, or the path of
-        the user's file, seed fixes what is held out where the data set has no test images of its own.
+        the user's file, seed fixes what is held out where the data set has no test images of its own. Where
+        ``train.about["n_valid"]`` is a number, so many samples at the end of train are published for validation.
     recipe : dict
         Settings of a run that trains well in a short time, in the words of `tinydl.recipes`: "model", "epochs",
         "batch_size", and any others. Empty where they follow from the size of the data.
     source : Source, optional
         What can be downloaded.
     options : tuple of str
-        Keyword arguments that `read` takes besides, of the user's own data: how they are read. It takes ``report`` then
-        too, which is called with (files done, files in all).
+        Keyword arguments that `read` takes besides: how the data are read. It takes ``report`` then too, which is
+        called with (files done, files in all).
     """
 
     read: Callable[..., Any]
@@ -157,7 +165,8 @@ def load(name: str, folder: Path | None = None, seed: int = 0, *, download: bool
     report : callable, optional
         Called with (files done, files in all) while the user's files are read.
     **options
-        How the user's data are read: arguments of `load_npz`, `load_csv`, `load_image_folder` or `load_wav_folder`.
+        How the data are read: arguments of `load_npz`, `load_csv`, `load_image_folder`, `load_wav_folder` or
+        `load_speech_commands`.
 
     Returns
     -------
@@ -181,5 +190,6 @@ def load(name: str, folder: Path | None = None, seed: int = 0, *, download: bool
             from tinydl.data import download as net
 
             net.download(name, folder)
-        return entry.read(folder, seed)
-    return entry.read(name, seed, report=report, **options)
+    else:
+        folder = name
+    return entry.read(folder, seed, report=report, **options) if entry.options else entry.read(folder, seed)

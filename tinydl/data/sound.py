@@ -10,11 +10,14 @@ import numpy as np
 
 from tinydl._check import integer, number
 from tinydl.data.dataset import DataError
+from tinydl.data.features import featured
 from tinydl.data.folders import each, part_datasets, scan
 from tinydl.data.registry import register
 from tinydl.data.wav import read_wav
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from tinydl._types import Path, Report, Split
 
 __all__ = ["EXTENSIONS", "fitted", "load_wav_folder"]
@@ -53,8 +56,9 @@ def _resampled(path, samples, rate, wanted):
     return resample_poly(samples, wanted // common, rate // common, axis=1).astype(np.float32)
 
 
-def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None = None, *, test_fraction: float = 0.2,
-                    seed: int = 0, report: Report | None = None) -> Split:
+def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None = None,
+                    features: Literal["mfcc", "none"] | None = None, *, test_fraction: float = 0.2, seed: int = 0,
+                    report: Report | None = None) -> Split:
     """Sounds and labels from a folder that holds one folder a class.
 
     Parameters
@@ -65,6 +69,8 @@ def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None
         Samples a second; other rates are resampled (SciPy). Default: the commonest.
     seconds : float, optional
         Length; longer sounds lose both ends, shorter ones get silence. Default: the commonest length.
+    features : {'mfcc', 'none'}, optional
+        What the sounds become: pictures (N, C, frames, 10) of cepstral coefficients, see `mfcc`. Default: none.
     test_fraction, seed
         The share of each class that is held out where there is no test folder, and which.
     report : callable, optional
@@ -106,8 +112,11 @@ def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None
     if set(lengths) != {length}:
         notes.append(f"{len(sounds) - lengths[length]} files of {min(lengths) / wanted:g} to "
                      f"{max(lengths) / wanted:g} s cut, or filled with silence (--seconds takes another length)")
-    train, test = part_datasets(folder, signals, layout, test_fraction, seed)
+    pictures = featured(features, signals, wanted)
+    train, test = part_datasets(folder, pictures, layout, test_fraction, seed)
     train.about = {"kind": "sounds", "rate": wanted, "notes": notes}
+    if pictures is not signals:
+        train.about.update({"features": features, "length": length})
     return train, test
 
 
@@ -117,4 +126,4 @@ def _commonest(counts):
 
 
 register("DIR", lambda path, seed, **options: load_wav_folder(path, seed=seed, **options), {},
-         options=("rate", "seconds"), kind="sounds", extensions=EXTENSIONS)
+         options=("rate", "seconds", "features"), kind="sounds", extensions=EXTENSIONS)

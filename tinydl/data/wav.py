@@ -89,8 +89,8 @@ def parse_wav(name, content):
         tag, = struct.unpack_from("<H", form, 24)
     kind = _FORMS.get((tag, block // max(1, channels)))
     if kind is None or block % channels or bits > 8 * block // channels:
-        raise DataError(f"{name}: not a WAV file that can be read (format {tag} with {channels} channels of {bits} bits)"
-                        "; convert it to PCM of 16 bits")
+        raise DataError(f"{name}: not a WAV file that can be read (format {tag} with {channels} channels of {bits} "
+                        "bits); convert it to PCM of 16 bits")
     claimed = len(body) if claimed == _UNKNOWN else claimed  # of a sound that was written as it came
     if claimed == 0 or len(body) < claimed or rate < 1:
         raise DataError(f"{name}: {len(body):,} of {claimed:,} bytes of sound"

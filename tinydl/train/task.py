@@ -58,9 +58,13 @@ def split_parts(settings, train, test):
     """(training, validation or None) of a run's data, in the units of its net.
 
     The setting "val_split" is the share of every class that is taken from the training data, 0 for none. Without it
-    (data sets that come with their test images, as published) the test images are validated on after every epoch.
+    (data sets that come with their test images, as published) the validation part that is published is validated on
+    after every epoch, the last ``train.about["n_valid"]`` samples, or else the test images.
     """
-    share = settings.get("val_split")
+    share, published = settings.get("val_split"), train.about.get("n_valid")
+    if share is None and published:
+        return tuple(scaled(train.subset(part), settings)
+                     for part in (slice(0, -published), slice(len(train) - published, None)))
     if not share:
         return scaled(train, settings), scaled(test, settings) if share is None else None
     rest, valid = train.split(share, settings["seed"])
