@@ -43,7 +43,7 @@ def test_what_comes_with_tinydl_in_the_order_of_its_size():
 def test_every_recipe_names_a_network_that_takes_such_images():
     grey, colour = (1, 28, 28), (3, 32, 32)
     shapes = {"digits": (1, 8, 8), "mnist": grey, "kmnist": grey, "fashion-mnist": grey, "cifar10": colour,
-              "cifar100": colour, "svhn": colour, "emnist-digits": grey}
+              "cifar100": colour, "svhn": colour, "emnist-digits": grey, "speech-commands-12": (1, 49, 10)}
     for name, entry in td.data.BY_NAME.items():
         assert set(entry.recipe) >= {"model", "epochs", "batch_size"}
         assert build_net(entry.recipe["model"], shapes[name], 10) is not None

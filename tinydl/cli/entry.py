@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-from tinydl.cli import compare, evaluate, export, info, predict, ranks, report, summary, train
+from tinydl.cli import compare, completion, evaluate, export, info, predict, ranks, report, summary, train
 from tinydl.cli.output import Output, UserError
 from tinydl.cli.parser import Parser
 from tinydl.distributed.transport import TransportError
@@ -30,15 +30,6 @@ def command_line_parser():
     return parser
 
 
-def _complete(parser):
-    """Shell completion, by argcomplete where it is installed: ``eval "$(register-python-argcomplete tinydl)"``."""
-    if "_ARGCOMPLETE" in os.environ:
-        with contextlib.suppress(ImportError):
-            import argcomplete
-
-            argcomplete.autocomplete(parser)
-
-
 def main(argv=None):
     """Run the command line.
 
@@ -53,7 +44,7 @@ def main(argv=None):
         The exit code; see the package's docstring.
     """
     parser = command_line_parser()
-    _complete(parser)
+    completion.complete(parser)
     args = ranks.parsed(parser, argv)
     if args.command is None:
         parser.print_help(sys.stderr)
