@@ -1,11 +1,11 @@
 """Data as users have them, drawn by a seed, and what `tinydl train` makes of them with its defaults.
 
-    python bench/own_data.py make FOLDER [--seed N]      # writes shapes/, tones/, motion.csv and curve.npz
+    python bench/own_data.py make FOLDER [--seed N]      # writes shapes/, tones/, motion.csv, ...
     python bench/own_data.py try FOLDER [--seeds 0 1 2]  # and trains on each, and prints the scores
 
 shapes/: 3 x 60 drawn shapes in colours of their own, 40 to 70 pixels high and wide. tones/: 4 x 40 WAV files of one
 second. motion.csv: 400 windows of 3 x 128 accelerometer values, four classes of 200, 100, 60 and 40. curve.npz: a
-smooth function of eight numbers as float targets.
+smooth function of eight numbers as float targets. small.npz: 3 x 60 shapes of 32x32 pixels.
 """
 
 import argparse
@@ -21,29 +21,36 @@ import numpy as np
 __all__ = ["DATA", "make"]
 
 
-def shapes(folder, rng, per_class=60):
-    """Filled discs, triangles and crosses in any colour on any other, as PNG files."""
+KINDS = ("cross", "disc", "triangle")
+
+
+def shape(kind, w, h, rng):
+    """A filled disc, triangle or cross in any colour on any other."""
     from PIL import Image, ImageDraw
 
-    for kind in ("cross", "disc", "triangle"):
+    ground, ink = (tuple(c) for c in rng.integers(0, 256, (2, 3)).tolist())
+    while sum(abs(a - b) for a, b in zip(ground, ink, strict=True)) < 150:
+        ink = tuple(rng.integers(0, 256, 3).tolist())
+    picture = Image.new("RGB", (w, h), ground)
+    draw = ImageDraw.Draw(picture)
+    r = float(rng.uniform(0.2, 0.35)) * min(w, h)
+    x, y = float(rng.uniform(r + 1, w - r - 1)), float(rng.uniform(r + 1, h - r - 1))
+    if kind == "disc":
+        draw.ellipse([x - r, y - r, x + r, y + r], fill=ink)
+    elif kind == "triangle":
+        draw.polygon([(x, y - r), (x - r, y + r), (x + r, y + r)], fill=ink)
+    else:
+        draw.rectangle([x - r, y - r / 3, x + r, y + r / 3], fill=ink)
+        draw.rectangle([x - r / 3, y - r, x + r / 3, y + r], fill=ink)
+    return picture
+
+
+def shapes(folder, rng, per_class=60):
+    """Shapes of mixed sizes, as PNG files."""
+    for kind in KINDS:
         os.makedirs(os.path.join(folder, kind))
         for k in range(per_class):
-            w, h = rng.integers(40, 71, 2).tolist()
-            ground, ink = (tuple(c) for c in rng.integers(0, 256, (2, 3)).tolist())
-            while sum(abs(a - b) for a, b in zip(ground, ink, strict=True)) < 150:
-                ink = tuple(rng.integers(0, 256, 3).tolist())
-            picture = Image.new("RGB", (w, h), ground)
-            draw = ImageDraw.Draw(picture)
-            r = float(rng.uniform(0.2, 0.35)) * min(w, h)
-            x, y = float(rng.uniform(r + 1, w - r - 1)), float(rng.uniform(r + 1, h - r - 1))
-            if kind == "disc":
-                draw.ellipse([x - r, y - r, x + r, y + r], fill=ink)
-            elif kind == "triangle":
-                draw.polygon([(x, y - r), (x - r, y + r), (x + r, y + r)], fill=ink)
-            else:
-                draw.rectangle([x - r, y - r / 3, x + r, y + r / 3], fill=ink)
-                draw.rectangle([x - r / 3, y - r, x + r / 3, y + r], fill=ink)
-            picture.save(os.path.join(folder, kind, f"{k:03}.png"))
+            shape(kind, *rng.integers(40, 71, 2).tolist(), rng).save(os.path.join(folder, kind, f"{k:03}.png"))
 
 
 def tones(folder, rng, per_class=40, rate=8000):
@@ -86,12 +93,19 @@ def curve(path, rng, n=600):
     np.savez(path, x=x, y=(y + rng.normal(0, 1, n)).astype(np.float32))
 
 
+def small(path, rng, per_class=60):
+    """Shapes of 32x32 pixels, as arrays."""
+    x = np.stack([np.asarray(shape(kind, 32, 32, rng)) for kind in KINDS for _ in range(per_class)])
+    np.savez(path, x=x, y=np.repeat(KINDS, per_class))
+
+
 # What is drawn, and the flags beside --data that say what it is.
 DATA = {
     "shapes": (shapes, []),
     "tones": (tones, []),
     "motion.csv": (motion, ["--shape", "3x128"]),
     "curve.npz": (curve, []),
+    "small.npz": (small, []),
 }
 
 

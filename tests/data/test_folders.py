@@ -54,6 +54,15 @@ def test_layouts_that_are_none(tmp_path, paths, message):
         scan(make(tmp_path, *paths), PNG, "pictures")
 
 
+def test_a_link_to_the_folder_that_holds_it_and_what_a_mac_packs(tmp_path):
+    make(tmp_path, "a/1.png", "b/1.png", "__MACOSX/a/._1.png", ".hidden/1.png", "a/.2.png")
+    os.symlink(tmp_path / "a", tmp_path / "a" / "again")  # inside a class: not followed
+    assert scan(tmp_path, (".png",), "pictures").class_names == ("a", "b")
+    os.symlink(tmp_path, tmp_path / "c")
+    with pytest.raises(DataError, match="c: a link to a folder that it lies in; remove it"):
+        scan(tmp_path, (".png",), "pictures")
+
+
 def test_no_folder_at_all(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         scan(tmp_path / "none", PNG, "pictures")

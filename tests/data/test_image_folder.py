@@ -73,6 +73,22 @@ def test_damaged_pictures_are_named_or_left_out(tmp_path):
         load_image_folder(tmp_path / "own", skip_damaged=True)
 
 
+def test_a_link_to_nowhere_is_a_damaged_picture(tmp_path):
+    os.symlink(tmp_path / "nowhere.png", make(tmp_path / "own") / "a" / "z.png")
+    with pytest.raises(DataError, match=r"z\.png: No such file.*--skip-damaged"):
+        load_image_folder(tmp_path / "own")
+    with pytest.warns(UserWarning, match=r"1 damaged pictures are left out: .*z\.png"):
+        assert len(load_image_folder(tmp_path / "own", skip_damaged=True)[0]) == 16
+
+
+def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(tmp_path):
+    first, second = (image.fromarray(np.full((8, 6), value, np.uint8)) for value in (10, 200))
+    first.save(make(tmp_path / "own") / "a" / "z.gif", save_all=True, append_images=[second])
+    train, _ = load_image_folder(tmp_path / "own")
+    assert train.about["notes"] == ["the first pictures of 1 files of several, animated or with pages"]
+    assert 200 not in train.images
+
+
 def test_what_was_decoded_is_kept_until_a_file_changes(tmp_path, monkeypatch):
     folder = make(tmp_path / "own")
     first = load_image_folder(folder)

@@ -76,9 +76,10 @@ def test_an_idx_file(tmp_path):
     (lambda path: None, "no such file"),
     (lambda path: path.write_text("hello"), "not a picture that can be read"),
     (lambda path: image.fromarray(GREY.T).save(path), "2x3 pixels, the run was trained on images of 3x2"),
-    (lambda path: image.fromarray(GREY.astype(np.float32)).save(path, "TIFF"), "no known range; save them as .npy"),
+    (lambda path: image.fromarray(GREY.astype(np.float32)).save(path, "TIFF"),
+     "no known range; bring them to 0 to 1, or save them as .npy"),
     (lambda path: image.fromarray(np.full((2, 3), 70000, np.int32)).save(path, "TIFF"),
-     "its pixels run from 70000 to 70000, not from 0 to 65,535; save them as .npy"),
+     "its pixels run from 70000 to 70000, not from 0 to 65,535; bring them there, or save them as .npy"),
     (lambda path: image.fromarray(np.full((2, 3), -1, np.int32)).save(path, "TIFF"), "its pixels run from -1 to -1"),
 ])
 def test_pictures_that_cannot_be(tmp_path, make, message):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinydl.data import DataError, load_csv
-from tinydl.data.table import read_features, read_table
+from tinydl.data.table import read_features
 
 
 def write(tmp_path, text):
@@ -15,15 +15,6 @@ def write(tmp_path, text):
 
 def rows(n=20, label=lambda k: "ab"[k % 2], sep=","):
     return "".join(f"{k}{sep}{-k / 2}{sep}{label(k)}\n" for k in range(n))
-
-
-@pytest.mark.parametrize(("text", "names"), [
-    ("x,y,label\n1,2,a\n", ["x", "y", "label"]), ("x;y;label\n1;2;a\n", ["x", "y", "label"]),
-    ("x\ty\tlabel\n1\t2\ta\n", ["x", "y", "label"]), ("\ufeffx,y,label\r\n1,2,a\r\n\r\n", ["x", "y", "label"]),
-    ("1,2,a\n", ["0", "1", "2"]), ('"x, or not",y,label\n1,2,a\n', ["x, or not", "y", "label"]),
-])
-def test_separators_and_headers(tmp_path, text, names):
-    assert read_table(write(tmp_path, text)) == (names, [["1", "2", "a"]])
 
 
 def test_features_and_labels(tmp_path):
@@ -45,6 +36,15 @@ def test_the_label_is_said(tmp_path, options, shape, columns):
     assert train.image_shape == shape and train.about["columns"] == columns
 
 
+def test_decimal_commas_are_read_and_said(tmp_path):
+    text = "u;v;label\n" + rows(sep=";").replace(".", ",")
+    train, test = load_csv(write(tmp_path, text))
+    for part in (train, test):
+        assert np.array_equal(part.images[:, 1], -part.images[:, 0] / 2)
+    assert train.about["notes"] == ["commas in numbers are taken for decimal points"]
+    assert read_features(tmp_path / "own.csv", ["v"], None)[:3].tolist() == [[0], [-0.5], [-1]]
+
+
 def test_kinds_of_labels(tmp_path):
     for label, task, names in ((lambda k: 1 + k % 3, None, ("1", "2", "3")), (lambda k: k / 4 + 0.1, None, None),
                                (lambda k: k, "regression", None), (lambda k: f"{k % 2}.0", "classes", ("0", "1"))):
@@ -59,6 +59,7 @@ def test_kinds_of_labels(tmp_path):
     ("u,w\n1,a\n", {}, r"which column holds the labels\? .*its columns are u, w"),
     ("1,2\n3,4\n", {}, "its columns are 0, 1"), ("u,w\n1,a\n", {"label": "label"}, "no column 'label'"),
     ("u,w\n1,a\n", {"label": 2}, "no column '2'"), ("label\na\n", {}, "no columns besides the labels"),
+    ("x y label\n1 2 a\n", {}, r"a single column \('x y label'\).* comma, semicolon"),
     ("u,v,label\n1,2,a\n3,,b\n", {}, r"row 2 has no value in column 'v' \(''\)"),
     ("u,v,label\n1,2,a\n3,red,b\n", {}, "row 2 has 'red' in column 'v', which is no number; .*--drop v"),
     ("u,v,label\n1,2,a\n3,inf,b\n", {}, "row 2 has inf in column 'v'"),

@@ -116,6 +116,8 @@ def _lengthen(run, trainer, first):
 
 def _introduce(run, net, parts, batches, out, comm):
     """Say what is trained on what, how and where."""
+    import numpy as np
+
     from tinydl._version import __version__
     from tinydl.config import get_num_threads, isa
 
@@ -136,6 +138,11 @@ def _introduce(run, net, parts, batches, out, comm):
                     f"{goal}")
     for note in whole.about.get("notes", ()):
         out.row("", note)
+    if test.n_classes and test.labels.ndim == 1:
+        untested = np.setdiff1d(np.arange(test.n_classes), test.labels)
+        if len(untested):
+            out.row("", f"no test sample of {', '.join(test.class_names[k] for k in untested[:5])}"
+                        + (", ..." if len(untested) > 5 else "") + ": there are too few of them")
     if s.get("task") == "regression":
         out.row("", "targets are scaled to mean 0 and standard deviation 1: a loss of 1 is guessing")
     out.row("model", f"{s['model']}: {sum(p.size for p in net.parameters()):,} parameters")

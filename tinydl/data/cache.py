@@ -13,7 +13,7 @@ from tinydl.data.dataset import DataError
 __all__ = ["NAME", "key_of", "read_cache", "write_cache"]
 
 NAME = ".tinydl-cache.npz"
-_VERSION = 1  # of what is kept: another one makes all kept files useless
+_VERSION = 2  # of what is kept: another one makes all kept files useless
 
 
 def key_of(files, options):
@@ -28,7 +28,11 @@ def key_of(files, options):
     """
     whole = hashlib.sha256(json.dumps([_VERSION, options], sort_keys=True).encode())
     for path in files:
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError as error:  # a link to nowhere: the reader says so
+            whole.update(f"{path}\0{error.errno}\n".encode(errors="surrogateescape"))
+            continue
         whole.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return whole.hexdigest()
 

@@ -93,7 +93,7 @@ def decode(path, mode, size=None):
     -------
     pixels : array of uint8, shape (H, W) or (H, W, 3)
     done : tuple of str
-        What was done to it: some of 'turned', 'put on white', 'resized'.
+        What was done to it: some of 'first of several', 'turned', 'put on white', 'resized'.
 
     Raises
     ------
@@ -104,6 +104,8 @@ def decode(path, mode, size=None):
 
     path, done = os.fspath(path), []
     with _opened(path) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            done.append("first of several")
         if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
             image = ImageOps.exif_transpose(image)
             done.append("turned")
@@ -124,14 +126,14 @@ def _of_bytes(image):
     if image.mode.startswith("I"):  # 16 bits: converting such a picture would cut off all above 255
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"its pixels run from {values.min()} to {values.max()}, not from 0 to 65,535; save them "
-                             "as .npy")
+            raise ValueError(f"its pixels run from {values.min()} to {values.max()}, not from 0 to 65,535; bring "
+                             "them there, or save them as .npy, to train on all in one .npz")
         return Image.fromarray((values // 257).astype(np.uint8))
     if image.mode == "F":
         values = np.asarray(image)
         if not (values.min() >= 0 and values.max() <= 1):
             raise ValueError(f"its pixels are floating-point numbers from {values.min():g} to {values.max():g}, of no "
-                             "known range; save them as .npy")
+                             "known range; bring them to 0 to 1, or save them as .npy, to train on all in one .npz")
         return Image.fromarray(np.rint(values * 255).astype(np.uint8))
     if image.has_transparency_data:  # what is seen through would be black, as is ink
         image = image.convert("RGBA")

@@ -38,10 +38,15 @@ class Layout(NamedTuple):
 def _entries(folder):
     """(folders, files) in a folder, by name, without hidden ones."""
     try:
-        entries = sorted((e for e in os.scandir(folder) if not e.name.startswith(".")), key=lambda e: e.name)
+        entries = sorted((e for e in os.scandir(folder) if not _hidden(e.name)), key=lambda e: e.name)
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}") from None
     return [e.name for e in entries if e.is_dir()], [e.name for e in entries if e.is_file()]
+
+
+def _hidden(name):
+    """Whether a file or folder is one that its owner does not see; __MACOSX is in archives that a Mac has packed."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _has(name, extensions):
@@ -52,7 +57,7 @@ def _below(folder, extensions):
     """(files, number of files of other kinds) anywhere below a folder, by name."""
     found, others = [], 0
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _hidden(name))
         for name in sorted(names):
             if name.startswith("."):
                 continue
@@ -101,6 +106,9 @@ def _classes(folder, extensions, what):
                      "class and are left out")
     classes, others = {}, 0
     for name in names:
+        if os.path.join(os.path.realpath(folder), "").startswith(
+                os.path.join(os.path.realpath(os.path.join(folder, name)), "")):
+            raise DataError(f"{os.path.join(folder, name)}: a link to a folder that it lies in; remove it")
         classes[name], more = _below(os.path.join(folder, name), extensions)
         others += more
     empty = [name for name, files in classes.items() if not files]

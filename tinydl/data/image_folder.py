@@ -152,6 +152,8 @@ def _notes(counts, sizes, wanted, why):
         high = "x".join(map(str, np.max(list(sizes), axis=0)))
         notes.append(f"{counts['resized']} pictures of {low} to {high} resized to {'x'.join(map(str, wanted))} ({why}; "
                      "--size HxW takes another)")
+    if counts["first of several"]:
+        notes.append(f"the first pictures of {counts['first of several']} files of several, animated or with pages")
     if counts["turned"]:
         notes.append(f"{counts['turned']} pictures turned as their EXIF entry says")
     if counts["put on white"]:

@@ -112,7 +112,10 @@ def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None
     if set(lengths) != {length}:
         notes.append(f"{len(sounds) - lengths[length]} files of {min(lengths) / wanted:g} to "
                      f"{max(lengths) / wanted:g} s cut, or filled with silence (--seconds takes another length)")
-    pictures = featured(features, signals, wanted)
+    try:
+        pictures = featured(features, signals, wanted)
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from None
     train, test = part_datasets(folder, pictures, layout, test_fraction, seed)
     train.about = {"kind": "sounds", "rate": wanted, "notes": notes}
     if pictures is not signals:

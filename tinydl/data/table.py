@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.npz import shaped
 from tinydl.data.registry import register
+from tinydl.data.rows import read_table, to_number
 from tinydl.data.targets import Targets
 
 if TYPE_CHECKING:
@@ -21,64 +19,11 @@ if TYPE_CHECKING:
 
     from tinydl._types import Path, Report, Split
 
-__all__ = ["load_csv", "read_features", "read_table"]
+__all__ = ["load_csv", "read_features"]
 
 _USUAL = ("label", "labels", "class", "target", "y")
 _MANY = 100  # whole numbers of more values than that, most of them once, are measured and no classes
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
-
-
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def read_table(path):
-    """(names of the columns, rows of text) of a CSV file.
-
-    Parameters
-    ----------
-    path : path-like
-        UTF-8, its columns separated by comma, semicolon or tab. The first row names them unless it has a number in it;
-        then their names are "0", "1", ...
-
-    Raises
-    ------
-    DataError
-        No such file, no rows, rows of different lengths, two columns of one name.
-    """
-    path = os.fspath(path)
-    try:
-        with open_file(path) as file:
-            text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file ({error})") from None
-    if not rows:
-        raise DataError(f"{path}: no rows")
-    names = [name.strip() for name in rows[0]]
-    if any(_number(name) is not None for name in names):
-        names = list(map(str, range(len(rows[0]))))
-    else:
-        rows = rows[1:]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{path}: two columns are named {twice!r}")
-    for k, row in enumerate(rows):
-        if len(row) != len(names):
-            raise DataError(f"{path}: row {k + 1} has {len(row)} columns, the first row {len(names)}")
-    if not rows:
-        raise DataError(f"{path}: no rows below the names of its columns")
-    return names, rows
 
 
 def _column(path, names, wanted):
@@ -115,7 +60,7 @@ def _floats(path, names, rows, columns):
         return values.astype(np.float32)
     for number, row in enumerate(rows, 1):
         for k in columns:
-            value, text = _number(row[k]), row[k].strip()
+            value, text = to_number(row[k]), row[k].strip()
             if text.lower() in _MISSING:
                 raise DataError(f"{path}: row {number} has no value in column {names[k]!r} ({text!r}); fill it, or "
                                 "leave the row out")
@@ -133,7 +78,7 @@ def _targets(path, name, texts, task):
     missing = np.isin(np.char.lower(texts), _MISSING)
     if missing.any():
         raise DataError(f"{path}: row {int(np.argmax(missing)) + 1} has no label in column {name!r}; leave it out")
-    numbers = [_number(text) for text in texts]
+    numbers = [to_number(text) for text in texts]
     if any(value is None for value in numbers):
         return texts
     values = np.array(numbers)
@@ -184,7 +129,10 @@ def load_csv(path: Path, label: str | int | None = None, shape: Sequence[int] | 
         cannot be used.
     """
     path = os.fspath(path)
-    names, rows = read_table(path)
+    names, rows, notes = read_table(path)
+    if len(names) == 1:
+        raise DataError(f"{path}: a single column ({names[0][:40]!r}), so no columns besides the labels; columns "
+                        "are separated by comma, semicolon, tab or |")
     column = _find_label(path, names, label)
     left_out = {column, *(_column(path, names, str(name)) for name in drop)}
     features = [k for k in range(len(names)) if k not in left_out]
@@ -204,14 +152,14 @@ def load_csv(path: Path, label: str | int | None = None, shape: Sequence[int] | 
     train = train.with_statistics()
     test = train.like(test.images, test.labels, f"{name} test")
     train.name = f"{name} train"
-    train.about = {"kind": "table", "columns": [names[k] for k in features], "label": names[column], "notes": []}
+    train.about = {"kind": "table", "columns": [names[k] for k in features], "label": names[column], "notes": notes}
     return train, test
 
 
 def read_features(path, columns, shape):
     """The samples of a CSV file with the columns of a training, in any order and with others between them."""
     path = os.fspath(path)
-    names, rows = read_table(path)
+    names, rows, _ = read_table(path)
     missing = [name for name in columns if name not in names]
     if missing:
         raise DataError(f"{path}: no column {missing[0]!r}" + (f" and {len(missing) - 1} others" if missing[1:] else "")

@@ -110,9 +110,10 @@ class Targets:
         if np.isfinite(y).all() and (y == np.rint(y)).all():
             values = np.unique(y)
             if len(values) <= min(_FEW, max(2, len(y) // 2)):
+                cure = f"save integer class numbers, {what}.astype('int64')" if what.isidentifier() else \
+                    "write class numbers without a point"
                 raise DataError(f"{what} holds whole numbers as floats ({_shown(values)}), which may be classes or "
-                                f"measured values: save integer class numbers, {what}.astype('int64'), or say the task "
-                                "(--task classes or --task regression)")
+                                f"measured values: {cure}, or say the task (--task classes or --task regression)")
         return "regression"
 
     def _check_kind(self, y, what):
@@ -163,7 +164,8 @@ class Targets:
             return np.array([False, True])
         if y.size and y.min() < 0:
             raise DataError(f"label {y.min()} of image {int(np.argmax(y < 0))} ({what}) is negative; classes are "
-                            "numbered from 0")
+                            "numbered from 0: numpy.unique(y, return_inverse=True)[1] does that, or leave such samples "
+                            "out")
         if names is None:
             return np.unique(y)
         first = int(bool(y.size) and y.min() == 1 and y.max() == len(names))
