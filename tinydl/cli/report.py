@@ -14,11 +14,16 @@ _PICTURES = (("curves.png", "Loss and accuracy over the epochs"), ("confusion.pn
              ("predicted.png", "Predicted and true values"),
              ("mistakes.png", "Most confident mistakes"), ("filters.png", "Filters of the first layer"))
 _STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; }
+:root { color-scheme: light dark; --text: #222; --ground: #fff; --line: #ddd; --block: #f6f6f6; }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --ground: #181a1b; --line: #444; --block: #242728; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: var(--text);
+       background: var(--ground); }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child { text-align: left; } img { max-width: 100%; }
-pre { background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: 13px; }
+th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+figure { margin: 0; overflow-x: auto; } img { max-width: 100%; border-radius: 4px; }
+@media (max-width: 40em) { img { max-width: none; max-height: 24em; } }
+pre { background: var(--block); padding: 1em; overflow-x: auto; font-size: 13px; }
 """
 
 
@@ -68,7 +73,8 @@ def _page(made, net, result, note):
     for name, what in _PICTURES:
         image = _image(made.path(name))
         if image is not None:
-            parts.append(f"<h2>{what}</h2>\n<img alt=\"{what}\" src=\"data:image/png;base64,{image}\">")
+            parts.append(f"<h2>{what}</h2>\n<figure><img alt=\"{what}\" src=\"data:image/png;base64,{image}\">"
+                         "</figure>")
     parts += ["<h2>Network</h2>", f"<pre>{html.escape(str(summary(net, tuple(s['image_shape']))))}</pre>",
               "<h2>Settings</h2>", f"<pre>{html.escape(_lines(s))}</pre>", "</html>\n"]
     return "\n".join(parts)

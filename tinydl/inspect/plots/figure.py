@@ -99,15 +99,15 @@ def plain(*axes: Any) -> tuple[Any, ...]:
     return axes
 
 
-def grid(n, columns, inches, aspect, gap, beside=0.2):
+def grid(n, columns, inches, aspect, gap, beside=0.2, head=0.6):
     """A figure with one bare axes for `n` pictures in rows of `columns`: (figure, axes, places).
 
     One axes with many images is drawn ten times faster than many axes. A place is the extent of a picture and the
     point above its middle for a caption, for which each row has `gap` (in heights of a picture). `inches` is the height
-    of a picture, `beside` the room for a colour bar.
+    of a picture, `beside` the room for a colour bar, `head` that for a title.
     """
     rows = -(-n // columns)
-    figure = new_figure(max(4.5, inches * 1.12 * aspect * columns + beside), inches * (1 + gap) * rows + 0.6)
+    figure = new_figure(max(4.5, inches * 1.12 * aspect * columns + beside), inches * (1 + gap) * rows + head)
     axes = figure.add_subplot()
     places = []
     for index in range(n):

@@ -158,7 +158,7 @@ def misclassified(images: Array, labels: Array, logits: Array, class_names: Sequ
         figure.text(0.5, 0.4, f"none: all {len(labels):,} images are classified right", ha="center")
         return figure
     figure, axes, places = grid(len(chosen), min(8, max(4, len(chosen))), 1.4, images.shape[3] / images.shape[2],
-                                 gap=0.6)
+                                 gap=0.5, head=0.35)
     for (extent, (x, y)), index in zip(places, chosen, strict=True):
         show(axes, images[index], extent, white)
         axes.text(x, y, f"{shortened(names[labels[index]], 18)}\ntaken for\n{shortened(names[predicted[index]], 18)}\n"
