@@ -9,7 +9,7 @@ import pytest
 from tinydl.data import load_csv, load_npz, load_wav_folder
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bench import own_data  # noqa: E402 - the path comes first
+from bench import own_data
 
 pytest.importorskip("PIL")
 
