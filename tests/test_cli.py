@@ -525,7 +525,7 @@ def test_small_data_learn_with_all_defaults():
 
 
 def test_a_recipe_that_is_not_there_or_does_not_fit(capsys):
-    refused(capsys, ["train", "--recipe", "airbench94"], "unknown recipe 'airbench94'; choose airbench, resnet20")
+    refused(capsys, ["train", "--recipe", "airbench94"], "unknown recipe 'airbench94'; did you mean airbench")
     refused(capsys, ["train", "--data", small_npz(), "--recipe", "airbench", "--model", "mlp"],
             "mlp has other parts; leave out --model or --recipe")
     refused(capsys, ["train", "--recipe", "resnet20", "--data-dir", "nowhere"], "CIFAR-10")
@@ -805,7 +805,8 @@ def test_help_and_version_and_nothing(capsys):
         assert all(len(line) <= 120 for line in capsys.readouterr().out.splitlines())
     assert cli.main([]) == 2
     assert "commands:" in capsys.readouterr().err
-    refused(capsys, ["frob"], "invalid choice: 'frob'")
+    refused(capsys, ["frob"], "invalid choice: 'frob'; choose train, eval")
+    refused(capsys, ["trian"], "did you mean train")
 
 
 # --- real data, downloads ------------------------------------------------------------------------------------------

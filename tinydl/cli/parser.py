@@ -19,6 +19,14 @@ class Parser(argparse.ArgumentParser):
         """End the program with a line and exit code 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
+    def _check_value(self, action, value):
+        """A command that there is, or an error with the one that may have been meant."""
+        if action.choices is not None and value not in action.choices:
+            close = difflib.get_close_matches(str(value), list(action.choices), 1)
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; "
+                                         + (f"did you mean {close[0]}? " if close else "")
+                                         + f"choose {', '.join(map(str, action.choices))}")
+
     def parse_args(self, args=None, namespace=None):
         """Arguments as a namespace; unknown ones are an error."""
         parsed, extra = self.parse_known_args(args, namespace)

@@ -34,7 +34,9 @@ def unset(value):
 
 def _pick(value, names, what):
     if value not in names:
-        raise UserError(f"unknown {what} {value!r}; choose {', '.join(names)}")
+        close = difflib.get_close_matches(value, names, 1)
+        raise UserError(f"unknown {what} {value!r}; " + (f"did you mean {close[0]}? " if close else "")
+                        + f"choose {', '.join(names)}")
     return value
 
 
