@@ -210,3 +210,10 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path, kind):
     with pytest.raises(OSError, match=words) as caught:
         open_file(path)
     assert caught.value.strerror and caught.value.filename == os.fspath(path)
+
+
+def test_a_folder_that_is_not_there_is_named_with_the_file(tmp_path):
+    path = tmp_path / "nowhere" / "a.txt"
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(path):
+        pass
+    assert caught.value.filename == str(path)

@@ -111,7 +111,10 @@ def atomic_write(path, *, previous=None):
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     # os.open and not mkstemp: a new file gets the mode that the user's umask grants.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as error:  # of the file that was asked for, not of one that nobody has named
+        raise type(error)(error.errno, error.strerror, path) from None
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file

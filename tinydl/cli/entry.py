@@ -75,5 +75,6 @@ def main(argv=None):
     except (UserError, ValueError, FloatingPointError, MemoryError, OSError, TransportError) as error:
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
-        code = 2 if isinstance(error, (UserError, ValueError)) else 1
-        return ranks.failed(error, code, " ".join(str(error).split()) or "out of memory", out)
+        code = 2 if isinstance(error, (UserError, ValueError, FileNotFoundError, NotADirectoryError)) else 1
+        text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
+        return ranks.failed(error, code, " ".join(text.split()) or "out of memory", out)
