@@ -75,12 +75,9 @@ class Trainer:
         have fewer): the memory of one batch, the step of a larger one.
     comm : mpi4py.MPI.Comm or distributed.Communicator, optional
         Train with all its processes, each of which runs the same program; ``distributed.communicator()`` is all that
-        mpiexec started. See `fit` for `shards`. Rank 0 prints and writes; a signal, an error or a reason to stop of any
-        rank is that of all.
-    fast_allreduce : bool
-        Add the gradients of ranks in the transport's own order instead of that of the shards.
-    sync_batchnorm : bool
-        Batch norms see the whole batch and not one shard at a time; see `distributed.DataParallel`.
+        mpiexec started. Rank 0 prints and writes; what stops one rank stops all. See `fit` for `shards`.
+    fast_allreduce, sync_batchnorm : bool
+        `fast` and `sync_batchnorm` of `distributed.DataParallel`.
 
     Attributes
     ----------
