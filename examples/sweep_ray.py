@@ -3,7 +3,7 @@
     python examples/sweep_ray.py [--short] [--out FOLDER] [--trials N] [--cpus N]
 
 Needs Ray: pip install 'ray[tune]'. A trial is a process of one thread, and as many run at a time as there are cores (or
-a Ray cluster has). A net and its batches depend on the trial's settings alone, so a trial can be repeated.
+a Ray cluster has), each as its settings say, so that it can be repeated. --short takes 30 s.
 """
 
 import argparse

@@ -597,7 +597,7 @@ def test_warnings_are_lines(capsys):
     (["--data", "none.npz"], ["none.npz", "No such file"]),
     (["--data", "mnist"], ["cache/tinydl", "--download", "--data-dir"]),
     (["--data", "cifar10", "--data-dir", "/nowhere"], ["/nowhere", "CIFAR-10"]),
-    (["--download"], ["--download fetches mnist, kmnist, fashion-mnist,", "emnist-digits, not digits"]),
+    (["--download"], ["--download fetches mnist, kmnist, fashion-mnist,", "speech-commands-12, not digits"]),
     (["--frobnicate"], ["unrecognized arguments: --frobnicate", "(see tinydl train --help)"]),
     (["--epochs"], ["--epochs: expected one argument"]),
 ])

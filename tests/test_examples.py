@@ -78,7 +78,7 @@ def test_short_and_of_one_form(name):
 def test_help(name, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
-    for package in {"serve": ("fastapi", "uvicorn"), "sweep_optuna": ("optuna",)}.get(name, ()):
+    for package in {"serve": ("fastapi", "uvicorn"), "sweep_optuna": ("optuna",), "sweep_ray": ("ray",)}.get(name, ()):
         pytest.importorskip(package)
     with pytest.raises(SystemExit, match="0"):
         runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")

@@ -12,8 +12,8 @@ import re
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-import stubs as tables  # noqa: E402
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+import stubs as tables
 
 __all__ = ["made", "main"]
 

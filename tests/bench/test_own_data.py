@@ -8,7 +8,7 @@ import pytest
 
 from tinydl.data import load_csv, load_npz, load_wav_folder
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.append(str(Path(__file__).parents[2]))
 from bench import own_data
 
 pytest.importorskip("PIL")

@@ -33,4 +33,4 @@ def test_gradients_numbers_and_random_numbers_of_each_shard(passes):
     flat.hand_out([True, False])
     np.testing.assert_allclose(weight.grad[0], (sums[0] + sums[1]) + (sums[2] + sums[3]), rtol=1e-6)
     assert states[0] == (5, 2) and len({seed for seed, _ in states}) == 4 and {p for _, p in states} == {2}
-    assert not hasattr(weight, "_slot") and len(passes.flats) == (3 if isinstance(passes, OneByOne) else 4)
+    assert weight._slot is None and len(passes.flats) == (3 if isinstance(passes, OneByOne) else 4)
