@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl._check import dtype_of, flag, index_of, integer, items, number, one_of
+from tinydl._check import dtype_of, flag, index_of, integer, items, number, one_of, one_or_many
 
 
 class Index:
@@ -103,3 +103,13 @@ def test_sequences_and_types():
     for value in ("mean", 3, [1]):
         with pytest.raises(TypeError, match=r"^f takes a type of numbers such as 'float32', got "):
             dtype_of("f", value)
+
+
+@pytest.mark.parametrize("values", [(2, 3), ((2, 3),), ([2, 3],)])
+def test_numbers_or_one_sequence_of_them(values):
+    assert tuple(one_or_many(values)) == (2, 3)
+
+
+def test_an_array_alone_is_one_number():
+    (only,) = one_or_many((np.array([2, 3]),))
+    assert only.tolist() == [2, 3]

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["dtype_of", "flag", "index_of", "integer", "items", "number", "one_of"]
+__all__ = ["dtype_of", "flag", "given", "index_of", "integer", "items", "number", "one_of", "one_or_many"]
 
 
 def number(owner: str, name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False,
@@ -86,6 +86,11 @@ def one_of(owner: str, name: str, value: Any, known: Any) -> Any:
 def given(args: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
     """Arguments by position, and behind them those that came by name: which are not None."""
     return (*args, *(value for value in named if value is not None))
+
+
+def one_or_many(values: tuple[Any, ...]) -> Any:
+    """Arguments by position, which may have come as one tuple or list of them."""
+    return values[0] if len(values) == 1 and isinstance(values[0], (tuple, list)) else values
 
 
 def items(owner: str, name: str, value: Any) -> list[Any]:

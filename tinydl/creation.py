@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import random
-from tinydl._check import dtype_of, flag, given, index_of, integer, number
+from tinydl._check import dtype_of, flag, given, index_of, integer, number, one_or_many
 from tinydl.devices import device as _device
 from tinydl.tensor import Tensor, array_of, tensor as _copied
 
@@ -30,8 +30,7 @@ __all__ = [
 
 def _shape(sizes, name):
     """The shape of sizes by position, or of one tuple of them."""
-    sizes = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-    return tuple([integer(name, "a length", n, 0) for n in sizes])
+    return tuple([integer(name, "a length", n, 0) for n in one_or_many(sizes)])
 
 
 def _made(values, name, dtype, device, requires_grad):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinydl._check import given
+from tinydl._check import given, one_or_many
 from tinydl.instead import Substitute
 from tinydl.ops import arithmetic, shape, truth
 from tinydl.ops.add import add
@@ -44,19 +44,14 @@ def _binary(function, reflected=False):
     return method
 
 
-def _one_or_many(numbers: tuple[Any, ...]) -> Any:
-    """Numbers, which may come as one tuple or list of them."""
-    return numbers[0] if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
-
-
 def _reshape(self: Tensor, *new_shape: Ints) -> Tensor:
     """The same entries under another shape; see `ops.reshape`."""
-    return shape.reshape(self, tuple(_one_or_many(new_shape)))
+    return shape.reshape(self, tuple(one_or_many(new_shape)))
 
 
 def _permute(self: Tensor, *order: Ints, dims: Ints | None = None) -> Tensor:
     """Axes in another order; see `ops.permute`."""
-    return shape.permute(self, _one_or_many(given(order, dims)))
+    return shape.permute(self, one_or_many(given(order, dims)))
 
 
 def _view_as(self: Tensor, other: Tensor) -> Tensor:

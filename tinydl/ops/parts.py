@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tinydl._check import given, integer, items
+from tinydl._check import given, integer, items, one_or_many
 from tinydl.ops.checks import as_tensor, axis_of
 from tinydl.ops.shape import broadcast_to, permute, reshape
 from tinydl.ops.words import worded
 
 if TYPE_CHECKING:
-    from typing import Any
 
     from tinydl._types import ArrayLike, Ints
     from tinydl.tensor import Tensor
@@ -72,7 +71,7 @@ def unbind(x: ArrayLike, axis: int = 0) -> tuple[Tensor, ...]:
 def expand(x: ArrayLike, *sizes: Ints) -> Tensor:
     """x repeated along new axes in front and axes of length 1; -1 leaves an axis as it is. See `broadcast_to`."""
     x = as_tensor(x)
-    lengths: list[Any] = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
+    lengths = list(one_or_many(sizes))
     new = len(lengths) - x.ndim
     if new < 0:
         raise ValueError(f"expand: {len(lengths)} lengths {tuple(lengths)} for the {x.ndim} axes of shape {x.shape}")
@@ -92,8 +91,7 @@ def repeat(x: ArrayLike, *times: Ints) -> Tensor:
         Or one tuple of them; at least as many as x has axes.
     """
     x = as_tensor(x)
-    numbers = times[0] if len(times) == 1 and isinstance(times[0], (tuple, list)) else times
-    counts = [integer("repeat", "times", n, 0) for n in items("repeat", "times", numbers)]
+    counts = [integer("repeat", "times", n, 0) for n in items("repeat", "times", one_or_many(times))]
     if len(counts) < x.ndim:
         raise ValueError(f"repeat takes a number for each of the {x.ndim} axes of shape {x.shape}, got {tuple(counts)}")
     shape = (1,) * (len(counts) - x.ndim) + x.shape
@@ -104,8 +102,7 @@ def repeat(x: ArrayLike, *times: Ints) -> Tensor:
 
 def flip(x: ArrayLike, *axes: Ints, dims: Ints | None = None) -> Tensor:
     """x with the order along some axes reversed: numbers, or one tuple of them, which `dims` may be as well."""
-    x, axes = as_tensor(x), given(axes, dims)
-    numbers = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-    turned = {axis_of(axis, x.ndim) for axis in numbers}
+    x = as_tensor(x)
+    turned = {axis_of(axis, x.ndim) for axis in one_or_many(given(axes, dims))}
     return x[tuple(slice(None, None, -1) if k in turned else slice(None) for k in range(x.ndim))] if turned else \
         permute(x, range(x.ndim))
