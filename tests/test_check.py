@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl._check import dtype_of, flag, index_of, integer, items, number, one_of, one_or_many
+from tinydl._check import dtype_of, flag, index_of, integer, items, meant, number, one_of, one_or_many
 
 
 class Index:
@@ -113,3 +113,8 @@ def test_numbers_or_one_sequence_of_them(values):
 def test_an_array_alone_is_one_number():
     (only,) = one_or_many((np.array([2, 3]),))
     assert only.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("value", "text"), [("lenet6", "did you mean lenet5? "), ("xyz", ""), (7, "")])
+def test_what_may_have_been_meant(value, text):
+    assert meant(value, ("lenet5", "mlp")) == text

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["dtype_of", "flag", "given", "index_of", "integer", "items", "number", "one_of", "one_or_many"]
+__all__ = ["dtype_of", "flag", "given", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many"]
 
 
 def number(owner: str, name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False,
@@ -81,6 +82,14 @@ def one_of(owner: str, name: str, value: Any, known: Any) -> Any:
         return value
     *others, last = map(repr, known)
     raise ValueError(f"{owner}: {name} must be {', '.join(others)} or {last}, got {value!r}")
+
+
+def meant(value: Any, names: Iterable[str]) -> str:
+    """'did you mean X? ' for what is most like one of the names, '' for what is like none."""
+    import difflib
+
+    close = difflib.get_close_matches(str(value), list(names), 1)
+    return f"did you mean {close[0]}? " if close else ""
 
 
 def given(args: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:

@@ -4,6 +4,8 @@ import argparse
 import difflib
 import math
 
+from tinydl._check import meant
+
 __all__ = [
     "Parser", "augmentation", "class_weights", "flags_of", "geometry", "listed", "number", "one_of", "output_flags",
     "share", "thread_flags", "whole",
@@ -22,10 +24,8 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action, value):
         """A command that there is, or an error with the one that may have been meant."""
         if action.choices is not None and value not in action.choices:
-            close = difflib.get_close_matches(str(value), list(action.choices), 1)
-            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; "
-                                         + (f"did you mean {close[0]}? " if close else "")
-                                         + f"choose {', '.join(map(str, action.choices))}")
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; {meant(value, action.choices)}choose "
+                                                 + ", ".join(map(str, action.choices)))
 
     def parse_args(self, args=None, namespace=None):
         """Arguments as a namespace; unknown ones are an error."""
@@ -106,9 +106,7 @@ def one_of(*names):
     """A parser of some words."""
     def parse(text):
         if text not in names:
-            close = difflib.get_close_matches(text, names, 1)
-            raise argparse.ArgumentTypeError(f"unknown {text!r}; " + (f"did you mean {close[0]}? " if close else "")
-                                             + f"choose {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"unknown {text!r}; {meant(text, names)}choose {', '.join(names)}")
         return text
     return parse
 

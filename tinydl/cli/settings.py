@@ -1,10 +1,10 @@
 """The settings of a new run: what the flags, a file and the recipe or the size of the data say."""
 
 import argparse
-import difflib
 import json
 import os
 
+from tinydl._check import meant
 from tinydl._files import open_file
 from tinydl.cli.output import UserError
 from tinydl.cli.parser import flags_of
@@ -34,9 +34,7 @@ def unset(value):
 
 def _pick(value, names, what):
     if value not in names:
-        close = difflib.get_close_matches(value, names, 1)
-        raise UserError(f"unknown {what} {value!r}; " + (f"did you mean {close[0]}? " if close else "")
-                        + f"choose {', '.join(names)}")
+        raise UserError(f"unknown {what} {value!r}; {meant(value, names)}choose {', '.join(names)}")
     return value
 
 
@@ -87,8 +85,7 @@ def from_file(args):
                 raise UserError(f"{path}: {key} is {value!r}, not a table")
             extra[key] = value
         elif key not in FLAGS and key not in ("data_dir", "threads", "quiet", "json") or key in ("config", "download"):
-            close = difflib.get_close_matches(key, [*FLAGS, *_TABLES], 1)
-            raise UserError(f"{path}: unknown setting {key!r}" + (f"; did you mean {close[0]}?" if close else ""))
+            raise UserError(f"{path}: unknown setting {key!r}; {meant(key, [*FLAGS, *_TABLES])}".rstrip("; "))
         elif value is not None and unset(getattr(args, key)):
             setattr(args, key, _value(path, actions[key], key, value))
     return extra

@@ -4,7 +4,6 @@ A batch is (B, H, W, C) here, whatever its samples are: a signal has height 1, a
 is float32, normalised, and changed in place; nothing of a sample depends on the batch that it is in.
 """
 
-import difflib
 import math
 import zlib
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinydl._check import index_of
+from tinydl._check import index_of, meant
 from tinydl._core import warp as kernels
 from tinydl.config import team
 
@@ -237,9 +236,8 @@ def checked(settings):
     """
     for name in settings:
         if name not in AUGMENTATIONS:
-            close = difflib.get_close_matches(str(name), AUGMENTATIONS, 1)
-            raise TypeError(f"{name!r} is no augmentation; " + (f"did you mean {close[0]}? " if close else "")
-                            + f"there are {', '.join(AUGMENTATIONS)}")
+            raise TypeError(f"{name!r} is no augmentation; {meant(name, AUGMENTATIONS)}there are "
+                            + ", ".join(AUGMENTATIONS))
     return {name: AUGMENTATIONS[name].check(value) for name, value in settings.items()}
 
 

@@ -1,6 +1,5 @@
 """What a run is built from, by its settings: net, loss, optimiser, schedule, augmentation, views."""
 
-import difflib
 import fnmatch
 import inspect
 import math
@@ -8,6 +7,7 @@ import math
 import numpy as np
 
 from tinydl import models, nn, optim, random
+from tinydl._check import meant
 from tinydl.data import Augment
 from tinydl.train.evaluation import evaluation_mode
 from tinydl.train.freezing import Freeze
@@ -34,9 +34,7 @@ def find_model(name):
     """The function of `tinydl.models` that makes the network of a name; RunError when there is none."""
     names = model_names()
     if name not in names:
-        close = difflib.get_close_matches(name, names, 1)
-        raise RunError(f"unknown model {name!r}; " + (f"did you mean {close[0]}? " if close else "")
-                       + f"the networks are {', '.join(names)}")
+        raise RunError(f"unknown model {name!r}; {meant(name, names)}the networks are {', '.join(names)}")
     return getattr(models, name)
 
 
