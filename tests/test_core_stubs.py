@@ -1,16 +1,15 @@
 """The stubs of the compiled modules are what the modules say, to mypy's own comparison too."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("core_stubs", ROOT / "tools/core_stubs.py")
-core_stubs = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(core_stubs)
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tools import core_stubs
+from tools.written import ROOT
 
 
 def test_the_stubs_are_what_the_modules_say():

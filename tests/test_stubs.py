@@ -1,14 +1,14 @@
 """The stubs are what the tables say; tests/habits/test_typed.py holds them to what there is at run time."""
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("stubs", ROOT / "tools/stubs.py")
-stubs = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(stubs)
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tools import stubs
+from tools.written import ROOT
 
 
 def test_the_stubs_are_what_the_tables_say():

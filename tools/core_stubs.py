@@ -12,8 +12,10 @@ import re
 import sys
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-import stubs as tables
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tools import stubs as tables
+from tools.written import ROOT, write_or_check
 
 __all__ = ["made", "main"]
 
@@ -140,9 +142,8 @@ def made():
 
 def main(argv=None):
     """Write or check the stubs; returns the exit code."""
-    stubs = made()
-    tables.STUBS = {path: (lambda path=path: stubs[path]) for path in stubs}
-    return tables.main(argv)
+    files = {ROOT / path: text for path, text in made().items()}
+    return write_or_check(files, "tools/core_stubs.py", __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,17 @@
     python tools/reference.py --check       # fails when it would change
 """
 
-import argparse
 import importlib
 import inspect
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tools.written import ROOT, write_or_check
+
 __all__ = ["MODULES", "page", "summary"]
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference.md"
 MODULES = ("tinydl", "tinydl.nn", "tinydl.ops", "tinydl.optim", "tinydl.data", "tinydl.train", "tinydl.models",
            "tinydl.inspect", "tinydl.export")
@@ -57,18 +59,8 @@ def page():
 
 def main(argv=None):
     """Write or check the page; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail when the page would change")
-    text = page()
-    if parser.parse_args(argv).check:
-        if PAGE.read_text() != text:
-            print(f"{PAGE} is not what the docstrings say; run python tools/reference.py", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(text)
-    return 0
+    return write_or_check({PAGE: page()}, "tools/reference.py", __doc__, argv)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

@@ -8,7 +8,6 @@ and numbers, `max` and `min` have the overloads of `Extreme`, and Tensor names b
 of its methods have their names.
 """
 
-import argparse
 import importlib
 import inspect
 import re
@@ -18,9 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tools.written import ROOT, write_or_check
+
 __all__ = ["STUBS", "main"]
 
-ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 120
 HEAD = '"""For type checkers: {}. Written by tools/stubs.py."""\n\n'
 # Where what annotations name is; the rest is in tinydl._types.
@@ -235,20 +237,8 @@ STUBS = {"tinydl/_methods.pyi": methods, "tinydl/_words.pyi": words, "tinydl/nn/
 
 def main(argv=None):
     """Write or check the stubs; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail when a stub would change")
-    check = parser.parse_args(argv).check
-    code = 0
-    for path, make in STUBS.items():
-        text = make()
-        if not check:
-            (ROOT / path).write_text(text)
-        elif (ROOT / path).read_text() != text:
-            print(f"{path} is not what the tables say; run python tools/stubs.py", file=sys.stderr)
-            code = 1
-    return code
+    return write_or_check({ROOT / path: make() for path, make in STUBS.items()}, "tools/stubs.py", __doc__, argv)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())
