@@ -73,6 +73,17 @@ def server(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def write_wav():
+    """A function that writes a WAV file of integers."""
+    return _write_wav
+
+
+def _write_wav(path, values, rate=8000, width=2, channels=1):
+    path.write_bytes(_wav(values, rate, width, channels))
+    return path
+
+
+@pytest.fixture(scope="session")
 def spoken():
     """What makes a miniature of Speech Commands' archive: `wav`, `others`, `contents` and `archive`."""
     return types.SimpleNamespace(wav=_wav, others=_others, contents=_contents, archive=_archive)
@@ -81,11 +92,12 @@ def spoken():
 _WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 
 
-def _wav(values, rate=16000):
+def _wav(values, rate=16000, width=2, channels=1):
+    """The bytes of a WAV file of integers, channels interleaved."""
     made = io.BytesIO()
     with wave.open(made, "wb") as file:
-        file.setparams((1, 2, rate, 0, "NONE", ""))
-        file.writeframes(np.asarray(values, "<i2").tobytes())
+        file.setparams((channels, width, rate, 0, "NONE", ""))
+        file.writeframes(np.asarray(values, "<i4").reshape(-1, 1).view(np.uint8)[:, :width].tobytes())
     return made.getvalue()
 
 

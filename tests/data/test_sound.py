@@ -2,22 +2,12 @@
 
 import os
 import sys
-import wave
 
 import numpy as np
 import pytest
 
 from tinydl.data import DataError, load_wav_folder
 from tinydl.data.sound import fitted
-
-
-def write(path, values, rate=8000, width=2, channels=1):
-    """Integers, channels interleaved."""
-    with wave.open(str(path), "wb") as file:
-        file.setparams((channels, width, rate, 0, "NONE", ""))
-        signed = width > 1
-        file.writeframes(b"".join(int(v).to_bytes(width, "little", signed=signed) for v in values))
-    return path
 
 
 def test_channels_are_mixed_down():
@@ -43,11 +33,11 @@ def test_another_rate_needs_scipy(monkeypatch):
     assert abs(half[0, 10:-10] - np.sin(2 * np.pi * 5 * np.arange(100) / 100)[10:-10]).max() < 0.01
 
 
-def test_a_folder(tmp_path):
+def test_a_folder(tmp_path, write_wav):
     for c, name in enumerate(("high", "low")):
         os.makedirs(tmp_path / "own" / name)
         for k in range(5):
-            write(tmp_path / "own" / name / f"{k}.wav", [1000 * (c + 1)] * (100 if k else 80))
+            write_wav(tmp_path / "own" / name / f"{k}.wav", [1000 * (c + 1)] * (100 if k else 80))
     train, test = load_wav_folder(tmp_path / "own")
     assert (len(train), len(test)) == (8, 2) and train.class_names == ("high", "low")
     assert train.image_shape == (1, 100) and train.about["rate"] == 8000

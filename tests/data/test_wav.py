@@ -1,22 +1,12 @@
 """WAV files: widths, floats, extensible headers, and what is no sound."""
 
 import struct
-import wave
 
 import numpy as np
 import pytest
 
 from tinydl.data import DataError
 from tinydl.data.wav import read_wav
-
-
-def write(path, values, rate=8000, width=2, channels=1):
-    """Integers, channels interleaved."""
-    with wave.open(str(path), "wb") as file:
-        file.setparams((channels, width, rate, 0, "NONE", ""))
-        signed = width > 1
-        file.writeframes(b"".join(int(v).to_bytes(width, "little", signed=signed) for v in values))
-    return path
 
 
 def chunks(path, tag, channels, bits, body, extensible=False, before=b"", claimed=None):
@@ -35,13 +25,13 @@ def chunks(path, tag, channels, bits, body, extensible=False, before=b"", claime
     (1, [0, 128, 192], [-1, 0, 0.5]), (2, [-32768, 0, 16384], [-1, 0, 0.5]), (3, [-2**23, 0, 2**22], [-1, 0, 0.5]),
     (4, [-2**31, 0, 2**30], [-1, 0, 0.5]),
 ])
-def test_samples_run_from_minus_1_to_1(tmp_path, width, values, expected):
-    samples, rate = read_wav(write(tmp_path / "a.wav", values, width=width))
+def test_samples_run_from_minus_1_to_1(tmp_path, write_wav, width, values, expected):
+    samples, rate = read_wav(write_wav(tmp_path / "a.wav", values, width=width))
     assert samples.tolist() == [expected] and samples.dtype == np.float32 and rate == 8000
 
 
-def test_channels_are_rows(tmp_path):
-    samples, _ = read_wav(write(tmp_path / "a.wav", [16384, 0, -16384, 8192], channels=2))
+def test_channels_are_rows(tmp_path, write_wav):
+    samples, _ = read_wav(write_wav(tmp_path / "a.wav", [16384, 0, -16384, 8192], channels=2))
     assert samples.tolist() == [[0.5, -0.5], [0, 0.25]]
 
 
@@ -49,12 +39,12 @@ def test_channels_are_rows(tmp_path):
     (b"", "ends early"), (b"hello, this is no sound at all", "not a WAV file"), (None, "No such file"),
     ("empty", "it is empty"), ("truncated", "it is truncated"), ("float", "convert it to PCM of 16 bits"),
 ])
-def test_what_is_no_sound(tmp_path, content, message):
+def test_what_is_no_sound(tmp_path, write_wav, content, message):
     path = tmp_path / "a.wav"
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content:
-        write(path, [] if content == "empty" else range(100))
+        write_wav(path, [] if content == "empty" else range(100))
         whole = bytearray(path.read_bytes())
         if content == "truncated":
             whole = whole[:-50]
