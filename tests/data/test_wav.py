@@ -89,3 +89,11 @@ def test_a_header_cut_anywhere(tmp_path):
         (tmp_path / "b.wav").write_bytes(whole[:n])
         with pytest.raises(DataError, match=r"b\.wav: .*(ends early|truncated|starts with)"):
             read_wav(tmp_path / "b.wav")
+
+
+def test_a_header_that_claims_no_channels(tmp_path):
+    whole = bytearray(chunks(tmp_path / "a.wav", 1, 1, 16, bytes(8)).read_bytes())
+    whole[22:24] = bytes(2)  # of blocks of two bytes
+    (tmp_path / "a.wav").write_bytes(whole)
+    with pytest.raises(DataError, match="format 1 with 0 channels"):
+        read_wav(tmp_path / "a.wav")

@@ -88,7 +88,7 @@ def parse_wav(name, content):
     if tag == _EXTENSIBLE and len(form) >= 26:
         tag, = struct.unpack_from("<H", form, 24)
     kind = _FORMS.get((tag, block // max(1, channels)))
-    if kind is None or block % channels or bits > 8 * block // channels:
+    if not channels or kind is None or block % channels or bits > 8 * block // channels:
         raise DataError(f"{name}: not a WAV file that can be read (format {tag} with {channels} channels of {bits} "
                         "bits); convert it to PCM of 16 bits")
     claimed = len(body) if claimed == _UNKNOWN else claimed  # of a sound that was written as it came
