@@ -20,7 +20,7 @@ import sys
 import time
 import traceback
 
-__all__ = ["answer", "answers", "arguments", "serve"]
+__all__ = ["Session", "answer", "answers", "arguments", "serve", "timed"]
 
 
 def arguments():
@@ -68,7 +68,7 @@ def serve(make_peer, args):
         try:
             command = json.loads(line)
             if session is None:
-                session = _Session(make_peer(args), args)
+                session = Session(make_peer(args), args)
             found = {"ok": True, **session.run(command)}
         except Exception as error:
             traceback.print_exc()
@@ -76,7 +76,16 @@ def serve(make_peer, args):
         answer(out, found)
 
 
-class _Session:
+def timed(call):
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+class Session:
+    """A peer, what it has built, and its answers: a method `do_` for each command."""
+
     def __init__(self, peer, args):
         self.peer, self.args, self.step = peer, args, None
 
@@ -101,11 +110,9 @@ class _Session:
         return {"params": params, "values": values}
 
     def do_round(self, seconds):
-        clock, taken, end = time.perf_counter, [], time.perf_counter() + seconds
-        while len(taken) < 3 or clock() < end:
-            start = clock()
-            self.step()
-            taken.append(clock() - start)
+        taken, end = [], time.perf_counter() + seconds
+        while len(taken) < 3 or time.perf_counter() < end:
+            taken.append(timed(self.step))
         return {"steps": taken}
 
     def do_repeat(self, steps):

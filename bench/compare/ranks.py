@@ -12,10 +12,9 @@ import json
 import os
 import statistics
 import sys
-import time
 import traceback
 
-from bench.compare.protocol import answer, answers, arguments
+from bench.compare.protocol import Session, answer, answers, arguments, timed
 
 __all__ = ["rank_arguments", "serve_ranks"]
 
@@ -49,50 +48,29 @@ def serve_ranks(peer, args):
     peer.tell(None)
 
 
-class _Session:
+class _Session(Session):
     def __init__(self, peer, args):
-        self.peer, self.args, self.step, self.seconds = peer, args, None, 0.0
+        super().__init__(peer, args)
+        self.seconds = 0.0
 
     def lead(self, command):
         if "seconds" in command:  # how many steps that is only one rank can say
             command["steps"] = max(3, int(command.pop("seconds") / self.seconds))
         self.peer.tell(command)
-        return self.run(command)
-
-    def run(self, command):
-        command = dict(command)
-        return getattr(self, "do_" + command.pop("cmd"))(**command)
-
-    def do_hello(self):
-        return {"name": self.peer.name, "version": self.peer.version(), "threads": self.args.threads}
+        return self.run(dict(command))
 
     def do_build(self, net, batch, mode):
-        from bench.networks.table import NETWORKS
-
-        net, self.step = NETWORKS[net], None
-        self.step, params = self.peer.build(net, batch, mode)
-        values = [float(self.step()) for _ in range(3)]
+        found = super().do_build(net, batch, mode)
         self.seconds = statistics.median(self.do_round(3)["steps"])
-        sent = self.peer.bytes_sent(self.step) if hasattr(self.peer, "bytes_sent") else None
-        return {"params": params, "values": values, "bytes": sent}
+        return {**found, "bytes": self.peer.bytes_sent(self.step) if hasattr(self.peer, "bytes_sent") else None}
 
     def do_round(self, steps):
-        taken = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            self.step()
-            taken.append(time.perf_counter() - start)
-        return {"steps": taken}
+        return {"steps": [timed(self.step) for _ in range(steps)]}
 
     def do_sums(self, sizes, steps):
         found = []
         for n in sizes:
             add_up = self.peer.add_up(n)
             add_up()
-            taken = []
-            for _ in range(steps):
-                start = time.perf_counter()
-                add_up()
-                taken.append(time.perf_counter() - start)
-            found.append(statistics.median(taken))
+            found.append(statistics.median([timed(add_up) for _ in range(steps)]))
         return {"seconds": found}

@@ -21,18 +21,23 @@ class Peer:
     def version(self):
         return f"{self.td.__version__} ({self.td.show_config(print_it=False)['isa_level']})"
 
-    def build(self, net, size, mode):
-        from tinydl import layout, models, nn, optim
+    def made(self, net, size):
+        """(network, its parameters, batch)."""
+        from tinydl import layout, models
 
-        td = self.td
         model = getattr(models, net.name)()
         params = list(model.parameters())
         for p, w in zip(params, walk.weights(net), strict=True):
             p.data[...] = w
         x, y = walk.batch(net, size)
-        x = layout.channels_last(x)  # as the batch gather delivers it
+        return model, params, layout.channels_last(x), y  # as the batch gather delivers it
+
+    def build(self, net, size, mode):
+        from tinydl import nn, optim
+
+        model, params, x, y = self.made(net, size)
         if mode == "infer":
-            predictor = td.freeze(model)
+            predictor = self.td.freeze(model)
             return lambda: predictor(x), sum(p.size for p in params)
         model.train()
         optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from bench.compare.ranks import rank_arguments, serve_ranks
-from bench.networks import walk
+from bench.compare.tinydl_peer import Peer as OnePeer
 from tinydl.distributed.shards import bounds
 from tinydl.distributed.transport import Alone, Communicator, launched
 
@@ -48,19 +48,15 @@ class Counted(Communicator):
         self.comm.add_up(array)
 
 
-class Peer:
+class Peer(OnePeer):
+    name = "tinydl-ranks"
+
     def __init__(self, args):
         from mpi4py import MPI
 
-        import tinydl
-
-        self.td, self.world, self.variant = tinydl, MPI.COMM_WORLD, args.variant
+        super().__init__(args)
+        self.world, self.variant, self.fast = MPI.COMM_WORLD, args.variant, args.variant == "fast"
         self.rank, self.size = self.world.Get_rank(), self.world.Get_size()
-        self.name, self.fast = "tinydl-ranks", args.variant == "fast"
-        tinydl.set_num_threads(args.threads)
-
-    def version(self):
-        return f"{self.td.__version__} ({self.td.show_config(print_it=False)['isa_level']})"
 
     def tell(self, command):
         for rank in range(1, self.size):
@@ -75,15 +71,10 @@ class Peer:
         self.world.Abort(1)
 
     def build(self, net, size, mode):
-        from tinydl import layout, models, nn, optim
+        from tinydl import nn, optim
         from tinydl.distributed import DataParallel, communicator
 
-        model = getattr(models, net.name)()
-        params = list(model.parameters())
-        for p, w in zip(params, walk.weights(net), strict=True):
-            p.data[...] = w
-        x, y = walk.batch(net, size)
-        x = layout.channels_last(x)
+        model, params, x, y = self.made(net, size)
         model.train()
         optimizer, loss_fn = optim.SGD(params, lr=1e-3, momentum=0.9), nn.CrossEntropyLoss()
         self.counted = Counted(communicator() if self.variant != "apart" else Alone())

@@ -49,7 +49,11 @@ class Peer:
                     return run(x).numpy()
 
             return predict, n_params
-        model.train()
+        return self.training(model.train(), x, y), n_params
+
+    def training(self, model, x, y):
+        """A step of training."""
+        torch = self.torch
         # fused: one kernel for all parameters, the fastest of PyTorch's implementations
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
 
@@ -66,7 +70,7 @@ class Peer:
             optimizer.step()
             return loss.item()
 
-        return step, n_params
+        return step
 
     def predictor(self, net):
         torch = self.torch

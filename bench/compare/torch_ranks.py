@@ -43,16 +43,7 @@ class Peer(OnePeer):
         model = torch.nn.parallel.DistributedDataParallel(model.train())
         own = slice(self.rank * size // self.size, (self.rank + 1) * size // self.size)
         x, y = (torch.from_numpy(array[own]) for array in walk.batch(net, size))
-        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
-
-        def step():
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step, n_params
+        return self.training(model, x, y), n_params
 
     def add_up(self, n):
         array = self.torch.ones(n)
