@@ -34,8 +34,8 @@ from tinydl._core.memory import scratch
 import_array()
 
 cdef enum:
-    # Beside x, results of this size leave no cache for anything else. Stores that wait for their lines also fill the
-    # queue that loads of constants are compared with, which cost maps of 128 and more channels up to a third.
+    # Beside x, results of this size leave no cache for anything else; stored as usual, maps of 128 and more channels,
+    # whose constants are loaded for each vector, took up to a third longer.
     STREAM_BYTES = 8388608
 
 # --- statistics ------------------------------------------------------------------------------------------------------
