@@ -222,15 +222,12 @@ METHODS: dict[str, Callable[..., Any]] = {}
 def install():
     """Give Tensor its operators and methods."""
     operators = {"add": add, "sub": arithmetic.sub, "mul": arithmetic.mul, "truediv": arithmetic.div,
-                 "pow": arithmetic.power, "matmul": matmul}
+                 "pow": arithmetic.power, "matmul": matmul, **truth.OPERATORS}
     for name, function in operators.items():
         METHODS[f"__{name}__"] = _binary(function)
         METHODS[f"__r{name}__"] = _binary(function, reflected=True)
     for name in ("__matmul__", "__rmatmul__"):  # numbers have no axes
         METHODS[name].__annotations__["other"] = "Tensor | Array"
-    for name, function in truth.OPERATORS.items():
-        METHODS[f"__{name}__"] = _binary(function)
-        METHODS[f"__r{name}__"] = _binary(function, reflected=True)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         METHODS[f"__{name}__"] = _binary(getattr(truth, name))
     METHODS.update(_methods())
