@@ -21,12 +21,15 @@ def number(owner: str, name: str, value: Any, low: float = 0.0, high: float = ma
     The bounds are closed unless `open_low` or `open_high` says otherwise; NaN lies nowhere, or with `finite` False
     everywhere.
     """
-    try:
-        if isinstance(value, (str, bytes, bool)) or hasattr(value, "requires_grad"):
-            raise TypeError  # of a tensor too: what is kept would change with it
-        result = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{owner}: {name} must be a number, got {value!r}") from None
+    if type(value) is float:
+        result = value
+    else:
+        try:
+            if isinstance(value, (str, bytes, bool)) or hasattr(value, "requires_grad"):
+                raise TypeError  # of a tensor too: what is kept would change with it
+            result = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"{owner}: {name} must be a number, got {value!r}") from None
     if not finite:
         return result
     if not ((result > low if open_low else result >= low) and (result < high if open_high else result <= high)):

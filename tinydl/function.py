@@ -230,7 +230,7 @@ class Function:
             result = np.asarray(result)
         if result.dtype.kind not in "fiub":
             raise TypeError(f"{cls.__name__}.forward must return an array of real numbers, got dtype {result.dtype}")
-        return _view(result, args) if _may_share(result, values) else result
+        return _view(result, args) if layout.may_share(result, values) else result
 
     @classmethod
     def propagate(cls, ctx, dy: Gradient, residual: Any) -> tuple[Any, ...]:
@@ -247,7 +247,7 @@ class Operation(Function):
 
     @classmethod
     def result(cls, result, args, values):
-        return _view(result, args) if _may_share(result, values) else Dense(result)
+        return _view(result, args) if layout.may_share(result, values) else Dense(result)
 
     @classmethod
     def propagate(cls, ctx, dy, residual):
@@ -279,11 +279,6 @@ class ValueOperation(Operation):
         """The gradients of the arguments, as backward gives them."""
         gradients = cls.backward(ctx, dy, residual) if cls.adds_residual else cls.backward(ctx, dy)
         return gradients if isinstance(gradients, tuple) else (gradients,)
-
-
-def _may_share(result, values):
-    """Whether a result may share its memory with an argument."""
-    return isinstance(result.base, np.ndarray) or id(result) in map(id, values)
 
 
 def _view(result, args):

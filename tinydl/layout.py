@@ -40,6 +40,7 @@ def zeros_like(x):
 
 is_channels_last = memory.is_channels_last
 alike = memory.alike
+may_share = memory.may_share
 
 
 def channels_last(x):

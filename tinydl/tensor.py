@@ -355,6 +355,8 @@ def _as_data(values: Any) -> Array:
 
 def array_of(values: Any) -> Array:
     """`values` as an array; a list of tensors whose gradient would be lost is refused."""
+    if type(values) is np.ndarray:
+        return values
     if isinstance(values, (list, tuple)) and _recorded_in(values, _DEPTH):
         raise TypeError(f"expected one tensor, got a {type(values).__name__} of {len(values)} whose gradient would be "
                         "lost; join them with td.ops.stack or td.ops.concatenate")

@@ -28,10 +28,12 @@ OPTIONAL = {"Map", "Moments"}
 # Arguments without a type that are no arrays, or not always.
 UNTYPED = {"dtype": "npt.DTypeLike", "dy": "Array | Pending", "axes": "Sequence[Any]", "geometry": "tuple[int, ...]",
            "grads": "Any", "order": "Sequence[int] | None", "params": "Any", "shape": "Sequence[int]",
-           "slots": "Any", "fill": "Any", "modes": "Any", "black": "Any", "scale": "Any", "shift": "Any"}
+           "slots": "Any", "fill": "Any", "modes": "Any", "black": "Any", "scale": "Any", "shift": "Any",
+           "value": "Any"}
 RESULTS = {
-    r"memory\.empty.*": "Array", r"memory\.scratch": "Block", r"memory\.(is_channels_last|alike)": "bool",
+    r"memory\.empty.*": "Array", r"memory\.scratch": "Block", r"memory\.(is_channels_last|alike|may_share)": "bool",
     r"memory\.statistics": "dict[str, int]", r"memory\.release_cached": "None",
+    r"conv\.geometry\.are_sizes": "bool",
     r"parallel\.(has_openmp|cpu_supports)": "bool", r"parallel\.(get_num_threads|team|step_team|team_size)": "int",
     r"update\.rules\.(?!step)\w+": "Rule", r"inference\.\w+\.\w+_step": "Step",
     r"inference\.\w+\.\w+_filters": "Filters", r"update\.gradients\.norms": "Any", r"peak\..*": "float", r".*": "None",

@@ -138,6 +138,15 @@ def test_arrays_are_alike_in_shape_strides_and_type(x, y, expected):
     assert memory.alike(x, x) is (x.dtype.isnative and x.flags.aligned)
 
 
+def test_what_may_lie_in_the_memory_of_another_array():
+    x, fresh = np.ones(6), memory.empty((6,), np.float64)
+    assert memory.may_share(x[1:], []) and memory.may_share(fresh.reshape(2, 3), [])
+    assert memory.may_share(x, [None, x]) and memory.may_share(fresh, [fresh])
+    assert not memory.may_share(x, [np.ones(6), 1.0]) and not memory.may_share(fresh, [])
+    with pytest.raises(TypeError, match="expected a NumPy array, got list"):
+        memory.may_share([1], [])
+
+
 def test_only_arrays_are_compared():
     with pytest.raises(TypeError, match="two NumPy arrays, got ndarray and NoneType"):
         memory.alike(np.ones(1), None)

@@ -11,6 +11,7 @@ from operator import index
 
 import numpy as np
 
+from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcmp, memmove, memset
 from tinydl._core.array cimport (
@@ -31,6 +32,7 @@ cdef extern from "numpy/arrayobject.h":
         NPY_ARRAY_WRITEABLE
     object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
     int PyArray_SetBaseObject(PyArrayObject *, object) except -1
+    PyObject *PyArray_BASE(PyArrayObject *) noexcept
 
 cdef extern from "Python.h":
     void Py_INCREF(object)
@@ -382,3 +384,16 @@ def alike(x, y):
                 and memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
                 and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0
                 and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))
+
+
+def may_share(result, list values):
+    """Whether the array `result` may lie in the memory of another: it views an array, or is one of `values`."""
+    if not PyArray_Check(result):
+        raise TypeError(f"expected a NumPy array, got {type(result).__name__}")
+    cdef PyObject *base = PyArray_BASE(<PyArrayObject *> result)
+    if base != NULL and PyArray_Check(<object> base):
+        return True
+    for value in values:
+        if value is result:
+            return True
+    return False

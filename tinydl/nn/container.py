@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinydl._check import integer, items
-from tinydl.nn.batchnorm import _BatchNorm, about_of
+from tinydl.nn.batchnorm import _BatchNorm, normalised
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input
 from tinydl.tensor import Parameter, Tensor
@@ -82,11 +82,16 @@ class Sequential(_Indexed):
         """Pass `x` through the modules in order."""
         if not isinstance(x, Tensor):
             x = self._converted(x)
-        modules = [value for value in self.__dict__.values() if isinstance(value, Module)]
-        for module, reader in zip(modules, [*modules[1:], None], strict=False):
-            about = about_of(module, reader) if isinstance(reader, _BatchNorm) else None
-            x = module(x) if about is None else module(x, about=about)
-        return x
+        module = None
+        for reader in list(self.__dict__.values()):
+            if isinstance(reader, Module):
+                if module is not None:
+                    if isinstance(reader, _BatchNorm):
+                        x, reader = normalised(module, reader, x), None
+                    else:
+                        x = module(x)
+                module = reader
+        return x if module is None else module(x)
 
     def _converted(self, x):
         parameter = _first_parameter(self, set())

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._check import index_of
+from tinydl._core.conv.geometry import are_sizes
 from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def as_tensor(x: ArrayLike) -> Tensor:
 
 def bias_of(bias: Any, n, dtype, name, outputs="output channels"):
     """The tensor of a bias with one entry for each of n `outputs` of type `dtype`, checked."""
-    bias = beside(bias, dtype)
+    bias = bias if isinstance(bias, Tensor) else beside(bias, dtype)
     if bias.shape != (n,):
         raise ValueError(f"{name}: the bias must have one entry for each of the {n} {outputs}, got shape "
                          f"{bias.shape}")
@@ -138,16 +139,11 @@ def axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def integers(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     """An int (alone or in a tuple), or n of them, as a tuple of n ints, each at least `least`."""
-    # What layers pass, at every call: an int, or a pair of them.
-    if type(value) is int:
-        if least <= value < 2**31:
-            return (value,) * n
-    elif type(value) is tuple and len(value) == n:
-        for v in value:
-            if type(v) is not int or not least <= v < 2**31:
-                break
-        else:
-            return value
+    # What layers pass, at every call.
+    if are_sizes(value, n, least):
+        return value
+    if type(value) is int and least <= value < 2**31:
+        return (value,) * n
     several = isinstance(value, (tuple, list)) or isinstance(value, np.ndarray) and value.ndim
     values = tuple(value) if several else (value,)
     values = values * n if len(values) == 1 else values
