@@ -30,7 +30,7 @@ class Sigmoid(td.Function):
         return dz * (1 - z) * z
 
 
-def test_the_slides_functions():
+def test_multiply_and_sigmoid():
     x, y = td.tensor([2.0], requires_grad=True), td.tensor([3.0], requires_grad=True)
     Multiply.apply(x, y).backward([10.0])
     assert x.grad.tolist() == [30] and y.grad.tolist() == [20]

@@ -58,7 +58,7 @@ def test_worked_convolution():
     assert layer(np.array([[[[1.0, 2, 3], [4, 5, 6], [1, 5, 3]]]])).data.tolist() == [[[[6, 8], [9, 8]]]]
 
 
-def test_ten_filters_of_the_slides():
+def test_ten_filters_of_5x5():
     layer = nn.Conv2d(3, 10, 5, padding=2)
     assert sum(p.size for p in layer.parameters()) == 760
     assert layer(np.zeros((1, 3, 32, 32))).shape == (1, 10, 32, 32)

@@ -69,7 +69,7 @@ def test_gradients_that_are_broadcast_views():
 
 
 def test_sigmoid_gate():
-    """The slides' gate: dx = dy (1 - z) z."""
+    """dx = dy (1 - z) z, which is 1/4 at the middle."""
     x = td.tensor([0.0], requires_grad=True)
     td.ops.sigmoid(x).backward([2.0])
     assert x.grad.tolist() == [0.5]

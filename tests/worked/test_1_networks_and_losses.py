@@ -1,4 +1,4 @@
-"""Section 1 of the course: networks and losses."""
+"""The worked numbers of docs/1-networks.md."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Section 2 of the course: automatic differentiation."""
+"""The worked numbers of docs/2-autodiff.md."""
 
 import numpy as np
 import pytest

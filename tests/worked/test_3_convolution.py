@@ -1,4 +1,4 @@
-"""Section 3 of the course: convolution, scanning and shared weights."""
+"""The worked numbers of docs/3-convolution.md."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ CROSS = [[[[1, 0, 1], [0, 1, 0], [1, 0, 1]]]]
 
 
 @pytest.mark.parametrize("stride,expected", [(1, [[4, 3, 4], [2, 4, 3], [2, 3, 4]]), (2, [[4, 4], [2, 4]])])
-def test_binary_image_of_the_slides(stride, expected):
+def test_binary_image_and_cross(stride, expected):
     assert conv(CROSS, stride=stride)(BINARY).data[0, 0].tolist() == expected
     with td.conv_algorithm("direct"):
         assert conv(CROSS, bias=[10], stride=stride)(BINARY).data[0, 0].tolist() == (np.array(expected) + 10).tolist()

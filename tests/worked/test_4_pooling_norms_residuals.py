@@ -1,4 +1,4 @@
-"""Section 4 of the course: pooling, normalisation, residual networks."""
+"""The worked numbers of docs/4-pooling-normalisation-residuals.md."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Section 5 of the course: training."""
+"""The worked numbers of docs/5-training.md."""
 
 import copy
 

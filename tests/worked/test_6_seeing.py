@@ -1,4 +1,4 @@
-"""Section 6 of the course: seeing what happens."""
+"""The worked numbers of docs/6-seeing.md."""
 
 import warnings
 

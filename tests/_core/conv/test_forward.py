@@ -1,4 +1,4 @@
-"""Convolution forward: the course's numbers, the twin, threads, arguments, NaN; guard cells are the Case's."""
+"""Convolution forward: worked numbers, the twin, threads, arguments, NaN; guard cells are the Case's."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Softmax with cross-entropy: the course's numbers, the twin, gradients, threads, arguments, extremes, guards."""
+"""Softmax with cross-entropy: worked numbers, the twin, gradients, threads, arguments, extremes, guards."""
 
 import numpy as np
 import pytest
