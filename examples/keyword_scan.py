@@ -62,7 +62,7 @@ def main(short=False, out="."):
     for start, word in ((0.5, OTHERS[0]), (1.3, WORD), (2.4, WORD), (3.6, OTHERS[2]), (4.5, WORD)):
         mix(long[0, 0], int(start * RATE), word, rng)
         above.text(start + 0.15, 2.35, word, ha="center", color=plots.ORANGE if word == WORD else "black")
-        above.axvspan(start, start + 0.3, alpha=0.2, color=plots.ORANGE if word == WORD else "black")
+        above.axvspan(start, start + 0.3, alpha=0.2, color=plots.ORANGE if word == WORD else plots.GREY)
     score = td.ops.sigmoid(scan.eval()(long)).numpy()[0, 0]
     above.plot(np.arange(6 * RATE) / RATE, long[0, 0], color=plots.GREY, linewidth=0.3)
     below.plot((np.arange(len(score)) * 16 + 622) / RATE, score, color=plots.BLUE)

@@ -60,8 +60,8 @@ def main(short=False, out="."):
     print(f"{100 * right:.1f} % right; {1000 * np.median(seconds):.2f} ms a frame; {difference:.0e} off whole windows")
     above, below = plots.plain(*(figure := plots.new_figure(9, 4.5)).subplots(2, 1, sharex=True))
     for start, word in said:
-        above.text(start, 2.35, word, color=plots.ORANGE if word == WORD else "black")
-        above.axvspan(start, start + 0.3, alpha=0.2, color=plots.ORANGE if word == WORD else "black")
+        above.text(start + 0.15, 2.35, word, ha="center", color=plots.ORANGE if word == WORD else "black")
+        above.axvspan(start, start + 0.3, alpha=0.2, color=plots.ORANGE if word == WORD else plots.GREY)
     above.plot(np.arange(6 * RATE) / RATE, signal[0], color=plots.GREY, linewidth=0.3)
     ends = (np.arange(len(scores)) * FRAME + listen.window) / RATE
     below.plot(ends, 1 / (1 + np.exp(-scores)), color=plots.BLUE)

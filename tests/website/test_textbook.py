@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLES = DOCS.parent / "examples"
 TEXTBOOK = ("1-networks", "2-autodiff", "3-convolution", "4-pooling-normalisation-residuals", "5-training", "6-seeing",
             "winograd", "machine-code")
 SHOWN = re.compile(r"!\[([^\]]+)\]\(pictures/([\w-]+)\.(?:svg|png)\)")
@@ -37,3 +38,9 @@ def test_every_page_of_the_textbook_ends_with_an_exercise_whose_solution_runs(pa
     # tests/test_docs.py runs the block.
     solution = r"<summary>Solution</summary>\n\n.*?^```python\n.*?assert .*?^```\n\n</details>\n$"
     assert head and re.search(solution, exercise, re.DOTALL | re.MULTILINE)
+
+
+def test_every_example_is_in_the_gallery_with_its_picture():
+    shown = dict(re.findall(r"^\[`(\w+)\.py`\]\(\.\./examples/\1\.py\).*?\n!\[[^\]]{30,}\]\(pictures/([\w-]+)\.svg\)$",
+                            (DOCS / "gallery.md").read_text(), re.DOTALL | re.MULTILINE))
+    assert shown == {path.stem: f"example-{path.stem.replace('_', '-')}" for path in EXAMPLES.glob("*.py")}

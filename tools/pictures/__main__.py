@@ -3,7 +3,8 @@
     python -m tools.pictures [--out FOLDER] [name ...]
 
 Each is a function of one of the modules beside this one, which computes what it shows with the library; the same
-numbers and the same file come out at every run on one machine.
+numbers and the same file come out at every run on one machine, but for the sweep by Ray, which draws its trials anew.
+Pictures of examples need what the example needs: Optuna, Ray, FastAPI.
 """
 
 import argparse
