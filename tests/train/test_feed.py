@@ -142,5 +142,5 @@ def test_several_inputs_are_not_augmented_in_silence():
 def test_changed_labels_are_looked_at_as_they_come():
     data = samples_of((X, Y))
     assert ArrayFeed(data, 2, augment=Augment(0, False, noise=1)).classify is True
-    assert ArrayFeed(data, 2, augment=Augment(0, False, mixup=1)).classify is None
+    assert ArrayFeed(data, 2, augment=Augment(0, False, mixup=1)).classify is False
     assert "noise=1.0" in ArrayFeed(data, 2, augment="noise=1").plan["augment"]

@@ -79,6 +79,7 @@ def test_right_answers():
     assert right_answers(scores[:, 0], np.array([1, 1, 0]), 0.5) == (2, 3)
     assert right_answers(np.array([np.nan, np.nan]), np.array([0, 1]), 0.0) == (0, 2)  # nan is never right
     assert right_answers(np.array([1.0, -1.0]), np.array([2, 2]), 0.0) == (0, 2)
+    assert right_answers(np.array([1.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.5]), 0.0) == (1, 2)
     assert right_answers(np.zeros((3, 4)), np.zeros((3, 4, 2), int)) is None
 
 

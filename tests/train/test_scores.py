@@ -89,7 +89,11 @@ def test_ignored_labels_are_left_out_of_metrics_with_a_name():
 
 def test_a_net_with_one_output_needs_a_threshold():
     x, y = np.array([[1.0], [-1]], "f"), np.array([1, 1])
-    assert evaluate(Same(), (x, y), nn.BCEWithLogitsLoss(), metrics=["accuracy", "f1"])["accuracy"] == 0.5
+    for labels in (y, y[:, None].astype("f"), y[:, None].astype(float)):
+        got = evaluate(Same(), (x, labels), nn.BCEWithLogitsLoss(), metrics=["accuracy", "f1"])
+        assert (got["accuracy"], got["f1"]) == (0.5, 2 / 3)
+    got = evaluate(Same(), (x, np.full((2, 1), 0.7, "f")), nn.BCEWithLogitsLoss(), metrics=["accuracy"])
+    assert np.isnan(got["accuracy"])  # no label is a class
     with pytest.raises(ValueError, match="accuracy: outputs of shape .*decision_threshold"):
         evaluate(Same(), (x, y), lambda o, y: o.mean(), metrics=["accuracy"])
 

@@ -54,11 +54,18 @@ def test_one_number_needs_a_threshold():
     assert got.result() == {"loss": 1.0, "accuracy": 5 / 6}
 
 
-@pytest.mark.parametrize(("classify", "whole", "floats"), [(True, 0.75, 0.75), (None, 0.75, None), (False, None, None)])
+@pytest.mark.parametrize(("classify", "whole", "floats"), [(True, 0.75, 0.75), (False, 0.75, None)])
 def test_whether_labels_are_answers(classify, whole, floats):
     outputs, labels = td.tensor(np.array([[-1.0, 1], [2, 3]])), np.array([[0, 1], [1, 0]])
     for y, want in ((labels, whole), (labels.astype(float), floats)):
         assert tally(nn.BCEWithLogitsLoss(), [(1.0, outputs, y)], classify).result().get("accuracy") == want
+
+
+def test_one_float_a_sample_is_an_answer_where_the_loss_has_a_threshold():
+    outputs = td.tensor(np.array([[-3.0], [2.0], [4.0], [9.0]]))
+    for y in ([[0.0], [1.0], [0.0], [0.7]], [0.0, 1.0, 0.0, 0.7]):  # 0.7 is no class
+        assert tally(nn.BCEWithLogitsLoss(), [(1.0, outputs, y)], False).result() == {"loss": 1.0, "accuracy": 2 / 3}
+        assert tally(nn.MSELoss(), [(1.0, outputs, y)], False).result() == {"loss": 1.0}
 
 
 def test_the_state_comes_back():

@@ -117,7 +117,8 @@ def evaluate(net: Module, data: Samples, loss: Callable[..., Any], batch_size: i
         integer labels (N,) and outputs (N, C): the share of labels whose output is the largest. For masks (N, H, W) and
         outputs (N, C, H, W) it is the share of pixels. For outputs (N, 1) or (N,) of a net that tells two classes
         apart, a loss must say by its attribute ``decision_threshold`` above which output class 1 begins (0 of
-        BCEWithLogitsLoss); else there is none. Labels that are the loss's ``ignore_index`` do not count.
+        BCEWithLogitsLoss); else there is none. Such labels may be floats 0 and 1, as that loss takes them. Labels that
+        are the loss's ``ignore_index`` do not count.
     """
     chosen = metrics_of(metrics)
     feed = evaluation_feed(data, batch_size)

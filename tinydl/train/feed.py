@@ -80,9 +80,9 @@ class ArrayFeed:
         self._batches = Batches(one, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, augment=augment)
         self.epoch = self.start = 0
         self.total = self._batches.total
-        # As in Tally; labels that were mixed or changed are looked at as they come.
-        looked_at = isinstance(data, Several) or (augment is not None and self._batches.augment.changes_labels)
-        self.classify = None if looked_at else data.n_classes is not None
+        # As in Tally; labels that were mixed or changed are no answers.
+        changed = augment is not None and self._batches.augment.changes_labels
+        self.classify = not changed and isinstance(data, ArrayDataset) and data.n_classes is not None
 
     def __len__(self):
         return len(self.data)

@@ -36,7 +36,8 @@ def right_answers(output, labels, threshold=None, ignore_index=None):
     output : array, shape (N, C, ...), (N, 1, ...) or (N, ...)
         Scores of C classes, of which the largest counts (the first one at a tie), or one number of a net that tells
         two classes apart.
-    labels : array of int, shape (N, ...)
+    labels : array, shape (N, ...)
+        Class numbers; of floats those that are 0 or 1 count.
     threshold : float, optional
         One number above it says class 1. None: what one number says is not known.
     ignore_index : int, optional
@@ -54,9 +55,12 @@ def right_answers(output, labels, threshold=None, ignore_index=None):
         right = np.where(labels == 1, output > threshold, (labels == 0) & (output <= threshold))  # nan is never right
     else:
         return None
-    if ignore_index is None:
+    if labels.dtype.kind == "f":
+        counted = (labels == 0) | (labels == 1)
+    elif ignore_index is None:
         return int(np.count_nonzero(right)), labels.size
-    counted = labels != ignore_index
+    else:
+        counted = labels != ignore_index
     return int(np.count_nonzero(right & counted)), int(np.count_nonzero(counted))
 
 

@@ -125,13 +125,18 @@ def _accuracy(y, output, loss):
         raise ValueError(f"accuracy: outputs of shape {output.shape} do not answer labels of shape {y.shape}"
                          + ("; the loss must say by its attribute decision_threshold above which output class 1 begins"
                             if output.size == y.size else ""))
-    return counts[0] / counts[1]
+    return counts[0] / counts[1] if counts[1] else float("nan")
+
+
+def _whole(y):
+    """Labels that are floats 0 and 1, as losses of logits take them, as integers."""
+    return y.astype(np.int64) if y.dtype.kind == "f" and ((y == 0) | (y == 1)).all() else y
 
 
 NAMED = {
     "accuracy": _accuracy,
     "top5": lambda y, output, loss: top_k(y, output, 5),
-    "f1": lambda y, output, loss: f1(y, output, getattr(loss, "decision_threshold", 0.0)),
+    "f1": lambda y, output, loss: f1(_whole(y), output, getattr(loss, "decision_threshold", 0.0)),
     "mae": lambda y, output, loss: mean_absolute_error(y, output),
 }
 _KNOWN: dict[Any, str] = {accuracy: "accuracy", f1: "f1", mean_absolute_error: "mae"}

@@ -18,9 +18,9 @@ class Tally:
 
     Parameters
     ----------
-    classify : bool or None
-        Whether labels are class numbers, or 0 and 1 of several classes a sample, so that there is an accuracy; None:
-        where they are integers.
+    classify : bool
+        Whether floats are 0 and 1 of several classes a sample, so that there is an accuracy. There is one for integers,
+        and for one float a sample where the loss has a `decision_threshold`.
 
     Attributes
     ----------
@@ -65,10 +65,10 @@ class Tally:
             self.loss += value if summed else value * weight
             self.weight += weight
         self.samples += size
-        classify = self.classify if self.classify is not None else one and y.dtype.kind in "iu"
-        if classify and one and isinstance(output, Tensor):
-            counts = right_answers(output.data, y, getattr(loss, "decision_threshold", None),
-                                   getattr(loss, "ignore_index", None))
+        threshold = getattr(loss, "decision_threshold", None)
+        if one and isinstance(output, Tensor) and (
+                self.classify or y.dtype.kind in "iu" or threshold is not None and y.size == len(y)):
+            counts = right_answers(output.data, y, threshold, getattr(loss, "ignore_index", None))
             if counts is not None:
                 self.right += counts[0]
                 self.judged += counts[1]
