@@ -25,15 +25,17 @@ class Again:
 
 
 def test_what_gives_batches():
-    assert all(map(gives_batches, (batches(), batches, Again(), Batches((np.zeros((2, 2)), [0, 1]), 1))))
+    assert all(map(gives_batches, (batches(), batches, Again(), Batches((np.zeros((2, 2)), [0, 1]), 1),
+                                    list(batches()), [(td.zeros(2, 2), td.zeros(2), np.ones(2))])))
     x = np.zeros((2, 2))
-    assert not any(map(gives_batches, (x, td.tensor(x), (x, x), [x], {"a": x}, ArrayDataset(x), "mnist")))
+    assert not any(map(gives_batches, (
+        x, td.tensor(x), (x, x), [x], [x, x[0]], [(0.5, 1.0), (2.0, 3.0)], [], {"a": x}, ArrayDataset(x), "mnist")))
 
 
-@pytest.mark.parametrize("source", [batches, Again(), lambda: iter(list(batches()))])
+@pytest.mark.parametrize("source", [batches, Again(), lambda: iter(list(batches())), list(batches())])
 def test_each_epoch_begins_anew_and_goes_on_where_it_was(source):
     stream = Stream(source, "train")
-    assert stream.total is None
+    assert stream.total == (4 if isinstance(source, list) else None)
     assert places(stream) == places(stream, 1) == [0, 1, 2, 3]
     assert stream.total == 4 and places(stream, 2, 3) == [3] and places(stream, 2, 4) == []
     assert places(Stream(source, "train", 2), 5, 1) == [1]

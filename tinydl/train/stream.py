@@ -15,7 +15,10 @@ __all__ = ["Stream", "gives_batches"]
 
 def gives_batches(data):
     """Whether data are batches to iterate over (or a function that makes them) and no array-like."""
-    if isinstance(data, (ArrayDataset, str, bytes, list, tuple, dict)) or hasattr(data, "shape"):
+    if isinstance(data, list):  # [x, y] is a pair
+        return len(data) > 0 and all(isinstance(batch, tuple) and len(batch) in (2, 3) and
+                                     all(np.ndim(leaf) for leaf in leaves(batch)) for batch in data)
+    if isinstance(data, (ArrayDataset, str, bytes, tuple, dict)) or hasattr(data, "shape"):
         return False
     return hasattr(data, "__iter__") or callable(data)
 
@@ -74,7 +77,7 @@ class Stream:
         Batches of an epoch, when known.
     """
 
-    classify = None  # as in Tally
+    classify = False  # as in Tally
     data = None
 
     def __init__(self, source, name, steps=None, labelled=True):
