@@ -16,7 +16,7 @@ def test_words_are_the_things_themselves():
     assert td.cat is td.ops.concatenate and td.pow is td.ops.power and td.relu is td.ops.relu
     assert td.sum is td.Tensor.sum and td.max is td.Tensor.max and td.inference_mode is td.no_grad
     assert td.float32 == np.float32 and td.long is td.int64 and td.zeros(1).dtype is td.float32
-    assert td.utils.data is td.data and td.optim.lr_scheduler.StepLR is td.optim.StepLR
+    assert td.utils.data.DataLoader is td.data.DataLoader and td.optim.lr_scheduler.StepLR is td.optim.StepLR
 
 
 def test_what_is_no_word():
