@@ -11,7 +11,7 @@ from tinydl.tensor import Tensor
 if TYPE_CHECKING:
     from typing import Any, Self
 
-__all__ = ["cuda", "device", "device_or_dtype"]
+__all__ = ["accelerator", "backends", "cuda", "device", "device_or_dtype"]
 
 
 class device(str):
@@ -42,7 +42,7 @@ class device(str):
 
 
 class _Absent:
-    """What scripts ask of a kind of device that is not there."""
+    """What scripts ask of a kind of device that is not there; settings are taken and have no effect."""
 
     def is_available(self) -> bool:
         """False: there is no such device."""
@@ -53,7 +53,22 @@ class _Absent:
         return 0
 
 
-cuda = _Absent()
+    def manual_seed(self, seed: int) -> None:
+        """Nothing: `manual_seed` seeds all there is."""
+
+    manual_seed_all = manual_seed
+
+    if TYPE_CHECKING:
+        def __setattr__(self, name: str, value: bool) -> None: ...
+
+
+class _Backends:
+    """Libraries of devices: none of them is there."""
+
+    cudnn, mps = _Absent(), _Absent()
+
+
+accelerator, backends, cuda = _Absent(), _Backends(), _Absent()
 
 
 def device_or_dtype(args: tuple[Any, ...], dtype: Any = None, place: Any = None) -> Any:

@@ -24,7 +24,6 @@ _NUMPY = "use NumPy: td.tensor(np.{}(x.numpy()))"
 # What to write instead, by the place where a word is looked for.
 INSTEAD: dict[str, dict[str, str]] = {
     "tinydl": {
-        "backends": "the CPU is the only device, and results do not depend on the number of threads",
         "bfloat16": _NO_OTHER_TYPE, "compile": "use td.freeze(net) for a net that only predicts",
         "float16": _NO_OTHER_TYPE, "half": _NO_OTHER_TYPE, "from_file": "use np.memmap and td.from_numpy",
         "jit": "use td.freeze(net) for a net that only predicts", "onnx": "use td.to_onnx(net, file, input_shape)",

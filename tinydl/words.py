@@ -19,9 +19,10 @@ _TYPES = {
 
 # Word: the module that has it, and its name there where that differs.
 _ELSEWHERE = {
-    "Generator": "random", "Size": ("builtins", "tuple"), "absolute": ("ops", "abs"), "allclose": "ops.aliases",
-    "cat": ("ops", "concatenate"), "clip": "ops", "concat": ("ops", "concatenate"), "cuda": "devices",
-    "device": "devices", "divide": ("ops", "div"), "dtype": ("numpy", "dtype"), "einsum": "ops.aliases",
+    "Generator": "random", "Size": ("builtins", "tuple"), "absolute": ("ops", "abs"), "accelerator": "devices",
+    "allclose": "ops.aliases", "backends": "devices", "cat": ("ops", "concatenate"), "clip": "ops",
+    "concat": ("ops", "concatenate"), "cuda": "devices", "device": "devices", "divide": ("ops", "div"),
+    "dtype": ("numpy", "dtype"), "einsum": "ops.aliases",
     "equal": "ops.aliases", "inference_mode": ("config", "no_grad"), "load": "saving", "multiply": ("ops", "mul"),
     "negative": ("ops", "neg"), "permute": "ops", "pow": ("ops", "power"), "reshape": "ops", "save": "saving",
     "subtract": ("ops", "sub"),
