@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
-from torch.utils.data import DataLoader, TensorDataset
+from torch.optim.lr_scheduler import StepLR
 
 
 class Net(nn.Module):
@@ -72,7 +72,7 @@ def load(path):
         for name in ("train", "test"):
             x = torch.from_numpy(file[f"x_{name}"]).float().unsqueeze(1) / 255
             y = torch.from_numpy(file[f"y_{name}"]).long()
-            parts.append(TensorDataset((x - 0.1307) / 0.3081, y))
+            parts.append(torch.utils.data.TensorDataset((x - 0.1307) / 0.3081, y))
     return parts
 
 
@@ -85,29 +85,32 @@ def main(argv=None):
     parser.add_argument("--lr", type=float, default=0.05)
     parser.add_argument("--gamma", type=float, default=0.7)
     parser.add_argument("--no-cuda", action="store_true", default=False)
+    parser.add_argument("--no-mps", action="store_true", default=False)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log-interval", type=int, default=10)
-    parser.add_argument("--save-model", help="where the weights go")
+    parser.add_argument("--save-model", action="store_true", default=False)
     args = parser.parse_args(argv)
 
     use_cuda = not args.no_cuda and torch.cuda.is_available()
+    use_mps = not args.no_mps and torch.backends.mps.is_available()
     torch.manual_seed(args.seed)
-    device = torch.device("cuda" if use_cuda else "cpu")
+    device = torch.device("cuda" if use_cuda else "mps" if use_mps else "cpu")
+    loader_kwargs = {"num_workers": 1, "pin_memory": True} if use_cuda else {}
     train_set, test_set = load(args.data)
-    train_loader = DataLoader(train_set, batch_size=args.batch_size, shuffle=True)
-    test_loader = DataLoader(test_set, batch_size=args.test_batch_size)
+    train_loader = torch.utils.data.DataLoader(train_set, batch_size=args.batch_size, shuffle=True, **loader_kwargs)
+    test_loader = torch.utils.data.DataLoader(test_set, batch_size=args.test_batch_size, **loader_kwargs)
 
     model = Net().to(device)
     print(model, sum(p.numel() for p in model.parameters() if p.requires_grad))
     optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
-    scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=args.gamma)
+    scheduler = StepLR(optimizer, step_size=1, gamma=args.gamma)
     losses, accuracy = [], 0.0
     for epoch in range(1, args.epochs + 1):
         losses.append(train(args, model, device, train_loader, optimizer, epoch))
         accuracy = test(model, device, test_loader)
         scheduler.step()
     if args.save_model:
-        torch.save(model.state_dict(), args.save_model)
+        torch.save(model.state_dict(), "mnist_cnn.pt")
     return model, losses, accuracy, scheduler.get_last_lr()
 
 
