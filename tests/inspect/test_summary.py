@@ -28,8 +28,29 @@ def test_networks(name):
     assert table.receptive_field == field == receptive_field(net, models.INPUT_SHAPES[name])
     classes = 12 if name == "ds_cnn" else 10
     assert table.output_shape == (classes,)
-    (last,) = [line.split() for line in str(table).splitlines() if line.startswith("total")]
-    assert last[:4] == ["total", str(classes), f"{parameters:,}", f"{macs:,}"]
+    lines = str(table).splitlines()
+    assert f"total: {parameters:,} parameters, {macs:,} multiply-adds (MACs)," in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_what_is_printed():
+    """16 filters of 3x3x3 on 8x8: 16*27+16 = 448 parameters, 64*432 = 27,648 multiply-adds, 4*16*64 bytes."""
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.Flatten(), nn.Linear(1024, 2))
+    with td.conv_algorithm("direct"):
+        lines = [line.split() for line in str(summary(net, (3, 8, 8))).splitlines()]
+    assert lines[1] == ["layer", "kind", "output", "params", "MACs", "field", "KiB"]
+    assert lines[3] == ["0", "Conv2d", "direct", "16x8x8", "448", "27.6k", "3x3", "4.0"]
+    assert lines[5] == ["2", "Linear", "2", "2,050", "2.05k", "10x10", "0.008"]  # 8 windows of 3
+
+
+def test_long_names_have_lines_of_their_own():
+    net = nn.Linear(4, 2)
+    for _ in range(3):
+        net = nn.Sequential({"a_name_of_twenty_six_letters": net})
+    lines = str(summary(net, (4,))).splitlines()
+    assert max(map(len, lines)) <= 80 + 10  # no name is cut
+    place = lines.index(".".join(["a_name_of_twenty_six_letters"] * 3))
+    assert lines[place + 1].split()[:3] == ["Linear", "2", "10"]
 
 
 def test_rows_of_a_residual_net():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "Summary", "summary"]
 
 _LEFT = (0, 1, 7)  # columns of words
+_WIDTH, _LEAST = 80, 20  # columns of a line that is printed, and of a layer's name in it
 
 Row = namedtuple("Row", ["name", "kind", "output_shape", "parameters", "multiply_adds", "receptive_field",
                          "activation_bytes", "algorithm"])
@@ -59,32 +60,33 @@ class Summary:
         self.activation_bytes = sum(row.activation_bytes for row in rows)
         self.receptive_field = rows[-1].receptive_field if rows else Extent(())
 
-    def _cells(self):
-        """(head, lines, last line) of the table, in words."""
+    def _repr_html_(self):
         head = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field", "activations",
                 "algorithm")
-        lines = [(row.name, row.kind, _shape(row.output_shape),
-                  "shared" if row.parameters is None else _count(row.parameters), _count(row.multiply_adds),
+        lines = [(row.name, row.kind, _shape(row.output_shape), _parameters(row), _count(row.multiply_adds),
                   str(row.receptive_field), _bytes(row.activation_bytes), row.algorithm) for row in self.rows]
         total = ("total", "", _shape(self.output_shape), f"{self.parameters:,}", f"{self.multiply_adds:,}",
                  str(self.receptive_field), _bytes(self.activation_bytes), "")
-        return head, lines, total
-
-    def _repr_html_(self):
-        head, lines, total = self._cells()
         return _html.table(head, lines, f"{self.name}, input {_shape(self.input_shape)}, one sample", _LEFT, total)
 
     def __str__(self):
-        head, lines, total = self._cells()
-        widths = [max(map(len, column)) for column in zip(head, *lines, total, strict=True)]
-
-        def line(cells):
-            return "  ".join(cell.ljust(w) if k in _LEFT else cell.rjust(w)
-                             for k, (cell, w) in enumerate(zip(cells, widths, strict=True))).rstrip()
-
-        rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-        out = [f"{self.name}, input {_shape(self.input_shape)}, one sample", line(head), rule, *map(line, lines), rule,
-               line(total)]
+        head = (("kind", "output"), "params", "MACs", "field", "KiB")
+        lines = [((f"{row.kind} {row.algorithm}".rstrip(), _shape(row.output_shape)), _parameters(row),
+                  _rounded(row.multiply_adds), str(row.receptive_field), _kib(row.activation_bytes))
+                 for row in self.rows]
+        names, table = [row.name for row in self.rows], _columns([head, *lines])
+        room = max(_LEAST, _WIDTH - 2 - len(table[0]))
+        width = max((len(name) for name in ["layer", *names] if len(name) <= room), default=0)
+        out = [f"{self.name}, input {_shape(self.input_shape)}, one sample", f"{'layer':{width}}  {table[0]}"]
+        out.append("-" * (width + 2 + len(table[0])))
+        for name, line in zip(names, table[1:], strict=True):
+            if len(name) > width:  # has a line of its own
+                out.append(name)
+                name = ""
+            out.append(f"{name:{width}}  {line}")
+        out += [out[2], f"total: {self.parameters:,} parameters, {self.multiply_adds:,} multiply-adds (MACs),",
+                f"{_bytes(self.activation_bytes)} of activations, receptive field {self.receptive_field}, output "
+                f"{_shape(self.output_shape)}"]
         if self.trainable != self.parameters:
             out.append(f"{self.trainable:,} parameters are trained, {self.parameters - self.trainable:,} are frozen")
         return "\n".join(out)
@@ -96,8 +98,33 @@ def _shape(shape):
     return "x".join(map(str, shape)) or "1"
 
 
+def _columns(lines):
+    """Lines of columns to the right; the first is a pair, whose parts share the room that they leave each other."""
+    shared = max(len(word) + 2 + len(number) for (word, number), *_ in lines)
+    widths = [max(map(len, column)) for column in zip(*(cells for _, *cells in lines), strict=True)]
+    return ["  ".join([word + number.rjust(shared - len(word)),
+                       *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
+            for (word, number), *cells in lines]
+
+
+def _parameters(row):
+    return "shared" if row.parameters is None else _count(row.parameters)
+
+
 def _count(n):
     return f"{n:,}" if n else "-"
+
+
+def _rounded(n):
+    """A count in five characters at most: 2.36M."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if n >= 0.9995 * size:
+            return f"{n / size:.{max(0, 3 - len(str(round(n / size))))}f}{unit}"
+    return _count(n)
+
+
+def _kib(n):
+    return f"{n / 1024:,.1f}" if n >= 52 else f"{n / 1024:.3f}" if n else "-"
 
 
 def _bytes(n):
