@@ -51,11 +51,11 @@ finished run, if the schedule is none: others depend on the number of epochs.
 DIR holds one folder a class of pictures or of WAV files, or train/ and test/
 with these in them. FILE.csv has a row a sample and a column of labels. FILE.npz
 holds arrays x_train, y_train, x_test and y_test, or x and y, and class_names if
-there are any: images (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats,
-signals (N, C, L) or features (N, F). Labels are class numbers or text, floats
-for a regression, or rows of 0 and 1 for several classes a sample. Where there
-are no test data, a fifth of every class is held out for them, and a tenth of the
-rest for validation.
+there are any: images (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or
+floats, signals (N, C, L) or features (N, F). Labels are class numbers or text,
+floats for a regression, or rows of 0 and 1 for several classes a sample. Where
+there are no test data, a fifth of every class is held out for them, and a tenth
+of the rest for validation.
 
 FILE.toml for --config holds flags without their dashes: epochs = 20. Flags of
 the command line go before it.
