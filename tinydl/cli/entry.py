@@ -13,6 +13,8 @@ from tinydl.distributed.transport import TransportError
 
 __all__ = ["command_line_parser", "main"]
 
+_FOR_THE_USER = (UserError, ValueError, ImportError, FileNotFoundError, NotADirectoryError, IsADirectoryError,
+                 PermissionError)  # what can be put right: flags, files, packages that are not there
 _COMMANDS = (train, evaluate, predict, report, compare, export, summary, info)
 
 
@@ -72,9 +74,9 @@ def main(argv=None):
     except Terminated:
         out.note("stopped by SIGTERM")
         return 143
-    except (UserError, ValueError, FloatingPointError, MemoryError, OSError, TransportError) as error:
+    except (UserError, ValueError, ImportError, FloatingPointError, MemoryError, OSError, TransportError) as error:
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
-        code = 2 if isinstance(error, (UserError, ValueError, FileNotFoundError, NotADirectoryError)) else 1
+        code = 2 if isinstance(error, _FOR_THE_USER) else 1
         text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
         return ranks.failed(error, code, " ".join(text.split()) or "out of memory", out)
