@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import pytest
+
 from tinydl import cli
 
 
-def test_what_differs_is_shown(there, tmp_path, capsys):
+def test_what_differs_is_shown(there, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # the folder's path is long
     other = tmp_path / "other"
     shutil.copytree("run", other)
     config = json.loads((other / "config.json").read_text())
@@ -23,3 +26,38 @@ def test_what_differs_is_shown(there, tmp_path, capsys):
     (row,) = json.loads(capsys.readouterr().out)["runs"]
     assert row["test"]["accuracy"] == 1 and row["settings"]["model"] == "digits_cnn"
     assert cli.main(["compare", "run", "nowhere"]) == 2
+
+
+def test_curves_are_drawn_where_a_file_is_named(there, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "c.png"
+    assert cli.main(["compare", "run", "run", "--out", str(picture), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["picture"] == str(picture)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert cli.main(["compare", "run", "--out", "c.txt"]) == 2
+    assert "c.txt: choose a name that ends with .png, .svg or .pdf" in capsys.readouterr().err
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy("run/config.json", bare)
+    assert cli.main(["compare", str(bare), "--out", str(tmp_path / "d.png")]) == 2
+    assert "no run has an epoch to draw: bare" in capsys.readouterr().err
+    assert not (tmp_path / "d.png").exists()
+
+
+def test_many_settings_fit_a_terminal(there, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    config = json.loads((there / "run" / "config.json").read_text())
+    folders = []
+    for k in range(4):
+        folder = tmp_path / f"a-run-with-a-rather-long-name-{k}"
+        folder.mkdir()
+        changed = {"lr": 0.1 + k, "momentum": 0.1 * k, "batch_size": 16 + k, "weight_decay": 0.001 * k,
+                   "augment": {"shift": 4 + k, "mirror": False, "padding": "reflect"},
+                   "loss": {"weight": [0.3333333 + k, 1.0, 2.0]}}
+        (folder / "config.json").write_text(json.dumps({**config, **changed}))
+        folders.append(str(folder))
+    assert cli.main(["compare", *folders]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[1:] for line in lines if line.startswith("lr")] == [["0.1", "1.1", "2.1"], ["3.1"]]
+    assert "weight 0.333333, 1," in " ".join(lines).replace("  ", " ")

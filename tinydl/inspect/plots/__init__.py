@@ -6,6 +6,7 @@ the figure that a cell ends with is shown. Pictures of one's own get the same st
 and the colours, which suit colour-blind readers and have others for dark paper.
 """
 
+from tinydl.inspect.plots.compared import compared
 from tinydl.inspect.plots.figure import legend, new_figure, plain, save
 from tinydl.inspect.plots.layers import feature_maps, filters, saliency
 from tinydl.inspect.plots.palette import BLUE, CLASSES, GREY, MARKERS, ORANGE
@@ -14,7 +15,7 @@ from tinydl.inspect.plots.regression import predicted
 from tinydl.inspect.plots.training import confusion, curves, gradient_flow, lr_range, misclassified
 
 __all__ = [
-    "BLUE", "CLASSES", "GREY", "MARKERS", "ORANGE", "confusion", "curves", "decision_regions", "feature_maps",
-    "feature_space", "filters", "gradient_flow", "legend", "lr_range", "misclassified", "new_figure", "plain",
-    "predicted", "saliency", "save",
+    "BLUE", "CLASSES", "GREY", "MARKERS", "ORANGE", "compared", "confusion", "curves", "decision_regions",
+    "feature_maps", "feature_space", "filters", "gradient_flow", "legend", "lr_range", "misclassified", "new_figure",
+    "plain", "predicted", "saliency", "save",
 ]

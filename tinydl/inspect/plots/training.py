@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tinydl._types import Array
     from tinydl.inspect.gradients import GradientFlow
 
-__all__ = ["confusion", "curves", "gradient_flow", "lr_range", "misclassified"]
+__all__ = ["confusion", "curves", "gradient_flow", "lr_range", "misclassified", "panels_of"]
 
 
 def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
@@ -45,7 +45,7 @@ def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
     Figure
     """
     epochs = history.get("epoch") or list(range(1, len(history["loss"]) + 1))
-    panels = _panels(history)
+    panels = panels_of(history)
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
     figure = new_figure(4.8 * columns, 3.6 * rows + 0.3)
@@ -75,7 +75,7 @@ def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
     return figure
 
 
-def _panels(history):
+def panels_of(history):
     """Columns of the history that are drawn, by what they measure: training and validation into one panel."""
     panels = {}
     for name, column in history.items():
