@@ -333,7 +333,8 @@ def test_what_are_no_weights_gives_way_to_the_checkpoint(copied, capsys, how):
     assert error.startswith("tinydl: a/weights.safetensors: ") and error.count("\n") == 1
     assert error.endswith("; these are the weights of its checkpoint\n")
     if how in ("pipe", "folder"):
-        refused(capsys, ["train", "--resume", "a"], "a directory" if how == "folder" else "not a file", code=1)
+        words, code = ("a directory", 2) if how == "folder" else ("not a file", 1)
+        refused(capsys, ["train", "--resume", "a"], words, code=code)
         assert os.path.lexists("a/weights.safetensors") and not os.path.isfile("a/weights.safetensors")
     else:
         assert cli.main(["train", "--resume", "a"]) == 0  # writes them anew
@@ -533,8 +534,8 @@ def test_a_recipe_that_is_not_there_or_does_not_fit(capsys):
 
 def test_a_training_that_diverges_is_said_and_fails(capsys):
     refused(capsys, ["train", "--data", small_npz(), "--optimizer", "sgd", "--lr", "100", "--epochs", "4",
-                     "--threads", "1", "--out", "a"], "not finite", code=1)
-    assert "weights.safetensors" not in os.listdir("a")
+                     "--threads", "1", "--out", "new/a"], "not finite", "; nothing of it is kept", code=1)
+    assert not os.path.exists("new")
 
 
 @pytest.mark.parametrize(("losses", "words"), [
@@ -547,7 +548,7 @@ def test_a_training_that_diverges_is_said_and_fails(capsys):
 def test_what_counts_as_divergence(capsys, monkeypatch, losses, words):
     from tinydl.train import Trainer
 
-    real = Trainer.fit
+    real, good = Trainer.fit, td.train.evaluate
 
     def fit(trainer, *args, **kwargs):
         real(trainer, *args, **kwargs)["loss"][-1] = losses[0]
@@ -558,8 +559,14 @@ def test_what_counts_as_divergence(capsys, monkeypatch, losses, words):
     if words is None:
         assert cli.main(flags) == 0
     else:
-        refused(capsys, flags, "the training diverged: " + words, "use a smaller --lr than 0.05", code=1)
-    assert ("weights.safetensors" in os.listdir("a")) == (words is None)
+        refused(capsys, flags, "the training diverged: " + words, "use a smaller --lr than 0.05",
+                "a keeps what came before", code=1)
+        assert "history.csv" in os.listdir("a")
+        assert cli.main(["compare", "a"]) == 0 and "failed" in capsys.readouterr().out
+        monkeypatch.setattr(Trainer, "fit", real)
+        monkeypatch.setattr(td.train, "evaluate", good)
+        assert cli.main(flags) == 0
+    assert "weights.safetensors" in os.listdir("a")
 
 
 def test_warnings_are_lines(capsys):
@@ -654,6 +661,7 @@ def test_disk_full_is_one_line_and_exit_code_1(capsys, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     refused(capsys, ["train", "--data", "small.npz"], "No space left on device", code=1)
+    assert os.listdir() == ["small.npz"]
 
 
 def test_a_last_batch_of_one_and_drop_last(capsys):

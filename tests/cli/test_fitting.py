@@ -93,9 +93,36 @@ def test_a_longer_run_has_the_bits_of_one_that_was_never_shorter(elsewhere, caps
     assert "all 3 epochs are done already" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("schedule", ["onecycle", "cosine", "linear", "step", "multistep"])
+def test_a_schedule_begins_anew_for_epochs_that_are_added(elsewhere, capsys, schedule):
+    flags = ["train", "--data", arrays(n=40), *LONGER[:4], "--schedule", schedule]
+    assert cli.main([*flags, "--epochs", "3", "--out", "r"]) == 0
+    assert cli.main(["train", "--resume", "r", "--epochs", "6"]) == 0
+    assert f"schedule {schedule} begins anew for epochs 4 to 6\n" in capsys.readouterr().out
+    rates = [float(row["lr"]) for row in history()]
+    assert rates[3:] == pytest.approx(rates[:3], rel=1e-12) and len(set(rates)) > 1
+    assert cli.main(["train", "--config", "r/config.json", "--out", "whole"]) == 0
+    whole, longer = (read_tensors(f"{name}/weights.safetensors")[0] for name in ("whole", "r"))
+    assert all(np.array_equal(whole[key], longer[key]) for key in whole)
+
+
+def test_a_run_is_made_longer_whenever_it_is_stopped(elsewhere, monkeypatch):
+    """After config.json, before the first batch of the new epochs."""
+    flags = ["train", "--data", arrays(n=40), *LONGER[:4]]
+    assert cli.main([*flags, "--epochs", "2", "--out", "r"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.fitting, "_introduce", lambda *args: None)
+        patch.setattr("tinydl.train.Trainer.fit", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cli.main(["train", "--resume", "r", "--epochs", "4"])
+    assert cli.main(["train", "--resume", "r"]) == 0
+    assert cli.main(["train", "--config", "r/config.json", "--out", "whole"]) == 0
+    whole, longer = (read_tensors(f"{name}/weights.safetensors")[0] for name in ("whole", "r"))
+    assert all(np.array_equal(whole[key], longer[key]) for key in whole) and len(history()) == 4
+
+
 @pytest.mark.parametrize(("flags", "epochs", "message"), [
     (["--schedule", "none", "--epochs", "2"], "1", "r has 2 epochs already, --epochs 1 would be fewer"),
-    (["--schedule", "cosine", "--epochs", "1"], "2", "schedule cosine is laid out for 1 epochs"),
     (["--schedule", "none", "--epochs", "9", "--early-stopping", "1", "--lr", "1e-30"], "10",
      "r did not end for want of epochs: val_loss has not improved for 1 epoch"),
 ])

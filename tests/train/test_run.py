@@ -40,6 +40,41 @@ def test_folders_are_numbered_and_never_used_again(tmp_path, monkeypatch):
         Run.create(SETTINGS, "runs/digits-mlp")
 
 
+def test_a_run_that_failed_makes_room(tmp_path):
+    folder = tmp_path / "new" / "run"
+    made = Run.create(SETTINGS, str(folder))
+    made.discard()  # no epoch is saved
+    assert not (tmp_path / "new").exists()
+    made = Run.create(SETTINGS, str(folder))
+    (folder / "checkpoint.safetensors").write_bytes(b"")
+    made.discard()
+    assert made.fail("nan") == f"{folder} keeps what came before, until a new training names it with --out"
+    made.lock.release()
+    assert json.loads((folder / "result.json").read_text())["failed"] == "nan"
+    again = Run.create({**SETTINGS, "lr": 0.2}, str(folder))
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "config.json"]
+    assert again.fail("inf") == "nothing of it is kept"
+    assert [path.name for path in folder.parent.iterdir()] == ["run"]  # `again` has not made it
+    (folder / "result.json").write_text(json.dumps({"failed": "nan"}))
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="exists and is not empty"):
+        Run.create(SETTINGS, str(folder))
+
+
+def test_a_longer_run_says_where_its_schedule_begins_anew(tmp_path):
+    made = Run(str(tmp_path), {**SETTINGS, "schedule": "cosine"})
+    made.extend(2)
+    assert made.settings["epochs"] == 2 and "restarts" not in made.settings and not made.extended
+    made.extend(5)
+    made.extend(9)
+    assert (made.settings["epochs"], made.settings["restarts"], made.extended) == (9, [2, 5], True)
+    with pytest.raises(RunError, match="has 9 epochs already, --epochs 8 would be fewer"):
+        made.extend(8)
+    plain = Run(str(tmp_path), SETTINGS)
+    plain.extend(5)
+    assert "restarts" not in plain.settings
+
+
 def test_what_is_written_is_read_again(tmp_path):
     folder = str(tmp_path / "new" / "run")
     made = Run.create(SETTINGS, folder)
@@ -54,6 +89,8 @@ def test_what_is_written_is_read_again(tmp_path):
     (json.dumps({**SETTINGS, "epochs": "2"}), "epochs is '2', which no run of tinydl has"),
     (json.dumps({**SETTINGS, "seed": True}), "seed is True"),
     (json.dumps({**SETTINGS, "schedule": "x"}), "unknown .*'x'"),
+    (json.dumps({**SETTINGS, "restarts": [2]}), r"restarts is \[2\], .*less than 2"),
+    (json.dumps({**SETTINGS, "restarts": ["a"]}), "restarts is .*whole numbers that rise"),
     (json.dumps({**SETTINGS, "optimizer": "x"}), "unknown .*'x'")])
 def test_settings_that_are_no_runs(tmp_path, text, message):
     if text is not None:

@@ -16,6 +16,9 @@ def stoppable(run, net, parts, resume, out, comm=None):
 
     try:
         return fit(run, net, parts, resume, out, comm)
+    except FloatingPointError as error:
+        left = run.fail(str(error)) if comm is None or comm.first else ""
+        raise type(error)(f"{error}; {left}") from None
     except (KeyboardInterrupt, Terminated) as stop:
         number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
         out.note(f"stopped by {number.name}; continue with: tinydl train --resume {run.folder}")
@@ -64,7 +67,7 @@ def fit(run, net, parts, resume, out, comm=None):
         if s.get("isa_level") != isa.level:
             out.note(f"begun at ISA level {s.get('isa_level')}, this is {isa.level}: results may differ in the last "
                      "bits")
-        _lengthen(run, trainer, first)
+        _lengthen(run, trainer, first, out)
         if trainer.epoch >= s["epochs"]:
             out.say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
@@ -83,7 +86,8 @@ def fit(run, net, parts, resume, out, comm=None):
     result, outputs = scores.score(run, shown, test, trainer.loss)
     fault = _divergence(trainer.history["loss"][-1], result["loss"], _guessing(s))
     if fault is not None:
-        out.error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written")
+        out.error(f"the training diverged: {fault}; use a smaller --lr than {s['lr']:g}. No weights are written; "
+                  + run.fail(fault))
         return 1
     save_weights(run.path("weights.safetensors"), net, run.metadata())
     seconds = sum(trainer.history["seconds"])
@@ -101,7 +105,7 @@ def fit(run, net, parts, resume, out, comm=None):
     return 0
 
 
-def _lengthen(run, trainer, first):
+def _lengthen(run, trainer, first, out):
     """Let config.json say that there will be more epochs, unless the training had ended for another reason."""
     from tinydl.train.building import RunError
 
@@ -112,6 +116,10 @@ def _lengthen(run, trainer, first):
                        f"with: tinydl train --config {run.path('config.json')} --early-stopping N, N larger")
     if first:
         run.write_config()
+    if run.settings["schedule"] != "none":
+        restarts = run.settings["restarts"]
+        out.say(f"schedule {run.settings['schedule']} begins anew for epochs {restarts[-1] + 1} to "
+                f"{run.settings['epochs']}")
 
 
 def _introduce(run, net, parts, batches, out, comm):

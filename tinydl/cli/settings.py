@@ -22,7 +22,7 @@ FLAGS = ("data", "recipe", *_TRAINING, "label_smoothing", "class_weights", "augm
 # Settings of a run that follow from its data and its machine, and those that only a file can say.
 _FACTS = ("image_shape", "class_names", "mean", "std", "scale", "images", "task", "target_mean", "target_std", "about",
           "n_train", "n_test", "data_crc32", "tinydl", "numpy", "isa_level")
-_TABLES = {"loss": dict, "views": dict, "whiten": dict, "groups": list}
+_TABLES = {"loss": dict, "views": dict, "whiten": dict, "groups": list, "restarts": list}
 _VALIDATED = 0.1  # of data of the user's own
 _MAX_BYTES = 10_000_000
 

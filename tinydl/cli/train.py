@@ -46,7 +46,7 @@ A new run never writes into a folder that is in use: without --out the folder is
 runs/<data>-<model>, then runs/<data>-<model>-2 and so on. Ctrl-C ends a run
 after the batch under way; --resume continues it and ends with the same bits as
 if it had never been interrupted. With a larger --epochs it also continues a
-finished run, if the schedule is none: others depend on the number of epochs.
+finished run: the schedule begins anew for the epochs that are added.
 
 DIR holds one folder a class of pictures or of WAV files, or train/ and test/
 with these in them. FILE.csv has a row a sample and a column of labels. FILE.npz
@@ -129,7 +129,7 @@ def add(commands):
     how.add_argument("--drop-last", action="store_true", help="leave out a last batch that is not full")
     how.add_argument("--seed", type=whole(0), metavar="N", help="fixes weights, order and split")
     where = parser.add_argument_group("where")
-    where.add_argument("--out", metavar="DIR", help="the run folder; must be new or empty")
+    where.add_argument("--out", metavar="DIR", help="the run folder; new, empty, or of a training that failed")
     where.add_argument("--config", metavar="FILE", help="settings from a .toml file, or from the config.json of a run")
     where.add_argument("--resume", metavar="DIR", help="continue the run in DIR with its own settings, or with "
                        "more --epochs")
@@ -181,8 +181,12 @@ def _begin(args, out):
         return fitting.stoppable(runs.Run(comm.share(None), wanted), net, (train, *parts, test), False, out, comm)
     made = runs.Run.create(wanted, args.out)
     with made.lock:
-        comm.share(made.folder)
-        return fitting.stoppable(made, net, (train, *parts, test), False, out, comm)
+        try:
+            comm.share(made.folder)
+            return fitting.stoppable(made, net, (train, *parts, test), False, out, comm)
+        except Exception:
+            made.discard()
+            raise
 
 
 def _continue(args, out):

@@ -2,6 +2,7 @@
 
 import fnmatch
 import inspect
+import itertools
 import math
 
 import numpy as np
@@ -11,10 +12,11 @@ from tinydl._check import meant
 from tinydl.data import Augment
 from tinydl.train.evaluation import evaluation_mode
 from tinydl.train.freezing import Freeze
+from tinydl.train.restarts import Restarted
 from tinydl.train.stopping import EarlyStopping
 
 __all__ = [
-    "ENDLESS", "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net",
+    "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net",
     "build_optimizer", "check_settings", "find_model", "model_names", "prepare", "viewed",
 ]
 
@@ -171,7 +173,6 @@ SCHEDULES = {
     "multistep": _multi_step,
     "none": lambda optimizer, settings, steps: None,
 }
-ENDLESS = ("none",)  # schedules that do not depend on the number of epochs: such a run can be made longer
 
 
 def build_optimizer(settings, net, steps_per_epoch):
@@ -181,7 +182,20 @@ def build_optimizer(settings, net, steps_per_epoch):
     else:
         optimizer = optim.BY_NAME[settings["optimizer"]].make(
             net.parameters(), settings["lr"], weight_decay=settings["weight_decay"], **_momentum(settings))
-    return optimizer, SCHEDULES[settings["schedule"]](optimizer, settings, steps_per_epoch)
+    return optimizer, _scheduled(optimizer, settings, steps_per_epoch)
+
+
+def _scheduled(optimizer, settings, steps):
+    """The schedule, or one after the other where a run was made longer after the epochs `restarts`."""
+    make, restarts = SCHEDULES[settings["schedule"]], settings.get("restarts") or []
+    if settings["schedule"] == "none" or not restarts:
+        return make(optimizer, settings, steps)
+    rates, made = [group["lr"] for group in optimizer.param_groups], []
+    for first, last in itertools.pairwise([0, *restarts, settings["epochs"]]):
+        for group, lr in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr  # the schedule before has set its first
+        made.append(make(optimizer, {**settings, "epochs": last - first}, steps))
+    return Restarted(optimizer, made, [epoch * (steps if made[0].per_batch else 1) for epoch in restarts])
 
 
 def build_callbacks(settings, net):
@@ -197,7 +211,7 @@ def build_callbacks(settings, net):
 _OPTIONAL = {"loss": dict, "augment": dict, "views": dict, "whiten": dict, "groups": list, "read": dict, "about": dict,
              "task": str, "target_mean": list, "target_std": list, "early_stopping": int, "momentum": (int, float),
              "val_split": (int, float), "shards": int, "fast_allreduce": bool,
-             "sync_batchnorm": bool}
+             "sync_batchnorm": bool, "restarts": list}
 
 
 def check_settings(settings):
@@ -207,7 +221,7 @@ def check_settings(settings):
             raise RunError(f"{key} is {settings[key]!r}, which no run of tinydl has")
     for key, build in (("task", _check_task), ("loss", build_loss), ("augment", build_augment),
                        ("views", lambda settings: viewed(settings, nn.Identity())), ("groups", _check_groups),
-                       ("whiten", _check_whiten)):
+                       ("whiten", _check_whiten), ("restarts", _check_restarts)):
         try:
             build(settings)
         except (TypeError, ValueError, KeyError) as error:
@@ -240,3 +254,11 @@ def _check_whiten(settings):
     if "whiten" in settings and not (isinstance(settings["whiten"]["parameter"], str)
                                      and settings["whiten"]["images"] >= 1):
         raise ValueError("parameter and images")
+
+
+def _check_restarts(settings):
+    if not settings.get("restarts"):
+        return
+    ends = [0, *settings["restarts"], settings["epochs"]]
+    if not all(isinstance(end, int) for end in ends) or any(a >= b for a, b in itertools.pairwise(ends)):
+        raise ValueError(f"whole numbers that rise and are less than {settings['epochs']}, the epochs")

@@ -3,6 +3,7 @@
 Everything that `tinydl train` does apart from talking to the user; eval, predict and resume start from the same folder.
 """
 
+import contextlib
 import json
 import os
 import zlib
@@ -14,7 +15,7 @@ from tinydl._files import atomic_write, open_file, remove_stale
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
-from tinydl.train.building import ENDLESS, SCHEDULES, RunError, build_net, check_settings, viewed
+from tinydl.train.building import SCHEDULES, RunError, build_net, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
 from tinydl.train.task import output_names, split_parts, target_facts
 
@@ -44,6 +45,15 @@ _BOUNDS = {
 }
 
 
+def _missing(folder):
+    """The folders on the way to `folder` that are not there, innermost first."""
+    path, missing = os.path.abspath(folder), []
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
 class Run:
     """A run folder.
 
@@ -61,6 +71,7 @@ class Run:
         self.folder, self.settings = folder, settings
         self.lock = FolderLock(folder)
         self.extended = False  # config.json has fewer epochs than the settings
+        self._made = None  # folders that `create` made, innermost first; None for a run that was opened
 
     def path(self, name):
         """Path of a file of the run."""
@@ -73,20 +84,23 @@ class Run:
 
     @classmethod
     def create(cls, settings, folder=None):
-        """Make a new run folder, locked for this process; an existing one is never used again.
+        """Make a new run folder, locked for this process; one that holds anything but a failed run is not used again.
 
         Parameters
         ----------
         settings : dict
         folder : str, optional
-            Must not exist, or be empty. Default: runs/<data>-<model>, with -2, -3, ... added until it is new.
+            Must not exist, be empty, or hold a run that `fail` has marked, whose files are removed. Default:
+            runs/<data>-<model>, with -2, -3, ... added until it is new.
         """
+        new = []
         if folder is None:
             data = os.path.splitext(os.path.basename(settings["data"]))[0]
             base = os.path.join("runs", f"{data}-{settings['model']}")
             number = 1
             while True:
                 folder = base if number == 1 else f"{base}-{number}"
+                new = _missing(folder)
                 try:
                     os.makedirs(folder)
                     break
@@ -96,23 +110,71 @@ class Run:
                     raise RunError(f"{folder}: {error.strerror}") from None
         run = cls(folder, settings)
         try:
+            new = new or _missing(folder)
             os.makedirs(folder, exist_ok=True)
-            run._need_empty()
+            run._need_room()
         except OSError as error:
             raise RunError(f"{folder}: cannot be the run folder ({error.strerror})") from None
         run.acquire()
         try:
-            run._need_empty()  # nobody was faster
-            run.write_config()
+            run._need_room()  # nobody was faster
         except BaseException:
             run.lock.release()
             raise
+        run._made = new
+        try:
+            run._clear()
+            run.write_config()
+        except BaseException:
+            run.discard()
+            raise
         return run
 
-    def _need_empty(self):
-        if set(os.listdir(self.folder)) - {FolderLock.NAME}:
+    def _need_room(self):
+        names = set(os.listdir(self.folder)) - {FolderLock.NAME}
+        if names and not (names <= set(self._names()) and self._failed()):
             raise RunError(f"{self.folder} exists and is not empty; choose another --out, or continue that run with "
                            f"--resume {self.folder}")
+
+    def _names(self):
+        """Names of all files that a run has."""
+        return [*self.FILES, os.path.basename(self.checkpoint), os.path.basename(previous_path(self.checkpoint))]
+
+    def _failed(self):
+        try:
+            with open_file(self.path("result.json")) as file:
+                return "failed" in json.loads(file.read(_MAX_CONFIG))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return False
+
+    def _clear(self):
+        self.remove_stale()
+        for name in self._names():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path(name))
+
+    def discard(self):
+        """Take back what `create` made, unless an epoch of the run is saved; nothing happens to a run of before."""
+        if self._made is None or os.path.lexists(self.checkpoint):
+            return
+        with contextlib.suppress(OSError):
+            self._clear()
+        self.lock.release()
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                os.rmdir(folder)
+
+    def fail(self, why):
+        """Let the folder say that its training failed for good, or take it back; returns in words what is left.
+
+        Going on would end at the same place with the same bits, so `create` may take such a folder for a new run.
+        """
+        if self._made is not None and not os.path.lexists(self.checkpoint):
+            self.discard()
+            return "nothing of it is kept"
+        with atomic_write(self.path("result.json")) as file:
+            file.write((json.dumps({"run": self.folder, "failed": why}, indent=2) + "\n").encode())
+        return f"{self.folder} keeps what came before, until a new training names it with --out"
 
     def acquire(self):
         """Lock the folder for this process until `lock.release()` or its end; RunError when another one has it."""
@@ -125,8 +187,7 @@ class Run:
 
     def remove_stale(self):
         """Remove the temporary files that a killed process of this run left; the folder must be locked."""
-        names = [*self.FILES, os.path.basename(self.checkpoint), os.path.basename(previous_path(self.checkpoint))]
-        remove_stale(self.folder, names)
+        remove_stale(self.folder, self._names())
 
     def write_config(self):
         """Write config.json."""
@@ -235,24 +296,21 @@ class Run:
     def extend(self, epochs):
         """Ask for `epochs` epochs in all; config.json has them from the next `write_config` on.
 
+        The epochs that are added follow the schedule of the learning rate anew, for it has ended with those before.
+        `restarts` of the settings keeps where, so the settings still say the whole training.
+
         Raises
         ------
         RunError
-            There are more already; or the learning rate follows a schedule that depends on the number of epochs, so
-            that the epochs that are done are not the first ones of the longer training.
+            There are more already.
         """
         s = self.settings
         if epochs < s["epochs"]:
             raise RunError(f"{self.folder} has {s['epochs']} epochs already, --epochs {epochs} would be fewer")
         if epochs == s["epochs"]:
             return
-        if s["schedule"] not in ENDLESS:
-            raise RunError(
-                f"{self.folder}: schedule {s['schedule']} is laid out for {s['epochs']} epochs, so its first epochs "
-                f"are not those of a training of {epochs}; train anew with: tinydl train --config "
-                f"{self.path('config.json')} --epochs {epochs}, or begin with --schedule {' or '.join(ENDLESS)} what "
-                "is to be continued")
-        self.settings, self.extended = {**s, "epochs": epochs}, True
+        restarts = {} if s["schedule"] == "none" else {"restarts": [*s.get("restarts", ()), s["epochs"]]}
+        self.settings, self.extended = {**s, "epochs": epochs, **restarts}, True
 
     def parts(self, train, test):
         """(training, validation or None) of the run's data, see `task.split_parts`."""
