@@ -33,6 +33,26 @@ def test_decimal_commas(tmp_path, text, expected):
     assert read_table(write(tmp_path, text)) == (*expected, ["commas in numbers are taken for decimal points"])
 
 
+@pytest.mark.parametrize(("text", "names", "n"), [
+    ("0,1,label\n5,6,a\n7,8,b\n", ["0", "1", "label"], 2),  # as pandas names the columns of an array
+    ("0,1,2,3\n5,6,7,8\n", ["0", "1", "2", "3"], 1),
+    ("0,1,a\n5,6,b\n7,8,a\n", ["0", "1", "2"], 3),  # a is a label, for it is one below
+    ("0,1,2\n5,6,7\n", ["0", "1", "2"], 2), ("0,1,3,a\n5,6,7,b\n", ["0", "1", "2", "3"], 2),
+    ("0,1,a\n", ["0", "1", "2"], 1),
+])
+def test_numbers_as_names(tmp_path, text, names, n):
+    found, rows, _ = read_table(write(tmp_path, text))
+    assert (found, len(rows)) == (names, n)
+
+
+@pytest.mark.parametrize(("first", "kept"), [(0, False), (1, False), (2, True)])
+def test_a_column_that_counts_the_rows(tmp_path, first, kept):
+    text = ",x,label\n" + "".join(f"{k},{k * k},a\n" for k in range(first, first + 5))
+    names, rows, notes = read_table(write(tmp_path, text))
+    assert names == (["", "x", "label"] if kept else ["x", "label"]) and len(rows[0]) == len(names)
+    assert notes == ([] if kept else ["a column without a name, which counts the rows, is left out"])
+
+
 def test_quotes(tmp_path):
     text = '"x","label"\n"1","a ""b"""\n"2","c\nd"\n"3","e, f; g"\n'
     assert read_table(write(tmp_path, text))[1] == [["1", 'a "b"'], ["2", "c\nd"], ["3", "e, f; g"]]

@@ -117,9 +117,9 @@ def _lengthen(run, trainer, first, out):
     if first:
         run.write_config()
     if run.settings["schedule"] != "none":
-        restarts = run.settings["restarts"]
-        out.say(f"schedule {run.settings['schedule']} begins anew for epochs {restarts[-1] + 1} to "
-                f"{run.settings['epochs']}")
+        first, last = run.settings["restarts"][-1] + 1, run.settings["epochs"]
+        out.say(f"schedule {run.settings['schedule']} begins anew for epoch"
+                + (f" {last}" if first == last else f"s {first} to {last}"))
 
 
 def _introduce(run, net, parts, batches, out, comm):
@@ -161,7 +161,8 @@ def _introduce(run, net, parts, batches, out, comm):
         norms = ", batch norms over all of them" if s.get("sync_batchnorm") else ""
         out.row("", f"each batch in {s['shards']} shards{order}{norms}")
     if s.get("augment"):
-        out.row("", f"augmented by {', '.join(f'{key} {value}' for key, value in s['augment'].items())}")
+        on = {key: value for key, value in s["augment"].items() if value is not False}
+        out.row("", "augmented by " + ", ".join(key if on[key] is True else f"{key} {on[key]}" for key in on))
     out.say(f"run    {run.folder}")
 
 

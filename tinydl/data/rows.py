@@ -11,6 +11,7 @@ from tinydl.data.dataset import DataError
 
 __all__ = ["read_table", "to_number"]
 
+_COUNTED = 4  # columns from which on 0, 1, 2, 3 are their numbers and no values
 _DECIMAL = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 
 
@@ -41,6 +42,23 @@ def _with_points(rows):
     return fixed, fixed != rows
 
 
+def _named(rows):
+    """Whether the first row names the columns."""
+    head, *rest = rows
+    numbers = [name.strip() for name in head if to_number(name) is not None]
+    words = {k: name.strip() for k, name in enumerate(head) if to_number(name) is None}
+    if not numbers:
+        return True
+    if not rest or numbers != list(map(str, range(len(numbers)))) or len(numbers) < (_COUNTED if not words else 2):
+        return False
+    return not any(len(row) == len(head) and row[k].strip() == word for row in rest for k, word in words.items())
+
+
+def _counts(texts):
+    """Whether a column holds 0, 1, 2, ... or 1, 2, 3, ..."""
+    return any(texts == list(map(str, range(first, first + len(texts)))) for first in (0, 1))
+
+
 def read_table(path):
     """(names of the columns, rows of text, notes on what was done to them) of a CSV file.
 
@@ -48,8 +66,9 @@ def read_table(path):
     ----------
     path : path-like
         UTF-8, its columns separated by comma, semicolon, tab or |; without commas between them, 0,5 is 0.5. The first
-        row names them unless it has a number in it; then their names are "0", "1", ... Columns without a name and
-        without values are left out.
+        row names them if it has no number, or numbers that count the columns from 0 and words that its columns do not
+        hold below; else their names are "0", "1", ... Columns without a name are left out if they have no values, or
+        count the rows.
 
     Raises
     ------
@@ -74,10 +93,10 @@ def read_table(path):
     rows, changed = _with_points(rows) if delimiter != "," else (rows, False)
     notes = ["commas in numbers are taken for decimal points"] if changed else []
     names = [name.strip() for name in rows[0]]
-    if any(to_number(name) is not None for name in names):
-        names = list(map(str, range(len(rows[0]))))
-    else:
+    if _named(rows):
         rows = rows[1:]
+    else:
+        names = list(map(str, range(len(rows[0]))))
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{path}: two columns are named {twice!r}")
@@ -87,4 +106,8 @@ def read_table(path):
     if not rows:
         raise DataError(f"{path}: no rows below the names of its columns")
     kept = [k for k, name in enumerate(names) if name or any(row[k].strip() for row in rows)]
+    counting = [k for k in kept if not names[k] and _counts([row[k] for row in rows])]
+    if counting:
+        notes.append("a column without a name, which counts the rows, is left out")
+        kept = [k for k in kept if k not in counting]
     return [names[k] for k in kept], [[row[k] for k in kept] for row in rows], notes

@@ -26,6 +26,11 @@ _MANY = 100  # whole numbers of more values than that, most of them once, are me
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 
 
+def _some(names):
+    """All names, or the first ones and the last."""
+    return ", ".join(names if len(names) <= 10 else [*names[:8], "...", names[-1]])
+
+
 def _column(path, names, wanted):
     """The index of a column, by its name or its number (negative from the end)."""
     if wanted in names:
@@ -35,8 +40,7 @@ def _column(path, names, wanted):
     except ValueError:
         number = len(names)
     if not -len(names) <= number < len(names):
-        raise DataError(f"{path}: no column {wanted!r}; its columns are {', '.join(names[:10])}"
-                        + (", ..." if len(names) > 10 else ""))
+        raise DataError(f"{path}: no column {wanted!r}; its columns are {_some(names)}")
     return number % len(names)
 
 
@@ -46,7 +50,7 @@ def _find_label(path, names, label):
     found = [k for k, name in enumerate(names) if name.lower() in _USUAL]
     if len(found) != 1:
         raise DataError(f"{path}: which column holds the labels? Say it with --label COLUMN (label=...); its columns "
-                        f"are {', '.join(names[:10])}" + (", ..." if len(names) > 10 else ""))
+                        f"are {_some(names)}")
     return found[0]
 
 
