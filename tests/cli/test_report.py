@@ -18,6 +18,7 @@ def test_all_is_in_one_file(there, tmp_path, capsys):
     for name in ("low", "middle", "high"):
         assert f"<tr><td>{name}<td>100.0%<td>100.0%<td>100.0%<td>4</tr>" in page
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in page
+    assert "<h2>Most wrong</h2>\n<p>All test samples are right.</p>" in page
     assert "Conv2d" in page and "&quot;batch_size&quot;: 16" in page
     settings = json.loads(html.unescape(re.search("<h2>Settings</h2>\n<pre>(.*?)</pre>", page, re.S)[1]))
     assert settings == json.loads((there / "run" / "config.json").read_text())

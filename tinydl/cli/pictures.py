@@ -39,7 +39,7 @@ def make(run, trainer, test, outputs, out):
             figures["predicted.png"] = plots.predicted(test.labels, unscaled(outputs, s), f"{title}: test data")
         elif s.get("task", "classes") == "classes":
             matrix = confusion_matrix(test.labels, outputs, test.n_classes)
-            figures["confusion.png"] = plots.confusion(matrix, test.class_names, f"{title}: test images")
+            figures["confusion.png"] = plots.confusion(matrix, test.class_names, f"{title}: test data")
             if len(test.image_shape) == 3:
                 figures["mistakes.png"] = plots.misclassified(test.images, test.labels, outputs, test.class_names,
                                                               white=1 / test.scale)

@@ -5,12 +5,13 @@ import html
 import json
 
 from tinydl.cli import scores
+from tinydl.cli.mistakes import most_wrong
 from tinydl.cli.parser import output_flags, thread_flags
 from tinydl.cli.train import data_dir_flag
 
 __all__ = ["add", "run"]
 
-_PICTURES = (("curves.png", "Loss and accuracy over the epochs"), ("confusion.png", "What was taken for what"),
+_PICTURES = (("curves.png", "Curves over the epochs"), ("confusion.png", "What was taken for what"),
              ("predicted.png", "Predicted and true values"),
              ("mistakes.png", "Most confident mistakes"), ("filters.png", "Filters of the first layer"))
 _STYLE = """\
@@ -22,7 +23,7 @@ table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 0; overflow-x: auto; } img { max-width: 100%; border-radius: 4px; }
-@media (max-width: 40em) { img { max-width: none; max-height: 24em; } }
+@media (max-width: 40em) { img.wide { max-width: none; max-height: 24em; } }
 pre { background: var(--block); padding: 1em; overflow-x: auto; font-size: 13px; }
 """
 
@@ -48,15 +49,15 @@ def run(args, out):
     _, test = made.load_data(args.data_dir)
     if note:
         out.note(note)
-    result, _ = scores.score(made, net, test, build_loss(made.settings))
+    result, outputs = scores.score(made, net, test, build_loss(made.settings))
     path = args.out or made.path("report.html")
     with atomic_write(path) as file:
-        file.write(_page(made, net, result, note).encode())
+        file.write(_page(made, net, result, most_wrong(made.settings, test, outputs), note).encode())
     out.result(f"written to {path}", {"report": path})
     return 0
 
 
-def _page(made, net, result, note):
+def _page(made, net, result, mistakes, note):
     """The whole page: everything is in it, it loads nothing."""
     from tinydl.inspect import summary
 
@@ -69,12 +70,19 @@ def _page(made, net, result, note):
     if note:
         parts.append(f"<p>{html.escape(note)}</p>")
     if "classes" in result:
-        parts += ["<h2>Classes</h2>", _table(result["classes"])]
+        rows = [[row["class"], *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")), f"{row['n']:,}"]
+                for row in result["classes"]]
+        parts += ["<h2>Classes</h2>", _table(["class", "precision", "recall", "F1", "samples"], rows)]
+    drawn = []
     for name, what in _PICTURES:
         image = _image(made.path(name))
         if image is not None:
-            parts.append(f"<h2>{what}</h2>\n<figure><img alt=\"{what}\" src=\"data:image/png;base64,{image}\">"
-                         "</figure>")
+            drawn.append(name)
+            parts.append(f"<h2>{what}</h2>\n<figure><img{' class=wide' * _is_wide(image)} alt=\"{what}\" "
+                         f"src=\"data:image/png;base64,{base64.b64encode(image).decode()}\"></figure>")
+    head, rows = mistakes
+    if "mistakes.png" not in drawn:
+        parts += ["<h2>Most wrong</h2>", _table(head, rows) if rows else "<p>All test samples are right.</p>"]
     parts += ["<h2>Network</h2>", f"<pre>{html.escape(str(summary(net, tuple(s['image_shape']))))}</pre>",
               "<h2>Settings</h2>", f"<pre>{html.escape(_lines(s))}</pre>", "</html>\n"]
     return "\n".join(parts)
@@ -85,17 +93,22 @@ def _lines(settings):
     return "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in settings.items()) + "\n}"
 
 
-def _table(rows):
-    lines = ["<table><tr><th>class<th>precision<th>recall<th>F1<th>samples</tr>"]
-    lines += [f"<tr><td>{html.escape(row['class'])}<td>{row['precision']:.1%}<td>{row['recall']:.1%}<td>{row['f1']:.1%}"
-              f"<td>{row['n']:,}</tr>" for row in rows]
+def _table(head, rows):
+    lines = ["<table><tr>" + "".join(f"<th>{html.escape(name)}" for name in head) + "</tr>"]
+    lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) + "</tr>" for row in rows]
     return "\n".join([*lines, "</table>"])
 
 
 def _image(path):
-    """A picture as text, or None where there is none."""
+    """The bytes of a picture, or None where there is none."""
     try:
         with open(path, "rb") as file:
-            return base64.b64encode(file.read()).decode()
+            return file.read()
     except OSError:
         return None
+
+
+def _is_wide(png):
+    """Whether a picture is too wide to be read on a phone as wide as that is."""
+    width, height = (int.from_bytes(png[k:k + 4], "big") for k in (16, 20))
+    return 2 * width > 3 * height
