@@ -59,10 +59,13 @@ def test_multiprocessing_pools(method, tmp_path):
 
 
 def test_joblib_with_loky():
+    """The same bits, and the processes share the cores out: a search with n_jobs=2 has no more threads than one."""
     pytest.importorskip("joblib")
     run("""
         import joblib
-        assert joblib.Parallel(n_jobs=2)(joblib.delayed(step)() for _ in range(3)) == [expected] * 3
+        found = joblib.Parallel(n_jobs=2)(joblib.delayed(lambda: (step(), td.get_num_threads()))() for _ in range(3))
+        assert all(result == expected for result, _ in found)
+        assert max(n_threads for _, n_threads in found) <= max(1, joblib.cpu_count() // 2), found
     """)
 
 
