@@ -1,4 +1,6 @@
 import os
+import re
+import signal
 import socket
 import stat
 
@@ -54,6 +56,35 @@ def test_a_failing_system_call_leaves_everything_as_it_was(tmp_path, monkeypatch
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_no_room_names_the_file(tmp_path):
+    """A limit of the process fails as a full disk does: in `write`, which does not know the name."""
+    resource = pytest.importorskip("resource")
+    path, before = tmp_path / "a", resource.getrlimit(resource.RLIMIT_FSIZE)
+    path.write_bytes(b"old")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(OSError, match=re.escape(f"File too large: '{path}'")), atomic_write(path) as file:
+            file.write(bytes(1_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("path, error, words", [
+    (3.5, TypeError, "a file is named by a string or a path, got 3.5"),
+    ("", FileNotFoundError, "No such file or directory: ''"), (b"a\0", ValueError, "null character, got 'a"),
+])
+def test_names_that_no_file_has(path, error, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=words), atomic_write(path):
+        raise AssertionError("opened")
+    with atomic_write(b"bytes") as file:
+        file.write(b"1")
+    assert os.listdir(tmp_path) == ["bytes"]
 
 
 @pytest.mark.parametrize("at", [0, 1])

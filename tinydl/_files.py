@@ -5,12 +5,15 @@ import contextlib
 import errno
 import os
 import re
+import reprlib
 import secrets
 import shutil
 import stat
 
 __all__ = ["atomic_write", "open_file", "remove_stale", "sync_folder"]
 
+# Errors of a file that is written: no room, where another file that is read meanwhile can fail in other ways.
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
@@ -20,6 +23,18 @@ def _require_file(status, path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if kind != stat.S_IFREG:
         raise OSError(errno.EINVAL, f"is {_KINDS.get(kind, 'something else')}, not a file", path)
+
+
+def _place(path):
+    """The file that is meant, links followed: `realpath` alone takes '' for the working directory."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(f"a file is named by a string or a path, got {reprlib.repr(path)}")
+    name = os.fsdecode(path)
+    if "\0" in name:
+        raise ValueError(f"no file has a name with a null character, got {name!r}")
+    if not name:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return os.path.realpath(name)
 
 
 def _status(path):
@@ -95,7 +110,7 @@ def atomic_write(path, *, previous=None):
     ----------
     path : path-like
         The file to write; a symbolic link is followed. What exists and is no file (a folder, pipe or device) is an
-        OSError and stays.
+        OSError and stays. A disk without room is one that names the file.
     previous : path-like, optional
         Where the file that is replaced stays available.
 
@@ -104,7 +119,7 @@ def atomic_write(path, *, previous=None):
     file
         Binary file object, open for writing and reading.
     """
-    path = os.path.realpath(path)
+    path = _place(path)
     if (status := _status(path)) is not None:
         _require_file(status, path)  # a rename would put a file in the place of a device
     folder, name = os.path.split(path)
@@ -125,9 +140,11 @@ def atomic_write(path, *, previous=None):
             if previous is not None:
                 _keep(path, os.fspath(previous))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+            raise type(error)(error.errno, error.strerror, path) from None  # `write` does not say which
         raise
     sync_folder(folder)
 
