@@ -78,9 +78,9 @@ def main(argv=None):
     if options.browser:
         site = options.site.resolve()
         pages = [f"{name}.html" for name in KINDS]
-        if options.every:  # of the pages of source text one
+        if options.every:  # of the pages of source text one; 404.html has its style from the root of a server
             every = (path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")))
-            pages = [page for page in every if not page.startswith("source/")] + pages[-1:]
+            pages = [page for page in every if page != "404.html" and not page.startswith("source/")] + pages[-1:]
         with opened(options.browser) as chromium:
             for look in list(LOOKS)[:None if options.every else 2]:
                 found += inaccessible(site, pages, chromium, look)

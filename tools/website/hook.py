@@ -12,6 +12,7 @@ from tools.website import api, assets, formulas, notebooks, pictures, search, so
 # A word behind the language is for the test of the page's blocks.
 TESTED = re.compile(r"^(```(?:python|console)) \w+$", re.MULTILINE)
 DIALOG = 'data-md-component="search" role="dialog"'
+TABLE = re.compile(r"<table>(?=(?:(?!</table>|<a ).)*</table>)", re.DOTALL)  # without a link
 
 
 def on_config(config):
@@ -34,12 +35,17 @@ def on_page_markdown(markdown, page, config, files):
 def on_page_content(html, page, config, files):
     for module in (pictures, notebooks, formulas):
         html = module.on_page_content(html, page)
-    return html
+    # On a phone the theme lets wide tables scroll: the keyboard has to reach something in them.
+    return TABLE.sub('<table tabindex="0">', html)
 
 
 def on_post_page(output, page, config):
     # The theme's dialog has no name that a screen reader could say.
     return output.replace(DIALOG, f'{DIALOG} aria-label="Search"')
+
+
+def on_post_template(output, template_name, config):
+    return on_post_page(output, None, config)  # the page of an address that there is not
 
 
 def on_post_build(config):
