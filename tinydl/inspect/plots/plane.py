@@ -143,7 +143,7 @@ def feature_space(net: Module, x: Array, y: Array, layers: Sequence[str] | None 
         panels.append((f"{name}: {kinds[name]}", *_plane(found[name].reshape(len(together), -1), len(x))))
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(3.3 * columns, 3.3 * rows + 0.5)
+    figure = new_figure(2.6 * columns, 2.7 * rows + 0.6)
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, places, labels) in zip(every, panels, strict=False):
         net_lines = places[len(x):].reshape(2 * lines, steps, 2)
@@ -152,8 +152,8 @@ def feature_space(net: Module, x: Array, y: Array, layers: Sequence[str] | None 
         axes.set_title(name, fontsize=10)
         axes.set_xlabel(labels[0], fontsize=8)
         axes.set_ylabel(labels[1], fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.locator_params(nbins=5)
+        axes.tick_params(labelsize=8)
+        axes.locator_params(nbins=4)
         axes.autoscale_view()
         plain(axes)
     for axes in every[len(panels):]:

@@ -215,7 +215,7 @@ def gradient_flow(flow: GradientFlow | dict[str, GradientFlow], title: str = "Gr
     deepest = max(len(f.layers) for f in flows.values())
     single = len(flows) == 1
     panels = 3 if has_norms else 2
-    figure = new_figure(4.6 * panels, 4.4 if single and deepest <= 25 else 4.0)
+    figure = new_figure(3.5 * panels, 4.4 if single and deepest <= 25 else 4.0)
     axes = figure.subplots(1, panels)
     for k, (name, f) in enumerate(flows.items()):
         x, colour = np.arange(1, len(f.layers) + 1), CLASSES[k % len(CLASSES)]
