@@ -34,7 +34,9 @@ def graph():
     (k * w * m).backward()
     assert np.isclose(sum(terms), w.grad)
     bare(right, "L = tanh(w) w e\u02b7: three children, three terms, one sum")
-    node(right, 0, 1, "w", "0.7", f"{float(w.grad):.4f} =\n" + " + ".join(f"{t:.4f}" for t in terms), 0.32)
+    node(right, 0, 1, "w", "0.7", radius=0.32)
+    right.text(-0.9, -0.9, " + ".join(f"{t:.4f}" for t in terms) + f" = {float(w.grad):.4f}", fontsize=9,
+               color=plots.ORANGE)
     for word, value, y in (("tanh", k.item(), 2.2), ("", None, 1), ("exp", m.item(), -0.2)):
         if word:
             node(right, 2.2, y, word, f"{value:.4f}", "")

@@ -8,9 +8,9 @@ from tinydl.inspect.plots.palette import INK, ON_DARK, ON_LIGHT
 __all__ = ["arrow", "bare", "cells", "frame", "node", "number", "panels"]
 
 
-def number(value):
+def number(value, form=".4g"):
     """A number as one writes it on a blackboard."""
-    return f"{value:.4g}".replace("-", "\u2212")
+    return f"{value:{form}}".replace("-", "\u2212")
 
 
 def panels(width, height, n, rows=1, **options):

@@ -44,20 +44,20 @@ def worked_net():
     s1, x1, s2, x2, o = (s.data[0] for s in sums)
     d1, d2, d3 = net[0].bias.grad, net[2].bias.grad, net[4].bias.grad
 
-    figure = plots.new_figure(8.4, 3.6)
+    figure = plots.new_figure(8.4, 3.2)
     axes = bare(figure.add_subplot(), "Forward: s and x = tanh(s) in blue. Backward: dL/ds in orange.")
     node(axes, 0, 0, "2", "x = 2")
     for k, y in enumerate((0.9, -0.9)):
-        node(axes, 2.4, y, "tanh", f"s = {number(s1[k])},  x = {x1[k]:.6f}", f"{d1[k]:.6f}")
+        node(axes, 2.4, y, "tanh", f"s = {number(s1[k])},  x = {x1[k]:.6f}", number(d1[k], ".6f"))
         arrow(axes, (0.32, 0.1 * np.sign(y)), (2.08, 0.9 * y))
         axes.text(1.1, 0.74 * np.sign(y) - 0.06, f"{net[0].weight.data[k, 0]} (+{net[0].bias.data[k]})",
                   ha="center", fontsize=9)
         arrow(axes, (2.72, 0.9 * y), (4.48, 0.1 * np.sign(y)))
         axes.text(3.8, 0.74 * np.sign(y) - 0.06, f"{number(net[2].weight.data[0, k])}", ha="center", fontsize=9)
-    node(axes, 4.8, 0, "tanh", f"s = {s2[0]:.6f}".replace("-", "\u2212") + "\n" + f"x = {x2[0]:.6f}", f"{d2[0]:.6f}")
+    node(axes, 4.8, 0, "tanh", f"s = {number(s2[0], '.6f')}\nx = {number(x2[0], '.6f')}", number(d2[0], ".6f"))
     arrow(axes, (5.12, 0), (6.68, 0))
     axes.text(5.9, 0.08, "2 (+1)", ha="center", fontsize=9)
-    node(axes, 7, 0, "o", f"{o[0]:.6f}", f"{d3[0]:.6f}")
+    node(axes, 7, 0, "o", number(o[0], ".6f"), number(d3[0], ".6f"))
     arrow(axes, (7.32, 0), (8.28, 0))
     node(axes, 8.6, 0, "L", f"(o \u2212 1)\u00b2 = {loss.item():.6f}", "1")
     axes.set_xlim(-0.5, 9.4)
