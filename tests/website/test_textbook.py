@@ -44,3 +44,10 @@ def test_every_example_is_in_the_gallery_with_its_picture():
     shown = dict(re.findall(r"^\[`(\w+)\.py`\]\(\.\./examples/\1\.py\).*?\n!\[[^\]]{30,}\]\(pictures/([\w-]+)\.svg\)$",
                             (DOCS / "gallery.md").read_text(), re.DOTALL | re.MULTILINE))
     assert shown == {path.stem: f"example-{path.stem.replace('_', '-')}" for path in EXAMPLES.glob("*.py")}
+
+
+def test_every_page_stands_once_in_the_table_of_contents():
+    listed = re.findall(r"([\w/-]+)\.md$", (DOCS.parent / "mkdocs.yml").read_text(), re.MULTILINE)
+    own = [page for page in listed if not page.startswith(("api/", "project/"))]
+    books = [f"notebooks/{path.stem}" for path in DOCS.glob("notebooks/*.ipynb")]
+    assert sorted(own) == sorted([*(path.stem for path in DOCS.glob("*.md")), *books])
