@@ -20,8 +20,13 @@ def figure(svg, name, caption):
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg)
     head = f'<svg role="img" aria-label="{caption}" data-search-exclude class="picture-{name}" '
-    svg = svg.replace("<svg ", head, 1)
-    return f'<figure class="picture" tabindex="0">{svg}<figcaption>{caption}</figcaption></figure>'
+    svg, width = svg.replace("<svg ", head, 1), f"--drawn: {_width(svg)}px"
+    return f'<figure class="picture" style="{width}" tabindex="0">{svg}<figcaption>{caption}</figcaption></figure>'
+
+
+def _width(svg):
+    """The width that a picture was drawn for; assets/site.css keeps its words near the size that they have there."""
+    return round(float(re.search(r'viewBox="0 0 ([\d.]+) ', svg)[1]))
 
 
 def on_files(files, config):
