@@ -22,10 +22,10 @@ def register_tile():
                                       "twelve FMAs", 10)
     for v in range(2):
         cells(axes, np.full((1, 8), 0.6), left=3 + 8.6 * v, top=0, limit=1, words=False)
-        axes.text(7 + 8.6 * v, -0.5, f"w[{v}]: ymm{(12, 11)[v]}", ha="center", va="center", fontsize=9, color="#010101")
+        axes.text(7 + 8.6 * v, -0.5, f"w[{v}]: ymm{(11, 0)[v]}", ha="center", va="center", fontsize=9, color="#010101")
         for i in range(6):
             cells(axes, np.full((1, 8), 0.25), left=3 + 8.6 * v, top=1.6 + 1.1 * i, limit=1, words=False)
-            register = ((0, 9, 7, 1, 8, 10), (5, 3, 15, 2, 4, 6))[v][i]
+            register = ((12, 6, 8, 9, 7, 10), (4, 15, 3, 2, 1, 5))[v][i]
             axes.text(7 + 8.6 * v, -(2.1 + 1.1 * i), f"acc[{i}][{v}]: ymm{register}", ha="center", va="center",
                       fontsize=9, color="#010101")
     for i in range(6):
