@@ -59,3 +59,12 @@ def test_words_of_augmentation_and_weights():
     assert values.augmentation("none") == {}
     assert values.class_weights("1,2.5") == [1.0, 2.5] and values.class_weights("balanced") == "balanced"
     assert values.geometry((2,), "64x64")("40X60") == [40, 60]
+
+
+@pytest.mark.parametrize("argv", [["train", "--data", ""], ["train", "--config="], ["train", "--drop", "a", "--drop="],
+                                  ["predict", "run", ""], ["compare", "", "run"]])
+def test_an_empty_text_is_not_a_flag_left_out(parser, capsys, argv):
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(argv)
+    assert stop.value.code == 2
+    assert "an empty text is no value" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import os
 import pickle
 import struct
 import zipfile
@@ -172,3 +173,16 @@ def test_a_name_that_is_no_text_is_damage(tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged or truncated"):
         load_npz(path)
+
+
+def test_what_is_cut_short_or_never_ends(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros((4, 8, 8)), y=np.arange(4))
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"a\.npz: an \.npz file that ends early, after 300 bytes"):
+        read_arrays(path)
+    path.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+        with pytest.raises(DataError, match=r"a\.npz: is a named pipe, not a file"):
+            read_arrays(path)

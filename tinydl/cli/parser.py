@@ -37,7 +37,16 @@ class Parser(argparse.ArgumentParser):
             meant = [match[0] for match in close if match]
             owner.error(f"unrecognized arguments: {' '.join(extra)}"
                         + (f"; did you mean {', '.join(meant)}?" if meant else ""))
+        self._need_values(parsed)
         return parsed
+
+    def _need_values(self, parsed):
+        """Refuse an empty text, such as an unset variable of a script: it would pass for a flag that was not given."""
+        owner = self.commands.get(parsed.command, self)
+        for action in owner._actions:
+            value = getattr(parsed, action.dest, None)
+            if value == "" or (isinstance(value, list) and "" in value):
+                owner.error(f"argument {'/'.join(action.option_strings) or action.metavar}: an empty text is no value")
 
 
 def flags_of(parser):

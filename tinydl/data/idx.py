@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def read_idx(path: Path) -> Array:
     path = os.fspath(path)
     try:
         length = os.path.getsize(path)
-        with open(path, "rb") as raw:
+        with open_file(path) as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             if not zipped:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import register
 from tinydl.data.targets import Targets
@@ -67,13 +68,15 @@ def read_arrays(path):
     """
     path = os.fspath(path)
     try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as file:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
             magic = file.read(6)
             file.seek(0)
             if magic == b"\x93NUMPY":
                 return {"x": _read_npy(path, os.path.basename(path), file, size)}
             if not zipfile.is_zipfile(file):
+                if magic.startswith(b"PK\x03\x04"):
+                    raise DataError(f"{path}: an .npz file that ends early, after {size:,} bytes")
                 raise DataError(f"{path}: not an .npz file (starts with {magic[:4].hex(' ') or 'nothing'}, expected "
                                 "50 4b 03 04)")
             file.seek(0)

@@ -68,7 +68,7 @@ def read_images(path, shape, about=None, resize=False):
         A missing, foreign or damaged file, or images of another shape.
     """
     if not os.path.isfile(path):
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'is no file' if os.path.exists(path) else 'no such file'}")
     extension = os.path.splitext(path.removesuffix(".gz"))[1].lower()
     picture = False
     if extension in (".npz", ".npy"):
@@ -105,7 +105,7 @@ def _array(path, shape):
     x = arrays[key]
     # One image without the first axis, or images without the channel axis.
     return x[None] if x.shape == shape else x if x.shape[1:] == shape else \
-        x[None, None] if x.shape == shape[1:] else as_images(x, key)
+        x[None, None] if x.shape == shape[1:] else as_images(x, f"{path}: {key}")
 
 
 def _picture(path, shape, resize):
