@@ -76,6 +76,7 @@ def test_files_that_cannot_be(data, text, message):
 
 @pytest.mark.parametrize(("flags", "message"), [
     (["--class-weights", "1,2,3"], "--class-weights has 3 numbers, the data have 2 classes: many, few"),
+    (["--class-weights", "0,0"], "--class-weights are all 0: nothing would be learned"),
     (["--early-stopping", "2", "--val-split", "0"], "--early-stopping needs validation images"),
     (["--optimizer", "adam", "--momentum", "0.5"], "adam has no momentum; leave out --momentum, or choose"),
     (["--size", "8x8"], "size is not for such data, which takes shape, task"),

@@ -205,6 +205,8 @@ def _loss(args, train):
     if weight == "balanced":
         counts = np.bincount(train.labels.reshape(-1), minlength=train.n_classes)
         said["weight"] = (counts.sum() / (train.n_classes * np.maximum(counts, 1))).tolist()
+    elif weight is not None and not any(weight):
+        raise UserError("--class-weights are all 0: nothing would be learned")
     elif weight is not None and len(weight) != train.n_classes:
         raise UserError(f"--class-weights has {len(weight)} numbers, the data have {train.n_classes} classes: "
                         f"{', '.join(train.class_names[:10])}")
