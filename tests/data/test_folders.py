@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tinydl.data import DataError
-from tinydl.data.folders import each, kind_of_folder, scan
+from tinydl.data.folders import each, kind_of_folder, scan, walked
 
 PNG = (".png",)
 
@@ -89,3 +89,18 @@ def test_each_keeps_the_order_and_counts():
     assert seen == [(k, 5) for k in range(1, 6)]
     with pytest.raises(ZeroDivisionError):
         each(lambda n: 1 // n, [1, 0, 1])
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
+    (tmp_path / "a" / "locked").mkdir(parents=True)
+    real = os.scandir
+
+    def scandir(path):
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for read in (lambda: scan(str(tmp_path), (".png",), "pictures"), lambda: list(walked(str(tmp_path)))):
+        with pytest.raises(DataError, match="locked: Permission denied"):
+            read()

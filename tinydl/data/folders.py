@@ -8,7 +8,7 @@ import numpy as np
 
 from tinydl.data.dataset import ArrayDataset, DataError
 
-__all__ = ["Layout", "each", "kind_of_folder", "part_datasets", "scan"]
+__all__ = ["Layout", "each", "kind_of_folder", "part_datasets", "scan", "walked"]
 
 _TRAIN, _TEST = "train", ("test", "val", "valid", "validation")
 
@@ -53,10 +53,18 @@ def _has(name, extensions):
     return os.path.splitext(name)[1].lower() in extensions
 
 
+def walked(folder):
+    """`os.walk`; a folder that cannot be read is an error and not left out."""
+    def fail(error):
+        raise DataError(f"{error.filename}: {error.strerror or error}")
+
+    return os.walk(folder, onerror=fail)
+
+
 def _below(folder, extensions):
     """(files, number of files of other kinds) anywhere below a folder, by name."""
     found, others = [], 0
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in walked(folder):
         folders[:] = sorted(name for name in folders if not _hidden(name))
         for name in sorted(names):
             if name.startswith("."):

@@ -7,6 +7,7 @@ import numpy as np
 from tinydl.data import decode, sound
 from tinydl.data.dataset import DataError
 from tinydl.data.features import featured
+from tinydl.data.folders import walked
 from tinydl.data.idx import read_idx
 from tinydl.data.npz import as_images, read_arrays
 from tinydl.data.table import read_features
@@ -31,7 +32,7 @@ def files_of(paths, about=None):
             found.append(path)
             continue
         before = len(found)
-        for place, folders, names in os.walk(path):
+        for place, folders, names in walked(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             found += [os.path.join(place, name) for name in sorted(names)
                       if os.path.splitext(name)[1].lower() in extensions and not name.startswith(".")]
