@@ -181,6 +181,50 @@ def test_calls_that_are_written_alike(call):
     compared(lambda x: call(td, F, x), lambda x: call(torch, TF, x), [ROUND])
 
 
+WHOLE = np.array([2, 0, 3])
+FUNCTIONS = {
+    "adaptive_avg_pool1d": lambda T, f, x: f.adaptive_avg_pool1d(x, 3),
+    "adaptive_avg_pool2d": lambda T, f, x: f.adaptive_avg_pool2d(x[None], (2, 3)),
+    "adaptive_max_pool1d": lambda T, f, x: f.adaptive_max_pool1d(apart(T, x), 3),
+    "adaptive_max_pool2d": lambda T, f, x: f.adaptive_max_pool2d(apart(T, x)[None], (2, 3)),
+    "avg_pool1d": lambda T, f, x: f.avg_pool1d(x, 2, 1, 1),
+    "batch_norm": lambda T, f, x: f.batch_norm(x, None, None, x[0, :, 0], x[1, :, 0], training=True, eps=0.1),
+    "binary_cross_entropy": lambda T, f, x: f.binary_cross_entropy(x.sigmoid(), x.detach().flip(0).sigmoid()),
+    "binary_cross_entropy_with_logits": lambda T, f, x: f.binary_cross_entropy_with_logits(
+        x, x.detach().sigmoid(), None, reduction="sum", pos_weight=x.detach()[0, 0].abs()),
+    "conv1d": lambda T, f, x: f.conv1d(x, x[:2, :, :3], x[0, 0, :2], 2, 1),
+    "conv2d": lambda T, f, x: f.conv2d(x[None], x[:2, None, :3, :2].expand(2, 3, 3, 2), None, padding=(1, 0)),
+    "conv_transpose1d": lambda T, f, x: f.conv_transpose1d(x, x[:, :, :3].transpose(0, 1), None, 2, 1),
+    "conv_transpose2d": lambda T, f, x: f.conv_transpose2d(x[None], x[:, None, :3, :2], stride=2),
+    "cosine_embedding_loss": lambda T, f, x: f.cosine_embedding_loss(x[:, 0], x[:, 1], T.tensor([1, -1, 1]), 0.2),
+    "dropout": lambda T, f, x: f.dropout(x, 0.5, False) + f.dropout(x, p=0.0),
+    "dropout1d": lambda T, f, x: f.dropout1d(x, 0.5, training=False), "elu": lambda T, f, x: f.elu(x, 0.7),
+    "dropout2d": lambda T, f, x: f.dropout2d(x[None], 0.5, training=False),
+    "embedding": lambda T, f, x: f.embedding(T.tensor(WHOLE), x[0]), "glu": lambda T, f, x: f.glu(x, 1),
+    "group_norm": lambda T, f, x: f.group_norm(x, 2, x[0, :, 0], x[1, :, 0]),
+    "huber_loss": lambda T, f, x: f.huber_loss(x, x.flip(0), delta=0.5),
+    "instance_norm": lambda T, f, x: f.instance_norm(x, weight=x[0, :, 0], bias=x[1, :, 0], eps=0.1),
+    "kl_div": lambda T, f, x: f.kl_div(f.log_softmax(x, 1), f.softmax(x.detach(), 0), reduction="batchmean"),
+    "l1_loss": lambda T, f, x: f.l1_loss(x, x.flip(0) * 3, reduction="sum"),
+    "local_response_norm": lambda T, f, x: f.local_response_norm(x, 2, 0.1),
+    "lp_pool2d": lambda T, f, x: f.lp_pool2d(x.abs()[None] + 0.1, 2.0, 2), "mish": lambda T, f, x: f.mish(x),
+    "logsigmoid": lambda T, f, x: f.logsigmoid(x), "max_pool1d": lambda T, f, x: f.max_pool1d(apart(T, x), 2, 1),
+    "max_pool2d": lambda T, f, x: f.max_pool2d(apart(T, x)[None], 2, stride=1, padding=1),
+    "multilabel_soft_margin_loss": lambda T, f, x: f.multilabel_soft_margin_loss(x[0], (x.detach()[1] > 0).double()),
+    "nll_loss": lambda T, f, x: f.nll_loss(x[:, :, 0], T.tensor(WHOLE), reduction="sum"),
+    "pixel_shuffle": lambda T, f, x: f.pixel_shuffle(x[None, 0, :, None], 2), "relu6": lambda T, f, x: f.relu6(x * 9),
+    "prelu": lambda T, f, x: f.prelu(x, x[0, :, 0]), "selu": lambda T, f, x: f.selu(x),
+    "smooth_l1_loss": lambda T, f, x: f.smooth_l1_loss(x, x.flip(0), beta=0.5), "silu": lambda T, f, x: f.silu(x),
+    "softsign": lambda T, f, x: f.softsign(x), "hardswish": lambda T, f, x: f.hardswish(x * 2 + 0.01),
+    "triplet_margin_loss": lambda T, f, x: f.triplet_margin_loss(x[:, 0], x[:, 1], x[:, 2], margin=0.5),
+}
+
+
+@pytest.mark.parametrize("call", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions_that_are_called_alike(call):
+    compared(lambda x: call(td, F, x), lambda x: call(torch, TF, x), [ROUND + 0.013], 1e-6)
+
+
 CREATED = {
     "arange": lambda T: T.arange(2, 11, 3), "arange float": lambda T: T.arange(0, 1, 0.25),
     "eye": lambda T: T.eye(3, 2), "full": lambda T: T.full((2, 3), 7), "full float": lambda T: T.full((2,), 7.5),

@@ -119,6 +119,8 @@ def test_clip(norm_type):
         p.grad = layout.empty_like(p.data)
         p.grad[...] = g
         q.grad = torch.tensor(g)
+    optim.clip_grad_value_(ours, 0.9)
+    torch.nn.utils.clip_grad_value_(theirs, 0.9)
     norm = optim.clip_grad_norm_(ours, 0.5, norm_type)
     assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, 0.5, norm_type).item(), rel=1e-6)
     for p, q in zip(ours, theirs, strict=True):
