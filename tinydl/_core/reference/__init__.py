@@ -4,3 +4,5 @@ A twin is the specification of its kernel and the oracle of its tests. It comput
 arrays and rounds once when it writes, so that the difference between the two is the kernel's error. Nothing here is
 fast, and `n_threads` is ignored.
 """
+
+__all__: list[str] = []  # of names: the modules have them

@@ -13,6 +13,8 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
+__all__ = ["ROWS", "Row"]
+
 P = ParamSpec("P")
 Operation = Callable[Concatenate[Any, P], Any]
 

@@ -7,5 +7,7 @@ needs no line anywhere else.
 import importlib
 import pkgutil
 
+__all__: list[str] = []  # of names: the registry has them
+
 for _found in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_found.name}")
