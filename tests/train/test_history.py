@@ -76,7 +76,10 @@ TABLE = {"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.123456], "val_loss": [2.0, 1.5
 def test_a_history_is_a_dict_with_few_words():
     history = History(TABLE)
     assert history == TABLE and json.loads(json.dumps(history))["loss"] == TABLE["loss"]
-    assert repr(history) == "History(3 epochs, loss 1.123, val_loss nan, best val_loss 1.5 in epoch 2)"
+    assert repr(history) == "History(3 epochs, loss 1.123, val_loss nan, best 1.5 in epoch 2)"
+    rows = {"loss": [0.093314] * 100, "accuracy": [0.98] * 100, "val_loss": [0.0957912] * 99 + [0.0957911]}
+    line = "History(100 epochs, loss 0.09331, val_loss 0.09579, best 0.09579 in epoch 100)"
+    assert repr(History(epoch=list(range(1, 101)), **rows)) == line and len(line) < 80
     assert repr(History()) == "History(no epochs)"
     assert repr(History(epoch=[1], loss=[0.5])) == "History(1 epoch, loss 0.5)"
 

@@ -62,11 +62,11 @@ class History(dict):
         if not n:
             return "History(no epochs)"
         words = [f"{n} epoch{'s' * (n > 1)}"]
-        words += [f"{name} {_number(self[name][-1])}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        words += [f"{name} {_number(self[name][-1])}" for name in ("loss", "val_loss")
                   if self.get(name) and self[name][-1] is not None]
         best = self.best()
         if best is not None and n > 1:
-            words.append(f"best {'val_loss' if 'val_loss' in self else 'loss'} {_number(best[1])} in epoch {best[0]}")
+            words.append(f"best {_number(best[1])} in epoch {best[0]}")
         return f"History({', '.join(words)})"
 
     def _repr_html_(self):
