@@ -140,3 +140,24 @@ def test_a_trainer_takes_a_stream():
     trainer = td.train.Trainer(net, td.optim.SGD(net.parameters(), lr=0.5), td.nn.MSELoss())
     history = trainer.fit(DataLoader(Line(), 4), epochs=20, progress=False)
     assert len(history["loss"]) == 20 and history["loss"][-1] < 1e-2
+
+
+def test_samples_of_other_libraries_that_are_arrays():
+    class Foreign:
+        """A tensor of another library."""
+
+        def __init__(self, value):
+            self.value = value
+
+        def __array__(self, dtype=None, copy=None):
+            return np.full((1, 2), self.value, np.float32)
+
+    class Pictures:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, k):
+            return Foreign(k), k
+
+    ((x, y),) = DataLoader(Pictures(), 3)
+    assert x.tolist() == [[[0, 0]], [[1, 1]], [[2, 2]]] and x.dtype == "float32" and y.tolist() == [0, 1, 2]
