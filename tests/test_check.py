@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinydl as td
-from tinydl._check import dtype_of, flag, index_of, integer, items, meant, number, one_of, one_or_many
+from tinydl._check import dtype_of, flag, index_of, integer, items, meant, number, one_of, one_or_many, path_of
 
 
 class Index:
@@ -118,3 +118,16 @@ def test_an_array_alone_is_one_number():
 @pytest.mark.parametrize(("value", "text"), [("lenet6", "did you mean lenet5? "), ("xyz", ""), (7, "")])
 def test_what_may_have_been_meant(value, text):
     assert meant(value, ("lenet5", "mlp")) == text
+
+
+def test_paths_pass(tmp_path):
+    assert path_of("a") == "a" and path_of(b"a") == b"a" and path_of(tmp_path) == str(tmp_path)
+
+
+@pytest.mark.parametrize("value", [3.5, None, ["a"], np.zeros(2)])
+@pytest.mark.parametrize("read", [
+    path_of, td.load, td.load_predictor, td.from_onnx, td.data.load_csv, td.data.load_image_folder, td.data.load_npz,
+    lambda path: td.save({}, path)])
+def test_what_names_no_file_is_told(read, value):
+    with pytest.raises(TypeError, match=r"^a file or a folder is named by a string or a path, got "):
+        read(value)

@@ -75,7 +75,7 @@ def test_no_room_names_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("path, error, words", [
-    (3.5, TypeError, "a file is named by a string or a path, got 3.5"),
+    (3.5, TypeError, "a file or a folder is named by a string or a path, got 3.5"),
     ("", FileNotFoundError, "No such file or directory: ''"), (b"a\0", ValueError, "null character, got 'a"),
 ])
 def test_names_that_no_file_has(path, error, words, tmp_path, monkeypatch):

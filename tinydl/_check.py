@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import reprlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["dtype_of", "flag", "given", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many"]
+__all__ = [
+    "dtype_of", "flag", "given", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many", "path_of",
+]
 
 
 def number(owner: str, name: str, value: Any, low: float = 0.0, high: float = math.inf, open_low: bool = False,
@@ -98,6 +102,14 @@ def meant(value: Any, names: Iterable[str]) -> str:
 def given(args: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
     """Arguments by position, and behind them those that came by name: which are not None."""
     return (*args, *(value for value in named if value is not None))
+
+
+def path_of(value: Any) -> Any:
+    """`value` as a string (or bytes) when it names a file or a folder, else an error."""
+    try:
+        return os.fspath(value)
+    except TypeError:
+        raise TypeError(f"a file or a folder is named by a string or a path, got {reprlib.repr(value)}") from None
 
 
 def one_or_many(values: tuple[Any, ...]) -> Any:

@@ -5,10 +5,11 @@ import contextlib
 import errno
 import os
 import re
-import reprlib
 import secrets
 import shutil
 import stat
+
+from tinydl._check import path_of
 
 __all__ = ["atomic_write", "open_file", "remove_stale", "sync_folder"]
 
@@ -27,9 +28,7 @@ def _require_file(status, path):
 
 def _place(path):
     """The file that is meant, links followed: `realpath` alone takes '' for the working directory."""
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise TypeError(f"a file is named by a string or a path, got {reprlib.repr(path)}")
-    name = os.fsdecode(path)
+    name = os.fsdecode(path_of(path))
     if "\0" in name:
         raise ValueError(f"no file has a name with a null character, got {name!r}")
     if not name:
@@ -58,7 +57,7 @@ def open_file(path):
     OSError
         The path is missing or no file; `strerror` says what it is.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     _require_file(os.stat(path), path)  # first, as opening some devices does something
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags)
@@ -138,7 +137,7 @@ def atomic_write(path, *, previous=None):
         if (status := _status(path)) is not None:
             os.chmod(temporary, stat.S_IMODE(status.st_mode))
             if previous is not None:
-                _keep(path, os.fspath(previous))
+                _keep(path, path_of(previous))
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):

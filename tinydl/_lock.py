@@ -6,6 +6,8 @@ import os
 import stat
 import sys
 
+from tinydl._check import path_of
+
 __all__ = ["FolderLock"]
 
 if sys.platform == "win32":
@@ -50,7 +52,7 @@ class FolderLock:
     NAME = ".lock"
 
     def __init__(self, folder):
-        self.path = os.path.join(os.fspath(folder), self.NAME)
+        self.path = os.path.join(path_of(folder), self.NAME)
         self._descriptor = None
 
     def acquire(self):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import atomic_write
 from tinydl.devices import device
 from tinydl.tensor import Tensor
@@ -53,7 +54,7 @@ def save(state: Mapping[str, ArrayLike], path: Path) -> None:
     TypeError
         For anything but a mapping of names to numbers: a `Trainer` writes checkpoints of training.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise TypeError(f"save takes names and tensors, such as net.state_dict(), got {type(state).__name__}; a tensor "
                         "alone is saved as {'x': x}")
@@ -93,7 +94,7 @@ def load(path: Path, map_location: Device | None = None, weights_only: bool = Tr
     tinydl.train.tensorfile.TensorFileError
         For a file that is not a whole safetensors file.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     if better := _better_name(path):
         if os.path.exists(path) or not os.path.exists(better):
             _refuse_pickle(path, better)

@@ -2,10 +2,10 @@
 
 import contextlib
 import io
-import os
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 
@@ -67,7 +67,7 @@ def header(path):
     DataError
         No picture, or none that can be read.
     """
-    with _opened(os.fspath(path)) as image:
+    with _opened(path_of(path)) as image:
         width, height = image.size
         # Looking for the entry in a PNG that has none before its pixels would decode them.
         if (image.format != "PNG" or "exif" in image.info) and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
@@ -102,7 +102,7 @@ def decode(path, mode, size=None):
     """
     from PIL import Image, ImageOps
 
-    path, done = os.fspath(path), []
+    path, done = path_of(path), []
     with _opened(path) as image:
         if getattr(image, "n_frames", 1) > 1:
             done.append("first of several")

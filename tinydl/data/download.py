@@ -7,6 +7,7 @@ import os
 import urllib.error
 import urllib.request
 
+from tinydl._check import path_of
 from tinydl._files import atomic_write
 from tinydl.data.dataset import DataError
 from tinydl.data.registry import downloads
@@ -130,7 +131,7 @@ def fetch(url, path, md5, *, contents_md5=None, timeout=30, report=None):
     DataError
         No connection, an HTTP error, a truncated answer or a wrong checksum. Nothing is left at `path` then.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     try:
         if os.path.isfile(path):
             with open(path, "rb") as file:
@@ -200,7 +201,7 @@ def download(name, folder, *, base_url=None, report=None):
     if base_url is None:
         mirror = os.environ.get("TINYDL_MIRROR")
         base_url = f"{mirror.rstrip('/')}/{name}" if mirror else source.url
-    target = os.path.join(os.fspath(folder), source.folder)
+    target = os.path.join(path_of(folder), source.folder)
     try:
         os.makedirs(target, exist_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.data.dataset import ArrayDataset, DataError
 
 __all__ = ["Layout", "each", "kind_of_folder", "part_datasets", "scan", "walked"]
@@ -147,7 +148,7 @@ def scan(folder, extensions, what):
     DataError
         No folder, files beside no folders, a class without files, fewer than two classes, a class that is only tested.
     """
-    folder = os.fspath(folder)
+    folder = path_of(folder)
     if not os.path.isdir(folder):
         raise DataError(f"{folder}: no such folder")
     names, _ = _entries(folder)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 
@@ -50,7 +51,7 @@ def read_idx(path: Path) -> Array:
     """
     import gzip
 
-    path = os.fspath(path)
+    path = path_of(path)
     try:
         length = os.path.getsize(path)
         with open_file(path) as raw:
@@ -105,7 +106,7 @@ def read_idx_stream(path, file, length, *, zipped=False):
 
 def _find(folder, subfolders, title):
     """The folder among `folder` and its usual subfolders that holds all four files, and their paths."""
-    folder = os.fspath(folder)
+    folder = path_of(folder)
     if not os.path.isdir(folder):
         raise DataError(f"{folder}: no such folder to look for {title} in; name another one (folder, or --data-dir), "
                         "or let tinydl train --download fetch the files")

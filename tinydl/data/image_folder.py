@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl._check import index_of
+from tinydl._check import index_of, path_of
 from tinydl.data import cache
 from tinydl.data.dataset import DataError
 from tinydl.data.decode import EXTENSIONS, decode, header, need_pillow
@@ -65,7 +64,7 @@ def load_image_folder(folder: Path, size: int | tuple[int, int] | None = None, m
     DataError
         No folder, no classes or a single one, classes without pictures, files that cannot be read, Pillow missing.
     """
-    folder = os.fspath(folder)
+    folder = path_of(folder)
     size = _checked_size(size)
     if mode not in (None, "L", "RGB"):
         raise DataError(f"mode must be 'L' (grey) or 'RGB', got {mode!r}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import register
@@ -66,7 +67,7 @@ def read_arrays(path):
     DataError
         Missing, truncated or foreign files, arrays of Python objects, sizes that the file cannot hold.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     try:
         with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -155,7 +156,7 @@ def load_npz(path: Path, test_fraction: float = 0.2, seed: int = 0, *, shape: Se
     DataError
         Missing, truncated or foreign files, missing arrays, arrays of Python objects, labels that cannot be used.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     arrays = read_arrays(path)
     name = os.path.splitext(os.path.basename(path))[0]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.data.dataset import ArrayDataset, DataError
 
 __all__ = ["Form", "load_records"]
@@ -162,7 +163,7 @@ def load_records(path, form):
         Files that are missing, foreign, truncated or hold a label of no class.
     """
     try:
-        place, batches = _read(form, os.fspath(path))
+        place, batches = _read(form, path_of(path))
     except OSError as error:
         raise DataError(f"{error.filename or path}: {error.strerror or error}") from None
     test = batches.pop(_plain(form.test), None)

@@ -3,9 +3,9 @@
 import csv
 import io
 import itertools
-import os
 import re
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 
@@ -75,7 +75,7 @@ def read_table(path):
     DataError
         No such file, no rows, rows of different lengths, two columns of one name.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     try:
         with open_file(path) as file:
             text = file.read().decode("utf-8-sig")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl._check import integer, number
+from tinydl._check import integer, number, path_of
 from tinydl.data.dataset import DataError
 from tinydl.data.features import featured
 from tinydl.data.folders import each, part_datasets, scan
@@ -87,7 +86,7 @@ def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None
     DataError
         No folder, no classes or a single one, files that cannot be read, other rates without SciPy.
     """
-    folder = os.fspath(folder)
+    folder = path_of(folder)
     rate = None if rate is None else integer("load_wav_folder", "rate", rate, 1)
     seconds = None if seconds is None else number("load_wav_folder", "seconds", seconds, open_low=True)
     layout = scan(folder, EXTENSIONS, "WAV files")

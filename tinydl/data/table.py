@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.npz import shaped
 from tinydl.data.registry import register
@@ -132,7 +133,7 @@ def load_csv(path: Path, label: str | int | None = None, shape: Sequence[int] | 
         No such file or column, values that are missing or no numbers (the message names row and column), labels that
         cannot be used.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     names, rows, notes = read_table(path)
     if len(names) == 1:
         raise DataError(f"{path}: a single column ({names[0][:40]!r}), so no columns besides the labels; columns "
@@ -162,7 +163,7 @@ def load_csv(path: Path, label: str | int | None = None, shape: Sequence[int] | 
 
 def read_features(path, columns, shape):
     """The samples of a CSV file with the columns of a training, in any order and with others between them."""
-    path = os.fspath(path)
+    path = path_of(path)
     names, rows, _ = read_table(path)
     missing = [name for name in columns if name not in names]
     if missing:

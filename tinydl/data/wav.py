@@ -1,10 +1,10 @@
 """WAV files as arrays."""
 
-import os
 import struct
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import DataError
 
@@ -35,7 +35,7 @@ def read_wav(path):
     DataError
         No such file, another format, or none of the samples that its header claims.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     try:
         with open_file(path) as file:
             values, rate = parse_wav(path, file.read())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import atomic_write
 from tinydl.train.tensorfile import TensorFileError, read_tensors, with_tied, write_tensors
 
@@ -34,7 +35,7 @@ class CheckpointError(ValueError):
 
 def previous_path(path):
     """Where the checkpoint before the one at `path` is kept: ``name.previous.ext``."""
-    stem, extension = os.path.splitext(os.fspath(path))
+    stem, extension = os.path.splitext(path_of(path))
     return f"{stem}.previous{extension}"
 
 
@@ -114,7 +115,7 @@ def _read(path):
     except TensorFileError as error:
         raise CheckpointError(str(error)) from None
     except OSError as error:
-        raise CheckpointError(f"{os.fspath(path)}: {error.strerror or error}") from None
+        raise CheckpointError(f"{path_of(path)}: {error.strerror or error}") from None
 
 
 def load_checkpoint(path: Path) -> State:
@@ -132,14 +133,14 @@ def load_checkpoint(path: Path) -> State:
     """
     arrays, metadata = _read(path)
     if metadata.get("format") != _FORMAT or metadata.get("writer") != "tinydl":
-        raise CheckpointError(f"{os.fspath(path)}: not a tinydl checkpoint (format {metadata.get('format')!r}); "
+        raise CheckpointError(f"{path_of(path)}: not a tinydl checkpoint (format {metadata.get('format')!r}); "
                               "load_weights reads weights alone")
     try:
         state = _unpack(json.loads(metadata["state"]), arrays)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{os.fspath(path)}: damaged checkpoint ({type(error).__name__}: {error})") from None
+        raise CheckpointError(f"{path_of(path)}: damaged checkpoint ({type(error).__name__}: {error})") from None
     if not isinstance(state, dict):
-        raise CheckpointError(f"{os.fspath(path)}: damaged checkpoint (no state in it)")
+        raise CheckpointError(f"{path_of(path)}: damaged checkpoint (no state in it)")
     return state
 
 
@@ -191,5 +192,5 @@ def load_weights(path: Path, net: Module, strict: bool = True) -> dict[str, str]
     try:
         net.load_state_dict(with_tied(arrays, metadata), strict=strict)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{os.fspath(path)}: {error.args[0] if error.args else error}") from None
+        raise CheckpointError(f"{path_of(path)}: {error.args[0] if error.args else error}") from None
     return metadata

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import nn, random
+from tinydl._check import path_of
 from tinydl.data import ArrayDataset, DataError
 from tinydl.train.building import RunError, build_net, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights
@@ -146,7 +147,7 @@ def load_model(path: Path) -> Model:
     >>> model(images)
     ['3', '7']
     """
-    path = os.fspath(path)
+    path = path_of(path)
     if os.path.isdir(path):
         path = os.path.join(path, "weights.safetensors")
     try:

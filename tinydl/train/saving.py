@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl._check import integer
+from tinydl._check import integer, path_of
 from tinydl._files import atomic_write
 from tinydl.train.callbacks import Callback
 from tinydl.train.stopping import Best, monitored
@@ -53,7 +53,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: Path, every: int = 1, keep_previous: bool = True, *, best_of: str | None = None,
                  mode: Literal["auto", "min", "max"] = "auto") -> None:
-        self.path, self.every = os.fspath(path), integer("Checkpoint", "every", every)
+        self.path, self.every = path_of(path), integer("Checkpoint", "every", every)
         self.keep_previous, self.monitor = keep_previous, best_of
         if best_of is None and mode != "auto":
             raise ValueError(f"Checkpoint: mode={mode!r} is for best_of, a column of the history")
@@ -130,7 +130,7 @@ class CSVLogger(Callback):
     first_rank_only = True
 
     def __init__(self, path: Path) -> None:
-        self.path = os.fspath(path)
+        self.path = path_of(path)
         self._begun = False
 
     def on_fit_begin(self, trainer: Trainer) -> None:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     OSError
         The file is missing, cannot be read, or is no file but a folder, pipe or device.
     """
-    path = os.fspath(path)
+    path = path_of(path)
     with open_file(path) as file:
         content = np.fromfile(file, np.uint8)
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.idx import read_idx, read_idx_stream
 from tinydl.data.registry import File, Source, register
@@ -46,7 +47,7 @@ def load_emnist_digits(folder: Path) -> Split:
     ----------
     G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", arXiv:1702.05373, 2017.
     """
-    arrays = _arrays(os.fspath(folder))
+    arrays = _arrays(path_of(folder))
     found = {}
     for part, stems in _STEMS.items():
         (where, images), (_, labels) = (arrays[stem] for stem in stems)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.data import cache
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.features import featured
@@ -61,7 +62,7 @@ def load_speech_commands(folder: Path, features: Literal["mfcc", "none"] | None 
     P. Warden, "Speech Commands: a dataset for limited-vocabulary speech recognition", arXiv:1804.03209, 2018. CC BY
     4.0.
     """
-    place = _place(os.fspath(folder), report)
+    place = _place(path_of(folder), report)
     sounds, counts = _read(place)
     labels = np.concatenate([np.repeat(np.arange(len(NAMES)), counts[part]) for part in PARTS])
     n_train, n_valid, _ = (sum(counts[part]) for part in PARTS)

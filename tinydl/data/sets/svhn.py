@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.registry import File, Source, register
@@ -69,7 +70,7 @@ def load_svhn(folder: Path) -> Split:
     ----------
     Y. Netzer et al., "Reading digits in natural images with unsupervised feature learning", 2011.
     """
-    folder = os.fspath(folder)
+    folder = path_of(folder)
     for place in (folder, os.path.join(folder, "svhn"), os.path.join(folder, "SVHN")):
         paths = [os.path.join(place, f"{part}_32x32.mat") for part in ("train", "test")]
         if all(map(os.path.isfile, paths)):

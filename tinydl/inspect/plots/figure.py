@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinydl._check import path_of
 from tinydl.inspect.plots.palette import GREY, darkened
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def save(figure: Figure, path: Path, dark: bool = False) -> None:
     """
     from tinydl._files import atomic_write
 
-    content = _drawn(figure, os.path.splitext(os.fspath(path))[1].lstrip(".") or "png", dark)
+    content = _drawn(figure, os.path.splitext(path_of(path))[1].lstrip(".") or "png", dark)
     with atomic_write(path) as file:
         file.write(content)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinydl import nn
+from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.export.onnx.package import package
 from tinydl.export.onnx.read.layers import LAYERS
@@ -293,7 +293,7 @@ def from_onnx(path: Path) -> OnnxNet:
     to_onnx : The way out.
     """
     onnx = package()
-    path = os.fspath(path)
+    path = path_of(path)
     for room in _ROOMS:
         importlib.import_module(f"tinydl.export.onnx.read.{room}")
     with open_file(path) as file:
