@@ -10,11 +10,8 @@ from tinydl.nn.activation import LAYERS, LogSoftmax, ReLU, Softmax
 from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tinydl.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from tinydl.nn.conv import Conv1d, Conv2d
-from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from tinydl.nn.dropout import Dropout, Dropout1d, Dropout2d
 from tinydl.nn.flatten import Flatten, Unflatten
-from tinydl.nn.groupnorm import GroupNorm
-from tinydl.nn.layernorm import LayerNorm
 from tinydl.nn.linear import Identity, Linear
 from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
 from tinydl.nn.module import Module
@@ -29,8 +26,6 @@ from tinydl.nn.pool import (
     MaxPool1d,
     MaxPool2d,
 )
-from tinydl.nn.residual import BottleneckBlock, ResidualBlock
-from tinydl.nn.views import AveragedViews
 from tinydl.tensor import Parameter
 
 __all__: list[str] = [
@@ -52,6 +47,7 @@ if TYPE_CHECKING:
     from tinydl.nn._activations import *  # noqa: F403
     from tinydl.nn.activation import GELU as GELU, Softplus as Softplus
     from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
+    from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
     from tinydl.nn.distances import (
         BCELoss,
         CosineEmbeddingLoss,
@@ -62,7 +58,9 @@ if TYPE_CHECKING:
         SmoothL1Loss,
         TripletMarginLoss,
     )
+    from tinydl.nn.groupnorm import GroupNorm
     from tinydl.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
+    from tinydl.nn.layernorm import LayerNorm
     from tinydl.nn.padding import (
         ConstantPad1d,
         ConstantPad2d,
@@ -73,7 +71,9 @@ if TYPE_CHECKING:
         ZeroPad1d,
         ZeroPad2d,
     )
+    from tinydl.nn.residual import BottleneckBlock, ResidualBlock
     from tinydl.nn.sampling import Fold, Unfold, Upsample
+    from tinydl.nn.views import AveragedViews
 
     __all__ += _activations.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports
     __all__ += ["GELU", "Softplus", "functional"]
@@ -82,10 +82,15 @@ else:
     __all__ += sorted(LAYERS.keys() - {"ReLU"})
     __getattr__, __dir__ = later("tinydl.nn", {
         "channels": "GLU Embedding LocalResponseNorm PixelShuffle PReLU",
+        "conv_transpose": "ConvTranspose1d ConvTranspose2d",
         "distances": "BCELoss CosineEmbeddingLoss FocalLoss KLDivLoss L1Loss MultiLabelSoftMarginLoss "
             "SmoothL1Loss TripletMarginLoss",
+        "groupnorm": "GroupNorm",
         "instancenorm": "InstanceNorm1d InstanceNorm2d",
+        "layernorm": "LayerNorm",
         "padding": "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ReplicationPad1d "
             "ReplicationPad2d ZeroPad1d ZeroPad2d",
+        "residual": "BottleneckBlock ResidualBlock",
         "sampling": "Fold Unfold Upsample",
+        "views": "AveragedViews",
     }, ["functional"])

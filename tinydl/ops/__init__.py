@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 
 from tinydl.later import later
 from tinydl.ops import activations, methods
-from tinydl.ops.adaptive_pool import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    global_avg_pool,
-)
 from tinydl.ops.add import add
 from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
 from tinydl.ops.batch_norm import batch_norm
 from tinydl.ops.bce_with_logits import bce_with_logits
 from tinydl.ops.conv import conv1d, conv2d
-from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import channel_dropout, dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
@@ -88,6 +80,13 @@ __all__: list[str] = [
 if TYPE_CHECKING:
     from tinydl.ops import _activations
     from tinydl.ops._activations import *  # noqa: F403
+    from tinydl.ops.adaptive_pool import (
+        adaptive_avg_pool1d,
+        adaptive_avg_pool2d,
+        adaptive_max_pool1d,
+        adaptive_max_pool2d,
+        global_avg_pool,
+    )
     from tinydl.ops.channels import (
         embedding,
         glu,
@@ -98,6 +97,7 @@ if TYPE_CHECKING:
         pixel_shuffle,
         prelu,
     )
+    from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
     from tinydl.ops.cumulative import cumsum, prod
     from tinydl.ops.losses import (
         bce,
@@ -119,7 +119,10 @@ else:
     globals().update(activations.OPERATIONS)
     __all__ += activations.OPERATIONS
     __getattr__, __dir__ = later("tinydl.ops", {
+        "adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d "
+                         "global_avg_pool",
         "channels": "embedding glu instance_norm local_response_norm lp_pool2d one_hot pixel_shuffle prelu",
+        "conv_transpose": "conv_transpose1d conv_transpose2d",
         "cumulative": "cumsum prod",
         "losses": "bce cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
         "norms": "cosine_similarity norm normalize",
