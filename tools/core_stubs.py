@@ -31,9 +31,9 @@ UNTYPED = {"dtype": "npt.DTypeLike", "dy": "Array | Pending", "axes": "Sequence[
            "slots": "Any", "fill": "Any", "modes": "Any", "black": "Any", "scale": "Any", "shift": "Any",
            "value": "Any"}
 RESULTS = {
-    r"memory\.empty.*": "Array", r"memory\.scratch": "Block", r"memory\.(is_channels_last|alike|may_share)": "bool",
+    r"memory\.empty.*": "Array", r"memory\.scratch": "Block",
+    r"memory\.(is_channels_last|alike|may_share)": "bool", r"operands\.are_sizes": "bool",
     r"memory\.statistics": "dict[str, int]", r"memory\.release_cached": "None",
-    r"conv\.geometry\.are_sizes": "bool",
     r"parallel\.(has_openmp|cpu_supports)": "bool", r"parallel\.(get_num_threads|team|step_team|team_size)": "int",
     r"update\.rules\.(?!step)\w+": "Rule", r"inference\.\w+\.\w+_step": "Step",
     r"inference\.\w+\.\w+_filters": "Filters", r"update\.gradients\.norms": "Any", r"peak\..*": "float", r".*": "None",

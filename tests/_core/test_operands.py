@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinydl._core.elementwise import ACTIVATIONS
-from tinydl._core.operands import Map, Moments, Pending
+from tinydl._core.operands import Map, Moments, Pending, are_sizes
 
 SCALE, SHIFT, CENTRE = (np.float32([k, k + 1]) for k in (1, 3, 5))
 
@@ -84,3 +84,12 @@ def test_maps_of_the_same_bits_are_equal():
     nan = np.float32([np.nan, 1])
     assert Map(nan, SHIFT, CENTRE) == Map(nan.copy(), SHIFT, CENTRE)
     assert one != Map(*(v.astype(np.float64) for v in (SCALE, SHIFT, CENTRE)))
+
+
+@pytest.mark.parametrize(("value", "least", "expected"), [
+    ((1, 2), 1, True), ((0, 2), 0, True), ((0, 2), 1, False), ((-1, 2), 0, False), ((1, 2**31 - 1), 1, True),
+    ((1, 2**31), 1, False), ((1, 2**70), 1, False), ((1, -2**70), 1, False), ((1,), 1, False), ((1, 2, 3), 1, False),
+    ((), 1, False), ([1, 2], 1, False), (2, 1, False), (None, 1, False), ("12", 1, False), ((1, True), 1, False),
+    ((1, 2.0), 1, False), ((1, np.int64(2)), 1, False), ((1, None), 1, False)])
+def test_sizes_are_tuples_of_ints(value, least, expected):
+    assert are_sizes(value, 2, least) is expected

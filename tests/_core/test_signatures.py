@@ -15,6 +15,7 @@ from tinydl.testing.entries import entries
 WITHOUT_TWIN = {
     r"memory\..*": "gives memory; tests/_core/test_memory.py says what memory",
     r"parallel\..*": "counts threads",
+    r"operands\..*": "looks at what Python passes; tests/_core/test_operands.py says what passes",
     r".*_filters": "packs weights; what comes of them is held to the kernel's twin by tests/_core/inference",
     r".*_step": "a kernel as a step of a frozen network, held to the kernel's twin there too",
     r".*peak": "measures the machine",

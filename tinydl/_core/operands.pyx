@@ -2,9 +2,11 @@
 
 A batch norm whose statistics are known is a map per channel, and its gradient another one. Whoever reads the value next
 applies the map as it loads, which spares a pass over memory. These classes hold the arrays of such a map and nothing
-else: kernels check them against their geometry and read them by the structs of src/operands.h.
+else: kernels check them against their geometry and read them by the structs of src/operands.h. `are_sizes` looks at the
+numbers that a geometry is made from.
 """
 
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from tinydl._core.array cimport import_array
 
 import_array()
@@ -105,3 +107,18 @@ cdef class Moments:
 
     def __reduce__(self):
         return Moments, (self.about, self.sums)
+
+
+def are_sizes(value, Py_ssize_t n, Py_ssize_t least):
+    """Whether `value` is a tuple of n ints from `least` to 2**31 - 1, as layers keep their strides and windows."""
+    if type(value) is not tuple or len(<tuple> value) != n:
+        return False
+    cdef long long number
+    cdef int overflow
+    for item in <tuple> value:
+        if type(item) is not int:
+            return False
+        number = PyLong_AsLongLongAndOverflow(item, &overflow)
+        if overflow or not least <= number < <long long> 1 << 31:
+            return False
+    return True

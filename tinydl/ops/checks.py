@@ -9,7 +9,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl._check import index_of
-from tinydl._core.conv.geometry import are_sizes
+from tinydl._core.operands import are_sizes
 from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tinydl._core import conv
-from tinydl._core.conv.geometry import are_sizes
-from tinydl._core.reference.conv import are_sizes as twin, geometry
+from tinydl._core.reference.conv import geometry
 from tinydl.testing.convolutions import Case, Problem
 
 SMALL = Problem((2, 3, 6, 6), (4, 3, 3, 3), 1, 1)
@@ -42,12 +41,3 @@ def test_the_order_of_a_weight_is_told():
     case.w = np.ascontiguousarray(case.w)
     with pytest.raises(ValueError, match=r"window, in, out.*\(4, 3, 3, 3\).*parameter_like"):
         case.forward(conv.conv_forward)
-
-
-@pytest.mark.parametrize(("value", "least", "expected"), [
-    ((1, 2), 1, True), ((0, 2), 0, True), ((0, 2), 1, False), ((-1, 2), 0, False), ((1, 2**31 - 1), 1, True),
-    ((1, 2**31), 1, False), ((1, 2**70), 1, False), ((1, -2**70), 1, False), ((1,), 1, False), ((1, 2, 3), 1, False),
-    ((), 1, False), ([1, 2], 1, False), (2, 1, False), (None, 1, False), ("12", 1, False), ((1, True), 1, False),
-    ((1, 2.0), 1, False), ((1, np.int64(2)), 1, False), ((1, None), 1, False)])
-def test_sizes_are_tuples_of_ints(value, least, expected):
-    assert are_sizes(value, 2, least) is twin(value, 2, least) is expected

@@ -1,26 +1,10 @@
 """Checks of a convolution's geometry and of its weight: what passes here, kernels index without another look."""
 
-from cpython.long cimport PyLong_AsLongLongAndOverflow
 from tinydl._core.array cimport (
     PyArray_DIMS, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES, PyArrayObject, data, import_array,
 )
 
 import_array()
-
-
-def are_sizes(value, Py_ssize_t n, Py_ssize_t least):
-    """Whether `value` is a tuple of n ints from `least` to 2**31 - 1, as layers keep their strides and windows."""
-    if type(value) is not tuple or len(<tuple> value) != n:
-        return False
-    cdef long long number
-    cdef int overflow
-    for item in <tuple> value:
-        if type(item) is not int:
-            return False
-        number = PyLong_AsLongLongAndOverflow(item, &overflow)
-        if overflow or not least <= number < <long long> 1 << 31:
-            return False
-    return True
 
 
 cdef Geometry unpack(geometry) except *:

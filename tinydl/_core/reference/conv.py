@@ -11,14 +11,9 @@ from tinydl._core.operands import Map, Pending
 from tinydl._core.reference.activations import ROWS
 
 __all__ = [
-    "are_sizes", "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "geometry",
-    "winograd_backward", "winograd_forward",
+    "conv_backward", "conv_backward_input", "conv_backward_weight", "conv_forward", "geometry", "winograd_backward",
+    "winograd_forward",
 ]
-
-
-def are_sizes(value, n, least):
-    """Whether `value` is a tuple of n ints from `least` to 2**31 - 1."""
-    return type(value) is tuple and len(value) == n and all(type(v) is int and least <= v < 2**31 for v in value)
 
 
 def geometry(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1):
