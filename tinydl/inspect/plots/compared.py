@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl.inspect.plots.figure import legend, new_figure, plain
+from tinydl.inspect.plots.figure import legend
 from tinydl.inspect.plots.palette import CLASSES
-from tinydl.inspect.plots.training import panels_of
+from tinydl.inspect.plots.training import as_drawn, over_epochs, panel_axes, panels_of, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,33 +48,23 @@ def compared(histories: Mapping[str, Mapping[str, Any]], title: str = "Trainings
     for name, history in histories.items():
         for key, columns in panels_of(history).items():
             panels.setdefault(key, {})[name] = columns[-1] if columns[-1].startswith("val_") else columns[0]
-    columns = min(len(panels), 3)
-    rows = -(-len(panels) // columns)
     most = max(len(names) for names in panels.values())
-    figure = new_figure(max(5, 4.8 * columns), (3.3 + 0.19 * most) * rows + 0.3)
-    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, every = panel_axes(len(panels), 3.3 + 0.19 * most, least=5.0)
     places = {name: k for k, name in enumerate(histories)}
-    for axes, (key, names) in zip(every, panels.items(), strict=False):
-        factor = 100.0 if key == "accuracy" else 1.0
+    for axes, (key, names) in zip(every, panels.items(), strict=True):
         least, largest = np.inf, 0.0
         for name, column in names.items():
-            values = factor * np.array(histories[name][column], float)  # None becomes nan
+            values, last = as_drawn(key, histories[name][column])
             stroke, colour = divmod(places[name], len(CLASSES))
-            last = f"{values[-1]:.4g}" if factor == 1 else f"{values[-1]:.2f} %"
             axes.plot(np.arange(1, len(values) + 1), values, color=CLASSES[colour],
                       linestyle=_STROKES[stroke % len(_STROKES)], marker="o" if len(values) == 1 else None,
                       label=f"{name[-24:]}: {last}" + ("" if column.startswith("val_") else " (training)"))
             finite = values[np.isfinite(values)]
             least, largest = min([least, *finite]), max([largest, *finite])
-        if key == "loss" and least > 0 and largest > 20 * least:
-            axes.set_yscale("log")
-        axes.set_xlabel("epoch")
         whose = "validation " if all(column.startswith("val_") for column in names.values()) else ""
-        axes.set_ylabel(whose + ("accuracy / %" if key == "accuracy" else key))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        if key == "loss":
+            spread(axes, least, largest)
+        over_epochs(axes, key, whose)
         legend(axes, 8)
-        plain(axes)
-    for axes in every[len(panels):]:
-        axes.set_axis_off()
     figure.suptitle(title)
     return figure

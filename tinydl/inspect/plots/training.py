@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from tinydl._types import Array
     from tinydl.inspect.gradients import GradientFlow
 
-__all__ = ["confusion", "curves", "gradient_flow", "lr_range", "misclassified", "panels_of"]
+__all__ = [
+    "as_drawn", "confusion", "curves", "gradient_flow", "lr_range", "misclassified", "over_epochs", "panel_axes",
+    "panels_of", "spread",
+]
 
 
 def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
@@ -46,31 +49,21 @@ def curves(history: Mapping[str, Any], title: str = "Training") -> Figure:
     """
     epochs = history.get("epoch") or list(range(1, len(history["loss"]) + 1))
     panels = panels_of(history)
-    columns = min(len(panels), 3)
-    rows = -(-len(panels) // columns)
-    figure = new_figure(4.8 * columns, 3.6 * rows + 0.3)
-    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, every = panel_axes(len(panels), 3.6)
     losses = np.asarray(history.get("val_loss", []), float)
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
-    for axes, (key, names) in zip(every, panels.items(), strict=False):
-        factor = 100.0 if key == "accuracy" else 1.0
+    for axes, (key, names) in zip(every, panels.items(), strict=True):
         for name in names:
-            values = factor * np.array(history[name], float)  # None becomes nan
+            values, last = as_drawn(key, history[name])
             colour, what = (ORANGE, "validation") if name.startswith("val_") else (BLUE, "training")
-            last = f"{values[-1]:.4g}" if factor == 1 else f"{values[-1]:.2f} %"
             axes.plot(epochs, values, color=colour, marker="o" if len(epochs) <= 30 else None, markersize=3.5,
                       label=f"{what}: {last}")
             if best is not None and what == "validation":
                 axes.plot(epochs[best], values[best], "o", color=ORANGE, markerfacecolor="none", markersize=9)
-        if key == "loss" and min(history[key]) > 0 and max(history[key]) > 20 * min(history[key]):
-            axes.set_yscale("log")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("accuracy / %" if key == "accuracy" else key)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        if key == "loss":
+            spread(axes, min(history[key]), max(history[key]))
+        over_epochs(axes, key)
         legend(axes)
-        plain(axes)
-    for axes in every[len(panels):]:
-        axes.set_axis_off()
     figure.suptitle(title)
     return figure
 
@@ -83,6 +76,40 @@ def panels_of(history):
         if numbers and name.split("_")[0] not in ("epoch", "images", "lr", "seconds"):
             panels.setdefault(name.removeprefix("val_"), []).append(name)
     return panels
+
+
+def panel_axes(n, inches, least=0.0):
+    """A figure at least so wide, and the axes of n panels of so many `inches` in height, up to three in a row."""
+    columns = min(n, 3)
+    rows = -(-n // columns)
+    figure = new_figure(max(least, 4.8 * columns), inches * rows + 0.3)
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every[n:]:
+        axes.set_axis_off()
+    return figure, every[:n]
+
+
+def as_drawn(key, column):
+    """(a column's values in the unit of its panel, the last one in words)."""
+    values = np.array(column, float)  # None becomes nan
+    if key != "accuracy":
+        return values, f"{values[-1]:.4g}"
+    values = 100.0 * values
+    return values, f"{values[-1]:.2f} %"
+
+
+def spread(axes, least, largest):
+    """A logarithmic axis for losses from `least` to `largest` that a linear one would press together."""
+    if least > 0 and largest > 20 * least:
+        axes.set_yscale("log")
+
+
+def over_epochs(axes, key, whose=""):
+    """What the axes of a panel over epochs say."""
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(whose + ("accuracy / %" if key == "accuracy" else key))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    plain(axes)
 
 
 def confusion(matrix: Array, class_names: Sequence[str] | None = None, title: str = "Confusion matrix") -> Figure:
