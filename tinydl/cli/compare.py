@@ -37,15 +37,17 @@ def run(args, out):
         _draw(rows, [_history(made.path("history.csv")) for made in runs], args.out)
     varied = [key for key in _SHOWN if len({json.dumps(row["settings"].get(key)) for row in rows}) > 1]
     places = {row["settings"]["data"] for row in rows}
-    if len({os.path.basename(place) for place in places}) == len(places):
-        for row in rows:
-            row["words"]["data"] = os.path.basename(row["settings"]["data"])
-    table = [[row["run"], *(row["words"][key] for key in varied), f"{row['epochs']} epoch{'s' * (row['epochs'] != 1)}",
+    short = len({os.path.basename(place) for place in places}) == len(places)
+
+    def words(settings, key):
+        return os.path.basename(settings[key]) if key == "data" and short else _cell(settings[key])
+
+    table = [[row["run"], *(words(row["settings"], key) for key in varied),
+              f"{row['epochs']} epoch{'s' * (row['epochs'] != 1)}",
               "-" if row["val_loss"] is None else f"{row['val_loss']:.4f}", _test(row["test"]), f"{row['seconds']:.1f}"]
              for row in rows]
     lines = fitted(["run", *varied, "done", "best val loss", "test", "seconds"], table, terminal_width())
-    facts = [{key: value for key, value in row.items() if key != "words"} for row in rows]
-    out.result("\n".join(lines), {"runs": facts, **({} if args.out is None else {"picture": args.out})})
+    out.result("\n".join(lines), {"runs": rows, **({} if args.out is None else {"picture": args.out})})
     if args.out is not None and not args.json:
         out.say(f"written to {args.out}")
     return 0
@@ -77,10 +79,9 @@ def _row(made):
     """What is known of a run, finished or not."""
     history = _history(made.path("history.csv"))
     losses = [float(row["val_loss"]) for row in history if row.get("val_loss")]
-    settings = {key: made.settings.get(key) for key in _SHOWN}
-    return {"run": made.folder, "settings": settings, "words": {key: _cell(value) for key, value in settings.items()},
-            "epochs": len(history), "val_loss": min(losses) if losses else None,
-            "test": _result(made.path("result.json")), "seconds": sum(float(row["seconds"]) for row in history)}
+    return {"run": made.folder, "settings": {key: made.settings.get(key) for key in _SHOWN}, "epochs": len(history),
+            "val_loss": min(losses) if losses else None, "test": _result(made.path("result.json")),
+            "seconds": sum(float(row["seconds"]) for row in history)}
 
 
 def _history(path):
