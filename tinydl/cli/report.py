@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from functools import partial
 
 from tinydl.cli import scores
 from tinydl.cli.mistakes import most_wrong
@@ -52,13 +53,13 @@ def run(args, out):
     result, outputs = scores.score(made, net, test, build_loss(made.settings))
     path = args.out or made.path("report.html")
     with atomic_write(path) as file:
-        file.write(_page(made, net, result, most_wrong(made.settings, test, outputs), note).encode())
+        file.write(_page(made, net, result, partial(most_wrong, made.settings, test, outputs), note).encode())
     out.result(f"written to {path}", {"report": path})
     return 0
 
 
 def _page(made, net, result, mistakes, note):
-    """The whole page: everything is in it, it loads nothing."""
+    """The whole page: everything is in it, it loads nothing. `mistakes` gives a table where no picture has them."""
     from tinydl.inspect import summary
 
     s = made.settings
@@ -80,8 +81,8 @@ def _page(made, net, result, mistakes, note):
             drawn.append(name)
             parts.append(f"<h2>{what}</h2>\n<figure><img{' class=wide' * _is_wide(image)} alt=\"{what}\" "
                          f"src=\"data:image/png;base64,{base64.b64encode(image).decode()}\"></figure>")
-    head, rows = mistakes
     if "mistakes.png" not in drawn:
+        head, rows = mistakes()
         parts += ["<h2>Most wrong</h2>", _table(head, rows) if rows else "<p>All test samples are right.</p>"]
     parts += ["<h2>Network</h2>", f"<pre>{html.escape(str(summary(net, tuple(s['image_shape']))))}</pre>",
               "<h2>Settings</h2>", f"<pre>{html.escape(_lines(s))}</pre>", "</html>\n"]
