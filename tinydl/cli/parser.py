@@ -34,9 +34,9 @@ class Parser(argparse.ArgumentParser):
             owner = self.commands.get(getattr(parsed, "command", None), self)
             known = flags_of(owner)
             close = [difflib.get_close_matches(word.split("=")[0], known, 1) for word in extra if word[:2] == "--"]
-            meant = [match[0] for match in close if match]
+            likely = [match[0] for match in close if match]
             owner.error(f"unrecognized arguments: {' '.join(extra)}"
-                        + (f"; did you mean {', '.join(meant)}?" if meant else ""))
+                        + (f"; did you mean {', '.join(likely)}?" if likely else ""))
         self._need_values(parsed)
         return parsed
 
