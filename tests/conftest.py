@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import sys
 
 import pytest
 
@@ -26,3 +27,40 @@ def seeded():
     import tinydl
 
     tinydl.manual_seed(0)
+
+
+def _interrupted_at_every_step(action, *files):
+    for step in range(5000):
+        left = step
+
+        def trace(frame, event, _):
+            nonlocal left
+            if not frame.f_code.co_filename.endswith(files):
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                left -= 1
+                if left == -1:
+                    raise KeyboardInterrupt
+            return trace
+
+        former, raised = sys.gettrace(), None
+        sys.settrace(trace)
+        try:
+            action()
+        except BaseException as error:
+            raised = type(error)  # its traceback would keep what the frames hold
+        finally:
+            sys.settrace(former)
+        yield raised
+        if left >= 0:
+            return
+    raise AssertionError("it has more than 5000 steps")
+
+
+@pytest.fixture
+def at_every_step():
+    """A function that calls `action` with Ctrl-C before its first step in one of `files` (ends of their paths), then
+    before its second and so on until it comes to its end. It yields the type of what each call raised, of the last
+    None."""
+    return _interrupted_at_every_step

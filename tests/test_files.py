@@ -248,3 +248,24 @@ def test_a_folder_that_is_not_there_is_named_with_the_file(tmp_path):
     with pytest.raises(FileNotFoundError) as caught, atomic_write(path):
         pass
     assert caught.value.filename == str(path)
+
+
+# --- Ctrl-C --------------------------------------------------------------------------------------------------------
+
+def test_an_interrupt_at_any_step_stays_one_and_leaves_a_whole_file(tmp_path, at_every_step):
+    path = tmp_path / "a"
+
+    def read():
+        with open_file(path) as file:
+            assert file.read() in (b"old", b"new")
+
+    def write():
+        with atomic_write(path, previous=tmp_path / "b") as file:
+            file.write(b"new")
+
+    for action in (read, write):
+        path.write_bytes(b"old")
+        raised = list(at_every_step(action, "tinydl/_files.py", "<frozen os>", "contextlib.py"))
+        assert len(raised) > 20 and raised.pop() is None
+        assert set(raised) == {KeyboardInterrupt}
+        read()

@@ -112,3 +112,14 @@ def test_many_processes_one_winner(tmp_path):
     for process, _ in started:
         end(process)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupt_at_any_step_stays_one_and_locks_nothing_for_long(tmp_path, at_every_step):
+    def take_and_give():
+        lock = FolderLock(tmp_path)
+        assert lock.acquire()  # what an interrupt left behind is no lock
+        lock.release()
+
+    raised = list(at_every_step(take_and_give, "tinydl/_lock.py"))
+    assert len(raised) > 20 and raised.pop() is None
+    assert set(raised) == {KeyboardInterrupt}

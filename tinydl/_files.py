@@ -49,6 +49,13 @@ def _status(path):
     return None
 
 
+# Descriptors belong to a file object from their first moment, and are never closed by number: Ctrl-C between the two
+# would close one twice, and the second time it may be somebody else's.
+
+def _without_waiting(path, flags):
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def open_file(path):
     """Open a file for reading bytes. What would be waited for (a pipe) or never ends (a device) is refused.
 
@@ -59,14 +66,13 @@ def open_file(path):
     """
     path = path_of(path)
     _require_file(os.stat(path), path)  # first, as opening some devices does something
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags)
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
     try:
-        _require_file(os.fstat(descriptor), path)  # it may have been replaced in between
-        return os.fdopen(descriptor, "rb")
+        _require_file(os.fstat(file.fileno()), path)  # it may have been replaced in between
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
+    return file
 
 
 def sync_folder(folder):
@@ -123,14 +129,13 @@ def atomic_write(path, *, previous=None):
         _require_file(status, path)  # a rename would put a file in the place of a device
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
-    # os.open and not mkstemp: a new file gets the mode that the user's umask grants.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        descriptor = os.open(temporary, flags, 0o666)
+        # And not mkstemp: a new file gets the mode that the user's umask grants.
+        file = open(temporary, "x+b")  # noqa: SIM115
     except OSError as error:  # of the file that was asked for, not of one that nobody has named
         raise type(error)(error.errno, error.strerror, path) from None
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())

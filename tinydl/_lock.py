@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import sys
@@ -37,6 +38,10 @@ else:
         return True
 
 
+def _made_or_opened(path, flags):
+    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
 class FolderLock:
     """Held by one process (and one object in it) at a time; the system takes it away from a process that ends.
 
@@ -53,7 +58,7 @@ class FolderLock:
 
     def __init__(self, folder):
         self.path = os.path.join(path_of(folder), self.NAME)
-        self._descriptor = None
+        self._file = None
 
     def acquire(self):
         """Take the lock; False when somebody else has it.
@@ -63,26 +68,27 @@ class FolderLock:
         OSError
             The folder cannot be written, or its file system has no locks.
         """
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         while True:
-            descriptor = os.open(self.path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+            file = io.FileIO(self.path, "r+", opener=_made_or_opened)
             try:
+                descriptor = file.fileno()
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise OSError(errno.EINVAL, "is not a file", self.path)
                 if not _try(descriptor):
-                    os.close(descriptor)
+                    file.close()
                     return False
                 # The one before may have removed the file between our open and our lock.
                 if self._is_at_path(descriptor):
                     os.ftruncate(descriptor, 0)
                     os.lseek(descriptor, 0, os.SEEK_SET)
                     os.write(descriptor, f"{os.getpid()}\n".encode())
-                    self._descriptor = descriptor
+                    self._file = file
                     return True
             except BaseException:
-                os.close(descriptor)
+                self._file = None
+                file.close()
                 raise
-            os.close(descriptor)
+            file.close()
 
     def _is_at_path(self, descriptor):
         try:
@@ -101,15 +107,15 @@ class FolderLock:
 
     def release(self):
         """Give the lock back and remove its file; nothing happens without the lock."""
-        if self._descriptor is None:
+        if self._file is None:
             return
-        descriptor, self._descriptor = self._descriptor, None
+        file, self._file = self._file, None
         # Removed while it is locked, so that nobody can have taken it yet; Windows removes no open file. Where that
         # fails, somebody else has cleaned up, or is the next one.
         if sys.platform != "win32":
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
-        os.close(descriptor)
+        file.close()
         if sys.platform == "win32":
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
