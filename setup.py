@@ -123,6 +123,11 @@ def headers_of(file):
 class Build(build_ext):
     """Compile what has another key than last time, and remove what no source makes any more."""
 
+    def finalize_options(self):
+        # An editable install forgets the options that `setup` is given.
+        self.parallel = self.parallel or os.cpu_count() or 1
+        super().finalize_options()
+
     def run(self):
         compiler.require()
         self.distribution.ext_modules = extensions()
@@ -204,5 +209,4 @@ def extensions():
 
 
 # An sdist needs no compiler: what stands here says that there are extensions, and build_ext finds out which.
-setup(ext_modules=[Extension("tinydl._core", [])], cmdclass={"build_ext": Build},
-      options={"build_ext": {"parallel": os.cpu_count() or 1}})
+setup(ext_modules=[Extension("tinydl._core", [])], cmdclass={"build_ext": Build})
