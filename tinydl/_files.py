@@ -56,6 +56,10 @@ def _without_waiting(path, flags):
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def _made(path, flags):
+    return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)  # less what the user's umask takes, unlike mkstemp
+
+
 def open_file(path):
     """Open a file for reading bytes. What would be waited for (a pipe) or never ends (a device) is refused.
 
@@ -130,8 +134,7 @@ def atomic_write(path, *, previous=None):
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
-        # And not mkstemp: a new file gets the mode that the user's umask grants.
-        file = open(temporary, "x+b")  # noqa: SIM115
+        file = open(temporary, "r+b", opener=_made)  # noqa: SIM115
     except OSError as error:  # of the file that was asked for, not of one that nobody has named
         raise type(error)(error.errno, error.strerror, path) from None
     try:

@@ -37,7 +37,7 @@ def _verified(file, md5, contents_md5):
 
     file.seek(0)
     try:
-        with gzip.GzipFile(fileobj=file) as contents:
+        with gzip.GzipFile(fileobj=file, mode="rb") as contents:
             return _md5(contents) == contents_md5
     except (OSError, EOFError, zlib.error):
         return False
