@@ -11,7 +11,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from tinydl import nn, ops, optim
+from tinydl import nn, ops
 from tinydl._name import warn_of_the_other
 from tinydl._version import __version__
 from tinydl.config import (
@@ -26,7 +26,6 @@ from tinydl.config import (
     show_config,
 )
 from tinydl.function import Function
-from tinydl.optim import penalty
 from tinydl.random import manual_seed
 from tinydl.tensor import Parameter, Tensor, tensor
 
@@ -35,17 +34,16 @@ warn_of_the_other(__path__[0])
 # What a first step does not need is imported when it is named: modules, and names with the module that has them.
 _LAZY = {
     "autograd": None, "data": None, "distributed": None, "export": None, "freeze": "inference",
-    "from_onnx": "export", "inspect": None,
-    "load_predictor": "export", "models": None, "quantize": "export", "sklearn": None, "stream": "export",
-    "testing": None, "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
+    "from_onnx": "export", "inspect": None, "load_predictor": "export", "models": None, "optim": None,
+    "penalty": "optim", "quantize": "export", "sklearn": None, "stream": "export", "testing": None,
+    "to_c": "export", "to_onnx": "export", "train": None, "utils": None,
 }
 
 __all__: list[str] = [
-    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "distributed",
-    "empty_cache", "enable_grad", "export", "freeze",
-    "from_onnx", "get_num_threads", "inspect", "is_grad_enabled", "load_predictor", "manual_seed",
-    "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty", "quantize", "set_num_threads", "show_config",
-    "stream", "tensor", "testing", "to_c", "to_onnx", "train",
+    "Function", "Parameter", "Tensor", "__version__", "conv_algorithm", "data", "distributed", "empty_cache",
+    "enable_grad", "export", "freeze", "from_onnx", "get_num_threads", "inspect", "is_grad_enabled",
+    "load_predictor", "manual_seed", "memory_stats", "models", "nn", "no_grad", "ops", "optim", "penalty",
+    "quantize", "set_num_threads", "show_config", "stream", "tensor", "testing", "to_c", "to_onnx", "train",
 ]
 
 
@@ -58,6 +56,7 @@ if TYPE_CHECKING:
         export as export,
         inspect as inspect,
         models as models,
+        optim as optim,
         sklearn as sklearn,
         testing as testing,
         train as train,
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     from tinydl._words import *  # noqa: F403
     from tinydl.export import from_onnx, load_predictor, quantize, stream, to_c, to_onnx
     from tinydl.inference import freeze
+    from tinydl.optim import penalty
 
     __all__ += _words.__all__  # type: ignore[has-type]  # mypy meets it in a circle of imports
 else:

@@ -9,23 +9,9 @@ from tinydl.nn import init
 from tinydl.nn.activation import LAYERS, LogSoftmax, ReLU, Softmax
 from tinydl.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tinydl.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
-from tinydl.nn.conv import Conv1d, Conv2d
-from tinydl.nn.dropout import Dropout, Dropout1d, Dropout2d
 from tinydl.nn.flatten import Flatten, Unflatten
 from tinydl.nn.linear import Identity, Linear
-from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
 from tinydl.nn.module import Module
-from tinydl.nn.pool import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    LPPool2d,
-    MaxPool1d,
-    MaxPool2d,
-)
 from tinydl.tensor import Parameter
 
 __all__: list[str] = [
@@ -47,6 +33,7 @@ if TYPE_CHECKING:
     from tinydl.nn._activations import *  # noqa: F403
     from tinydl.nn.activation import GELU as GELU, Softplus as Softplus
     from tinydl.nn.channels import GLU, Embedding, LocalResponseNorm, PixelShuffle, PReLU
+    from tinydl.nn.conv import Conv1d, Conv2d
     from tinydl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
     from tinydl.nn.distances import (
         BCELoss,
@@ -58,9 +45,11 @@ if TYPE_CHECKING:
         SmoothL1Loss,
         TripletMarginLoss,
     )
+    from tinydl.nn.dropout import Dropout, Dropout1d, Dropout2d
     from tinydl.nn.groupnorm import GroupNorm
     from tinydl.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
     from tinydl.nn.layernorm import LayerNorm
+    from tinydl.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, MSELoss, NLLLoss
     from tinydl.nn.padding import (
         ConstantPad1d,
         ConstantPad2d,
@@ -70,6 +59,17 @@ if TYPE_CHECKING:
         ReplicationPad2d,
         ZeroPad1d,
         ZeroPad2d,
+    )
+    from tinydl.nn.pool import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AvgPool1d,
+        AvgPool2d,
+        LPPool2d,
+        MaxPool1d,
+        MaxPool2d,
     )
     from tinydl.nn.residual import BottleneckBlock, ResidualBlock
     from tinydl.nn.sampling import Fold, Unfold, Upsample
@@ -82,14 +82,19 @@ else:
     __all__ += sorted(LAYERS.keys() - {"ReLU"})
     __getattr__, __dir__ = later("tinydl.nn", {
         "channels": "GLU Embedding LocalResponseNorm PixelShuffle PReLU",
+        "conv": "Conv1d Conv2d",
         "conv_transpose": "ConvTranspose1d ConvTranspose2d",
         "distances": "BCELoss CosineEmbeddingLoss FocalLoss KLDivLoss L1Loss MultiLabelSoftMarginLoss "
             "SmoothL1Loss TripletMarginLoss",
+        "dropout": "Dropout Dropout1d Dropout2d",
         "groupnorm": "GroupNorm",
         "instancenorm": "InstanceNorm1d InstanceNorm2d",
         "layernorm": "LayerNorm",
+        "loss": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss MSELoss NLLLoss",
         "padding": "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ReplicationPad1d "
             "ReplicationPad2d ZeroPad1d ZeroPad2d",
+        "pool": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d "
+            "LPPool2d MaxPool1d MaxPool2d",
         "residual": "BottleneckBlock ResidualBlock",
         "sampling": "Fold Unfold Upsample",
         "views": "AveragedViews",

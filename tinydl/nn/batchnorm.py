@@ -9,7 +9,6 @@ import numpy as np
 from tinydl import ops
 from tinydl._check import flag, number
 from tinydl.nn import init
-from tinydl.nn.conv import _Conv
 from tinydl.nn.module import Module
 from tinydl.ops.checks import as_input, integers, need_rank
 from tinydl.tensor import Parameter
@@ -27,10 +26,11 @@ def about_of(layer, norm):
     A batch norm sums its input about its running mean. A convolution that knows it has the sums while its results are
     in registers, which saves a pass over them.
     """
-    if not isinstance(norm, _BatchNorm) or not norm.training or not isinstance(layer, _Conv):
+    if not isinstance(norm, _BatchNorm) or not norm.training:
         return None
-    if type(layer).forward is not _Conv.forward or "forward" in layer.__dict__:
-        return None  # a forward of the user's own, which may take nothing but x
+    kind = type(layer)
+    if kind.forward is not getattr(kind, "_forward_about", None) or "forward" in layer.__dict__:
+        return None
     about = norm.running_mean
     if about is None or about.dtype != layer.weight.dtype or about.shape != (layer.out_channels,):
         return None

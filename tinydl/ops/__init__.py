@@ -9,10 +9,8 @@ from tinydl.later import later
 from tinydl.ops import activations, methods
 from tinydl.ops.add import add
 from tinydl.ops.arithmetic import div, mul, neg, power, sub
-from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
 from tinydl.ops.batch_norm import batch_norm
 from tinydl.ops.bce_with_logits import bce_with_logits
-from tinydl.ops.conv import conv1d, conv2d
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import channel_dropout, dropout
 from tinydl.ops.elementwise import abs, clip, cos, exp, log, maximum, minimum, sign, sin, sqrt, where
@@ -22,7 +20,6 @@ from tinydl.ops.indexing import concatenate, index, stack
 from tinydl.ops.layer_norm import layer_norm
 from tinydl.ops.linear import linear
 from tinydl.ops.matmul import matmul
-from tinydl.ops.max_pool import max_pool1d, max_pool2d
 from tinydl.ops.mse import mse
 from tinydl.ops.nll import nll
 from tinydl.ops.reductions import argmax, argmin, max, mean, min, std, sum, var
@@ -59,7 +56,6 @@ from tinydl.ops.truth import (
     round,
     trunc,
 )
-from tinydl.ops.unfold import fold, unfold
 
 __all__: list[str] = [
     "abs", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "add", "all",
@@ -87,6 +83,7 @@ if TYPE_CHECKING:
         adaptive_max_pool2d,
         global_avg_pool,
     )
+    from tinydl.ops.avg_pool import avg_pool1d, avg_pool2d
     from tinydl.ops.channels import (
         embedding,
         glu,
@@ -97,6 +94,8 @@ if TYPE_CHECKING:
         pixel_shuffle,
         prelu,
     )
+    from tinydl.ops.columns import fold, unfold
+    from tinydl.ops.conv import conv1d, conv2d
     from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
     from tinydl.ops.cumulative import cumsum, prod
     from tinydl.ops.losses import (
@@ -109,6 +108,7 @@ if TYPE_CHECKING:
         smooth_l1,
         triplet_margin,
     )
+    from tinydl.ops.max_pool import max_pool1d, max_pool2d
     from tinydl.ops.norms import cosine_similarity, norm, normalize
     from tinydl.ops.parts import chunk, expand, flip, repeat, split, unbind
     from tinydl.ops.resampling import interpolate
@@ -121,10 +121,14 @@ else:
     __getattr__, __dir__ = later("tinydl.ops", {
         "adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d "
                          "global_avg_pool",
+        "avg_pool": "avg_pool1d avg_pool2d",
         "channels": "embedding glu instance_norm local_response_norm lp_pool2d one_hot pixel_shuffle prelu",
+        "columns": "fold unfold",
+        "conv": "conv1d conv2d",
         "conv_transpose": "conv_transpose1d conv_transpose2d",
         "cumulative": "cumsum prod",
         "losses": "bce cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
+        "max_pool": "max_pool1d max_pool2d",
         "norms": "cosine_similarity norm normalize",
         "parts": "chunk expand flip repeat split unbind",
         "resampling": "interpolate",

@@ -19,7 +19,7 @@ from tinydl import layout
 from tinydl._core import batchnorm_backward, gemm, im2col
 from tinydl._core.operands import Pending
 from tinydl._core.reference.activations import ROWS
-from tinydl.ops.unfold import columns
+from tinydl.ops.columns import columns
 
 __all__ = ["backward", "forward"]
 

@@ -8,6 +8,7 @@ from tinydl.export.onnx.table import Refused, row
 from tinydl.ops.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool
 from tinydl.ops.avg_pool import AvgPool
 from tinydl.ops.batch_norm import BatchNorm
+from tinydl.ops.columns import Fold, Unfold
 from tinydl.ops.conv import Conv
 from tinydl.ops.conv_transpose import ConvTranspose
 from tinydl.ops.group_norm import GroupNorm
@@ -15,7 +16,6 @@ from tinydl.ops.layer_norm import LayerNorm
 from tinydl.ops.linear import Linear
 from tinydl.ops.matmul import MatMul
 from tinydl.ops.max_pool import MaxPool
-from tinydl.ops.unfold import Fold, Unfold
 
 __all__ = []
 
