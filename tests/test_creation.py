@@ -46,6 +46,14 @@ def test_random_numbers_follow_the_seed():
     assert abs(td.randn(4000).std().item() - 1) < 0.1
 
 
+@pytest.mark.parametrize(("dtype", "value"), [
+    ("u1", 255), ("i1", -128), ("i1", 127), ("i8", 2**53 + 1), ("u8", 2**63), (bool, 1), ("i4", 3.0), ("f4", 2.5)])
+def test_a_value_that_a_type_holds_is_that_value(dtype, value):
+    filled = td.zeros(2, dtype=dtype).fill_(value)
+    for made in (filled, td.full((2,), value, dtype=dtype), td.full_like(td.zeros(2, dtype=dtype), value)):
+        assert made.dtype == np.dtype(dtype) and made.tolist() == [value] * 2
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: td.zeros(-1), "zeros: a length must be at least 0, got -1"),
     (lambda: td.zeros(1, device="cuda"), "computes on the CPU: device 'cuda'"),
@@ -53,6 +61,10 @@ def test_random_numbers_follow_the_seed():
     (lambda: td.full((2,), [1, 2]), "full takes a number"), (lambda: td.randint(3, 3, (1,)), "no integer from 3"),
     (lambda: td.randint(3), "randint takes"), (lambda: td.from_numpy([1]), "takes a NumPy array, got list"),
     (lambda: td.rand(1, generator=3), "must be a td.Generator, got 3"),
+    (lambda: td.full((2,), 300, dtype=np.uint8), "full: an array of uint8 holds no 300"),
+    (lambda: td.full((2,), 2.5, dtype=np.int32), "full: an array of int32 holds no 2.5"),
+    (lambda: td.full_like(td.ones(2, dtype=np.int8), float("nan")), "full: an array of int8 holds no nan"),
+    (lambda: td.randint(0, 300, (2,), dtype=np.uint8), "randint: an array of uint8 holds no 299"),
     (lambda: td.ones(2, dtype="S"), "real numbers")])
 def test_refused(call, message):
     with pytest.raises((TypeError, ValueError), match=message):

@@ -1,6 +1,7 @@
 import copy
 import gc
 import pickle
+import re
 import weakref
 
 import numpy as np
@@ -23,6 +24,16 @@ def test_types_of_data():
     for bad in ([1j], ["a"], [object()]):
         with pytest.raises(TypeError, match="real numbers"):
             td.tensor(bad)
+
+
+def test_numbers_in_a_type_that_does_not_hold_them():
+    for values, dtype, named in (([1, 300], "u1", 300), (-1, "u1", -1), ([[2**31]], "i4", 2**31), ([1e10], "i4", 1e10),
+                                 ([0.0, np.nan], "i8", np.nan), (np.int64(128), "i1", 128)):
+        with pytest.raises(ValueError, match=re.escape(f"tensor: an array of {np.dtype(dtype)} holds no {named}")):
+            td.tensor(values, dtype=dtype)
+    assert td.tensor([255, 0], dtype="u1").tolist() == [255, 0]
+    assert td.tensor([-2.5, 3], dtype="i4").tolist() == [-2, 3]  # cut, as NumPy and PyTorch do
+    assert td.tensor(np.array([300]), dtype="u1").tolist() == [44]  # so is an array
 
 
 def test_tensor_copies_and_wrapping_does_not():

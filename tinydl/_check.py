@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "dtype_of", "flag", "given", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many", "path_of",
+    "dtype_of", "flag", "given", "holds", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many",
+    "path_of",
 ]
 
 
@@ -72,6 +73,15 @@ def dtype_of(owner: str, value: Any) -> np.dtype[Any]:
         return np.dtype(value)
     except (TypeError, ValueError):
         raise TypeError(f"{owner} takes a type of numbers such as 'float32', got {value!r}") from None
+
+
+def holds(dtype: np.dtype[Any], value: Any) -> bool:
+    """Whether an array of a type can have `value` as it is, but for rounding."""
+    if dtype.kind == "f":
+        return True
+    if dtype.kind == "b":
+        return value in (0, 1)
+    return float(value).is_integer() and np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max
 
 
 def flag(owner: str, name: str, value: Any) -> bool:

@@ -325,12 +325,22 @@ def tensor(data: ArrayLike, dtype: DType = None, requires_grad: bool = False) ->
     """
     values = data.data if isinstance(data, Tensor) else data
     if dtype is not None:
-        values = np.array(array_of(values), dtype=dtype_of("tensor", dtype))
+        values = _in_type(values, dtype_of("tensor", dtype))
     elif isinstance(values, np.ndarray):
         values = values.copy(order="K")
     elif (array := array_of(values)).dtype == np.int64:
         values = array
     return Tensor(values, requires_grad)
+
+
+def _in_type(values, dtype):
+    """A copy of `values` in a type: an array becomes what NumPy makes of it, lists and numbers must fit."""
+    array = array_of(values)
+    if dtype.kind in "iu" and not isinstance(values, np.ndarray) and array.dtype.kind in "iuf" and array.size:
+        for value in (array.min().item(), array.max().item()):
+            if not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+                raise ValueError(f"tensor: an array of {dtype} holds no {value}")
+    return np.array(array, dtype=dtype)
 
 
 def _as_data(values: Any) -> Array:

@@ -79,6 +79,7 @@ def test_entries():
     (lambda: td.zeros(2).add_(td.zeros(3, 2)), ValueError, r"cannot become one of shape \(3, 2\)"),
     (lambda: td.tensor([1]).div_(2), ValueError, "cannot become one of shape .* and float32"),
     (lambda: td.tensor([1]).fill_(0.5), ValueError, "a tensor of int64 holds no 0.5"),
+    (lambda: td.tensor([1], dtype=np.uint8).fill_(300), ValueError, "a tensor of uint8 holds no 300"),
     (lambda: td.tensor([1]).normal_(), TypeError, "normal_ needs float32 or float64"),
     (lambda: td.zeros(2).copy_(td.zeros(3)), ValueError, "does not broadcast"),
     (lambda: td.Parameter([1.0], requires_grad=False).add_(td.tensor([1.0], requires_grad=True)), RuntimeError,

@@ -113,6 +113,7 @@ def test_pad_of_an_empty_batch(mode):
 def test_integers_are_padded_with_what_they_can_hold():
     x = td.tensor(np.array([1, 2], "u1"))
     assert td.ops.pad(x, (1, 0), value=255).numpy().tolist() == [255, 1, 2]
+    assert td.ops.pad(x.astype("i1"), (1, 0), value=127).numpy().tolist() == [127, 1, 2]
     for value in (0.5, 256, -1, 1e38, np.nan):
         with pytest.raises(ValueError, match="pad: an array of uint8 holds no " + re.escape(str(float(value)))):
             td.ops.pad(x, (1, 0), value=value)

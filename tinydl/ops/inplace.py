@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import changes, random
-from tinydl._check import number
+from tinydl._check import holds, number
 from tinydl.ops import aliases, arithmetic
 from tinydl.ops.add import add
 from tinydl.ops.broadcast import broadcasts
@@ -107,8 +107,9 @@ def _set_item(self: Tensor, key: Any, values: ArrayLike) -> None:
 def _filled(self: AnyTensor, value: Number | Tensor) -> AnyTensor:
     """Every entry becomes `value`."""
     _check(self, "fill_")
-    value = number("fill_", "value", value.item() if isinstance(value, Tensor) else value, finite=False)
-    if self.dtype.kind != "f" and not value.is_integer():
+    value = value.item() if isinstance(value, Tensor) else value
+    number("fill_", "value", value, finite=False)
+    if not holds(self.dtype, value):
         raise ValueError(f"fill_: a tensor of {self.dtype} holds no {value}")
     if self.recorded:  # the result of an operation: what it was does not matter any more
         self.raw, self.creator, self.requires_grad = np.full(self.shape, value, self.dtype), None, False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import layout
-from tinydl._check import dtype_of, given, index_of, items, number
+from tinydl._check import dtype_of, given, holds, index_of, items, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -311,13 +311,6 @@ def broadcast_to(x: ArrayLike, shape: Ints) -> Tensor:
     return BroadcastTo.apply(x, shape=to)
 
 
-def _holds(dtype: np.dtype, value: float) -> bool:
-    """Whether integers or booleans of a type can be `value`."""
-    if dtype.kind == "b":
-        return value in (0, 1)
-    return value.is_integer() and np.can_cast(np.min_scalar_type(int(value)), dtype)
-
-
 def pad(x: ArrayLike, pad: Sequence[int], mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
         value: float = 0.0) -> Tensor:
     """Put entries around x.
@@ -345,7 +338,7 @@ def pad(x: ArrayLike, pad: Sequence[int], mode: Literal["constant", "reflect", "
     if not isinstance(mode, str) or mode not in names:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
     value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
-    if x.dtype.kind != "f" and not _holds(x.dtype, value):
+    if not holds(x.dtype, value):
         raise ValueError(f"pad: an array of {x.dtype} holds no {value}")
     pairs: list[Any] = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
