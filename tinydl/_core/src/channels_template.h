@@ -4,7 +4,8 @@
    given repeated to a period of L elements, L a multiple of C, of at least 256 where that is cheap: the inner loop is
    then long and free of remainders for any number of channels, 3 as well as 64, and its vectors of per-channel values
    stay in L1. Sums have L accumulators, which the caller folds to C. Sums take four periods per step, so that an
-   accumulator is loaded and stored once for four values.
+   accumulator is loaded and stored once for four values: in vectors, as compilers give each of the four an address of
+   its own and have too few registers for them; a period that is no whole number of vectors is left to them.
 
    Every map is written scale*(x - centre) + shift, contracted to one FMA where there is one: forward and the mask of
    backward, here and where convolutions and pooling load x, see the same bits and thus the same sign. NaN counts as
@@ -89,7 +90,18 @@ static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *
 
 /* s1 += x - about, s2 += (x - about)^2 */
 static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdiff_t n, ptrdiff_t L) {
+    const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
     ptrdiff_t i = 0;
+    for (; L % lanes == 0 && i + 4 * L <= n; i += 4 * L) {
+        for (ptrdiff_t j = 0; j < L; j += lanes) {
+            const VT k = NAME(load)(about + j);
+            VT v[4];
+            for (int q = 0; q < 4; q++) v[q] = NAME(load)(x + i + j + q * L) - k;
+            NAME(store)(s1 + j, NAME(load)(s1 + j) + ((v[0] + v[1]) + (v[2] + v[3])));
+            NAME(store)(s2 + j, NAME(load)(s2 + j) + (NAME(fma)(v[0], v[0], v[1] * v[1]) +
+                                                      NAME(fma)(v[2], v[2], v[3] * v[3])));
+        }
+    }
     for (; i + 4 * L <= n; i += 4 * L) {
         const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
@@ -119,7 +131,28 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
     const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
     T *masked = keep ? (T *)r->masked + first : NULL, *s2 = s1 + L;
+    const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
+    const int bend = mask == TD_OPEN ? TD_STRAIGHT : mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK;
     ptrdiff_t i = 0;
+    for (; L % lanes == 0 && i + 4 * L <= n; i += 4 * L) {
+        for (ptrdiff_t j = 0; j < L; j += lanes) {
+            const VT none = {0}, k = NAME(load)(about + j), o = TD_READS_MAP(mask) ? NAME(load)(centre + j) : none;
+            const VT s = TD_READS_MAP(mask) ? NAME(load)(scale + j) : none;
+            const VT t = TD_READS_MAP(mask) ? NAME(load)(shift + j) : none;
+            VT d[4], off[4];
+            for (int q = 0; q < 4; q++) {
+                const ptrdiff_t at = i + j + q * L;
+                const VT v = NAME(load)(x + at);
+                const VT z = TD_READS_MAP(mask) ? s * (v - o) + t : mask == TD_OPEN ? none : NAME(load)(y + at);
+                off[q] = v - k;
+                d[q] = NAME(passed)(NAME(load)(dz + at), z, bend, p);
+                if (keep) NAME(store)(masked + at, d[q]);
+            }
+            NAME(store)(s1 + j, NAME(load)(s1 + j) + ((d[0] + d[1]) + (d[2] + d[3])));
+            NAME(store)(s1 + L + j, NAME(load)(s1 + L + j) + (NAME(fma)(d[0], off[0], d[1] * off[1]) +
+                                                               NAME(fma)(d[2], off[2], d[3] * off[3])));
+        }
+    }
     for (; i + 4 * L <= n; i += 4 * L) {
         const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
         const T *y0 = y + i, *y1 = y0 + L, *y2 = y1 + L, *y3 = y2 + L;

@@ -33,6 +33,18 @@ TD_INLINE td_vf td_fma_f(td_vf a, td_vf b, td_vf c) {
 #endif
 }
 
+TD_INLINE td_vd td_fma_d(td_vd a, td_vd b, td_vd c) {
+#if defined(__AVX512F__)
+    return (td_vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+    return (td_vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+    return (td_vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
 /* The same with a number for a. */
 TD_INLINE td_vf td_fma_by_f(float a, td_vf b, td_vf c) { return td_fma_f((td_vf){0} + a, b, c); }
 
