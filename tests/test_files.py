@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from tinydl import _files
 from tinydl._files import atomic_write, open_file, remove_stale
 
 
@@ -56,6 +57,23 @@ def test_a_failing_system_call_leaves_everything_as_it_was(tmp_path, monkeypatch
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_file_that_was_made_and_cannot_be_used_is_removed(tmp_path, monkeypatch):
+    """Python asks for the kind of a file and for its end after the file is there, and either may fail."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    made = _files._made
+
+    def closed(*given):
+        descriptor = made(*given)
+        os.close(descriptor)
+        return descriptor
+
+    monkeypatch.setattr(_files, "_made", closed)
+    with pytest.raises(OSError, match=re.escape(f"'{path}'")), atomic_write(path):
+        raise AssertionError("opened")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a"]
 
 
 def test_no_room_names_the_file(tmp_path):

@@ -135,8 +135,13 @@ def atomic_write(path, *, previous=None):
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         file = open(temporary, "r+b", opener=_made)  # noqa: SIM115
-    except OSError as error:  # of the file that was asked for, not of one that nobody has named
-        raise type(error)(error.errno, error.strerror, path) from None
+    except BaseException as error:
+        if not isinstance(error, FileExistsError):  # it may be there: Python asks for its kind and its end afterwards
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        if isinstance(error, OSError):  # of the file that was asked for, not of one that nobody has named
+            raise type(error)(error.errno, error.strerror, path) from None
+        raise
     try:
         with file:
             yield file
