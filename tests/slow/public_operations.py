@@ -134,7 +134,9 @@ def spread(name):
     def draw(rng):
         dims = shape(rng, 1)
         return [normal(rng, *dims), axis_or_none(rng, len(dims)), maybe(rng), pick(rng, 0, 1, 1, 2)], \
-            getattr(ops, name), lambda T, x, axis, keepdims, correction: getattr(T, name)(
+            lambda x, axis, keepdims, correction: getattr(ops, name)(
+                x, axis, keepdims=keepdims, correction=correction), \
+            lambda T, x, axis, keepdims, correction: getattr(T, name)(
                 x, all_axes(x, axis), correction=correction, keepdim=keepdims) if correction >= 0 else None
     ROWS[name] = draw
 

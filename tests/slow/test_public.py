@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROGRAM = Path(__file__).with_name("public.py")
@@ -55,11 +56,12 @@ def test_a_wrong_value_would_be_seen(program):
     seen = 0
     for number in range(200):
         call = public.Call(number)
-        if public.verdict(call, torch) != ("judged", "") or call.special:
+        unsigned = any(v.array is not None and v.array.dtype.kind == "u" for v in call.given)  # they have no judge
+        if public.verdict(call, torch) != ("judged", "") or call.special or unsigned:
             continue
         arrays, gradients = public.ours(public.Call(number))
         off = [a * 1.01 + 0.01 if a.dtype.kind == "f" else a for a in arrays], gradients
-        if any(a.size and a.dtype.kind == "f" for a in arrays):
+        if any(a.dtype.kind == "f" and np.isfinite(a).any() for a in arrays):
             assert public.differs(call, torch, off), call
             seen += 1
     assert seen > 20
