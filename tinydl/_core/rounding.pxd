@@ -6,4 +6,4 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t step) noexcept nogil:
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t n, Py_ssize_t d) noexcept nogil:
-    return (n + d - 1) // d
+    return n // d + (n % d > 0)  # n + d - 1 may leave the range

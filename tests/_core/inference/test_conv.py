@@ -55,6 +55,14 @@ def test_nan_passes_the_clamp(single):
     assert np.isnan(single(step, x, x.shape)).all()
 
 
+def test_more_tasks_than_there_are_rows_are_one_a_row():
+    w = laid_out(np.ones((128, 3, 3, 3)), "weight", np.float32)
+    geo = reference.geometry((1, 3, 64, 64), w.shape, 1, 1)
+    room = [inference.conv_step(inference.conv_filters(w, None, 1), geo, False, n_tasks).scratch
+            for n_tasks in (1, 10**6, 2**63 - 1)]
+    assert room[0] > room[1] == room[2]
+
+
 def test_refused():
     w = laid_out(np.ones((8, 4, 3, 3)), "weight", np.float32)
     other = reference.geometry((1, 4, 6, 6), (8, 4, 5, 5), 1, 2)
