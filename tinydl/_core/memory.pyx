@@ -379,10 +379,11 @@ def alike(x, y):
     cdef PyArrayObject *a = <PyArrayObject *> x
     cdef PyArrayObject *b = <PyArrayObject *> y
     cdef size_t lengths = PyArray_NDIM(a) * sizeof(Py_ssize_t)
-    # One comparison for all axes, as the optimiser asks for every parameter at every step.
+    # One comparison for all axes, as the optimiser asks for every parameter at every step. Without axes there is no
+    # address to compare at, and memcmp takes no NULL.
     return bool(PyArray_NDIM(a) == PyArray_NDIM(b) and PyArray_TYPE(a) == PyArray_TYPE(b)
-                and memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
-                and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0
+                and (lengths == 0 or memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
+                     and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0)
                 and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))
 
 
