@@ -353,7 +353,7 @@ def radam(double lr, double beta1, double beta2, double eps, double weight_decay
     """
     cdef Rule rule = adam(lr, beta1, beta2, eps, weight_decay, decoupled, step)
     cdef double power2 = pow(beta2, <double> step), most = 2 / (1 - beta2) - 1
-    cdef double n = most - 2 * step * power2 / (1 - power2)
+    cdef double n = most - 2.0 * step * power2 / (1 - power2)
     if n > 5:
         rule.numbers.adam.step_size *= (sqrt((n - 4) * (n - 2) * most / ((most - 4) * (most - 2) * n))
                                         * sqrt(1 - power2))
