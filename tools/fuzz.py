@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["tinydl", "zipfile", "tarfile", "gzip"]
 
 
 def main(name, options):
-    file, content, reader, documented, _ = corrupt.with_pictures()[name]
+    file, content, reader, documented, _ = corrupt.of_other_packages()[name]
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         path, corpus = os.path.join(folder, file), os.path.join(folder, "corpus")
@@ -40,6 +40,6 @@ def main(name, options):
 
 if __name__ == "__main__":
     if sys.argv[1] == "list":
-        print(*corrupt.with_pictures(), sep="\n")
+        print(*corrupt.of_other_packages(), sep="\n")
     else:
         main(sys.argv[1], sys.argv[2:])

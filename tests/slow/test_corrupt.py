@@ -13,3 +13,11 @@ def test_corrupt_files(trials):
     done = subprocess.run([sys.executable, str(program), str(trials("corrupt files"))], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_fuzzing_starts():
+    pytest.importorskip("atheris")
+    program = Path(__file__).parents[2] / "tools" / "fuzz.py"
+    done = subprocess.run([sys.executable, str(program), "IDX", "-runs=100"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0 and "Done 100 runs" in done.stderr, done.stdout + done.stderr
