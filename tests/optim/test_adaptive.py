@@ -72,6 +72,26 @@ def test_centered_rmsprop():
     assert steps(RMSprop, [2.0], lr=0.1, alpha=0.75, eps=0.0, centered=True) == pytest.approx([expected], rel=1e-12)
 
 
+def test_centered_rmsprop_of_gradients_that_resemble_each_other():
+    """Float32 loses of the variance what is kept of the mean square, and not what is lost in their difference."""
+    alpha, eps = 0.01, np.finfo(np.float32).eps
+    w = td.Parameter(np.zeros(1000, np.float32))
+    optimizer = RMSprop([w], lr=1.0, alpha=alpha, eps=0.0, centered=True)
+    mean = variance = np.zeros(1000)
+    for size in (1.0, 0.9):
+        before, w.grad = w.data.astype(float), (size * np.linspace(1, 2, 1000)).astype(np.float32)
+        g = w.grad.astype(float)
+        square = variance + mean**2
+        variance = alpha * (variance + (1 - alpha) * (g - mean)**2)
+        mean = alpha * mean + (1 - alpha) * g
+        optimizer.step()
+        right = g / np.sqrt(variance)
+        # Square and mean were each rounded once, and the difference of the gradients from the mean.
+        lost = alpha * 4 * eps * square / (2 * variance)
+        np.testing.assert_allclose(before - w.data, right, rtol=8 * eps + lost.max())
+    assert 8 * eps + lost.max() < 1e-4
+
+
 def test_weight_decay_and_defaults_of_rmsprop():
     # g = 1 + 1*1 = 2
     assert steps(RMSprop, [1.0], lr=0.1, alpha=0.75, eps=0.0, weight_decay=1.0) == pytest.approx([0.8], rel=1e-12)

@@ -126,14 +126,16 @@ cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, 
             buf[i] = momentum * buf[i] + g / (root(s) + eps)
             p[i] = p[i] - lr * buf[i]
     else:
+        # s - a^2 of the new averages is alpha (s - a^2 + (1-alpha) (g-a)^2) of the old ones: a sum, of which rounding
+        # leaves at least what this gradient adds. The difference may be all rounding, and p then leaps by lr g / eps.
         for i in range(n):
             g = grad[i] + decay * p[i]
-            s = fma(alpha, square[i], rest * (g * g))
-            a = fma(alpha, average[i], rest * g)
-            square[i] = s
-            average[i] = a
-            s = s - a * a
+            a = average[i]
+            s = square[i] - a * a
             s = 0 if s < 0 else s  # rounding; NaN passes
+            s = alpha * fma(rest * (g - a), g - a, s)
+            square[i] = fma(alpha, square[i], rest * (g * g))
+            average[i] = fma(alpha, a, rest * g)
             g = g / (root(s) + eps)
             if buf == NULL:
                 p[i] = p[i] - lr * g
