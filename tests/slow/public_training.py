@@ -31,18 +31,22 @@ def optimiser(name, draw):
             ws = [T.nn.Parameter(v.clone()) for v in (x, y)]
             T.set_default_dtype(T.float64)  # of the numbers that NAdam keeps
             try:
-                step(getattr(T.optim, name)(ws, **dict(zip(names, given, strict=True))), ws, T.tensor)
+                step(getattr(T.optim, name)(ws, **dict(zip(names, given, strict=True))), ws, T.tensor, stays_finite)
             finally:
                 T.set_default_dtype(T.float32)
             return tuple(ws)
 
-        def step(opt, ws, wrap):
+        def stays_finite(ws):
+            if not all(w.isfinite().all() for w in ws):
+                raise ValueError  # of an infinite weight a decay of 0 makes NaN, which PyTorch leaves out
+
+        def step(opt, ws, wrap, check=lambda ws: None):
             for k in range(3):
+                check(ws)
                 for w, last in zip(ws, (5, 1), strict=True):
                     g = np.sin(np.arange(w.numel() if hasattr(w, "numel") else w.size) + k + 1).reshape(tuple(w.shape))
                     w.grad = wrap(g) if k != last else None
                 opt.step()
-        # Weights are finite: of an infinite one a decay of 0 makes NaN, which PyTorch leaves out.
         return [*(normal(rng, *shape(rng), gradient=False, finite=True) for _ in range(2)), *values], ours, theirs
     ROWS[f"optim.{name}"] = row
 
