@@ -32,7 +32,7 @@ from tinydl.train.run import Run
 from tinydl.train.tensorfile import TensorFileError, read_tensors
 
 HEADER = 400        # bytes that are flipped one by one
-SECONDS = 10        # a reader that takes longer hangs
+SECONDS = 10        # of the processor: a reader that takes longer hangs
 SLACK = 4 << 20     # bytes that a reader may use whatever the file: a small net, a codec
 ROOM = 256 << 20    # address space beyond what the process has
 
@@ -216,8 +216,8 @@ def hangs(number, frame):
 
 def read(path, reader, documented):
     """None, or what came that should not."""
-    signal.signal(signal.SIGALRM, hangs)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.signal(signal.SIGPROF, hangs)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         reader(path)
     except documented:
@@ -225,7 +225,7 @@ def read(path, reader, documented):
     except (Exception, Hangs) as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return None
 
 
