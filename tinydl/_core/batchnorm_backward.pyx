@@ -24,29 +24,40 @@ import_array()
 cdef struct ReduceCall:
     RowPlan p
     td_reduction r      # its vectors along a period
-    # Of an activation that readers do not apply as they load: pieces of dz' are computed in L1 and then summed.
+    void *masked        # where dz' goes, or NULL; it may be dz
+    # Of an activation that readers do not apply as they load
     const td_activation *activation     # or NULL
     int double_loops                    # 1: of float64
     void *values                        # scratch: a piece a thread
 
 
-cdef void reduce_activation(real *s, const ReduceCall *call, Py_ssize_t first, Py_ssize_t n, int thread) noexcept nogil:
-    """The two sums of n elements from `first` on, and dz' = dz times the derivative at the mask's value of x."""
+cdef void reduce_pieces(real *s, const ReduceCall *call, Py_ssize_t first, Py_ssize_t n, int thread) noexcept nogil:
+    """The two sums of n elements from `first` on, and dz'.
+
+    Pieces of dz' are computed, and summed while they are in L1: sums read four periods at once, and with y and dz'
+    beside x and dz those are more streams than prefetchers follow.
+    """
     cdef const RowPlan *p = &call.p
     cdef const td_activation *f = call.activation
     cdef double parameter = call.r.dy.mask.parameter
     cdef real *values = <real *> call.values + thread * p.piece
-    cdef real *masked = <real *> call.r.masked
+    cdef real *masked = <real *> call.masked
     cdef const real *dz = <const real *> call.r.dy.dz
+    cdef const real *y = <const real *> call.r.dy.y
     cdef Py_ssize_t end = first + n, m
+    cdef td_pending dy = call.r.dy
     cdef td_reduction sums = call.r
-    sums.dy.dz, sums.dy.y, sums.masked = masked, NULL, NULL
+    sums.dy.dz, sums.dy.y = masked, NULL
     while first < end:
         m = min(p.piece, end - first)
-        mapped(<const real *> call.r.x + first, &call.r.dy.mask, values, m, p.L)
-        if f.gradient_reads_y:
-            f.value[call.double_loops](values, NULL, values, m, parameter)
-        f.gradient[call.double_loops](values, dz + first, masked + first, m, parameter)
+        if f == NULL:
+            dy.dz, dy.y = dz + first, NULL if y == NULL else y + first
+            gradient(&dy, masked + first, m, p.L, td_stretch(p.C, p.size))
+        else:
+            mapped(<const real *> call.r.x + first, &call.r.dy.mask, values, m, p.L)
+            if f.gradient_reads_y:
+                f.value[call.double_loops](values, NULL, values, m, parameter)
+            f.gradient[call.double_loops](values, dz + first, masked + first, m, parameter)
         gradient_sums(&sums, first, s, m, p.L)
         first += m
 
@@ -59,10 +70,10 @@ cdef void reduce_task(real *groups, const ReduceCall *call, Py_ssize_t g, int th
     # Groups are whole periods of the repeated vectors: each begins with channel 0.
     cdef Py_ssize_t first = g * p.group, n = min(p.group, p.n - first)
     memset(s, 0, 2 * p.L * sizeof(real))
-    if call.activation == NULL:
+    if call.masked == NULL:
         gradient_sums(&call.r, first, s, n, p.L)
     else:
-        reduce_activation(s, call, first, n, thread)
+        reduce_pieces(s, call, first, n, thread)
     fold(s, p.C, p.L)
     fold(s + p.L, p.C, p.L)
     td_restore_denormals(saved)
@@ -102,11 +113,11 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     cdef double *to_sums = <double *> partial_sums(sums, NPY_FLOAT64, &G, &C)
     if G != 1 or C != p.C or not sums.flags.writeable:
         raise ValueError(f"sums: expected a writeable array (1, 2, {p.C}), got shape {sums.shape}")
-    r.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
+    call.masked = NULL if masked is None else channels_last(masked, "masked", t, p.n, True)
     call.activation, call.double_loops = NULL, t != NPY_FLOAT32
     if r.dy.mask.activation > TD_LEAK:
         call.activation = activation_of(r.dy.mask.activation)
-        if r.masked == NULL or r.dy.mask.scale == NULL:
+        if call.masked == NULL or r.dy.mask.scale == NULL:
             raise ValueError(f"backward_reduce: a mask with {dy.mask.activation} needs scale and shift, and `masked`")
     # Scratch: `about` and the mask's three vectors along a period, a piece a thread, two sums along a period for each
     # group.

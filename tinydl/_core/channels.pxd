@@ -16,7 +16,6 @@ cdef extern from "src/channels.h" nogil:
         td_pending dy
         const void *x
         const void *about
-        void *masked
     void td_affine_f(const td_residual_sum *, Py_ssize_t first, float *y, Py_ssize_t n, Py_ssize_t L,
                      int stream) noexcept
     void td_affine_d(const td_residual_sum *, Py_ssize_t first, double *y, Py_ssize_t n, Py_ssize_t L,

@@ -44,12 +44,11 @@ static inline ptrdiff_t td_stretch(ptrdiff_t C, ptrdiff_t size) {
     return 0;
 }
 
-/* A gradient dz' and the batch norm's input x that it is summed with, about a value per channel. masked: where dz' goes,
-   or NULL; it may be dz. A map that masks dz reads x, whatever dy.y. */
+/* A gradient dz' and the batch norm's input x that it is summed with, about a value per channel. A map that masks dz
+   reads x, whatever dy.y. */
 typedef struct {
     td_pending dy;
     const void *x, *about;
-    void *masked;
 } td_reduction;
 
 #define T float

@@ -126,11 +126,11 @@ TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, T slope, const i
 }
 
 TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
-                                        const int mask, const int keep) {
+                                        const int mask) {
     const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
     const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
-    T *masked = keep ? (T *)r->masked + first : NULL, *s2 = s1 + L;
+    T *s2 = s1 + L;
     const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
     const int bend = mask == TD_OPEN ? TD_STRAIGHT : mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK;
     ptrdiff_t i = 0;
@@ -146,7 +146,6 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
                 const VT z = TD_READS_MAP(mask) ? s * (v - o) + t : mask == TD_OPEN ? none : NAME(load)(y + at);
                 off[q] = v - k;
                 d[q] = NAME(passed)(NAME(load)(dz + at), z, bend, p);
-                if (keep) NAME(store)(masked + at, d[q]);
             }
             NAME(store)(s1 + j, NAME(load)(s1 + j) + ((d[0] + d[1]) + (d[2] + d[3])));
             NAME(store)(s1 + L + j, NAME(load)(s1 + L + j) + (NAME(fma)(d[0], off[0], d[1] * off[1]) +
@@ -157,7 +156,6 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
         const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
         const T *y0 = y + i, *y1 = y0 + L, *y2 = y1 + L, *y3 = y2 + L;
         const T *d0 = dz + i, *d1 = d0 + L, *d2 = d1 + L, *d3 = d2 + L;
-        T *m0 = keep ? masked + i : s1, *m1 = m0 + L, *m2 = m1 + L, *m3 = m2 + L;
         TD_INDEPENDENT for (ptrdiff_t j = 0; j < L; j++) {
             const T k = about[j];
             const T o = TD_READS_MAP(mask) ? centre[j] : 0, s = TD_READS_MAP(mask) ? scale[j] : 0;
@@ -166,7 +164,6 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
             const T c = NAME(masked)(d2[j], y2[j], o, s, t, p, mask), d = NAME(masked)(d3[j], y3[j], o, s, t, p, mask);
             s1[j] += (a + b) + (c + d);
             s2[j] += NAME(fma_one)(a, x0[j] - k, b * (x1[j] - k)) + NAME(fma_one)(c, x2[j] - k, d * (x3[j] - k));
-            if (keep) m0[j] = a, m1[j] = b, m2[j] = c, m3[j] = d;
         }
     }
     for (; i < n; i += L) {
@@ -176,17 +173,15 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
             const T a = NAME(masked)(dz[i + j], y[i + j], o, s, TD_READS_MAP(mask) ? shift[j] : 0, p, mask);
             s1[j] += a;
             s2[j] = NAME(fma_one)(a, x[i + j] - about[j], s2[j]);
-            if (keep) masked[i + j] = a;
         }
     }
 }
 
-/* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on; masked = dz' where it is wanted */
+/* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on */
 static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T *sums, ptrdiff_t n, ptrdiff_t L) {
-    switch (2 * td_mask_of(&r->dy) + (r->masked != NULL)) {
+    switch (td_mask_of(&r->dy)) {
 #define TD_SUMS_BODY(mask)                                                                                             \
-    case 2 * mask: NAME(gradient_sums_body)(r, first, sums, n, L, mask, 0); break;                                     \
-    case 2 * mask + 1: NAME(gradient_sums_body)(r, first, sums, n, L, mask, 1); break
+    case mask: NAME(gradient_sums_body)(r, first, sums, n, L, mask); break
         TD_SUMS_BODY(TD_OPEN);
         TD_SUMS_BODY(TD_BY_MAP);
         TD_SUMS_BODY(TD_BY_SIGN);
