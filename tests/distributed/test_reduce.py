@@ -1,6 +1,9 @@
+import gc
+
 import numpy as np
 import pytest
 
+import tinydl as td
 from tinydl.distributed.reduce import exact_sum, fast_sum
 from tinydl.distributed.shards import PairwiseSum, owned
 from tinydl.testing.ranks import run_ranks
@@ -48,3 +51,20 @@ def test_the_fast_sum(size):
 
     for out in run_ranks(size, total):
         np.testing.assert_allclose(out, VALUES.astype(np.float64).sum(axis=0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_sum_keeps_no_memory(size):
+    def total(comm):
+        for _ in range(5):
+            exact_sum(comm, parts_of(comm), 12, np.empty(13, np.float32), 100)
+
+    run_ranks(size, total)
+    gc.collect()
+    gc.disable()  # a cycle would keep the messages of a step until the collector comes by, and each step take new pages
+    try:
+        before = td.memory_stats()["in_use"]
+        run_ranks(size, total)
+        assert td.memory_stats()["in_use"] == before
+    finally:
+        gc.enable()

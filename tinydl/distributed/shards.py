@@ -61,17 +61,20 @@ def merged(parts, shards, add):
     add : callable
         ``add(a, b)`` gives a + b and may write into a.
     """
-    def value(level, index):
-        if (level, index) in parts:
-            return parts[level, index]
-        if index << level >= shards:
-            return None
-        left, right = value(level - 1, 2 * index), value(level - 1, 2 * index + 1)
-        if left is None or right is None:
-            return right if left is None else left
-        return add(left, right)
+    return _node(parts, shards, add, (shards - 1).bit_length(), 0)
 
-    return value((shards - 1).bit_length(), 0)
+
+# Not a function within `merged`: one that calls itself is a cycle, which keeps the parts until the collector comes by.
+def _node(parts, shards, add, level, index):
+    if (level, index) in parts:
+        return parts[level, index]
+    if index << level >= shards:
+        return None
+    left = _node(parts, shards, add, level - 1, 2 * index)
+    right = _node(parts, shards, add, level - 1, 2 * index + 1)
+    if left is None or right is None:
+        return right if left is None else left
+    return add(left, right)
 
 
 class PairwiseSum:
