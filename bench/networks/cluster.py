@@ -9,6 +9,7 @@ See docs/scaling.md for the model.
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -39,11 +40,11 @@ class Transport:
 
 
 def transport_of(rows):
-    """Latency and bandwidth from sums over two ranks: 2 (latency + size / 2 / bandwidth)."""
-    sums = {row["batch"]: row["ms"] / 1e3 for row in rows if row["net"] == "sum" and row["ranks"] == 2
-            and row["system"] == "tinydl, 2 ranks of 1"}
+    """Latency and bandwidth from sums over n ranks: 2 (n - 1) (latency + size / n / bandwidth)."""
+    exact = [row for row in rows if row["net"] == "sum" and row["system"] == f"tinydl, {row['ranks']} ranks of 1"]
+    n, sums = exact[0]["ranks"], {row["batch"]: row["ms"] / 1e3 for row in exact}
     small, large = min(sums), 1 << 18  # a megabyte, as the gradients of these nets
-    return Transport(sums[small] / 2, 4 * (large - small) / (sums[large] - sums[small]))
+    return Transport(sums[small] / (2 * (n - 1)), 2 * (n - 1) / n * 4 * (large - small) / (sums[large] - sums[small]))
 
 
 def curve_of(rows, net):
@@ -88,6 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path)
     parser.add_argument("--latency", type=float, metavar="SECONDS", help="of a message, Python's part included")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="of the machine of the results")
     parser.add_argument("--bandwidth", type=float, metavar="BYTES", help="a second")
     args = parser.parse_args()
     rows = json.loads(args.results.read_text())["distributed"]["rows"]
@@ -101,7 +103,7 @@ def main():
         for row in rows:
             if row["net"] == net and row["ranks"] > 1 and row["system"].endswith("ranks of 1") \
                     and row["system"].startswith("tinydl"):
-                said = 1e3 * step(curve, transport, row["ranks"], row["batch"], facts, 2)
+                said = 1e3 * step(curve, transport, row["ranks"], row["batch"], facts, args.cores)
                 print(f"{net}, batch {row['batch']}, {row['ranks']} ranks: {said:.1f} ms on paper, {row['ms']:.1f} "
                       f"measured, {said / row['ms'] - 1:+.1%}")
         each = min(64, whole // 2)  # samples a core where the batch grows with the cores
