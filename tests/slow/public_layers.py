@@ -34,7 +34,8 @@ def layer(name, draw, named=None, meant=lambda given: given):
             net = getattr(T.nn, named or name)(*meant(given[:n])).double()
             net.load_state_dict({key: T.tensor(value) for key, value in kept.items()})
             net.train(training)
-            y = net(*given[n:])
+            # A layer takes an array of booleans for one of float32.
+            y = net(*(x.double() if T.is_tensor(x) and x.dtype == T.bool else x for x in given[n:]))
             return (y, *(value for key, value in net.state_dict().items() if "running" in key))
 
         return [*made, *called], ours, theirs
