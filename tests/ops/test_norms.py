@@ -40,3 +40,13 @@ def test_lengths_are_those_of_what_is_multiplied():
     np.testing.assert_allclose(found.numpy(), [3**-0.5] * 2)
     with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\) do not broadcast"):
         ops.cosine_similarity(td.tensor([1.0, 1.0]), td.tensor([1.0, 1.0, 1.0]), 0)
+
+
+def test_cosine_similarity_of_two_types_has_the_digits_of_the_longer():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((5, 3)).astype(np.float32), rng.standard_normal((5, 3))
+    right = td.ops.cosine_similarity(x.astype(np.float64), y).data
+    for pair in ((td.tensor(x), td.tensor(y)), (td.tensor(y), td.tensor(x))):
+        found = td.ops.cosine_similarity(*pair)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found.data, right, rtol=1e-14)

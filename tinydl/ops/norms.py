@@ -12,7 +12,7 @@ from tinydl.ops.arithmetic import div, mul, power
 from tinydl.ops.checks import as_tensor, need_float
 from tinydl.ops.elementwise import abs, maximum, sqrt
 from tinydl.ops.reductions import max, min, sum
-from tinydl.ops.shape import broadcast_to
+from tinydl.ops.shape import astype, broadcast_to
 from tinydl.ops.words import worded
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = 1, eps: float = 1e
     """
     x, y = as_tensor(x), as_tensor(y)
     eps = number("cosine_similarity", "eps", eps)
+    if x.dtype.kind == y.dtype.kind == "f" and x.dtype != y.dtype:  # or one length would have the digits of float32
+        x, y = astype(x, np.float64), astype(y, np.float64)
     if x.shape != y.shape:
         try:
             shape = np.broadcast_shapes(x.shape, y.shape)
