@@ -34,11 +34,11 @@ import compiler
 CORE = Path("tinydl/_core")
 MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
 # One build for all levels: what these do is copying, or too little for wider vectors to count.
-COMMON = {"augment", "conv/geometry", "im2col", "inference/copy", "inference/elementwise", "inference/pool",
+COMMON = {"array", "augment", "conv/geometry", "im2col", "inference/copy", "inference/elementwise", "inference/pool",
           "inference/program", "inference/transpose", "loss/cross_entropy", "loss/softmax", "memory", "operands",
           "parallel", "update/segments", "warp"}
 # Checks of arguments and lists of work to do: nothing in them is a loop that counts, and -O1 takes half the time.
-GLUE = {"conv/geometry", "inference/program", "memory", "operands", "parallel", "update/segments"}
+GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "parallel", "update/segments"}
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
