@@ -12,6 +12,7 @@ another one: a second `pip install`, which has an environment of its own, compil
 """
 
 import functools
+import gc
 import hashlib
 import os
 import re
@@ -109,7 +110,10 @@ def c_files():
         else:
             made.unlink(missing_ok=True)
     workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
+    # Looking for rubbish among live parse trees would be a quarter of the work.
+    gc.disable()
     cythonize(table, compiler_directives=DIRECTIVES, nthreads=workers, quiet=True)
+    gc.enable()
     for module, key in keys.items():
         keep(dotted(module) + ".c", key)
 
