@@ -42,6 +42,12 @@ def test_lengths_are_those_of_what_is_multiplied():
         ops.cosine_similarity(td.tensor([1.0, 1.0]), td.tensor([1.0, 1.0, 1.0]), 0)
 
 
+@pytest.mark.parametrize("p", [1, 2, np.inf, -np.inf])
+def test_no_axis_is_every_number_by_itself(p):
+    x = np.array([[3.0, -4.0], [0.0, 1.0]], np.float32)
+    assert td.ops.norm(x, p, axis=()).tolist() == td.ops.norm(x, p, axis=[]).tolist() == abs(x).tolist()
+
+
 def test_cosine_similarity_of_two_types_has_the_digits_of_the_longer():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((5, 3)).astype(np.float32), rng.standard_normal((5, 3))

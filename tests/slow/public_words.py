@@ -165,7 +165,7 @@ def prod(rng):
 def norm(rng):
     dims = tuple(max(1, n) for n in shape(rng, 1))
     return [normal(rng, *dims, finite=True), pick(rng, 2.0, 1.0, 3.0), axis_or_none(rng, len(dims)), maybe(rng)], \
-        ops.norm, lambda T, x, p, axis, keep: T.linalg.vector_norm(x, p, axis, keep) if axis != () else None
+        ops.norm, lambda T, x, p, axis, keep: T.linalg.vector_norm(x, p, axis, keep) if axis not in ((), []) else None
 
 
 @row

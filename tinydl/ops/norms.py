@@ -32,7 +32,7 @@ def norm(x: ArrayLike, p: float = 2.0, axis: Ints | None = None, keepdims: bool 
     p : float
         Positive, or 'fro' for 2; 2 has the gradient x / norm, NaN at 0.
     axis : int or tuple of int, optional
-        All axes by default.
+        All axes by default; () is none of them, as in NumPy's sums: |x|.
     keepdims : bool
     """
     x = as_tensor(x)
