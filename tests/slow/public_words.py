@@ -172,7 +172,7 @@ def norm(rng):
 def normalize(rng):
     dims, axis = along(rng)
     return [normal(rng, *dims, finite=True), 2.0, axis, 1e-12], ops.normalize, \
-        lambda T, x, p, axis, eps: T.nn.functional.normalize(x, p, axis, eps)
+        lambda T, x, p, axis, eps: T.nn.functional.normalize(x, p, axis, eps) if axis not in ((), []) else None
 
 
 def angle_of(T, x, y, axis, eps):
