@@ -66,7 +66,7 @@ cdef void *data(object a, str name, int type_number, Py_ssize_t size, bint writa
 
 
 cdef void *channels_last(object a, str name, int type_number, Py_ssize_t size,
-                                bint writable=False) except? NULL:
+                         bint writable=False) except? NULL:
     """Pointer to an activation (N, C, *spatial) that is dense with C fastest and N slowest in memory."""
     cdef PyArrayObject *array = as_array(a, name, type_number, size, writable)
     cdef int ndim = PyArray_NDIM(array), axis
