@@ -212,6 +212,17 @@ def test_mask_of_backward_is_the_sign_of_forward():
     assert sums[0, 0].tolist() == (y > 0).sum(axis=(0, 2, 3)).tolist()
 
 
+@DTYPES
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+@pytest.mark.parametrize("C", [6, 65])  # 65: periods that are no whole number of vectors
+def test_sums_about_the_centre_itself_have_the_bits_of_sums_about_its_copy(dtype, activation, C):
+    case, sums = Case((40, C, 8, 8), dtype), np.empty((2, 1, 2, C))
+    mask = case.mask(activation)
+    for about, out in zip((mask.centre, mask.centre.copy()), sums, strict=True):
+        batchnorm_backward.backward_reduce(Pending(case.dz, case.x, mask), case.x, about, out, None, 1)
+    assert_same(sums[0], sums[1])
+
+
 # --- 3 gradients -----------------------------------------------------------------------------------------------------
 
 EPS = 1e-5

@@ -124,8 +124,9 @@ def backward_reduce(dy, x, about, sums, masked, int n_threads):
     cdef Py_ssize_t pieces = n_threads * p.piece if call.activation != NULL else 0
     cdef Block block = scratch((p.L * (4 + 2 * p.n_groups) + pieces) * p.size)
     cdef char *at = <char *> block.address
-    r.about = repeated(about_data, &at, p)
+    cdef bint at_centre = r.dy.mask.scale != NULL and about_data == r.dy.mask.centre
     repeat_map(&r.dy.mask, &at, p)
+    r.about = r.dy.mask.centre if at_centre else repeated(about_data, &at, p)
     call.values = at
     at += pieces * p.size
     with nogil:

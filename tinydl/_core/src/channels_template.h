@@ -126,7 +126,7 @@ TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, T slope, const i
 }
 
 TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
-                                        const int mask) {
+                                        const int mask, const int at_centre) {
     const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
     const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
@@ -143,8 +143,9 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
             for (int q = 0; q < 4; q++) {
                 const ptrdiff_t at = i + j + q * L;
                 const VT v = NAME(load)(x + at);
-                const VT z = TD_READS_MAP(mask) ? s * (v - o) + t : mask == TD_OPEN ? none : NAME(load)(y + at);
                 off[q] = v - k;
+                const VT z = TD_READS_MAP(mask) ? s * (at_centre ? off[q] : v - o) + t
+                                                : mask == TD_OPEN ? none : NAME(load)(y + at);
                 d[q] = NAME(passed)(NAME(load)(dz + at), z, bend, p);
             }
             NAME(store)(s1 + j, NAME(load)(s1 + j) + ((d[0] + d[1]) + (d[2] + d[3])));
@@ -179,14 +180,18 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
 
 /* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on */
 static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T *sums, ptrdiff_t n, ptrdiff_t L) {
-    switch (td_mask_of(&r->dy)) {
-#define TD_SUMS_BODY(mask)                                                                                             \
-    case mask: NAME(gradient_sums_body)(r, first, sums, n, L, mask); break
-        TD_SUMS_BODY(TD_OPEN);
-        TD_SUMS_BODY(TD_BY_MAP);
-        TD_SUMS_BODY(TD_BY_SIGN);
-        TD_SUMS_BODY(TD_LEAK_BY_MAP);
-        TD_SUMS_BODY(TD_LEAK_BY_SIGN);
+    /* Usually a map's centre is what the sums are about: x less it is then computed once. */
+    const int kind = td_mask_of(&r->dy);
+    switch (2 * kind + (TD_READS_MAP(kind) && r->about == r->dy.mask.centre)) {
+#define TD_SUMS_BODY(mask, at_centre)                                                                                  \
+    case 2 * mask + at_centre: NAME(gradient_sums_body)(r, first, sums, n, L, mask, at_centre); break
+        TD_SUMS_BODY(TD_OPEN, 0);
+        TD_SUMS_BODY(TD_BY_MAP, 0);
+        TD_SUMS_BODY(TD_BY_MAP, 1);
+        TD_SUMS_BODY(TD_BY_SIGN, 0);
+        TD_SUMS_BODY(TD_LEAK_BY_MAP, 0);
+        TD_SUMS_BODY(TD_LEAK_BY_MAP, 1);
+        TD_SUMS_BODY(TD_LEAK_BY_SIGN, 0);
 #undef TD_SUMS_BODY
     }
 }
