@@ -26,6 +26,7 @@ static inline int td_mask_of(const td_pending *dy) {
     return (dy->mask.scale ? TD_BY_MAP : TD_BY_SIGN) + 2 * (dy->mask.activation == TD_LEAK);
 }
 #define TD_READS_MAP(mask) ((mask) == TD_BY_MAP || (mask) == TD_LEAK_BY_MAP)
+#define TD_BEND_OF(mask) ((mask) == TD_OPEN ? TD_STRAIGHT : (mask) < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK)
 
 /* A value and what a residual block adds to it, each by its map. residual NULL: none; on_residual.scale NULL: as it is.
    stretch: of C channels, see td_stretch. */

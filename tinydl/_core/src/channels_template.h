@@ -122,7 +122,7 @@ static inline void NAME(moments)(const T *x, const T *about, T *s1, T *s2, ptrdi
 
 TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, T slope, const int mask) {
     const T v = TD_READS_MAP(mask) ? NAME(map_one)(y, centre, scale, shift) : y;
-    return mask == TD_OPEN ? dz : NAME(passed_one)(dz, v, mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK, slope);
+    return NAME(passed_one)(dz, v, TD_BEND_OF(mask), slope);
 }
 
 TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
@@ -132,7 +132,6 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
     T *s2 = s1 + L;
     const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
-    const int bend = mask == TD_OPEN ? TD_STRAIGHT : mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK;
     ptrdiff_t i = 0;
     for (; L % lanes == 0 && i + 4 * L <= n; i += 4 * L) {
         for (ptrdiff_t j = 0; j < L; j += lanes) {
@@ -146,11 +145,11 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
                 off[q] = v - k;
                 const VT z = TD_READS_MAP(mask) ? s * (at_centre ? off[q] : v - o) + t
                                                 : mask == TD_OPEN ? none : NAME(load)(y + at);
-                d[q] = NAME(passed)(NAME(load)(dz + at), z, bend, p);
+                d[q] = NAME(passed)(NAME(load)(dz + at), z, TD_BEND_OF(mask), p);
             }
             NAME(store)(s1 + j, NAME(load)(s1 + j) + ((d[0] + d[1]) + (d[2] + d[3])));
-            NAME(store)(s1 + L + j, NAME(load)(s1 + L + j) + (NAME(fma)(d[0], off[0], d[1] * off[1]) +
-                                                               NAME(fma)(d[2], off[2], d[3] * off[3])));
+            NAME(store)(s2 + j, NAME(load)(s2 + j) + (NAME(fma)(d[0], off[0], d[1] * off[1]) +
+                                                      NAME(fma)(d[2], off[2], d[3] * off[3])));
         }
     }
     for (; i + 4 * L <= n; i += 4 * L) {
@@ -201,7 +200,6 @@ TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptr
     const T *dz = dy->dz, *y = dy->y, *a = dy->a, *b = dy->b, *c = dy->c;
     const T *centre = dy->mask.centre, *scale = dy->mask.scale, *shift = dy->mask.shift, p = (T)dy->mask.parameter;
     const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
-    const int bend = mask == TD_OPEN ? TD_STRAIGHT : mask < TD_LEAK_BY_MAP ? TD_CLAMP : TD_LEAK;
     ptrdiff_t i = 0;
     for (; near && i + 2 * near <= n; i += 2 * near) {
         for (ptrdiff_t j = 0; j < near; j += lanes) {
@@ -212,7 +210,8 @@ TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptr
             const VT kc = map ? NAME(load)(c + j) : none;
             for (ptrdiff_t q = i + j; q <= i + j + near; q += near) {
                 const VT v = NAME(load)(y + q);
-                const VT d = NAME(passed)(NAME(load)(dz + q), TD_READS_MAP(mask) ? s * (v - o) + t : v, bend, p);
+                const VT z = TD_READS_MAP(mask) ? s * (v - o) + t : v;
+                const VT d = NAME(passed)(NAME(load)(dz + q), z, TD_BEND_OF(mask), p);
                 NAME(store)(dx + q, map ? ka * d + (kb * (v - o) + kc) : d);
             }
         }
