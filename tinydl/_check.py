@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "dtype_of", "flag", "given", "holds", "index_of", "integer", "items", "meant", "number", "one_of", "one_or_many",
-    "path_of",
+    "dtype_of", "flag", "given", "holds", "index_of", "integer", "items", "meant", "need_held", "number", "one_of",
+    "one_or_many", "path_of",
 ]
 
 
@@ -82,6 +82,12 @@ def holds(dtype: np.dtype[Any], value: Any) -> bool:
     if dtype.kind == "b":
         return value in (0, 1)
     return float(value).is_integer() and np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max
+
+
+def need_held(owner: str, dtype: np.dtype[Any], value: Any) -> None:
+    """Refuse a value that an array of a type cannot have."""
+    if not holds(dtype, value):
+        raise ValueError(f"{owner}: an array of {dtype} holds no {value}")
 
 
 def flag(owner: str, name: str, value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import random
-from tinydl._check import dtype_of, flag, given, holds, index_of, integer, number, one_or_many
+from tinydl._check import dtype_of, flag, given, index_of, integer, need_held, number, one_or_many
 from tinydl.devices import device as _device
 from tinydl.tensor import Tensor, array_of, tensor as _copied
 
@@ -74,8 +74,8 @@ def full(size: Ints, fill_value: Number | Tensor, dtype: DType = None, device: D
     value = _copied(fill_value.item() if isinstance(fill_value, Tensor) else fill_value)
     if value.ndim:
         raise TypeError(f"full takes a number, got {fill_value!r}")
-    if dtype is not None and not holds(dtype_of("full", dtype), value.item()):
-        raise ValueError(f"full: an array of {dtype_of('full', dtype)} holds no {value.item()}")
+    if dtype is not None:
+        need_held("full", dtype_of("full", dtype), value.item())
     sizes = (size,) if isinstance(size, int) or index_of(size) is not None else tuple(size)
     return _made(np.full(_shape(sizes, "full"), value.data), "full", dtype, device, requires_grad)
 
@@ -192,10 +192,8 @@ def randint(*bounds: Ints, low: int | None = None, high: int | None = None, size
     if least >= end:
         raise ValueError(f"randint: there is no integer from {least} up to, but without, {end}")
     if dtype is not None:
-        kind = dtype_of("randint", dtype)
         for limit in (least, end - 1):
-            if not holds(kind, limit):
-                raise ValueError(f"randint: an array of {kind} holds no {limit}")
+            need_held("randint", dtype_of("randint", dtype), limit)
     return _made(_rng(generator).integers(least, end, _shape((lengths,), "randint")), "randint", dtype, device,
                  requires_grad)
 

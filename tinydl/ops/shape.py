@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl import layout
-from tinydl._check import dtype_of, given, holds, index_of, items, number
+from tinydl._check import dtype_of, given, index_of, items, need_held, number
 from tinydl.function import Operation
 from tinydl.gradient import Gradient
 from tinydl.graph import Description
@@ -338,8 +338,7 @@ def pad(x: ArrayLike, pad: Sequence[int], mode: Literal["constant", "reflect", "
     if not isinstance(mode, str) or mode not in names:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, names))}, got {mode!r}")
     value = number("pad", "value", value, low=-math.inf, finite=False) if mode == "constant" else 0.0
-    if not holds(x.dtype, value):
-        raise ValueError(f"pad: an array of {x.dtype} holds no {value}")
+    need_held("pad", x.dtype, value)
     pairs: list[Any] = [(0, 0)] * (x.ndim - len(widths) // 2)
     pairs += [widths[k:k + 2] for k in range(len(widths) - 2, -1, -2)]
     for n, (before, after) in zip(x.shape, pairs, strict=True):
