@@ -6,6 +6,7 @@ Of every file: each byte of the header flipped, each truncation, then random dam
 """
 
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
@@ -183,17 +184,26 @@ def damaged(content, rng):
     return bytes(content)
 
 
-def resummed(content, rng):
-    """A safetensors file with a damaged header and the right sum for it, as somebody who forges one would write it."""
-    import hashlib
+MARK = b'"sha256":"tinydl:'
 
+
+def summed(content):
+    """A safetensors file with the right sum for what it holds, as somebody who forges one would write it."""
     n = int.from_bytes(content[:8], "little")
-    mark, text = b'"sha256":"tinydl:', content[8:8 + n]
-    at = text.index(mark) + len(mark)
-    text = damaged(text[:at] + b"0" * 64 + text[at + 64:], rng)
-    length, data = len(text).to_bytes(8, "little"), content[8 + n:]
-    total = hashlib.sha256(length + text + data).hexdigest().encode()
-    return length + text.replace(mark + b"0" * 64, mark + total, 1) + data
+    text = content[8:8 + n]
+    at = text.find(MARK) + len(MARK)
+    if at < len(MARK) or at + 64 > len(text):
+        return content
+    blank = text[:at] + b"0" * 64 + text[at + 64:]
+    total = hashlib.sha256(content[:8] + blank + content[8 + n:]).hexdigest().encode()
+    return content[:8] + text[:at] + total + text[at + 64:] + content[8 + n:]
+
+
+def resummed(content, rng):
+    """A safetensors file with a damaged header, its length and the right sum for it."""
+    n = int.from_bytes(content[:8], "little")
+    text = damaged(content[8:8 + n], rng)
+    return summed(len(text).to_bytes(8, "little") + text + content[8 + n:])
 
 
 def corrupt(content, n):
@@ -203,7 +213,7 @@ def corrupt(content, n):
     yield from planned[::step][:n]
     for k in range(n - len(planned[::step])):
         rng = np.random.default_rng(k)
-        if k % 2 and b'"sha256":"tinydl:' in content:
+        if k % 2 and MARK in content:
             yield f"damage {k}, with a right sum", resummed(content, rng)
         else:
             yield f"damage {k}", damaged(content, rng)
