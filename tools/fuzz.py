@@ -35,8 +35,9 @@ def main(name, options):
                 if fault := corrupt.read(path, reader, documented):
                     raise RuntimeError(fault)
 
-        # libFuzzer ends the process, so the folder stays where it is cut short.
-        atheris.Setup([sys.argv[0], "-rss_limit_mb=1024", "-timeout=10", *options, corpus], one)
+        # libFuzzer ends the process, so the folder stays where it is cut short. Its own timeout is of the wall clock,
+        # and by the timer of tests/clock.py.
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=1024", "-timeout=0", *options, corpus], one)
         atheris.Fuzz()
 
 

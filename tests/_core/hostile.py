@@ -16,14 +16,12 @@ import importlib
 import importlib.util
 import os
 import resource
-import signal
 import sys
 import types
 
 import numpy as np
 
 GUARD = 64          # bytes on either side of every array
-SECONDS = 10        # a call that takes longer hangs
 CALLS_EACH = 2      # recorded calls of a function that are varied
 CLEAR = (TypeError, ValueError, OverflowError, MemoryError, IndexError)
 # Their arguments may ask for what takes long.
@@ -38,6 +36,9 @@ def by_path(path):
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look it up
     spec.loader.exec_module(module)
     return module
+
+
+clock = by_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clock.py")).clock
 
 
 def load():
@@ -320,15 +321,14 @@ def main(first, cases=cases):
         say(k, what)
         BLOCKS.clear()
         args, kwargs = rebuilt((args, kwargs), fresh)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
-            function(*args, **kwargs)
+            with clock():
+                function(*args, **kwargs)
         except CLEAR as error:
             if what.endswith("as recorded"):
                 say("WRONG", f"{type(error).__name__}: {error}")
         except Exception as error:
             say("WRONG", f"{type(error).__name__}: {error}")
-        signal.setitimer(signal.ITIMER_REAL, 0)
         if not guards_hold():
             say("WRONG", "wrote outside its arrays")
     gc.collect()

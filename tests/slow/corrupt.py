@@ -12,14 +12,17 @@ import io
 import json
 import os
 import resource
-import signal
 import sys
 import tarfile
 import tempfile
 import tracemalloc
 import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from clock import Hangs, clock
 
 import tinydl as td
 from tinydl.data import DataError
@@ -33,7 +36,6 @@ from tinydl.train.run import Run
 from tinydl.train.tensorfile import TensorFileError, read_tensors
 
 HEADER = 400        # bytes that are flipped one by one
-SECONDS = 10        # of the processor: a reader that takes longer hangs
 SLACK = 4 << 20     # bytes that a reader may use whatever the file: a small net, a codec
 ROOM = 256 << 20    # address space beyond what the process has
 
@@ -221,26 +223,15 @@ def corrupt(content, n):
 
 # --- the run ---------------------------------------------------------------------------------------------------------
 
-class Hangs(BaseException):
-    """No error that a reader may take for one of its own."""
-
-
-def hangs(number, frame):
-    raise Hangs(f"after {SECONDS} seconds")
-
-
 def read(path, reader, documented):
     """None, or what came that should not."""
-    signal.signal(signal.SIGPROF, hangs)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
-        reader(path)
+        with clock(raises=True):
+            reader(path)
     except documented:
         pass
     except (Exception, Hangs) as error:
         return f"{type(error).__name__}: {error}"
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     return None
 
 

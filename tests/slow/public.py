@@ -17,13 +17,13 @@ import inspect
 import os
 import re
 import resource
-import signal
 import sys
 import traceback
 import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import arguments as forms
 import numpy as np
@@ -32,10 +32,10 @@ import public_layers
 import public_training
 import public_words
 from arguments import Real, Whole
+from clock import clock
 
 import tinydl as td
 
-SECONDS = 10                # of the processor: a call that takes longer hangs
 ROOM = 1 << 30              # bytes of address space beyond what the process has
 LARGE = 2**16               # a number from which on a call may be too large for that
 ROWS = {**{f"ops.{name}": draw for name, draw in {**public_kernels.ROWS, **public_words.ROWS}.items()},
@@ -181,18 +181,8 @@ def upstream(y):
     return np.cos(np.arange(y.size, dtype=np.float64)).reshape(y.shape)
 
 
-@contextlib.contextmanager
-def clock():
-    """The time that the library may take; what judges it counts for nothing."""
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
 def ours(call):
-    """(results, gradients) of the call itself."""
+    """(results, gradients) of the call itself; what judges it takes none of its time."""
     with clock():
         result = call.ours(*[value.thing for value in call.given])
     arrays = [array.copy() for array in flat(result)]
