@@ -230,6 +230,30 @@ def test_steps_of_many_sizes_find_their_blocks_again():
         del block
 
 
+def test_blocks_that_are_never_in_use_at_once_stay_after_a_few_steps():
+    """Together twice what is ever in use: to free them again and again costs a step its page faults."""
+    memory.release_cached()
+    largest = 128 << 20
+    while largest < memory.statistics()["peak"]:
+        largest *= 2
+
+    def step(mark):
+        found = []
+        for n in (1, 8):
+            arrays = [memory.empty((largest // n // 4,), np.float32) for _ in range(n)]
+            found += [float(a[-1]) for a in arrays]
+            for k in range(n):
+                arrays[k][-1] = mark
+            del arrays
+        return found
+
+    for mark in range(1, 6):
+        step(mark)
+    for mark in range(6, 10):
+        assert step(mark) == [mark - 1] * 9  # what comes from the system is 0
+    memory.release_cached()
+
+
 def test_memory_stays_bounded_over_changing_sizes():
     largest = 0
     for n in range(1, 400):
@@ -237,7 +261,7 @@ def test_memory_stays_bounded_over_changing_sizes():
         largest = max(largest, sum(a.nbytes for a in arrays))
         del arrays
         statistics = memory.statistics()
-        assert statistics["in_use"] + statistics["cached"] <= 1.5 * max(statistics["peak"], largest) + (33 << 20)
+        assert statistics["in_use"] + statistics["cached"] <= 2 * max(statistics["peak"], largest) + (33 << 20)
 
 
 def test_many_blocks_of_one_size_are_not_all_kept():

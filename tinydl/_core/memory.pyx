@@ -4,7 +4,8 @@ A fresh 8 MB array costs two thousand page faults, worth a good part of a layer.
 return to a free list when their last view dies, so a training step allocates nothing after its first run and memory
 stays flat. Blocks that nobody needs any more go back to the system: allocations are counted in windows, several times
 as long as there are blocks, so that a step takes every block it needs within one, and what lay idle through two windows
-is freed. All calls run under the GIL, which is the pool's lock.
+is freed. So is everything idle when blocks of many sizes add up to much more than was ever in use. What is freed and
+soon asked for again was freed too early: windows become longer then, and more may lie idle. All calls run under the GIL, which is the pool's lock.
 """
 
 from operator import index
@@ -44,22 +45,26 @@ cdef enum:
     N_CLASSES = 8 * 56
     DEPTH = 64              # blocks kept per size class
     WINDOW = 256            # fewest allocations of a window, and
-    PER_BLOCK = 4           # how many there are for each block
+    PER_BLOCK = 4           # how many there are for each block, times the patience
+    MOST_PATIENCE = 8
     SPOILT = 2              # blocks of a class that a test spoils, and
     SPOILT_BYTES = 4096     # how far: the tables of a kernel lie at the begin
 
 cdef size_t RETURNED = 1 << 20  # idle bytes from which on the C library is asked to return them
+cdef size_t REGRETTED = 8 << 20 # bytes that were freed and asked for again, from which on patience grows
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 
 cdef struct SizeClass:
     int n
     int idle, idle_before   # least n in this window and in the one before: so many were never taken
+    int given_up            # blocks that the pool freed of itself, less those that were asked for again
     void *blocks[DEPTH]     # the last one given back is taken first
 
 # Free blocks by class; bytes of them, bytes in use, and the most that ever were. The GIL guards all four.
 cdef SizeClass _free[N_CLASSES]
 cdef size_t _cached = 0, _in_use = 0, _peak = 0
 cdef Py_ssize_t _n_blocks = 0, _taken = 0  # blocks there are; allocations in this window
+cdef size_t _patience = 1, _regretted = 0
 memset(_free, 0, sizeof(_free))
 
 
@@ -98,12 +103,23 @@ cdef size_t _free_first(SizeClass *slot, int n, size_t size) noexcept:
     return n * size
 
 
-def release_cached():
-    """Give every unused block back to the system."""
+cdef void _free_all() noexcept:
     cdef int k
     for k in range(N_CLASSES):
+        _free[k].given_up += _free[k].n
         _free_first(&_free[k], _free[k].n, _size_of(k))
     td_return_memory()
+
+
+def release_cached():
+    """Give every unused block back to the system."""
+    global _patience, _regretted
+    cdef int k
+    _free_all()
+    # Who asks for it starts anew.
+    for k in range(N_CLASSES):
+        _free[k].given_up = 0
+    _patience, _regretted = 1, 0
 
 
 def spoil_cached(int byte):
@@ -125,6 +141,7 @@ cdef void _end_window() noexcept:
         n = min(slot.idle, slot.idle_before)
         if n:
             freed += _free_first(slot, n, _size_of(k))
+            slot.given_up += n
         slot.idle_before, slot.idle = slot.idle, slot.n
     _taken = 0
     # Looking through the heap takes the C library longer than a few pages are worth.
@@ -138,8 +155,31 @@ cdef int _larger(int size_class):
     for k in range(size_class + 1, min(size_class + 17, <int> N_CLASSES)):
         if _free[k].n:
             return k
-    release_cached()
+    _free_all()
     return size_class
+
+
+cdef bint _is_too_much(size_t size) noexcept:
+    """Whether a fresh block would make the pool much larger than what was ever in use: by a quarter, with patience by
+    all of it. 32 MB more do no harm.
+    """
+    return _cached + _in_use + size > _peak + _peak // 4 * min(_patience, <size_t> 4) + (32 << 20)
+
+
+cdef void _regret(SizeClass *slot, size_t size) noexcept:
+    """A block is asked of the system, perhaps for one that was freed: the same happens in each step until less is.
+
+    A step of Muon takes thousands of small blocks while the activations lie idle, and a net whose layers all differ
+    has blocks of many sizes that are never in use at once.
+    """
+    global _patience, _regretted
+    if slot.given_up == 0:
+        return
+    slot.given_up -= 1
+    _regretted += size
+    if _regretted >= REGRETTED:
+        _patience = min(2 * _patience, <size_t> MOST_PATIENCE)
+        _regretted = 0
 
 
 def statistics():
@@ -157,8 +197,7 @@ cdef class Block:
         self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
-        # Up to a quarter and 32 MB beyond what was in use at most a fresh block does no harm.
-        if slot.n == 0 and _cached + _in_use + size > _peak + _peak // 4 + (32 << 20):
+        if slot.n == 0 and _is_too_much(size):
             # Much is cached and nothing of it fits: take a larger block rather than grow, or start the cache anew.
             self.size_class = _larger(self.size_class)
             slot = &_free[self.size_class]
@@ -169,11 +208,12 @@ cdef class Block:
             self.address = slot.blocks[slot.n]
             _cached -= size
         else:
+            _regret(slot, size)
             # 64 bytes are a cache line and the widest vector.
             self.address = td_aligned_alloc(64, size)
             # What the system lacks may be what the pool holds.
             if self.address == NULL:
-                release_cached()
+                _free_all()
                 self.address = td_aligned_alloc(64, size)
             if self.address == NULL:
                 raise MemoryError(f"could not allocate {n_bytes} bytes")
@@ -182,7 +222,7 @@ cdef class Block:
         _peak = max(_peak, _in_use)
         # Counted, not timed: runs of the same calls take and free the same blocks.
         _taken += 1
-        if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * _n_blocks):
+        if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * <Py_ssize_t> _patience * _n_blocks):
             _end_window()
 
     def __dealloc__(self):
