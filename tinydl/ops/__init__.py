@@ -10,6 +10,7 @@ from tinydl.ops import activations, methods
 from tinydl.ops.add import add
 from tinydl.ops.arithmetic import div, mul, neg, power, sub
 from tinydl.ops.batch_norm import batch_norm
+from tinydl.ops.bce import bce
 from tinydl.ops.bce_with_logits import bce_with_logits
 from tinydl.ops.cross_entropy import cross_entropy
 from tinydl.ops.dropout import channel_dropout, dropout
@@ -99,7 +100,6 @@ if TYPE_CHECKING:
     from tinydl.ops.conv_transpose import conv_transpose1d, conv_transpose2d
     from tinydl.ops.cumulative import cumsum, prod
     from tinydl.ops.losses import (
-        bce,
         cosine_embedding,
         focal,
         kl_div,
@@ -127,7 +127,7 @@ else:
         "conv": "conv1d conv2d",
         "conv_transpose": "conv_transpose1d conv_transpose2d",
         "cumulative": "cumsum prod",
-        "losses": "bce cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
+        "losses": "cosine_embedding focal kl_div l1 multilabel_soft_margin smooth_l1 triplet_margin",
         "max_pool": "max_pool1d max_pool2d",
         "norms": "cosine_similarity norm normalize",
         "parts": "chunk expand flip repeat split unbind",

@@ -1,4 +1,4 @@
-"""What the losses of two equally shaped arrays share: argument checks and reductions."""
+"""What the losses of two equally shaped arrays share: argument checks, factors and reductions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinydl.ops.checks import need_float, reduction_of
+from tinydl.ops.broadcast import broadcasts
+from tinydl.ops.checks import factor_of, need_float, reduction_of
 from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["pair", "reduced", "upstream"]
+__all__ = ["factor_like", "pair", "reduced", "upstream"]
 
 
 def pair(x: Any, target: Any, name: str, reduction: str) -> tuple[Tensor, Tensor]:
@@ -35,6 +36,16 @@ def pair(x: Any, target: Any, name: str, reduction: str) -> tuple[Tensor, Tensor
         raise TypeError(f"{name}: predictions are {x.dtype}, the target is {target.dtype}; convert with "
                         f"target.astype('{x.dtype}')")
     return x, target
+
+
+def factor_like(value: Any, x: Tensor, name: str) -> np.ndarray | None:
+    """The factors of the separate losses of predictions `x`; None stays."""
+    if value is None:
+        return None
+    array = factor_of(value, x.dtype, name)
+    if not broadcasts(array.shape, x.shape):
+        raise ValueError(f"{name} of shape {array.shape} does not broadcast to predictions of shape {x.shape}")
+    return array
 
 
 def reduced(losses, reduction):

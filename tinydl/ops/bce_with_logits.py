@@ -8,9 +8,7 @@ import numpy as np
 
 from tinydl import layout
 from tinydl.function import Operation
-from tinydl.ops._elementwise_loss import pair, reduced, upstream
-from tinydl.ops.broadcast import broadcasts
-from tinydl.ops.checks import factor_of
+from tinydl.ops._elementwise_loss import factor_like, pair, reduced, upstream
 
 if TYPE_CHECKING:
     from tinydl._types import ArrayLike, Reduction
@@ -54,16 +52,6 @@ class BCEWithLogits(Operation):
         return dx, dt
 
 
-def _factor(value, x, name):
-    if value is None:
-        return None
-    array = factor_of(value, x.dtype, f"bce_with_logits: {name}")
-    if not broadcasts(array.shape, x.shape):
-        raise ValueError(f"bce_with_logits: {name} of shape {array.shape} does not broadcast to predictions of shape "
-                         f"{x.shape}")
-    return array
-
-
 def bce_with_logits(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean",
                     pos_weight: ArrayLike | None = None) -> Tensor:
     """Binary cross-entropy between sigmoid(x) and targets from 0 to 1, stable for logits of any size.
@@ -83,5 +71,6 @@ def bce_with_logits(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = 
         Factor p of the positive part; broadcasts.
     """
     x, target = pair(x, target, "bce_with_logits", reduction)
-    return BCEWithLogits.apply(x, target, weight=_factor(weight, x, "weight"),
-                               pos_weight=_factor(pos_weight, x, "pos_weight"), reduction=reduction)
+    return BCEWithLogits.apply(x, target, weight=factor_like(weight, x, "bce_with_logits: weight"),
+                               pos_weight=factor_like(pos_weight, x, "bce_with_logits: pos_weight"),
+                               reduction=reduction)

@@ -12,7 +12,7 @@ from tinydl.ops.activations import OPERATIONS
 from tinydl.ops.arithmetic import mul, power, sub
 from tinydl.ops.bce_with_logits import bce_with_logits
 from tinydl.ops.checks import as_tensor, need_float, reduction_of
-from tinydl.ops.elementwise import abs, clip, exp, log, maximum, where
+from tinydl.ops.elementwise import abs, exp, log, maximum, where
 from tinydl.ops.huber import huber
 from tinydl.ops.norms import cosine_similarity, norm
 from tinydl.ops.reductions import mean, sum
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tinydl._types import ArrayLike, Reduction
 
 __all__ = [
-    "bce", "cosine_embedding", "focal", "kl_div", "l1", "multilabel_soft_margin", "smooth_l1", "triplet_margin",
+    "cosine_embedding", "focal", "kl_div", "l1", "multilabel_soft_margin", "smooth_l1", "triplet_margin",
 ]
 
 
@@ -52,31 +52,6 @@ def smooth_l1(x: ArrayLike, target: ArrayLike, reduction: Reduction = "mean", be
     """
     beta = number("smooth_l1", "beta", beta)
     return mul(huber(x, target, reduction, beta), 1 / beta) if beta else l1(x, target, reduction)
-
-
-def bce(x: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean") -> Tensor:
-    """Binary cross-entropy -w (t log x + (1 - t) log(1 - x)) of probabilities x, logarithms cut at -100.
-
-    `bce_with_logits` of what came before the sigmoid is exact where this one is not.
-
-    Parameters
-    ----------
-    x : Tensor
-        From 0 to 1.
-    target : Tensor or array_like
-        Of the same shape.
-    weight : array_like, optional
-        Factor of every loss; broadcasts.
-    reduction : {'mean', 'sum', 'none'}
-    """
-    x, target = pair(x, target, "bce", reduction)
-    bad = np.argwhere(~((x.data >= 0) & (x.data <= 1)))
-    if len(bad):
-        place = tuple(bad[0].tolist())
-        raise ValueError(f"bce takes probabilities from 0 to 1, got {x.data[place]} at {place}; put a sigmoid before "
-                         "it, or give the logits to bce_with_logits")
-    losses = -(target * clip(log(x), -100) + (1 - target) * clip(log(1 - x), -100))
-    return _reduced(losses if weight is None else mul(losses, weight), reduction)
 
 
 def kl_div(log_probabilities: ArrayLike, target: ArrayLike,
