@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 from arguments import Real, Whole, maybe, normal, pick, shape, sizes
-from public_kernels import classes, images, reduction, small, window
+from public_kernels import classes, images, reduction, small, some_classes, window
+from public_words import probabilities
 
 from tinydl import nn
 
@@ -244,7 +245,7 @@ def of_classes(name):
             lambda *given: getattr(nn, name)(*given[:-2])(*given[-2:]), \
             lambda T, w, ignored, r, *given: getattr(T.nn, name)(
                 w, ignore_index=ignored, reduction=r, **({"label_smoothing": given[0]} if smoothing else {}))(
-                given[-2], given[-1].long())
+                some_classes(given[-2]), given[-1].long())
     ROWS[f"nn.{name}"] = draw
 
 
@@ -312,8 +313,7 @@ for _name in ("SELU", "ReLU6", "LogSigmoid"):
 for _name in ("L1Loss", "SmoothL1Loss"):
     layer(_name, lambda rng: ([], [Real(rng.standard_normal(dims := shape(rng)), finite=True),
                                    Real(rng.standard_normal(dims), finite=True)]))
-layer("BCELoss", lambda rng: ([], [Real(rng.uniform(0.1, 0.9, dims := shape(rng)), finite=True),
-                                   Real(rng.random(dims), finite=True)]))
+layer("BCELoss", lambda rng: ([], [*probabilities(rng, shape(rng))]))
 layer("KLDivLoss", lambda rng: ([], [Real(rng.standard_normal(dims := shape(rng)), finite=True),
                                      Real(rng.uniform(0.1, 1, dims), finite=True)]))
 for _n in (1, 2):

@@ -275,7 +275,9 @@ def loss(name, theirs, prepare=lambda rng, dims: (normal(rng, *dims, finite=True
 
 
 def probabilities(rng, dims):
-    return Real(rng.uniform(0.05, 0.95, dims), finite=True), Real(rng.random(dims), finite=True)
+    edges = rng.integers(0, 2, dims)  # what a sigmoid becomes, and labels are
+    x, t = (np.where(rng.random(dims) < 0.2, edges, rng.uniform(0.05, 0.95, dims)) for _ in range(2))
+    return Real(x, finite=True), Real(t, finite=True)
 
 
 loss("l1", lambda F: F.l1_loss)
