@@ -44,3 +44,10 @@ def test_kl_div_of_a_negative_probability_is_nan(dtype):
     x = td.tensor(np.log([0.5, 0.25, 0.25]))
     losses = td.ops.kl_div(x, np.array([2, 0, -1], dtype), "none").numpy()
     np.testing.assert_allclose(losses, [4 * np.log(2), 0, np.nan])
+
+
+def test_kl_div_of_a_probability_of_0_spoils_no_gradient():
+    x, t = (td.tensor(np.array(values), requires_grad=True) for values in ([-1.0, -2.0, -np.inf], [0.0, 0.5, 0.0]))
+    td.ops.kl_div(x, t, "sum").backward()
+    np.testing.assert_allclose(x.grad, [0, -0.5, 0])
+    np.testing.assert_allclose(t.grad, [0, np.log(0.5) + 1 + 2, 0])

@@ -58,6 +58,8 @@ def kl_div(log_probabilities: ArrayLike, target: ArrayLike,
            reduction: Literal["mean", "batchmean", "sum", "none"] = "mean", log_target: bool = False) -> Tensor:
     """Kullback-Leibler divergence t (log t - x) of log-probabilities x, 0 where t is 0.
 
+    There its gradient is 0 too, also that of the target, which in PyTorch is NaN.
+
     Parameters
     ----------
     log_probabilities : Tensor
@@ -72,7 +74,7 @@ def kl_div(log_probabilities: ArrayLike, target: ArrayLike,
         losses = exp(target) * (target - x)
     else:
         counts = target != 0  # of a negative probability the logarithm is NaN, and so the loss
-        losses = where(counts, target * (log(where(counts, target, 1.0)) - x), target * 0)
+        losses = where(counts, target * (log(where(counts, target, 1.0)) - where(counts, x, 0.0)), target * 0)
     return sum(losses) / len(x) if batchmean else _reduced(losses, reduction)
 
 
