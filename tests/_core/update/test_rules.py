@@ -305,6 +305,29 @@ def test_special_values_stay_at_their_element(rule, special):
         assert not finite[3, 1, 2, 0]
 
 
+@BOTH
+@EACH
+@DTYPES
+def test_an_infinite_weight_stays_infinite_without_decay(kernels, rule, dtype):
+    """As in PyTorch, where a decay of 0 does not look at the weight."""
+    name, numbers, slots = RULES[rule]
+    at = {"sgd": 3, "adam": 4, "rmsprop": 3, "adagrad": 2, "adadelta": 3, "radam": 4, "nadam": 4, "lion": 3}[name]
+    p, grad = [np.array([math.inf, -math.inf, 1.0], dtype)], [np.array([0.5, 2.0, 1.0], dtype)]
+    kept = [[np.ones(3, dtype)] for _ in slots]
+    kernels.step(getattr(kernels, name)(*numbers[:at], 0.0, *numbers[at + 1:]), p, grad, kept)
+    assert p[0][:2].tolist() == [math.inf, -math.inf] and np.isfinite(p[0][2])
+    assert all(np.isfinite(array).all() for (array,) in kept)
+
+
+@BOTH
+def test_steps_of_radam_without_a_denominator_do_not_look_at_it(kernels):
+    """The square of the gradient has overflowed; the step is the momentum's alone."""
+    p, m, v = [np.float32([0.0])], [np.float32([0.0])], [np.float32([0.0])]
+    with np.errstate(over="ignore"):
+        kernels.step(kernels.radam(1.0, 0.5, 0.999, 1e-8, 0.0, False, 1), p, [np.float32([2e30])], [m, v])
+    assert p[0] == np.float32(-2e30) and v[0] == np.inf
+
+
 def test_float_environment_is_restored():
     step(update, "adam", lists(np.float32, Guards()), 2)
     assert (np.array([5e-324]) * 1.0 != 0).all()

@@ -25,6 +25,11 @@ def step(rule, params, grads, slots, n_threads=1):
         p[...] = rule.formula(p.astype(np.float64), grad.astype(np.float64), *kept)
 
 
+def _decayed(grad, weight_decay, p):
+    """Without decay p is not looked at: 0 times an infinite weight would be NaN."""
+    return grad + weight_decay * p if weight_decay else grad
+
+
 def sgd(lr, momentum, dampening, weight_decay, nesterov, first):
     """g = grad + weight_decay p;  b = g on the first step, momentum b + (1-dampening) g later;
     p -= lr (g + momentum b) with nesterov, else lr b; without momentum p -= lr g and b is not used.
@@ -32,7 +37,7 @@ def sgd(lr, momentum, dampening, weight_decay, nesterov, first):
     first : write the buffers b instead of reading them.
     """
     def formula(p, grad, buffer):
-        g = grad + weight_decay * p
+        g = _decayed(grad, weight_decay, p)
         if momentum != 0:
             b = g if first else momentum * buffer.astype(np.float64) + (1 - dampening) * g
             buffer[...] = b
@@ -54,7 +59,7 @@ def adam(lr, beta1, beta2, eps, weight_decay, decoupled, step):
         if decoupled:
             p = p * (1 - lr * weight_decay)
         else:
-            g = g + weight_decay * p
+            g = _decayed(g, weight_decay, p)
         mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
         square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g
         m[...], v[...] = mean, square
@@ -71,7 +76,7 @@ def rmsprop(lr, alpha, eps, weight_decay, momentum, centered):
     The rule keeps s, a (if centered) and b (if there is momentum).
     """
     def formula(p, grad, square, average, buffer):
-        g = grad + weight_decay * p
+        g = _decayed(grad, weight_decay, p)
         s = alpha * square.astype(np.float64) + (1 - alpha) * g * g
         square[...] = s
         if centered:
@@ -93,7 +98,7 @@ def adagrad(lr, lr_decay, weight_decay, eps, step):
     step : 1 for the first.
     """
     def formula(p, grad, total):
-        g = grad + weight_decay * p
+        g = _decayed(grad, weight_decay, p)
         s = total.astype(np.float64) + g * g
         total[...] = s
         return p - lr / (1 + (step - 1) * lr_decay) * g / (np.sqrt(s) + eps)
@@ -106,7 +111,7 @@ def adadelta(lr, rho, eps, weight_decay):
     u = rho u + (1-rho) d^2;  p -= lr d.
     """
     def formula(p, grad, square, change):
-        g = grad + weight_decay * p
+        g = _decayed(grad, weight_decay, p)
         s, u = (rho * kept.astype(np.float64) for kept in (square, change))
         s = s + (1 - rho) * g * g
         d = np.sqrt(change.astype(np.float64) + eps) / np.sqrt(s + eps) * g
@@ -124,7 +129,7 @@ def radam(lr, beta1, beta2, eps, weight_decay, decoupled, step):
     step : 1 for the first.
     """
     def formula(p, grad, m, v):
-        g = grad if decoupled else grad + weight_decay * p
+        g = grad if decoupled else _decayed(grad, weight_decay, p)
         p = p * (1 - lr * weight_decay) if decoupled else p
         mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
         square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g
@@ -149,7 +154,7 @@ def nadam(lr, beta1, beta2, eps, weight_decay, decoupled, step, momenta):
     mu, following, product = momenta
 
     def formula(p, grad, m, v):
-        g = grad if decoupled else grad + weight_decay * p
+        g = grad if decoupled else _decayed(grad, weight_decay, p)
         p = p * (1 - lr * weight_decay) if decoupled else p
         mean = beta1 * m.astype(np.float64) + (1 - beta1) * g
         square = beta2 * v.astype(np.float64) + (1 - beta2) * g * g

@@ -66,6 +66,11 @@ cdef union Numbers:
 # --- one chunk -------------------------------------------------------------------------------------------------------
 # Numbers are rounded to the type of the arrays once, before the loop: a mix of types inside would double its work.
 
+cdef inline real decayed(real grad, real decay, real p) noexcept nogil:
+    """grad + decay p. Without decay p is not looked at: 0 times an infinite weight would be NaN."""
+    return grad + decay * p if decay != 0 else grad
+
+
 cdef void sgd_chunk(real *p, const real *grad, real *buf, Py_ssize_t n, const Sgd *rule) noexcept nogil:
     cdef real lr = <real> rule.lr, momentum = <real> rule.momentum, gain = <real> rule.gain
     cdef real decay = <real> rule.weight_decay, g, b
@@ -73,22 +78,22 @@ cdef void sgd_chunk(real *p, const real *grad, real *buf, Py_ssize_t n, const Sg
     cdef Py_ssize_t i
     if rule.momentum == 0:
         for i in range(n):
-            p[i] = p[i] - lr * (grad[i] + decay * p[i])
+            p[i] = p[i] - lr * decayed(grad[i], decay, p[i])
     elif rule.first:
         # The first gradient enters the buffer whole: dampening weakens only what follows it.
         for i in range(n):
-            g = grad[i] + decay * p[i]
+            g = decayed(grad[i], decay, p[i])
             buf[i] = g
             p[i] = p[i] - lr * (g + momentum * g if nesterov else g)
     elif nesterov:
         for i in range(n):
-            g = grad[i] + decay * p[i]
+            g = decayed(grad[i], decay, p[i])
             b = fma(momentum, buf[i], gain * g)
             buf[i] = b
             p[i] = p[i] - lr * (g + momentum * b)
     else:
         for i in range(n):
-            b = fma(momentum, buf[i], gain * (grad[i] + decay * p[i]))
+            b = fma(momentum, buf[i], gain * decayed(grad[i], decay, p[i]))
             buf[i] = b
             p[i] = p[i] - lr * b
 
@@ -100,10 +105,11 @@ cdef void adam_chunk(real *p, const real *grad, real *m, real *v, Py_ssize_t n, 
     cdef real inverse_root = <real> rule.inverse_root, l2 = <real> rule.l2, shrink = <real> rule.shrink, g
     cdef Py_ssize_t i
     for i in range(n):
-        g = grad[i] + l2 * p[i]
+        g = decayed(grad[i], l2, p[i])
         m[i] = fma(beta1, m[i], rest1 * g)
         v[i] = fma(beta2, v[i], rest2 * (g * g))
-        p[i] = shrink * p[i] - step_size * m[i] / (root(v[i]) * inverse_root + eps)
+        # RAdam's first steps have no denominator: inverse_root is 0, and v may have overflowed.
+        p[i] = shrink * p[i] - step_size * m[i] / ((root(v[i]) * inverse_root if inverse_root != 0 else 0) + eps)
 
 
 cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, real *buf, Py_ssize_t n,
@@ -114,13 +120,13 @@ cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, 
     # One loop a case: a test of a pointer inside keeps the loop from being vectorised.
     if average == NULL and buf == NULL:
         for i in range(n):
-            g = grad[i] + decay * p[i]
+            g = decayed(grad[i], decay, p[i])
             s = fma(alpha, square[i], rest * (g * g))
             square[i] = s
             p[i] = p[i] - lr * (g / (root(s) + eps))
     elif average == NULL:
         for i in range(n):
-            g = grad[i] + decay * p[i]
+            g = decayed(grad[i], decay, p[i])
             s = fma(alpha, square[i], rest * (g * g))
             square[i] = s
             buf[i] = momentum * buf[i] + g / (root(s) + eps)
@@ -129,7 +135,7 @@ cdef void rmsprop_chunk(real *p, const real *grad, real *square, real *average, 
         # s - a^2 of the new averages is alpha (s - a^2 + (1-alpha) (g-a)^2) of the old ones: a sum, of which rounding
         # leaves at least what this gradient adds. The difference may be all rounding, and p then leaps by lr g / eps.
         for i in range(n):
-            g = grad[i] + decay * p[i]
+            g = decayed(grad[i], decay, p[i])
             a = average[i]
             s = square[i] - a * a
             s = 0 if s < 0 else s  # rounding; NaN passes
@@ -148,7 +154,7 @@ cdef void adagrad_chunk(real *p, const real *grad, real *total, Py_ssize_t n, co
     cdef real step_size = <real> rule.step_size, decay = <real> rule.weight_decay, eps = <real> rule.eps, g, s
     cdef Py_ssize_t i
     for i in range(n):
-        g = grad[i] + decay * p[i]
+        g = decayed(grad[i], decay, p[i])
         s = total[i] + g * g
         total[i] = s
         p[i] = p[i] - step_size * g / (root(s) + eps)
@@ -160,7 +166,7 @@ cdef void adadelta_chunk(real *p, const real *grad, real *square, real *change, 
     cdef real decay = <real> rule.weight_decay, g, d
     cdef Py_ssize_t i
     for i in range(n):
-        g = grad[i] + decay * p[i]
+        g = decayed(grad[i], decay, p[i])
         square[i] = fma(rho, square[i], rest * (g * g))
         d = root(change[i] + eps) / root(square[i] + eps) * g
         change[i] = fma(rho, change[i], rest * (d * d))
@@ -175,7 +181,7 @@ cdef void nadam_chunk(real *p, const real *grad, real *m, real *v, Py_ssize_t n,
     cdef Py_ssize_t i
     for i in range(n):
         w = shrink * p[i]
-        g = grad[i] + l2 * p[i]
+        g = decayed(grad[i], l2, p[i])
         m[i] = fma(beta1, m[i], rest1 * g)
         v[i] = fma(beta2, v[i], rest2 * (g * g))
         p[i] = w - fma(grad_size, g, m_size * m[i]) / (root(v[i]) * inverse_root + eps)
