@@ -47,6 +47,11 @@ _OWN = {
     "first layer, four filters": Problem((2, 1, 9, 10), (4, 1, 3, 3), 1, 1),
     "first layer, dilated down": Problem((2, 1, 12, 10), (8, 1, 3, 3), 1, 2, (2, 1)),
     "first layer on a line": Problem((2, 1, 50), (3, 1, 5), 1, 2),
+    # Pixels of dy lie a multiple of 256 bytes apart: the weight gradient reads copies of its panels.
+    "pixels that share cache sets": Problem((3, 12, 9, 8), (64, 12, 3, 3), 1, 1),
+    "pixels that share cache sets, stride": Problem((40, 100, 5, 3), (128, 100, 1, 1), 2),
+    "pixels that share cache sets, groups": Problem((2, 192, 4, 3), (128, 96, 1, 1), 1, 0, 1, 2),
+    "pixels that share cache sets, a tail": Problem((1, 1536, 3, 2), (192, 96, 1, 1), 1, 0, 1, 16),
     "depthwise, wide": Problem((2, 70, 9, 8), (70, 1, 3, 3), 1, 1, 1, 70),
     "depthwise on a line": Problem((2, 18, 50), (18, 1, 5), 1, 2, 1, 18),
     "depthwise, stride": Problem((3, 16, 8, 11), (16, 1, 3, 3), 2, 1, 1, 16),

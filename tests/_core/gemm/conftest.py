@@ -14,7 +14,7 @@ from tinydl.testing.problems import LINEARS, select
 # (N, K, O): batch, inputs, outputs of a linear layer.
 SIZES = [*((p.N, p.K, p.O) for p in select(LINEARS, "small")), (64, 784, 256), (64, 256, 10), (130, 65, 129),
          (1, 300, 7), (300, 1, 5), (64, 2000, 31), (3, 5, 300), (33, 64, 32), (2, 7, 1), (257, 16, 16), (3, 9000, 20),
-         (0, 5, 3), (4, 0, 3), (3, 4, 0)]
+         (0, 5, 3), (4, 0, 3), (3, 4, 0), (65, 97, 256)]
 
 
 @pytest.fixture

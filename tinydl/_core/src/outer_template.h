@@ -33,9 +33,10 @@ TD_INLINE void NAME(outer_body)(const td_outer_sum *sum, const T *x, T *dw, cons
                 w[V - 1] = tail == LANES ? NAME(load)(g + (V - 1) * LANES) : NAME(load_n)(g + (V - 1) * LANES, tail);
                 const T *at = p;
                 if (M > 4) {
-                    /* Both streams come from L2, a line or two a step: ask for them six steps ahead. */
+                    /* Both streams come from L2, a line or two a step: ask for each line six steps ahead. */
                     __builtin_prefetch(p + 6 * x_col);
-                    TD_UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(g + 6 * dy_col + v * LANES);
+                    TD_UNROLL for (int v = 0; v < (V * VB + 63) / 64; v++)
+                        __builtin_prefetch((const char *)(g + 6 * dy_col) + 64 * v);
                 }
                 TD_UNROLL for (int j = 0; j < NB; j++) {
                     TD_UNROLL for (int i = 0; i < M; i++) {
@@ -102,6 +103,67 @@ static void NAME(outer_rows)(const td_outer_sum *sum, ptrdiff_t vectors) {
     (void)vectors;
 }
 
+/* All entries of dw for one panel of dy, sum->n channels. */
+static void NAME(outer_panel)(td_outer_sum *sum, ptrdiff_t vectors, int joint) {
+    const td_entries *f = sum->entries;
+    if (joint) {
+        NAME(outer_rows)(sum, vectors);
+        return;
+    }
+    for (ptrdiff_t row = 0; row < f->rows; row++) {
+        for (ptrdiff_t i = 0, size; i < f->n; i += size) {
+            size = NAME(outer_size)(f->n - i, vectors);
+            NAME(outer)[vectors - 1][size](sum, (const T *)sum->x + row * f->x_row + i,
+                                           (T *)sum->dw + row * f->dw_row + i * f->dw_entry);
+        }
+    }
+}
+
+#if TD_PACKS_PANELS
+/* Copies the sum's panel of dy, one pixel behind the other. */
+static void NAME(pack_panel)(td_outer_sum *sum, td_pixel_range *pixels, T *panel, ptrdiff_t vectors) {
+    const td_pixel_range *from = sum->pixels;
+    const ptrdiff_t width = vectors * LANES;
+    const T *dy = sum->dy;
+    T *to = panel;
+    for (ptrdiff_t i = 0; i < from->n_images; i++) {
+        for (ptrdiff_t r = 0; r < from->n_rows; r++) {
+            const T *g = dy + i * from->dy_image + r * from->dy_row;
+            for (ptrdiff_t q = 0; q < from->n_cols; q++, g += from->dy_col, to += width) {
+                for (ptrdiff_t v = 0; v < vectors; v++) {
+                    const ptrdiff_t left = sum->n - v * LANES;
+                    const VT d = left >= LANES ? NAME(load)(g + v * LANES) : NAME(load_n)(g + v * LANES, left);
+                    NAME(store)(to + v * LANES, d);
+                }
+            }
+        }
+    }
+    *pixels = *from;
+    pixels->dy_col = width;
+    pixels->dy_row = width * from->n_cols;
+    pixels->dy_image = pixels->dy_row * from->n_rows;
+    sum->pixels = pixels;
+    sum->dy = panel;
+}
+#endif
+
+/* All panels of the pixels of `sum`, which has all channels of dy. */
+static void NAME(outer_panels)(const td_outer_sum *all, ptrdiff_t most, int joint) {
+    for (ptrdiff_t o = 0, some; o < all->n; o += some) {
+        const ptrdiff_t vectors = all->n - o > LANES ? most : 1;
+        td_outer_sum sum = *all;
+        some = sum.n = all->n - o < vectors * LANES ? all->n - o : vectors * LANES;
+        sum.dy = (const T *)all->dy + o;
+        sum.dw = (T *)all->dw + o;
+#if TD_PACKS_PANELS
+        T panel[TD_PANEL_PIXELS * 2 * LANES];
+        td_pixel_range packed;
+        if (td_packs_panels(all, sizeof(T))) NAME(pack_panel)(&sum, &packed, panel, vectors);
+#endif
+        NAME(outer_panel)(&sum, vectors, joint);
+    }
+}
+
 /* dw[entry][0 .. n - 1] (+)= the sum over pixels of x[pixel + entry] * dy[pixel][0 .. n - 1]; `adds` to what is there. */
 static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f, const T *x, const T *dy, ptrdiff_t n,
                               T *dw, ptrdiff_t adds) {
@@ -118,21 +180,6 @@ static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f,
         }
     }
     sum.pixels = &row_of;
-    const ptrdiff_t joint = NAME(vectors_of_rows)(f), rows = joint ? 1 : f->rows, most = joint ? joint : 2;
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        for (ptrdiff_t o = 0; o < n; o += sum.n) {
-            const ptrdiff_t vectors = n - o > LANES ? most : 1;
-            sum.dy = dy + o;
-            sum.dw = dw + o;
-            sum.n = n - o < vectors * LANES ? n - o : vectors * LANES;
-            if (joint) {
-                NAME(outer_rows)(&sum, vectors);
-                continue;
-            }
-            for (ptrdiff_t i = 0, size; i < f->n; i += size) {
-                size = NAME(outer_size)(f->n - i, vectors);
-                NAME(outer)[vectors - 1][size](&sum, x + row * f->x_row + i, dw + o + row * f->dw_row + i * f->dw_entry);
-            }
-        }
-    }
+    const ptrdiff_t joint = NAME(vectors_of_rows)(f);
+    NAME(outer_panels)(&sum, joint ? joint : 2, joint > 0);
 }

@@ -120,6 +120,17 @@ typedef struct {
     ptrdiff_t n, adds;
 } td_outer_sum;
 
+/* Whether outer tiles read a copy of dy, panel by panel: pixels a multiple of 256 bytes apart lie in few sets of an L1
+   cache, so that each tile would fetch its panel, one line a pixel, from L2 again. Tiles of AVX-512 take so long for a
+   pixel that its lines come in time. */
+#define TD_PACKS_PANELS (VB < 64)
+enum { TD_PANEL_PIXELS = 256, TD_PANEL_ENTRIES = 96 };
+static inline int td_packs_panels(const td_outer_sum *s, size_t itemsize) {
+    const ptrdiff_t pixels = s->pixels->n_images * s->pixels->n_rows * s->pixels->n_cols;
+    return (size_t)s->pixels->dy_col * itemsize % 256 == 0 && pixels <= TD_PANEL_PIXELS &&
+           s->entries->rows * s->entries->n >= TD_PANEL_ENTRIES;
+}
+
 /* Few filters over one input channel, float32 only; see there when. */
 #include "src/pixel_lanes.h"
 #include "src/two_pixels.h"
