@@ -56,3 +56,10 @@ def test_cosine_similarity_of_two_types_has_the_digits_of_the_longer():
         found = td.ops.cosine_similarity(*pair)
         assert found.dtype == np.float64
         np.testing.assert_allclose(found.data, right, rtol=1e-14)
+
+
+def test_angles_are_along_one_axis():
+    x = td.tensor(np.ones((2, 3)))
+    for axis in ((), (0, 1), None, 1.0):
+        with pytest.raises(TypeError, match="an axis is an integer, got"):
+            td.ops.cosine_similarity(x, x, axis)

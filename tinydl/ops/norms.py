@@ -9,7 +9,7 @@ import numpy as np
 
 from tinydl._check import number
 from tinydl.ops.arithmetic import div, mul, power
-from tinydl.ops.checks import as_tensor, need_float
+from tinydl.ops.checks import as_tensor, axis_of, need_float
 from tinydl.ops.elementwise import abs, maximum, sqrt
 from tinydl.ops.reductions import max, min, sum
 from tinydl.ops.shape import astype, broadcast_to
@@ -72,5 +72,6 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = 1, eps: float = 1e
         except (ValueError, RuntimeError):  # NumPy broadcasts up to 32 axes
             raise ValueError(f"cosine_similarity: shapes {x.shape} and {y.shape} do not broadcast") from None
         x, y = broadcast_to(x, shape), broadcast_to(y, shape)
+    axis = axis_of(axis, x.ndim)
     lengths = [maximum(norm(v, 2.0, axis, True), eps) for v in (x, y)]
     return sum(mul(div(x, lengths[0]), div(y, lengths[1])), axis)
