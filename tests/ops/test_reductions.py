@@ -98,3 +98,14 @@ def test_equal_entries_have_no_slope():
     assert y.numpy().tolist() == [0, 1]
     y.backward(np.array([5.0, 2.0]))
     assert x.grad.tolist() == [[0, 0, 0], [-1, 0, 1]]
+
+
+def test_std_of_numbers_whose_squares_float32_does_not_hold():
+    for size in (1e-40, 1e-25, 1e25):
+        x = td.tensor(np.float32([size, -size]), requires_grad=True)
+        y = td.ops.std(x)
+        assert y.item() == pytest.approx(2**0.5 * float(np.float32(size)), rel=1e-6 if size > 1e-38 else 1e-4, abs=0)
+        if size > 1e-38:  # 1 over a denormal is infinite
+            y.backward()
+            np.testing.assert_allclose(x.grad, np.sqrt([0.5, 0.5]) * [1, -1], rtol=1e-6)
+    assert td.ops.std(td.tensor(np.float32([1e-40, -1e-40])), correction=2).item() == np.inf

@@ -75,16 +75,22 @@ class Mean(Operation):
         return builder.global_mean(x, node.output.shape)
 
 
+def _variance(x, reduced, keepdims, correction):
+    """(variance, x - mean, divisor); squares are float64: in float32 those of 1e-25 are 0, of 1e20 infinite."""
+    n = element_count(x.shape[k] for k in reduced)
+    centred = x - x.mean(axis=reduced, keepdims=True)
+    count = np.float64(n - correction if n > correction else 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.square(centred, dtype=np.float64).sum(axis=reduced, keepdims=keepdims) / count, centred, count
+
+
 class Var(Operation):
     """y = sum (x - mean)^2 / max(n - correction, 0); dx = 2 (x - mean) dy / max(n - correction, 0)."""
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims, correction):
-        n = element_count(x.shape[k] for k in reduced)
-        centred = x - x.mean(axis=reduced, keepdims=True)
-        count = np.float64(n - correction if n > correction else 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = (centred * centred).sum(axis=reduced, keepdims=keepdims, dtype=np.float64) / count
+        y, centred, count = _variance(x, reduced, keepdims, correction)
+        with np.errstate(divide="ignore"):
             ctx.save_for_backward(reduced, centred, 2 / count)
         return np.asarray(y).astype(x.dtype)
 
@@ -106,10 +112,11 @@ class Std(Operation):
 
     @staticmethod
     def forward(ctx, x, reduced, keepdims, correction):
-        with np.errstate(invalid="ignore"):
-            y = np.sqrt(Var.forward(ctx, x, reduced, keepdims, correction))
-        ctx.save_for_backward(*ctx.saved_tensors, np.asarray(y))
-        return np.asarray(y)
+        variance, centred, count = _variance(x, reduced, keepdims, correction)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.asarray(np.sqrt(variance), x.dtype)
+            ctx.save_for_backward(reduced, centred, 2 / count, y)
+        return y
 
     @staticmethod
     def backward(ctx, dy):
