@@ -124,6 +124,14 @@ def test_damaged_pictures_are_read_or_refused_by_name(tmp_path):
     assert refused > 50
 
 
+def test_a_picture_whose_parts_are_cut_short_is_named(tmp_path):
+    """A GIF whose block of text has no length: struct.error in Pillow."""
+    path = tmp_path / "a.gif"
+    path.write_bytes(bytes.fromhex("47494638376108000000088503000000002c000000000800080000000000492c"))
+    with pytest.raises(DataError, match=r"a.gif: "):
+        read(path, (1, 8, 8))
+
+
 def test_a_length_that_a_part_only_claims_takes_no_memory(tmp_path):
     path = tmp_path / "a.png"
     image.fromarray(GREY).save(path)

@@ -46,6 +46,8 @@ def _opened(path):
         raise DataError(f"{path}: {reason}") from None
     except MemoryError:  # a damaged header may claim any size
         raise DataError(f"{path}: it takes more memory than there is, or its header is damaged") from None
+    except Exception as error:  # of a part that is cut short, Pillow's readers raise whatever reading it raises
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
 
 
 def header(path):
