@@ -256,6 +256,9 @@ def apart(call, got, want):
         return 0, 0  # what overflows, and what cancels, is another thing in float32
     if call.special is forms.TINY and call.mixed:
         return 0, 0  # a denormal that becomes float32 keeps few bits
+    if got.dtype == np.float16:  # it was rounded to what holds it
+        got, want = got.astype(np.float64), want.astype(np.float64)
+        return 0, 0
     double = got.dtype == np.float64 and call.dtype == np.float64 and not call.mixed
     limit, share = (1e300, 1e-9) if double else (3e38, 2e-4)
     got, want = got.astype(np.float64), want.astype(np.float64)
