@@ -9,6 +9,7 @@ from tinydl._core import batchnorm, batchnorm_backward
 from tinydl._core.elementwise import ACTIVATIONS
 from tinydl._core.operands import Map, Pending
 from tinydl._core.reference import batchnorm_backward as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import exact_integers, flawed, guarded, laid_out
 from tinydl.testing.problems import BATCHNORMS, select
@@ -140,7 +141,7 @@ def test_equal_to_reference(problem, dtype):
     case = Case(problem.shape, dtype)
     got, expected = case.everything(n_threads=2), case.everything(reference)
     for name, value in expected.items():
-        assert_close(got[name], value, 2e-6 if dtype == np.float32 else 1e-14, name)
+        assert_close(got[name], value, bound("normalisation", dtype), name)
 
 
 @DTYPES

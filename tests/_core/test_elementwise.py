@@ -8,6 +8,7 @@ import pytest
 from tinydl._core import elementwise
 from tinydl._core.reference import elementwise as reference
 from tinydl._core.reference.activations import ROWS
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import Guards, flawed, laid_out
 
@@ -123,7 +124,7 @@ def test_relu_has_entries_of_its_own(kernels):
 @EACH
 @DTYPES
 def test_equal_to_reference(name, dtype):
-    rtol = 2e-7 if dtype == np.float32 else 4e-16
+    rtol = bound("activation", dtype)
     for size in SIZES:
         x, dy = 3 * normal(size, dtype), normal(size, dtype, 1)
         assert_close(forward(name, x, 2), forward(name, x, kernels=reference), rtol, f"y, {size} elements")

@@ -5,6 +5,7 @@ import pytest
 
 from tinydl._core import warp as kernels
 from tinydl._core.reference import warp as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import flawed, guarded, laid_out
 
@@ -69,7 +70,7 @@ def test_a_neighbour_outside_is_black_for_its_share(module):
 def test_equal_to_the_twin(shape, dtype, reflect):
     images, maps, black = drawn(shape, dtype)
     got, expected = (turned(module, images, maps, black, reflect) for module in (kernels, reference))
-    assert_close(got, expected, 1e-6 if dtype == np.float32 else 1e-13)
+    assert_close(got, expected, bound("warp", dtype))
 
 
 @pytest.mark.parametrize(("reflect", "mode"), [(False, "grid-constant"), (True, "mirror")])

@@ -10,6 +10,7 @@ from tinydl._core import conv
 from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.reference import conv as reference
 from tinydl._core.reference.conv import geometry
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.convolutions import LAYERS, LOADED, ODD, Case, Problem, assert_equal_results
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
@@ -171,13 +172,11 @@ def test_depthwise_nan_stays_in_its_channel():
 @EACH_AND_LAYERS
 @DTYPES
 def test_close_to_the_twin(problem, dtype):
-    """The bounds of oneDNN's benchdnn, norm-wise."""
     case = Case(problem, dtype, np.random.default_rng(8), exact=False)
     got, expected = case.backward(conv.conv_backward), case.wide().backward(reference.conv_backward)
-    n, p, q = case.geo[0], case.geo[-2], case.geo[-1]
-    bound = 2e-5 if dtype == np.float32 else 1e-13
+    taps, pixels = case.w[:, 0].size // max(1, problem.groups), case.geo[0] * case.geo[-2] * case.geo[-1]
     for name, value in expected.items():
-        assert_close(got[name], value, bound * max(1, n * p * q / 8) ** 0.4 if name == "dw" else bound, name)
+        assert_close(got[name], value, bound("sum", dtype, taps if name == "dx" else pixels), name)
 
 
 @pytest.mark.parametrize("mean", [1e2, 1e4, 1e6])

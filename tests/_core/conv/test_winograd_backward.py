@@ -6,6 +6,7 @@ import pytest
 from tinydl._core import conv
 from tinydl._core.operands import Map, Moments, Pending
 from tinydl._core.reference import conv as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same, relative_error
 from tinydl.testing.convolutions import LAYERS, SLOPE, WINOGRAD, Case, Problem
 from tinydl.testing.guards import flawed, laid_out
@@ -22,10 +23,11 @@ def make(problem, seed=0):
     return Case(problem, np.float32, np.random.default_rng(seed), exact=False)
 
 
-def bound(geo):
-    """Largest norm-wise error of a weight gradient: it grows with the number of terms of its sums."""
-    N, P, Q = geo[0], geo[14], geo[15]
-    return 2e-5 * max(1, (N * P * Q / 8) ** 0.4)
+def bounds(case):
+    """Largest norm-wise error of each gradient."""
+    tiles = case.geo[0] * -(-case.geo[14] // 4) * -(-case.geo[15] // 4)
+    return {"dx": bound("winograd", np.float32, case.w.shape[0]), "dw": bound("winograd", np.float32, tiles),
+            "db": bound("sum", np.float32, case.geo[0] * case.geo[14] * case.geo[15])}
 
 
 def check(case, fused=False, activation="", **options):
@@ -33,7 +35,7 @@ def check(case, fused=False, activation="", **options):
     options = {"fused": fused, "activation": activation, **options}
     got, wide = case.backward(conv.winograd_backward, **options), case.wide()
     expected = wide.backward(reference.conv_backward, **options)
-    for name, limit in {"dx": 2e-5, "dw": bound(case.geo), "db": 1e-5}.items():
+    for name, limit in bounds(case).items():
         assert_close(got[name], expected[name], limit, name)
     dx = got["dx"].astype(np.float64)
     if fused and activation:
@@ -75,8 +77,8 @@ def test_error_of_a_thousand_random_shapes_stays_in_its_bounds():
         c, o = (int(n) for n in rng.integers(1, 40, 2))
         case = make(Problem((int(rng.integers(1, 5)), c, h, w), (o, c, 3, 3), 1, pad), trial)
         got, expected = case.backward(conv.winograd_backward), case.wide().backward(reference.conv_backward)
-        for name, limit in (("dx", 2e-5), ("dw", bound(case.geo))):
-            assert relative_error(got[name], expected[name]) <= limit, (case.geo, name)
+        for name in ("dx", "dw"):
+            assert relative_error(got[name], expected[name]) <= bounds(case)[name], (case.geo, name)
 
 
 @pytest.mark.parametrize("mean", [1e2, 1e4, 1e6])
@@ -98,8 +100,8 @@ def test_plain_relu_masks_and_residual(problem):
     expected_dx, expected_dw = np.empty(dx.shape), np.empty(dw.shape)
     reference.conv_backward_input(masked, case.w, expected_dx, case.geo, 1)
     reference.conv_backward_weight(np.maximum(case.x, 0), masked, expected_dw, None, case.geo, None, 1)
-    assert_close(dx, expected_dx + case.residual, 2e-5)
-    assert_close(dw, expected_dw, bound(case.geo))
+    assert_close(dx, expected_dx + case.residual, bounds(case)["dx"])
+    assert_close(dw, expected_dw, bounds(case)["dw"])
 
 
 @pytest.mark.parametrize("wanted", ["dx", "dw", "dw db", "dx dw"])

@@ -8,6 +8,8 @@ import pytest
 
 from tinydl._core import gemm
 from tinydl._core.reference import gemm as reference
+from tinydl.testing.bounds import bound
+from tinydl.testing.compare import assert_close
 from tinydl.testing.guards import Guards, exact_integers, flawed, laid_out
 from tinydl.testing.problems import LINEARS, select
 
@@ -106,8 +108,8 @@ def close_to_the_reference(kernel, size, dtype):
     case = Case(size, dtype, np.random.default_rng(3), exact=False)
     got, expected = case.run(kernel), case.run(kernel, reference)
     for name, value in expected.items():
-        error = np.linalg.norm((got[name] - value.astype(np.float64)).ravel())
-        assert error <= (1e-5 if dtype == np.float32 else 1e-13) * np.linalg.norm(value.ravel()), name
+        terms = {"dx": size[2], "dw": size[0], "db": size[0]}.get(name, size[1])
+        assert_close(got[name], value.astype(np.float64), bound("sum", dtype, terms), name)
 
 
 def gradient_by_finite_differences(kernel, size, arguments):

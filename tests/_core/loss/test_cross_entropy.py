@@ -5,6 +5,7 @@ import pytest
 
 from tinydl._core import loss
 from tinydl._core.reference import loss as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import Guards, flawed
 
@@ -88,7 +89,7 @@ def test_close_to_the_reference(shape, dtype, weight, smoothing):
     case = Case(shape, dtype)
     got, expected = case.run(loss, weight, smoothing), case.run(reference, weight, smoothing)
     for name, value in expected.items():
-        assert_close(got[name], value, 4e-7 if dtype == np.float32 else 1e-14, name)
+        assert_close(got[name], value, bound("softmax", dtype), name)
 
 
 @DTYPES

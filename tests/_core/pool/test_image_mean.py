@@ -5,6 +5,7 @@ import pytest
 
 from tinydl._core import operands, pool
 from tinydl._core.reference import pool as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.guards import laid_out
 
 Map = operands.Map
@@ -36,7 +37,7 @@ def test_literal_global_mean(kernels):
 @DTYPES
 def test_global_mean_equal_to_reference(shape, dtype, cases):
     case = cases.of_images(shape, dtype)
-    cases.check(case.image_mean(pool, 2), case.image_mean(reference), 2e-7 if dtype == np.float32 else 4e-16)
+    cases.check(case.image_mean(pool, 2), case.image_mean(reference), bound("window", dtype))
 
 
 # --- 3 gradients -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 
 from tinydl._core import pool
 from tinydl._core.reference import pool as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.guards import laid_out
 from tinydl.testing.problems import POOLS, select
 
@@ -60,14 +61,14 @@ def test_literal_adaptive_windows(kernels):
 def test_avg_equal_to_reference(problem, dtype, include_pad, cases):
     case = cases.of(problem, dtype)
     got = case.avg(problem, pool, 2, include_pad)
-    cases.check(got, case.avg(problem, reference, 1, include_pad), 2e-7 if dtype == np.float32 else 4e-16)
+    cases.check(got, case.avg(problem, reference, 1, include_pad), bound("window", dtype))
 
 
 @EACH_ADAPTIVE
 @DTYPES
 def test_adaptive_equal_to_reference(shape, out, dtype, cases):
     case = cases.of_adaptive(shape, out, dtype)
-    cases.check(case.adaptive_avg(pool, 2), case.adaptive_avg(reference), 2e-7 if dtype == np.float32 else 4e-16)
+    cases.check(case.adaptive_avg(pool, 2), case.adaptive_avg(reference), bound("window", dtype))
 
 
 # --- 3 gradients -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from tinydl import layout
 from tinydl._core import update
 from tinydl._core.reference import update as reference
+from tinydl.testing.bounds import bound
 from tinydl.testing.compare import assert_close, assert_same
 from tinydl.testing.guards import Guards, flawed, laid_out
 
@@ -184,7 +185,7 @@ def test_close_to_the_reference(rule, dtype):
     guards.check()
     for k in range(5):
         for a, b in zip(got[k], expected[k], strict=True):
-            assert_close(a, b, 1e-6 if dtype == np.float32 else 1e-14)
+            assert_close(a, b, bound("update", dtype))
     untouched = lists(dtype, guards)
     for a, b in zip(got[1], untouched[1], strict=True):
         assert_same(a, b, "gradient")
