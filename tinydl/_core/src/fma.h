@@ -5,11 +5,10 @@
 #ifndef TINYDL_FMA_H
 #define TINYDL_FMA_H
 
+#include "src/intrinsics.h"
 #include "src/vector.h"
 
-#if defined(__FMA__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
@@ -23,9 +22,11 @@ TD_INLINE double td_fma_one_d(double a, double b, double c) { return a * b + c; 
 
 TD_INLINE td_vf td_fma_f(td_vf a, td_vf b, td_vf c) {
 #if defined(__AVX512F__)
-    return (td_vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+    return (td_vf)TD_X86(__builtin_ia32_vfmaddps512_mask(a, b, c, -1, TD_ROUNDING),
+                         _mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c));
 #elif defined(__FMA__)
-    return (td_vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+    return (td_vf)TD_X86(__builtin_ia32_vfmaddps256(a, b, c),
+                         _mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c));
 #elif defined(__aarch64__)
     return (td_vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
@@ -35,9 +36,11 @@ TD_INLINE td_vf td_fma_f(td_vf a, td_vf b, td_vf c) {
 
 TD_INLINE td_vd td_fma_d(td_vd a, td_vd b, td_vd c) {
 #if defined(__AVX512F__)
-    return (td_vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+    return (td_vd)TD_X86(__builtin_ia32_vfmaddpd512_mask(a, b, c, -1, TD_ROUNDING),
+                         _mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c));
 #elif defined(__FMA__)
-    return (td_vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+    return (td_vd)TD_X86(__builtin_ia32_vfmaddpd256(a, b, c),
+                         _mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c));
 #elif defined(__aarch64__)
     return (td_vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else

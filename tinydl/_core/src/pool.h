@@ -3,11 +3,8 @@
 #define TINYDL_POOL_H
 
 #include "src/bend.h"
+#include "src/intrinsics.h"
 #include "src/operands.h"
-
-#if defined(__SSE4_1__)
-#include <immintrin.h>
-#endif
 
 /* Winner codes: one integer lane per value lane, stored as uint8 or int32. */
 typedef uint8_t td_codes8_f __attribute__((vector_size(VB / 4)));
@@ -15,13 +12,16 @@ typedef uint8_t td_codes8_d __attribute__((vector_size(VB / 8)));
 typedef int32_t td_codes32_f __attribute__((vector_size(VB)));
 typedef int32_t td_codes32_d __attribute__((vector_size(VB / 2)));
 typedef int64_t td_two __attribute__((vector_size(16)));
+typedef char td_bytes __attribute__((vector_size(16)));
 
 /* Conversions of codes. GCC takes 8-bit lanes to 32-bit ones and back one by one; x86 has an instruction for it. */
 TD_INLINE td_vi32 td_widen_f(td_codes8_f x) {
 #if defined(__AVX512F__)
-    return (td_vi32)_mm512_cvtepu8_epi32((__m128i)x);
+    return (td_vi32)TD_X86(__builtin_ia32_pmovzxbd512_mask((td_bytes)x, (td_vi32){0}, -1),
+                           _mm512_cvtepu8_epi32((__m128i)x));
 #elif defined(__AVX2__)
-    return (td_vi32)_mm256_cvtepu8_epi32((__m128i)(td_two){(int64_t)x, 0});
+    const td_two both = {(int64_t)x, 0};
+    return (td_vi32)TD_X86(__builtin_ia32_pmovzxbd256((td_bytes)both), _mm256_cvtepu8_epi32((__m128i)both));
 #elif defined(__SSE4_1__)
     return (td_vi32)_mm_cvtepu8_epi32(_mm_cvtsi32_si128((int32_t)x));
 #else
@@ -31,10 +31,13 @@ TD_INLINE td_vi32 td_widen_f(td_codes8_f x) {
 
 TD_INLINE td_codes8_f td_narrow_f(td_vi32 x) {
 #if defined(__AVX512F__)
-    return (td_codes8_f)_mm512_cvtepi32_epi8((__m512i)x);
+    return (td_codes8_f)TD_X86(__builtin_ia32_pmovdb512_mask(x, (td_bytes){0}, -1),
+                               _mm512_cvtepi32_epi8((__m512i)x));
 #elif defined(__AVX2__)
-    const __m256i all = (__m256i)x;
-    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    const __m128i low = (__m128i)TD_X86(__builtin_ia32_si_si256(x), _mm256_castsi256_si128((__m256i)x));
+    const __m128i high = (__m128i)TD_X86(__builtin_ia32_extract128i256((td_lanes)x, 1),
+                                         _mm256_extracti128_si256((__m256i)x, 1));
+    const __m128i words = _mm_packus_epi32(low, high);
     return (td_codes8_f)((td_two)_mm_packus_epi16(words, words))[0];
 #elif defined(__SSE4_1__)
     const __m128i words = _mm_packus_epi32((__m128i)x, (__m128i)x);

@@ -7,7 +7,7 @@
 
 #include "src/vector.h"
 
-#if defined(__AVX2__)
+#if defined(__AVX2__) && defined(__clang__)
 #include <immintrin.h>
 #endif
 
