@@ -21,10 +21,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import Cython
-import numpy
-from Cython.Build import cythonize
-from Cython.Build.Dependencies import create_dependency_tree
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -96,6 +92,10 @@ def keep(name, key):
 
 def c_files():
     """One C file a module, beside its source."""
+    import Cython
+    from Cython.Build import cythonize
+    from Cython.Build.Dependencies import create_dependency_tree
+
     table = [Extension(dotted(module), [str(CORE / f"{module}.pyx")]) for module in MODULES]
     tree, keys = create_dependency_tree(quiet=True), {}
     for module in MODULES:
@@ -134,7 +134,10 @@ class Build(build_ext):
 
     def run(self):
         compiler.require()
-        self.distribution.ext_modules = extensions()
+        import numpy
+
+        self.distribution.ext_modules = extensions(numpy.get_include())
+        self.numpy_version = numpy.__version__
         self.swig_opts = None  # a second time, setuptools takes what it made of it for a string
         self.finalize_options()
         wanted = {extension.name.removeprefix("tinydl._core.").replace(".", "/") for extension in self.extensions}
@@ -156,7 +159,7 @@ class Build(build_ext):
         made = Path(self.get_ext_fullpath(extension.name))
         tools = [getattr(self.compiler, tool, None) for tool in ("compiler_so", "linker_so")]
         key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tuple(tools[0] or ())),
-                     sys.version, numpy.__version__, extension.extra_compile_args, extension.extra_link_args,
+                     sys.version, self.numpy_version, extension.extra_compile_args, extension.extra_link_args,
                      extension.define_macros)
         if is_kept(made, extension.name, key):
             return
@@ -179,12 +182,12 @@ def dotted(module):
     return f"tinydl._core.{module.replace('/', '.')}"
 
 
-def extensions():
+def extensions(numpy_headers):
     if unknown := (COMMON | GLUE | THOROUGH) - set(MODULES):
         raise FileNotFoundError(f"setup.py names modules without a source: {', '.join(sorted(unknown))}")
     omp_compile, omp_link = compiler.openmp_flags()
     options = {
-        "include_dirs": [numpy.get_include(), ".", str(CORE)],
+        "include_dirs": [numpy_headers, ".", str(CORE)],
         "define_macros": [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("CYTHON_USE_TYPE_SPECS", "0")],
         "extra_link_args": omp_link,
     }
