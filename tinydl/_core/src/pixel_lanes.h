@@ -8,11 +8,13 @@
 #ifndef TINYDL_PIXEL_LANES_H
 #define TINYDL_PIXEL_LANES_H
 
+#include "src/bend.h"
+#include "src/move.h"
+#include "src/tile_table.h"
+
 #define TD_PIXEL_LANES (VB == 32)
 
 #if TD_PIXEL_LANES
-
-#include "src/move.h"
 
 /* MOST_N channels in two vectors of pixels fill twelve of the sixteen registers. */
 enum { TD_LANES_MOST_N = 6, TD_LANES_MOST_ENTRIES = 64, TD_LANES_BLOCK = 256 };

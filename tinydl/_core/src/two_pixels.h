@@ -8,7 +8,9 @@
 #ifndef TINYDL_TWO_PIXELS_H
 #define TINYDL_TWO_PIXELS_H
 
+#include "src/bend.h"
 #include "src/shuffle.h"
+#include "src/tile_table.h"
 
 #define TD_TWO_PIXELS (VB >= 32) /* SSE2 has no permutation by index */
 
