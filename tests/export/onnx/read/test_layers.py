@@ -82,3 +82,17 @@ COMPUTED = {"Conv": ["x", "x"], "ConvTranspose": ["x", "x"], "PRelu": ["x", "x"]
 def test_weights_that_are_computed_are_refused(op, written):
     with pytest.raises(ValueError, match=f"from_onnx: {op} .* computed; they must be constant"):
         td.from_onnx(written([(op, COMPUTED[op], ["y"], {})], (1, 3, 3)))
+
+
+@pytest.mark.parametrize(("operator", "shape", "weights"), [
+    ("Gemm", [4], [4, 3]), ("Conv", [4, 5, 5], [3, 4, 3, 3]), ("ConvTranspose", [4, 5, 5], [4, 3, 3, 3])])
+def test_weights_of_a_rank_that_cannot_be(written, operator, shape, weights):
+    """The checker does not see it."""
+    onnx = pytest.importorskip("onnx")
+    path = written([(operator, ["x", "w"], ["y"], {})], shape, w=array(*weights))
+    model = onnx.load(path)
+    del model.graph.initializer[0].dims[1:]
+    model.graph.initializer[0].dims[0] = int(np.prod(weights))
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match=rf"from_onnx: {operator} \(y\) "):
+        td.from_onnx(path)

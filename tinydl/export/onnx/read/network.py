@@ -181,7 +181,7 @@ class _Reading:
         for k, op in enumerate(self.ops):
             make = LAYERS.get(op.kind)
             arrays = [self.arrays.get(name) for name in op.inputs]
-            layer = None if make is None else make(op, arrays, self.ranks.get(op.inputs[0]))
+            layer = None if make is None else op.made(make, arrays, self.ranks.get(op.inputs[0]))
             if layer is None:
                 continue
             key = (op.kind, op.inputs[1:], repr(sorted(op.attributes.items(), key=str)))

@@ -62,6 +62,19 @@ class Op:
         except (LookupError, ArithmeticError, AttributeError) as error:
             raise ValueError(f"from_onnx: {self.where} cannot be computed: {type(error).__name__}: {error}") from error
 
+    def made(self, make, arrays, rank):
+        """The layer that `make` gives, or None.
+
+        Raises
+        ------
+        ValueError
+            As `read` does, and where no layer takes what the attributes say.
+        """
+        try:
+            return make(self, arrays, rank)
+        except (LookupError, ArithmeticError, AttributeError, TypeError) as error:
+            raise ValueError(f"from_onnx: {self.where} cannot be a layer: {type(error).__name__}: {error}") from error
+
     def refuse(self, what, cure):
         """Raise for what there is no form of here."""
         raise ValueError(f"from_onnx: {self.where} {what}; {cure}")
