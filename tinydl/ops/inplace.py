@@ -42,8 +42,10 @@ def _writable(x):
     if x.is_parameter or x.requires_grad and x.creator is None:
         changes.written([x])
         return x.data
+    # Of the attribute, not of a name: Python 3.14 counts no reference for a name that it hands to a function.
+    alone = sys.getrefcount(x.raw) <= 2
     raw = x.raw
-    if not (isinstance(raw, np.ndarray) and raw.base is None and raw.flags.writeable and sys.getrefcount(raw) <= 3):
+    if not (alone and isinstance(raw, np.ndarray) and raw.base is None and raw.flags.writeable):
         raw = x.raw = np.array(x._array())
     return raw
 
