@@ -1,6 +1,7 @@
 """The table of rows: every operation has one or a reason, and users add theirs."""
 
 import importlib
+import inspect
 import pkgutil
 
 import pytest
@@ -19,7 +20,7 @@ WITHOUT = {
 def operations(kind):
     """The classes of a module of tinydl.ops that are operations themselves."""
     for cls in kind.__subclasses__():
-        mixin = "row" in vars(cls).get("__annotations__", {}) or "forward" not in {name for c in cls.__mro__[:-1]
+        mixin = "row" in inspect.get_annotations(cls) or "forward" not in {name for c in cls.__mro__[:-1]
                                                                                    for name in vars(c)}
         if cls.__module__.startswith("tinydl.ops") and not mixin and cls.forward is not Function.forward:
             yield cls
