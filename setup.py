@@ -14,6 +14,7 @@ another one: a second `pip install`, which has an environment of its own, compil
 import functools
 import gc
 import hashlib
+import multiprocessing
 import os
 import re
 import subprocess
@@ -110,6 +111,9 @@ def c_files():
         else:
             made.unlink(missing_ok=True)
     workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
+    # Python 3.14 would start them in a way that runs this file again in each.
+    if workers:
+        multiprocessing.set_start_method("fork", force=True)
     # Looking for rubbish among live parse trees would be a quarter of the work.
     gc.disable()
     cythonize(table, compiler_directives=DIRECTIVES, nthreads=workers, quiet=True)
