@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -103,3 +106,30 @@ def test_any_other_integer_is_a_seed():
     for seed in (0, 2**100, np.int64(9)):
         random.manual_seed(seed)
         assert random.state() == (int(seed), 0)
+
+
+def test_uncounted_numbers_are_the_next_ones_and_other_threads_draw_meanwhile():
+    random.manual_seed(6)
+    random.next_key()
+    with random.uncounted():
+        assert [random.next_key(), random.next_key()] == [1, 2]
+        thread = threading.Thread(target=random.next_key)
+        thread.start()
+        thread.join()
+    assert random.state() == (6, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_child_draws_although_a_thread_of_its_parent_was_drawing():
+    code = """
+import os, signal, tinydl as td
+with td.random._process.lock, td.changes._lock:  # as another thread may hold them
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        td.random.next_key()
+        td.nn.init.zeros_(td.nn.Linear(2, 2).weight)
+        os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

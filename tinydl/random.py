@@ -10,6 +10,7 @@ inside `stream`. `Trainer.fit` does, so several trainings in threads of one proc
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ class _Thread(threading.local):
 
 _process = _Stream(0, 0)
 _thread = _Thread()
+
+
+def _after_fork():
+    """A child has no thread that would release what it held as it was copied."""
+    _process.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _current():
@@ -144,8 +154,20 @@ def stream(seed: int = 0) -> Iterator[None]:
     >>> with td.random.stream(5):      # in each of several threads: the weights that manual_seed(5) gives
     ...     net = td.models.lenet5()
     """
-    before = _thread.stream
-    _thread.stream = _Stream(_count("seed", seed), 0)
+    with _drawing_from(_Stream(_count("seed", seed), 0)):
+        yield
+
+
+@contextlib.contextmanager
+def uncounted() -> Iterator[None]:
+    """Draw the next numbers inside the block, in this thread, without having drawn them afterwards."""
+    with _drawing_from(_Stream(*state())):
+        yield
+
+
+@contextlib.contextmanager
+def _drawing_from(stream):
+    before, _thread.stream = _thread.stream, stream
     try:
         yield
     finally:

@@ -134,11 +134,11 @@ class Reader:
     @contextlib.contextmanager
     def _undisturbed(self, values):
         """Traces are no calls: random numbers and what modules count or keep are as before them."""
-        drawn, state = random.state(), _State(self.model, values)
+        state = _State(self.model, values)
         try:
-            yield
+            with random.uncounted():  # the process's own numbers are drawn by other threads meanwhile
+                yield
         finally:
-            random.set_state(drawn)
             state.restore()
 
     def _graph(self, x):
