@@ -205,3 +205,19 @@ def test_changes_in_threads_keep_the_latest_place():
     for thread in threads:
         thread.join()
     assert changes.latest == min(tensor._written for tensor in tensors)
+
+
+def test_the_latest_change_is_the_latest_of_all_threads():
+    found = []
+
+    def change():
+        for _ in range(500):
+            found.append(td.tensor([1.0]))
+            changes.written(found[-1:])
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert changes.latest == changes._now() + 1

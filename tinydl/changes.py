@@ -11,6 +11,8 @@ not found, nor one to a tensor that requires no gradient, unless it is a Paramet
 """
 
 import itertools
+import os
+import threading
 
 import numpy as np
 
@@ -20,15 +22,25 @@ __all__ = ["check", "kept", "latest", "places", "shown", "written"]
 places = itertools.count(0, -1)
 latest = 1  # place of the latest change, above all others where there was none
 _REMEMBERED = 7  # earlier values of a tensor
+_lock = threading.Lock()  # held from the place of a change until it is the latest, so that no later one is overwritten
 
 
 def _now():
     """The place of a change."""
     global latest
-    place = next(places)
-    if place < latest:  # another thread's change may have come in between
-        latest = place
+    with _lock:
+        latest = place = next(places)
     return place
+
+
+def _after_fork():
+    """A child has no thread that would release what it held as it was copied."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def written(tensors):
