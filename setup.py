@@ -44,9 +44,10 @@ X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if compiler.makes_x86() else {"base": []}
 DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
-# Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on.
+# Kernels index raw pointers, which Cython never checks; its checks of lists and tuples stay on. What modules keep for
+# all threads has locks of its own: a free-threaded Python need not switch its global one on (CONTRIBUTING.md).
 DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
-              "embedsignature": True, "auto_pickle": False}
+              "embedsignature": True, "auto_pickle": False, "freethreading_compatible": True}
 KEYS = Path("build", "keys")
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "tinydl/_core"
 
 # What every room stands on: the door to pointers, the pool of memory, threads, what kernels do on the way, vectors.
-BASE = ("array", "memory", "operands", "parallel", "rounding", "vector")
+BASE = ("array", "lock", "memory", "operands", "parallel", "rounding", "vector")
 
 CYTHON = re.compile(r'(?P<text>[rbfu]*"""(?s:.*?)"""|[rbfu]*"(?:\\.|[^"\\\n])*"|[rbfu]*\'(?:\\.|[^\'\\\n])*\')'
                     r"|(?P<comment>#[^\n]*)")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import sysconfig
 import textwrap
 
 import pytest
@@ -123,3 +124,15 @@ def test_no_openmp_means_one_thread():
         print(parallel.team_size(2))
     """)
     assert int(out) in (1, 2)
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a global lock")
+def test_a_python_without_a_global_lock_stays_without():
+    run("""
+        import importlib, pkgutil, sys, tinydl._core
+        names = [found.name for found in pkgutil.walk_packages(tinydl._core.__path__, "tinydl._core.")]
+        assert "tinydl._core.gemm.forward" in names
+        for name in names:
+            importlib.import_module(name)
+        assert not sys._is_gil_enabled()
+    """)

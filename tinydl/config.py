@@ -350,5 +350,6 @@ def show_config(print_it: bool = True) -> dict[str, Any]:
 
 parallel.set_num_threads(min(_default_threads(), _MAX_THREADS))
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=memory.after_fork_in_child)
     os.register_at_fork(before=parallel.before_fork, after_in_parent=parallel.after_fork,
-                        after_in_child=parallel.after_fork)
+                        after_in_child=parallel.after_fork_in_child)

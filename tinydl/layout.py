@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tinydl._core import memory
+from tinydl._core import array, memory
 
 __all__ = [
     "alike", "channels_last", "empty", "empty_like", "is_channels_last", "parameter_like", "seen_through",
@@ -38,9 +38,9 @@ def zeros_like(x):
     return out
 
 
-is_channels_last = memory.is_channels_last
-alike = memory.alike
-may_share = memory.may_share
+is_channels_last = array.is_channels_last
+alike = array.alike
+may_share = array.may_share
 
 
 def channels_last(x):

@@ -32,7 +32,7 @@ UNTYPED = {"dtype": "npt.DTypeLike", "dy": "Array | Pending", "axes": "Sequence[
            "value": "Any"}
 RESULTS = {
     r"memory\.empty.*": "Array", r"memory\.scratch": "Block",
-    r"memory\.(is_channels_last|alike|may_share)": "bool", r"operands\.are_sizes": "bool",
+    r"array\.(alike|is_channels_last|may_share)": "bool", r"operands\.are_sizes": "bool",
     r"memory\.statistics": "dict[str, int]", r"memory\.release_cached": "None",
     r"parallel\.(has_openmp|cpu_supports)": "bool", r"parallel\.(get_num_threads|team|step_team|team_size)": "int",
     r"update\.rules\.(?!step)\w+": "Rule", r"inference\.\w+\.\w+_step": "Step",

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinydl._core import elementwise
+from tinydl import layout
+from tinydl._core import array, elementwise
 from tinydl.testing.guards import flawed, laid_out
 
 X = laid_out(np.arange(-12, 12).reshape(2, 3, 4), "activation", np.float32)
@@ -79,3 +80,41 @@ def test_both_integers_of_64_bits_pass():
     for dtype in (np.int64, np.longlong):
         loss.softmax_cross_entropy_forward(logits, np.zeros(2, dtype), None, -100, 0.0, losses, np.empty((2, 2)))
         np.testing.assert_allclose(losses, 0.6931471805599453, rtol=1e-15)
+
+
+# --- what Python asks of arrays ------------------------------------------------------------------------------------
+
+def _misaligned(shape):
+    return np.frombuffer(bytes(4 * np.prod(shape) + 1), np.uint8)[1:].view(np.float32).reshape(shape)
+
+
+@pytest.mark.parametrize(("x", "y", "expected"), [
+    (np.ones((2, 3)), np.zeros((2, 3)), True),
+    (np.ones((), np.float32), np.zeros((), np.float32), True),
+    (np.ones((2, 3)), np.ones((3, 2)), False),
+    (np.ones(6), np.ones((2, 3)), False),
+    (np.ones((2, 3)), np.ones((3, 2)).T, False),
+    (np.ones((2, 3)), np.ones((2, 6))[:, ::2], False),
+    (np.ones(3), np.ones(3)[::-1], False),
+    (np.ones(3), np.ones(3, np.float32), False),
+    (np.ones(3, np.int64), np.ones(3), False),
+    (np.ones(3, ">f4"), np.ones(3, "<f4"), False),
+    (np.ones(3, ">f4"), np.ones(3, ">f4"), False),
+    (_misaligned((2, 3)), np.ones((2, 3), np.float32), False)])
+def test_arrays_are_alike_in_shape_strides_and_type(x, y, expected):
+    assert array.alike(x, y) is array.alike(y, x) is expected
+    assert array.alike(x, x) is (x.dtype.isnative and x.flags.aligned)
+
+
+def test_what_may_lie_in_the_memory_of_another_array():
+    x, fresh = np.ones(6), layout.empty((6,), np.float64)
+    assert array.may_share(x[1:], []) and array.may_share(fresh.reshape(2, 3), [])
+    assert array.may_share(x, [None, x]) and array.may_share(fresh, [fresh])
+    assert not array.may_share(x, [np.ones(6), 1.0]) and not array.may_share(fresh, [])
+    with pytest.raises(TypeError, match="expected a NumPy array, got list"):
+        array.may_share([1], [])
+
+
+def test_only_arrays_are_compared():
+    with pytest.raises(TypeError, match="two NumPy arrays, got ndarray and NoneType"):
+        array.alike(np.ones(1), None)

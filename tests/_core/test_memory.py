@@ -116,42 +116,6 @@ def test_objects_and_odd_shapes_are_refused():
         memory.empty((1,) * 33, np.float32)
 
 
-def _misaligned(shape):
-    return np.frombuffer(bytes(4 * np.prod(shape) + 1), np.uint8)[1:].view(np.float32).reshape(shape)
-
-
-@pytest.mark.parametrize(("x", "y", "expected"), [
-    (np.ones((2, 3)), np.zeros((2, 3)), True),
-    (np.ones((), np.float32), np.zeros((), np.float32), True),
-    (np.ones((2, 3)), np.ones((3, 2)), False),
-    (np.ones(6), np.ones((2, 3)), False),
-    (np.ones((2, 3)), np.ones((3, 2)).T, False),
-    (np.ones((2, 3)), np.ones((2, 6))[:, ::2], False),
-    (np.ones(3), np.ones(3)[::-1], False),
-    (np.ones(3), np.ones(3, np.float32), False),
-    (np.ones(3, np.int64), np.ones(3), False),
-    (np.ones(3, ">f4"), np.ones(3, "<f4"), False),
-    (np.ones(3, ">f4"), np.ones(3, ">f4"), False),
-    (_misaligned((2, 3)), np.ones((2, 3), np.float32), False)])
-def test_arrays_are_alike_in_shape_strides_and_type(x, y, expected):
-    assert memory.alike(x, y) is memory.alike(y, x) is expected
-    assert memory.alike(x, x) is (x.dtype.isnative and x.flags.aligned)
-
-
-def test_what_may_lie_in_the_memory_of_another_array():
-    x, fresh = np.ones(6), memory.empty((6,), np.float64)
-    assert memory.may_share(x[1:], []) and memory.may_share(fresh.reshape(2, 3), [])
-    assert memory.may_share(x, [None, x]) and memory.may_share(fresh, [fresh])
-    assert not memory.may_share(x, [np.ones(6), 1.0]) and not memory.may_share(fresh, [])
-    with pytest.raises(TypeError, match="expected a NumPy array, got list"):
-        memory.may_share([1], [])
-
-
-def test_only_arrays_are_compared():
-    with pytest.raises(TypeError, match="two NumPy arrays, got ndarray and NoneType"):
-        memory.alike(np.ones(1), None)
-
-
 @pytest.mark.parametrize("order", [(0, 1), (0, 1, 1), (0, 1, 3), (0, 1, -1), (0, 1, 2, 2)])
 def test_orders_that_are_no_permutation_are_refused(order):
     with pytest.raises((ValueError, IndexError, TypeError)):

@@ -14,6 +14,7 @@ from tinydl.testing.entries import entries
 # What computes nothing that a formula could say. A name that matches stands for "module.function".
 WITHOUT_TWIN = {
     r"memory\..*": "gives memory; tests/_core/test_memory.py says what memory",
+    r"array\..*": "compares the layout of arrays; tests/_core/test_array.py says how",
     r"parallel\..*": "counts threads",
     r"operands\..*": "looks at what Python passes; tests/_core/test_operands.py says what passes",
     r".*_filters": "packs weights; what comes of them is held to the kernel's twin by tests/_core/inference",

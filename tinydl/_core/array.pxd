@@ -1,5 +1,7 @@
 # Checked arrays as raw pointers (array.pyx), and what of NumPy's C interface kernels call themselves.
 
+from cpython.object cimport PyObject
+
 cdef extern from "numpy/arrayobject.h":
     int import_array "_import_array"() except -1
     ctypedef struct PyArrayObject:
@@ -15,7 +17,15 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISWRITEABLE(PyArrayObject *) noexcept nogil
     bint PyArray_EquivTypenums(int, int) noexcept
     object PyArray_TypeObjectFromType(int)
+    # What makes an array of memory that it does not own.
+    ctypedef struct PyTypeObject:
+        pass
+    PyTypeObject PyArray_Type
+    object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
+    int PyArray_SetBaseObject(PyArrayObject *, object) except -1
+    PyObject *PyArray_BASE(PyArrayObject *) noexcept
     enum:
+        NPY_ARRAY_WRITEABLE
         NPY_BOOL
         NPY_INT8
         NPY_UINT8
@@ -23,6 +33,9 @@ cdef extern from "numpy/arrayobject.h":
         NPY_INT64
         NPY_FLOAT32
         NPY_FLOAT64
+
+cdef extern from "Python.h":
+    void Py_INCREF(object)
 
 cdef enum:
     MAX_AXES = 32   # a bit each; NumPy's own limit was 32 before it became 64
@@ -36,3 +49,6 @@ cdef PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t siz
 cdef void *data(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL
 cdef void *channels_last(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL
 cdef int float_type(object a, str name) except -1
+cdef void row_major(int ndim, int *order) noexcept
+cdef void channels_fastest(int ndim, int *order) noexcept
+cdef bint dense(PyArrayObject *x, const int *order) noexcept

@@ -5,6 +5,8 @@ Compiled once and called through pointers, a few a call of a kernel: a copy of t
 level took a ninth of the time of a build.
 """
 
+from libc.string cimport memcmp
+
 # NumPy's table of functions. A module that calls one of them itself (PyArray_Check is one) fills a table of its own;
 # those that only read the fields of an array need none.
 import_array()
@@ -97,3 +99,79 @@ cdef int float_type(object a, str name) except -1:
     if number != NPY_FLOAT32 and number != NPY_FLOAT64:
         raise TypeError(f"{name}: expected float32 or float64, got {a.dtype.str}")
     return number
+
+
+# --- how arrays lie in memory ---
+
+cdef void row_major(int ndim, int *order) noexcept:
+    cdef int axis
+    for axis in range(ndim):
+        order[axis] = axis
+
+
+cdef void channels_fastest(int ndim, int *order) noexcept:
+    # (N, C, *spatial) with 3 or 4 axes lies in memory as (N, *spatial, C).
+    cdef int k
+    row_major(ndim, order)
+    if ndim == 3 or ndim == 4:
+        for k in range(1, ndim - 1):
+            order[k] = k + 1
+        order[ndim - 1] = 1
+
+
+cdef bint dense(PyArrayObject *x, const int *order) noexcept:
+    """Whether the elements of x fill one block with its axes in `order`; axes of length 1 may have any stride."""
+    cdef Py_ssize_t expected = PyArray_ITEMSIZE(x)
+    cdef Py_ssize_t *dims = PyArray_DIMS(x)
+    cdef Py_ssize_t *strides = PyArray_STRIDES(x)
+    cdef int k, axis
+    # An array without elements has every order.
+    for k in range(PyArray_NDIM(x)):
+        if dims[k] == 0:
+            return True
+    for k in range(PyArray_NDIM(x) - 1, -1, -1):
+        axis = order[k]
+        if dims[axis] != 1 and strides[axis] != expected:
+            return False
+        expected *= dims[axis]
+    return True
+
+
+def is_channels_last(x):
+    """Whether the array `x` is dense, aligned, native and channels-last (row-major unless it has 3 or 4 axes)."""
+    if not PyArray_Check(x):
+        raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
+    cdef PyArrayObject *array = <PyArrayObject *> x
+    cdef int order[MAX_AXES]
+    if PyArray_NDIM(array) > MAX_AXES:
+        return False
+    channels_fastest(PyArray_NDIM(array), order)
+    return bool(PyArray_ISBEHAVED_RO(array) and dense(array, order))
+
+
+def alike(x, y):
+    """Whether the arrays x and y have the same shape, strides and type of numbers, all native and aligned."""
+    if not (PyArray_Check(x) and PyArray_Check(y)):
+        raise TypeError(f"expected two NumPy arrays, got {type(x).__name__} and {type(y).__name__}")
+    cdef PyArrayObject *a = <PyArrayObject *> x
+    cdef PyArrayObject *b = <PyArrayObject *> y
+    cdef size_t lengths = PyArray_NDIM(a) * sizeof(Py_ssize_t)
+    # One comparison for all axes, as the optimiser asks for every parameter at every step. Without axes there is no
+    # address to compare at, and memcmp takes no NULL.
+    return bool(PyArray_NDIM(a) == PyArray_NDIM(b) and PyArray_TYPE(a) == PyArray_TYPE(b)
+                and (lengths == 0 or memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
+                     and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0)
+                and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))
+
+
+def may_share(result, list values):
+    """Whether the array `result` may lie in the memory of another: it views an array, or is one of `values`."""
+    if not PyArray_Check(result):
+        raise TypeError(f"expected a NumPy array, got {type(result).__name__}")
+    cdef PyObject *base = PyArray_BASE(<PyArrayObject *> result)
+    if base != NULL and PyArray_Check(<object> base):
+        return True
+    for value in values:
+        if value is result:
+            return True
+    return False

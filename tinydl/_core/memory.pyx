@@ -5,38 +5,27 @@ return to a free list when their last view dies, so a training step allocates no
 stays flat. Blocks that nobody needs any more go back to the system: allocations are counted in windows, several times
 as long as there are blocks, so that a step takes every block it needs within one, and what lay idle through two windows
 is freed. So is everything idle when blocks of many sizes add up to much more than was ever in use. What is freed and
-soon asked for again was freed too early: windows become longer then, and more may lie idle. All calls run under the GIL, which is the pool's lock.
+soon asked for again was freed too early: windows become longer then, and more may lie idle. The GIL is the pool's
+lock; a Python without it has one in its place (src/lock.h).
 """
 
 from operator import index
 
 import numpy as np
 
-from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
-from libc.string cimport memcmp, memmove, memset
+from libc.string cimport memmove, memset
 from tinydl._core.array cimport (
-    MAX_AXES, PyArray_Check, PyArray_DIMS, PyArray_ISBEHAVED_RO, PyArray_ITEMSIZE, PyArray_NDIM, PyArray_STRIDES,
-    PyArray_TYPE, PyArrayObject, import_array,
+    MAX_AXES, NPY_ARRAY_WRITEABLE, Py_INCREF, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArray_New,
+    PyArray_SetBaseObject, PyArray_STRIDES, PyArray_Type, PyArrayObject, channels_fastest, dense, import_array,
+    row_major,
 )
+from tinydl._core.lock cimport td_give, td_lock, td_renew, td_take
 
 cdef extern from "src/aligned.h" nogil:
     void *td_aligned_alloc(size_t alignment, size_t size) noexcept
     void td_aligned_free(void *block) noexcept
     void td_return_memory() noexcept
-
-cdef extern from "numpy/arrayobject.h":
-    ctypedef struct PyTypeObject:
-        pass
-    PyTypeObject PyArray_Type
-    enum:
-        NPY_ARRAY_WRITEABLE
-    object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
-    int PyArray_SetBaseObject(PyArrayObject *, object) except -1
-    PyObject *PyArray_BASE(PyArrayObject *) noexcept
-
-cdef extern from "Python.h":
-    void Py_INCREF(object)
 
 import_array()
 
@@ -60,7 +49,8 @@ cdef struct SizeClass:
     int given_up            # blocks that the pool freed of itself, less those that were asked for again
     void *blocks[DEPTH]     # the last one given back is taken first
 
-# Free blocks by class; bytes of them, bytes in use, and the most that ever were. The GIL guards all four.
+# Free blocks by class; bytes of them, bytes in use, and the most that ever were: all to be touched under the lock.
+cdef td_lock _lock
 cdef SizeClass _free[N_CLASSES]
 cdef size_t _cached = 0, _in_use = 0, _peak = 0
 cdef Py_ssize_t _n_blocks = 0, _taken = 0  # blocks there are; allocations in this window
@@ -115,19 +105,28 @@ def release_cached():
     """Give every unused block back to the system."""
     global _patience, _regretted
     cdef int k
+    td_take(&_lock)
     _free_all()
     # Who asks for it starts anew.
     for k in range(N_CLASSES):
         _free[k].given_up = 0
     _patience, _regretted = 1, 0
+    td_give(&_lock)
+
+
+def after_fork_in_child():
+    """Nobody holds the child's lock."""
+    td_renew(&_lock)
 
 
 def spoil_cached(int byte):
     """Fill the begin of the blocks that are given out next: a kernel that reads what it has not written then shows."""
     cdef int k, n
+    td_take(&_lock)
     for k in range(N_CLASSES):
         for n in range(max(0, _free[k].n - SPOILT), _free[k].n):
-            memset(_free[k].blocks[n], byte, min(_size_of(k), SPOILT_BYTES))
+            memset(_free[k].blocks[n], byte, min(_size_of(k), <size_t> SPOILT_BYTES))
+    td_give(&_lock)
 
 
 cdef void _end_window() noexcept:
@@ -149,7 +148,7 @@ cdef void _end_window() noexcept:
         td_return_memory()
 
 
-cdef int _larger(int size_class):
+cdef int _larger(int size_class) noexcept:
     # The smallest class with a block to spare, up to four times the size; if there is none nothing stays cached.
     cdef int k
     for k in range(size_class + 1, min(size_class + 17, <int> N_CLASSES)):
@@ -184,46 +183,59 @@ cdef void _regret(SizeClass *slot, size_t size) noexcept:
 
 def statistics():
     """Bytes in use, bytes kept for reuse and the largest number of bytes ever in use."""
-    return {"in_use": _in_use, "cached": _cached, "peak": _peak}
+    td_take(&_lock)
+    cdef size_t in_use = _in_use, cached = _cached, peak = _peak
+    td_give(&_lock)
+    return {"in_use": in_use, "cached": cached, "peak": peak}
+
+
+cdef void *_taken_block(int *size_class) noexcept:
+    """A block of the class, which becomes a larger one where that is what there is; NULL without memory."""
+    global _cached, _in_use, _peak, _n_blocks, _taken
+    cdef void *address
+    cdef size_t size = _size_of(size_class[0])
+    cdef SizeClass *slot = &_free[size_class[0]]
+    if slot.n == 0 and _is_too_much(size):
+        # Much is cached and nothing of it fits: take a larger block rather than grow, or start the cache anew.
+        size_class[0] = _larger(size_class[0])
+        slot = &_free[size_class[0]]
+        size = _size_of(size_class[0])
+    if slot.n:
+        slot.n -= 1
+        slot.idle = min(slot.idle, slot.n)
+        address = slot.blocks[slot.n]
+        _cached -= size
+    else:
+        _regret(slot, size)
+        # 64 bytes are a cache line and the widest vector.
+        address = td_aligned_alloc(64, size)
+        # What the system lacks may be what the pool holds.
+        if address == NULL:
+            _free_all()
+            address = td_aligned_alloc(64, size)
+        if address == NULL:
+            return NULL
+        _n_blocks += 1
+    _in_use += size
+    _peak = max(_peak, _in_use)
+    # Counted, not timed: runs of the same calls take and free the same blocks.
+    _taken += 1
+    if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * <Py_ssize_t> _patience * _n_blocks):
+        _end_window()
+    return address
 
 
 cdef class Block:
     """One aligned block; owned by the arrays that view it, recycled when the last one dies."""
 
     def __cinit__(self, size_t n_bytes):
-        global _cached, _in_use, _peak, _n_blocks, _taken
-        if n_bytes > LARGEST:
+        if n_bytes <= LARGEST:
+            self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
+            td_take(&_lock)
+            self.address = _taken_block(&self.size_class)
+            td_give(&_lock)
+        if self.address == NULL:
             raise MemoryError(f"could not allocate {n_bytes} bytes")
-        self.size_class = _class_of(n_bytes if n_bytes > SMALL else SMALL)
-        cdef size_t size = _size_of(self.size_class)
-        cdef SizeClass *slot = &_free[self.size_class]
-        if slot.n == 0 and _is_too_much(size):
-            # Much is cached and nothing of it fits: take a larger block rather than grow, or start the cache anew.
-            self.size_class = _larger(self.size_class)
-            slot = &_free[self.size_class]
-            size = _size_of(self.size_class)
-        if slot.n:
-            slot.n -= 1
-            slot.idle = min(slot.idle, slot.n)
-            self.address = slot.blocks[slot.n]
-            _cached -= size
-        else:
-            _regret(slot, size)
-            # 64 bytes are a cache line and the widest vector.
-            self.address = td_aligned_alloc(64, size)
-            # What the system lacks may be what the pool holds.
-            if self.address == NULL:
-                _free_all()
-                self.address = td_aligned_alloc(64, size)
-            if self.address == NULL:
-                raise MemoryError(f"could not allocate {n_bytes} bytes")
-            _n_blocks += 1
-        _in_use += size
-        _peak = max(_peak, _in_use)
-        # Counted, not timed: runs of the same calls take and free the same blocks.
-        _taken += 1
-        if _taken >= max(<Py_ssize_t> WINDOW, PER_BLOCK * <Py_ssize_t> _patience * _n_blocks):
-            _end_window()
 
     def __dealloc__(self):
         global _cached, _in_use, _n_blocks
@@ -232,6 +244,7 @@ cdef class Block:
             return
         cdef size_t size = _size_of(self.size_class)
         cdef SizeClass *slot = &_free[self.size_class]
+        td_take(&_lock)
         _in_use -= size
         # What exceeds DEPTH blocks of a size goes back to the system at once.
         if slot.n < DEPTH:
@@ -241,6 +254,7 @@ cdef class Block:
         else:
             td_aligned_free(self.address)
             _n_blocks -= 1
+        td_give(&_lock)
 
     @property
     def pointer(self):
@@ -307,43 +321,9 @@ cdef int lengths(tuple shape, Py_ssize_t *dims) except -1:
     return ndim
 
 
-cdef inline void row_major(int ndim, int *order) noexcept:
-    cdef int axis
-    for axis in range(ndim):
-        order[axis] = axis
-
-
-cdef inline void channels_fastest(int ndim, int *order) noexcept:
-    # (N, C, *spatial) with 3 or 4 axes lies in memory as (N, *spatial, C).
-    cdef int k
-    row_major(ndim, order)
-    if ndim == 3 or ndim == 4:
-        for k in range(1, ndim - 1):
-            order[k] = k + 1
-        order[ndim - 1] = 1
-
-
 cdef inline Py_ssize_t magnitude(Py_ssize_t stride) noexcept:
     """A reversed view has negative strides."""
     return stride if stride >= 0 else -stride
-
-
-cdef bint dense(PyArrayObject *x, const int *order) noexcept:
-    """Whether the elements of x fill one block with its axes in `order`; axes of length 1 may have any stride."""
-    cdef Py_ssize_t expected = PyArray_ITEMSIZE(x)
-    cdef Py_ssize_t *dims = PyArray_DIMS(x)
-    cdef Py_ssize_t *strides = PyArray_STRIDES(x)
-    cdef int k, axis
-    # An array without elements has every order.
-    for k in range(PyArray_NDIM(x)):
-        if dims[k] == 0:
-            return True
-    for k in range(PyArray_NDIM(x) - 1, -1, -1):
-        axis = order[k]
-        if dims[axis] != 1 and strides[axis] != expected:
-            return False
-        expected *= dims[axis]
-    return True
 
 
 def empty(shape, dtype=np.float32):
@@ -398,43 +378,3 @@ def empty_like(x):
                     j -= 1
                 order[j] = axis
     return _allocate(ndim, PyArray_DIMS(array), x.dtype, order)
-
-
-def is_channels_last(x):
-    """Whether the array `x` is dense, aligned, native and channels-last (row-major unless it has 3 or 4 axes)."""
-    if not PyArray_Check(x):
-        raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
-    cdef PyArrayObject *array = <PyArrayObject *> x
-    cdef int order[MAX_AXES]
-    if PyArray_NDIM(array) > MAX_AXES:
-        return False
-    channels_fastest(PyArray_NDIM(array), order)
-    return bool(PyArray_ISBEHAVED_RO(array) and dense(array, order))
-
-
-def alike(x, y):
-    """Whether the arrays x and y have the same shape, strides and type of numbers, all native and aligned."""
-    if not (PyArray_Check(x) and PyArray_Check(y)):
-        raise TypeError(f"expected two NumPy arrays, got {type(x).__name__} and {type(y).__name__}")
-    cdef PyArrayObject *a = <PyArrayObject *> x
-    cdef PyArrayObject *b = <PyArrayObject *> y
-    cdef size_t lengths = PyArray_NDIM(a) * sizeof(Py_ssize_t)
-    # One comparison for all axes, as the optimiser asks for every parameter at every step. Without axes there is no
-    # address to compare at, and memcmp takes no NULL.
-    return bool(PyArray_NDIM(a) == PyArray_NDIM(b) and PyArray_TYPE(a) == PyArray_TYPE(b)
-                and (lengths == 0 or memcmp(PyArray_DIMS(a), PyArray_DIMS(b), lengths) == 0
-                     and memcmp(PyArray_STRIDES(a), PyArray_STRIDES(b), lengths) == 0)
-                and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))
-
-
-def may_share(result, list values):
-    """Whether the array `result` may lie in the memory of another: it views an array, or is one of `values`."""
-    if not PyArray_Check(result):
-        raise TypeError(f"expected a NumPy array, got {type(result).__name__}")
-    cdef PyObject *base = PyArray_BASE(<PyArrayObject *> result)
-    if base != NULL and PyArray_Check(<object> base):
-        return True
-    for value in values:
-        if value is result:
-            return True
-    return False

@@ -9,9 +9,15 @@ from libc.math cimport INFINITY
 
 from tinydl._core.governor import LATEST, WINDOW, Governor
 
+from tinydl._core.lock cimport (
+    td_count, td_counted, td_give, td_lock, td_read_double, td_read_int, td_renew, td_take, td_write_double, td_write_int,
+)
+
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
 
+# Written under the lock. Kernels read the numbers without it: one that is about to change does as well as the new one.
+cdef td_lock _lock
 cdef int _n_threads = 1
 cdef int _team = 1                  # what the next kernel gets: fewer than set while others hold the cores
 cdef double _window_end = INFINITY  # when the governor is asked again
@@ -40,46 +46,60 @@ def has_openmp():
 
 def set_num_threads(int n):
     """Set the team size of later kernels."""
-    global _n_threads
     check_team(n)
-    _n_threads = n if td_has_openmp() else 1
-    start_governor()
+    start_governor(n if td_has_openmp() else 1)
 
 
-cdef int start_governor() except -1:
-    """Make a governor of the present setting. The one before, which another thread may be asking, no longer counts."""
-    global _governor, _team
-    _governor = Governor(_n_threads)
-    _team = _n_threads
-    start_window(False)
+cdef int start_governor(int n_threads) except -1:
+    """Set the number of threads. The governor before, which another thread may be asking, no longer counts."""
+    global _governor
+    governor = Governor(n_threads)
+    cdef double window = WINDOW
+    td_take(&_lock)
+    # Names keep both alive: objects end outside of the lock.
+    before, _governor = _governor, governor
+    td_write_int(&_n_threads, n_threads)
+    td_write_int(&_team, n_threads)
+    start_window(window, 0)
+    td_give(&_lock)
     return 0
 
 
-cdef void start_window(bint stepping) noexcept:
-    """stepping : whether a step's end is waited for."""
-    global _window_end, _latest_end
-    _window_end = td_clock() + WINDOW if _n_threads > 1 else INFINITY
-    _latest_end = _window_end + LATEST if stepping else _window_end
+cdef void start_window(double window, double latest) noexcept:
+    """Under the lock. window : seconds until it ends; latest : how much longer the end of a step is waited for."""
+    cdef double end = td_clock() + window if _n_threads > 1 else INFINITY
+    td_write_double(&_window_end, end)
+    td_write_double(&_latest_end, end + latest)
 
 
 cdef int ask_governor(bint stepping) except -1:
     """End a window. The next has no end while that takes, so that one thread asks; an old governor is ignored."""
-    global _team, _window_end, _latest_end
+    cdef int size
+    cdef double window = WINDOW, latest = LATEST if stepping else 0
+    td_take(&_lock)
     governor = _governor
-    _window_end = _latest_end = INFINITY
+    # Whether another thread has begun to ask, or has asked, since this one looked at the clock.
+    if td_clock() <= (_window_end if stepping else _latest_end):
+        td_give(&_lock)
+        return 0
+    td_write_double(&_window_end, INFINITY)
+    td_write_double(&_latest_end, INFINITY)
+    td_give(&_lock)
+    size = _team
     try:
-        size = governor.next_size(_n_calls)
-        if governor is _governor:
-            _team = min(<int> size, _n_threads)
+        size = governor.next_size(td_counted(&_n_calls))
     finally:
+        td_take(&_lock)
         if governor is _governor:
-            start_window(stepping)
+            td_write_int(&_team, min(size, _n_threads))
+            start_window(window, latest)
+        td_give(&_lock)
     return 0
 
 
 def get_num_threads():
     """The number of threads that was set: 1 in a child that C code forked."""
-    return 1 if _forked_from_c else _n_threads
+    return 1 if _forked_from_c else td_read_int(&_n_threads)
 
 
 def team():
@@ -87,23 +107,23 @@ def team():
 
     Every operation asks anew; on a quiet machine a look at the clock is all that it costs.
     """
-    global _n_calls
     if _forked_from_c:
         return 1
-    _n_calls += 1
-    if _n_threads > 1 and td_clock() > _latest_end:
+    td_count(&_n_calls)
+    if td_read_int(&_n_threads) > 1 and td_clock() > td_read_double(&_latest_end):
         ask_governor(False)
-    return _team
+    return td_read_int(&_team)
 
 
 def step_team():
     """As `team`, for what ends a step of a training: windows end here, since what all steps do is the same."""
-    global _latest_end
-    if _n_threads > 1 and not _forked_from_c:
-        if td_clock() > _window_end:
+    cdef double end
+    if td_read_int(&_n_threads) > 1 and not _forked_from_c:
+        end = td_read_double(&_window_end)
+        if td_clock() > end:
             ask_governor(True)
         else:
-            _latest_end = _window_end + LATEST
+            td_write_double(&_latest_end, end + <double> LATEST)
     return team()
 
 
@@ -130,7 +150,13 @@ def after_fork():
     """Undo `before_fork`'s mark in parent and child; a child's CPU time starts anew, and so does its governor."""
     global _paused
     _paused = False
-    start_governor()
+    start_governor(_n_threads)
+
+
+def after_fork_in_child():
+    """`after_fork` in the child, where nobody holds the lock."""
+    td_renew(&_lock)
+    after_fork()
 
 
 def cpu_supports(str level not None):

@@ -1,0 +1,9 @@
+"""For type checkers: what of `array` Python calls. Written by tools/core_stubs.py."""
+
+from typing import Any
+
+from tinydl._types import Array
+
+def is_channels_last(x: Array | None) -> bool: ...
+def alike(x: Array | None, y: Array | None) -> bool: ...
+def may_share(result: Array | None, values: list[Any]) -> bool: ...
