@@ -29,6 +29,7 @@ TRIALS = {  # how often each proof tries, (short, full)
     "step through system calls": (5, 1),
     "step through allocations": (7, 1),
     "inputs of C files": (20, 1000),
+    "rounds of threads": (3, 300),
 }
 
 
