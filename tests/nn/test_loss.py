@@ -147,3 +147,9 @@ def test_settings_that_cannot_be(make, error, message):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["weight", "pos_weight"])
+def test_factors_keep_the_digits_of_float64(name):
+    loss = nn.BCEWithLogitsLoss(**{name: np.array([0.1])})(td.tensor(np.array([0.3])), np.array([1.0]))
+    assert loss.item() == pytest.approx(0.1 * np.log1p(np.exp(-0.3)), rel=1e-14)

@@ -20,11 +20,12 @@ __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "MSELoss", "NLL
 
 
 def factor(value: Any, owner: str, name: str) -> Array | None:
-    """Factors of a loss as a float32 array: finite and not negative."""
+    """Factors of a loss as an array, of float32 where they came as that: finite and not negative."""
     if value is None:
         return None
     try:
-        array = np.array(value.data if isinstance(value, Tensor) else value, dtype=np.float32)
+        given = np.asarray(value.data if isinstance(value, Tensor) else value)
+        array = given.astype(np.float32 if given.dtype in (np.float16, np.float32) else np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: {name} must hold numbers, got {value!r}") from None
     bad = np.argwhere(~((array >= 0) & (array < np.inf)))
