@@ -1,6 +1,6 @@
 """The C compiler of a build: which it is, what to say where there is none, and the flags it takes.
 
-GCC 11 or newer, Clang 14 or newer (Apple's too), on Windows clang-cl: setuptools' own compiler there has no vector
+GCC 10 or newer, Clang 14 or newer (Apple's too), on Windows clang-cl: setuptools' own compiler there has no vector
 extensions. CC names one; without it the one that Python was built with, or else the first that is there. setup.py is
 the only user.
 """
@@ -45,7 +45,7 @@ COMMAND = command()
 def require():
     """Stop with two lines that say what is missing and how to install it, where the core cannot be compiled."""
     said = " ".join(COMMAND)
-    lowest = options(["-march=x86-64-v2"]) if makes_x86() else []  # GCC has the levels since version 11
+    lowest = options(["-march=x86-64-v2"]) if makes_x86() else []  # which not every GCC 10 knows
     if not COMMAND and WINDOWS:
         problem = "clang-cl is not installed, and MSVC's cl cannot compile vector extensions"
     elif not COMMAND:
@@ -53,7 +53,7 @@ def require():
     elif probe("#include <stdio.h>\n" + MAIN) is None:
         problem = f"{said} does not compile a program of one line: it or the C library is not installed whole"
     elif probe('#include "src/shuffle.h"\n' + MAIN, f"-I{CORE}", *lowest) is None:
-        problem = f"{said} is too old or another kind of compiler: GCC 11 or newer or Clang 14 or newer is needed"
+        problem = f"{said} is too old or another kind of compiler: GCC 10 or newer or Clang 14 or newer is needed"
     elif probe("#include <Python.h>\n" + MAIN, f"-I{sysconfig.get_path('include')}") is None:
         raise SystemExit(f"tinydl: {said} finds no Python.h of Python {platform.python_version()} in "
                          f"{sysconfig.get_path('include')}\ntinydl: install it: apt install python3-dev (Debian, "
