@@ -12,7 +12,8 @@ from tinydl.function import Function
 
 # What a file for predictions does not hold.
 WITHOUT = {
-    "BCEWithLogits": "a loss", "CrossEntropy": "a loss", "Huber": "a loss", "MSE": "a loss", "NLL": "a loss",
+    "BCE": "a loss", "BCEWithLogits": "a loss", "CrossEntropy": "a loss", "Huber": "a loss", "MSE": "a loss",
+    "NLL": "a loss",
     "Drop": "training alone", "Dropout": "training alone", "Gather": "its places come from values",
 }
 
