@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ if not HEADERS:
     pytest.skip("the sources are not part of this tree", allow_module_level=True)
 COMMAND = (os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang") or "").split()
 X86 = platform.machine().lower() in ("x86_64", "amd64")
+PYTHON = sysconfig.get_path("include")
 LEVELS = ["-march=x86-64-v2", "-march=x86-64-v3", "-march=x86-64-v4"] if X86 else ["-O0"]
 
 
@@ -24,6 +26,6 @@ LEVELS = ["-march=x86-64-v2", "-march=x86-64-v3", "-march=x86-64-v4"] if X86 els
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_header_compiles_alone(header, level):
-    done = subprocess.run([*COMMAND, "-fsyntax-only", "-std=gnu11", "-Wno-psabi", level, f"-I{CORE}", "-x", "c", "-"],
-                          input=f'#include "src/{header}"\n', capture_output=True, text=True)
+    options = ["-fsyntax-only", "-std=gnu11", "-Wno-psabi", level, f"-I{CORE}", f"-I{PYTHON}", "-x", "c", "-"]
+    done = subprocess.run([*COMMAND, *options], input=f'#include "src/{header}"\n', capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 #define TINYDL_LOCK_H
 
 #include <Python.h>
+#include <stddef.h>
 
 #if defined(Py_GIL_DISABLED)
 
