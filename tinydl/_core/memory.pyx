@@ -40,7 +40,7 @@ cdef enum:
     SPOILT_BYTES = 4096     # how far: the tables of a kernel lie at the begin
 
 cdef size_t RETURNED = 1 << 20  # idle bytes from which on the C library is asked to return them
-cdef size_t REGRETTED = 8 << 20 # bytes that were freed and asked for again, from which on patience grows
+cdef size_t REGRETTED = 8 << 20  # bytes that were freed and asked for again, from which on patience grows
 cdef size_t LARGEST = <size_t> 1 << 58  # the last size class; no address space has that much
 
 cdef struct SizeClass:

@@ -10,7 +10,8 @@ from libc.math cimport INFINITY
 from tinydl._core.governor import LATEST, WINDOW, Governor
 
 from tinydl._core.lock cimport (
-    td_count, td_counted, td_give, td_lock, td_read_double, td_read_int, td_renew, td_take, td_write_double, td_write_int,
+    td_count, td_counted, td_give, td_lock, td_read_double, td_read_int, td_renew, td_take, td_write_double,
+    td_write_int,
 )
 
 cdef extern from "src/cpu.h" nogil:
@@ -57,7 +58,7 @@ cdef int start_governor(int n_threads) except -1:
     cdef double window = WINDOW
     td_take(&_lock)
     # Names keep both alive: objects end outside of the lock.
-    before, _governor = _governor, governor
+    _before, _governor = _governor, governor
     td_write_int(&_n_threads, n_threads)
     td_write_int(&_team, n_threads)
     start_window(window, 0)
