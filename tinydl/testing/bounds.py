@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import DTypeLike
 
 __all__ = ["BOUNDS", "bound"]
 
 # In units of u, of a result that is a sum of n terms.
-BOUNDS = {
+BOUNDS: dict[str, Callable[[int], float]] = {
     # a convolution, a matrix product and their gradients: n products one after the other, maps before and behind them
     "sum": lambda n: 6 + 2 * math.sqrt(n),
     # F(4x4, 3x3): its transforms lose six bits whatever n is; n is that of the sum over channels or tiles
