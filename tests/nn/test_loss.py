@@ -126,6 +126,7 @@ def test_class_numbers_are_targets_of_binary_outputs():
     (lambda: nn.NLLLoss([]), ValueError, r"one factor for each class, got shape \(0,\)"),
     (lambda: nn.NLLLoss(2.0), ValueError, r"one factor for each class, got shape \(\)"),
     (lambda: nn.CrossEntropyLoss("ab"), TypeError, "weight must hold numbers, got 'ab'"),
+    (lambda: nn.CrossEntropyLoss(np.array([1j])), TypeError, "weight must hold numbers, got array"),
     (lambda: nn.CrossEntropyLoss(label_smoothing=np.nan), ValueError, "finite number >= 0 and <= 1, got nan"),
     (lambda: nn.HuberLoss(delta=np.inf), ValueError, "delta must be a finite number > 0, got inf"),
     (lambda: nn.HuberLoss(delta="1"), TypeError, "delta must be a number, got '1'"),

@@ -25,7 +25,10 @@ def factor(value: Any, owner: str, name: str) -> Array | None:
         return None
     try:
         given = np.asarray(value.data if isinstance(value, Tensor) else value)
-        array = given.astype(np.float32 if given.dtype in (np.float16, np.float32) else np.float64)
+        dtype = np.float32 if given.dtype in (np.float16, np.float32) else np.float64
+        if given.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        array: Array = np.array(given, dtype)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: {name} must hold numbers, got {value!r}") from None
     bad = np.argwhere(~((array >= 0) & (array < np.inf)))
