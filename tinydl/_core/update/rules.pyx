@@ -68,7 +68,8 @@ cdef union Numbers:
 
 cdef inline real decayed(real grad, real decay, real p) noexcept nogil:
     """grad + decay p. Without decay p is not looked at: 0 times an infinite weight would be NaN."""
-    return grad + decay * p if decay != 0 else grad
+    # Clang would choose between decay p and 0, and add that: a product less fused.
+    return fma(decay, p, grad) if decay != 0 else grad
 
 
 cdef void sgd_chunk(real *p, const real *grad, real *buf, Py_ssize_t n, const Sgd *rule) noexcept nogil:
