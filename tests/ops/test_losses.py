@@ -51,3 +51,10 @@ def test_kl_div_of_a_probability_of_0_spoils_no_gradient():
     td.ops.kl_div(x, t, "sum").backward()
     np.testing.assert_allclose(x.grad, [0, -0.5, 0])
     np.testing.assert_allclose(t.grad, [0, np.log(0.5) + 1 + 2, 0])
+
+
+def test_triplet_margin_has_the_digits_of_its_widest_tensor():
+    anchor, positive, negative = np.float16([[0.25, -0.7]]), np.array([[3.58, 0.27]]), np.array([[-0.38, -0.616]])
+    near, far = (np.sqrt(((anchor.astype(np.float64) - v + 1e-6) ** 2).sum()) for v in (positive, negative))
+    loss = td.ops.triplet_margin(anchor, td.tensor(positive), negative, 0.5)
+    assert loss.item() == pytest.approx(near - far + 0.5, rel=1e-14)

@@ -16,6 +16,7 @@ from tinydl.ops.elementwise import abs, exp, log, maximum, where
 from tinydl.ops.huber import huber
 from tinydl.ops.norms import cosine_similarity, norm
 from tinydl.ops.reductions import mean, sum
+from tinydl.ops.shape import astype
 from tinydl.tensor import Tensor, array_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ def triplet_margin(anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, 
     Balntas et al., Learning shallow convolutional feature descriptors with triplet losses, BMVC 2016.
     """
     reduction_of(reduction)
+    if any(isinstance(v, Tensor) and v.dtype == np.float64 for v in (anchor, positive, negative)):
+        # Or the distance of two arrays would have the digits of float32 and the other those of float64.
+        anchor, positive, negative = (astype(as_tensor(v), np.float64) for v in (anchor, positive, negative))
     anchor = as_tensor(anchor)
     margin, eps = number("triplet_margin", "margin", margin), number("triplet_margin", "eps", eps)
     near, far = (norm(sub(anchor, other) + eps, p, -1) for other in (positive, negative))
