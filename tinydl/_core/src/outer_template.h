@@ -103,8 +103,8 @@ static void NAME(outer_rows)(const td_outer_sum *sum, ptrdiff_t vectors) {
     (void)vectors;
 }
 
-/* All entries of dw for one panel of dy, sum->n channels. */
-static void NAME(outer_panel)(td_outer_sum *sum, ptrdiff_t vectors, int joint) {
+/* All entries of dw for one panel of dy, sum->n channels; `joint` as vectors_of_rows says. */
+static void NAME(outer_panel)(td_outer_sum *sum, ptrdiff_t vectors, ptrdiff_t joint) {
     const td_entries *f = sum->entries;
     if (joint) {
         NAME(outer_rows)(sum, vectors);
@@ -148,7 +148,8 @@ static void NAME(pack_panel)(td_outer_sum *sum, td_pixel_range *pixels, T *panel
 #endif
 
 /* All panels of the pixels of `sum`, which has all channels of dy. */
-static void NAME(outer_panels)(const td_outer_sum *all, ptrdiff_t most, int joint) {
+static void NAME(outer_panels)(const td_outer_sum *all) {
+    const ptrdiff_t joint = NAME(vectors_of_rows)(all->entries), most = joint ? joint : 2;
     for (ptrdiff_t o = 0, some; o < all->n; o += some) {
         const ptrdiff_t vectors = all->n - o > LANES ? most : 1;
         td_outer_sum sum = *all;
@@ -180,6 +181,5 @@ static void NAME(outer_strip)(const td_pixel_range *pixels, const td_entries *f,
         }
     }
     sum.pixels = &row_of;
-    const ptrdiff_t joint = NAME(vectors_of_rows)(f);
-    NAME(outer_panels)(&sum, joint ? joint : 2, joint > 0);
+    NAME(outer_panels)(&sum);
 }
