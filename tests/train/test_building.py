@@ -173,3 +173,31 @@ def test_one_cycle_of_groups(airbench):
 def test_settings_that_no_run_has(change, message):
     with pytest.raises(RunError, match=message):
         building.check_settings({**PLAIN, **change})
+
+
+FACTS = {"image_shape": [3, 8, 8], "class_names": ["a", "b"], "mean": [0.5] * 3, "std": [0.2, 0.3, 0.4], "scale": 1}
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"image_shape": []}, r"image_shape is \[\], which no data have"),
+    ({"image_shape": [3, 8, 8, 8]}, "image_shape is"), ({"image_shape": [3, 0, 8]}, "image_shape is"),
+    ({"image_shape": [3.0, 8, 8]}, "image_shape is"), ({"image_shape": [True, 8, 8]}, "image_shape is"),
+    ({"image_shape": ["3", 8, 8]}, "image_shape is"), ({"image_shape": [3, 2**31, 8]}, "image_shape is"),
+    ({"class_names": ["a", 1]}, r"class_names is \['a', 1\]"), ({"mean": ["x"]}, "mean must be one number or one per"),
+    ({"mean": [0, 0]}, "mean must be one number or one per"), ({"mean": [None]}, "mean must be finite"),
+    ({"std": [1, 1, 0]}, "std positive"), ({"std": []}, "std must be one number"), ({"scale": 0}, "must not be 0"),
+    ({"scale": float("inf")}, "scale"),
+])
+def test_what_no_data_have(change, message):
+    building.check_data(FACTS)
+    with pytest.raises(RunError, match=message):
+        building.check_data({**FACTS, **change})
+
+
+def test_a_net_for_which_there_is_no_memory(monkeypatch):
+    def none(**_):
+        raise MemoryError("Unable to allocate 44.6 GiB")
+
+    monkeypatch.setattr(td.models, "lenet5", none)
+    with pytest.raises(RunError, match=r"lenet5 for images of 1x8x8 needs more memory than there is \(Unable to all"):
+        building.build_net("lenet5", [1, 8, 8], 10)

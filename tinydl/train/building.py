@@ -9,7 +9,7 @@ import numpy as np
 
 from tinydl import models, nn, optim, random
 from tinydl._check import meant
-from tinydl.data import Augment
+from tinydl.data import ArrayDataset, Augment
 from tinydl.train.evaluation import evaluation_mode
 from tinydl.train.freezing import Freeze
 from tinydl.train.restarts import Restarted
@@ -17,7 +17,7 @@ from tinydl.train.stopping import EarlyStopping
 
 __all__ = [
     "SCHEDULES", "RunError", "build_augment", "build_callbacks", "build_loss", "build_net",
-    "build_optimizer", "check_settings", "find_model", "model_names", "prepare", "viewed",
+    "build_optimizer", "check_data", "check_settings", "find_model", "model_names", "prepare", "viewed",
 ]
 
 
@@ -59,6 +59,8 @@ def build_net(name, image_shape, n_classes, seed=0):
             out = net(np.zeros((1, *image_shape), np.float32)).shape
     except (ValueError, TypeError) as error:
         raise RunError(f"model {name} does not take images of {shape}: {error}") from None
+    except MemoryError as error:
+        raise RunError(f"model {name} for images of {shape} needs more memory than there is ({error})") from None
     if out != (1, n_classes):
         raise RunError(f"model {name} gives {out[-1]} outputs, the data have {n_classes} classes")
     return net
@@ -226,6 +228,20 @@ def check_settings(settings):
             build(settings)
         except (TypeError, ValueError, KeyError) as error:
             raise RunError(f"{key} is {settings.get(key)!r}, which no run of tinydl has ({error})") from None
+
+
+def check_data(settings):
+    """Raise RunError when what settings say of the run's data can be true of none."""
+    shape, names = settings["image_shape"], settings["class_names"]
+    if not (1 <= len(shape) <= 3 and all(type(n) is int and 1 <= n < 2**31 for n in shape)):
+        raise RunError(f"image_shape is {shape!r}, which no data have (CxHxW, CxL or C, each at least 1)")
+    if not all(isinstance(name, str) for name in names):
+        raise RunError(f"class_names is {names!r}, which no data have (a list of words)")
+    try:
+        ArrayDataset(np.zeros((0, shape[0]), np.float32), mean=settings["mean"], std=settings["std"],
+                     scale=settings["scale"])
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{error}, which no data have") from None
 
 
 def _check_task(settings):

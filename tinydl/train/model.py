@@ -11,7 +11,7 @@ import numpy as np
 from tinydl import nn, random
 from tinydl._check import path_of
 from tinydl.data import ArrayDataset, DataError
-from tinydl.train.building import RunError, build_net, check_settings, viewed
+from tinydl.train.building import RunError, build_net, check_data, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights
 from tinydl.train.evaluation import predict
 from tinydl.train.task import output_names, unscaled
@@ -162,10 +162,9 @@ def load_model(path: Path) -> Model:
     try:
         card = json.loads(metadata["tinydl"])
         check_settings(card)
+        check_data(card)
         with random.stream(0):  # the program's random numbers stay where they are
             net = build_net(card["model"], card["image_shape"], len(output_names(card)))
-        ArrayDataset(np.zeros((0, *card["image_shape"]), np.float32), mean=card["mean"], std=card["std"],
-                     scale=card["scale"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: what it says of its network cannot be ({error})") from None
     load_weights(path, net)

@@ -15,7 +15,7 @@ from tinydl._files import atomic_write, open_file, remove_stale
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
-from tinydl.train.building import SCHEDULES, RunError, build_net, check_settings, viewed
+from tinydl.train.building import SCHEDULES, RunError, build_net, check_data, check_settings, viewed
 from tinydl.train.checkpoint import CheckpointError, load_weights, previous_path
 from tinydl.train.task import output_names, split_parts, target_facts
 
@@ -230,6 +230,7 @@ class Run:
             raise RunError(f"{path}: unknown optimizer {settings['optimizer']!r} or schedule {settings['schedule']!r}")
         try:
             check_settings(settings)
+            check_data(settings)
         except RunError as error:
             raise RunError(f"{path}: {error}") from None
         return cls(folder, settings)
