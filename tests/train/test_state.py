@@ -93,3 +93,17 @@ def test_state_with_missing_parts(state):
 def test_state_with_parts_of_something_else():
     with pytest.raises(CheckpointError, match="no state of a Trainer: it has steps$"):
         make_trainer().load_state_dict({**make_trainer().state_dict(), "steps": 3})
+
+
+@pytest.mark.parametrize(("part", "value"), [
+    ("seed", "0"), ("callbacks", {}), ("history", [1]), ("history", {"loss": 3}), ("sums", {}),
+    ("sums", {"loss": 0.0, "weight": 0, "right": 0, "judged": 0, "samples": 0, "seconds": 0.0}), ("plan", 3),
+    ("settings", []), ("stop_reason", 1),
+])
+def test_parts_of_another_kind_change_nothing(part, value):
+    trainer = make_trainer()
+    fit(trainer)
+    before = bits(trainer)
+    with pytest.raises(CheckpointError, match="no state of a Trainer|does not fit"):
+        trainer.load_state_dict({**make_trainer().state_dict(), part: value})
+    assert bits(trainer) == before

@@ -1,5 +1,7 @@
 """All that a resumed training needs, as one tree of arrays and plain values."""
 
+import copy
+
 from tinydl.train.checkpoint import CheckpointError
 from tinydl.train.history import History
 from tinydl.train.schedules import load_schedules, state_of_schedules
@@ -8,6 +10,8 @@ __all__ = ["load_state", "state_of"]
 
 _PARTS = {"model", "optimizer", "scheduler", "callbacks", "seed", "settings", "epoch", "epochs", "batch", "plan",
           "sums", "history", "stop_reason"}
+_KINDS = {"callbacks": list, "seed": int, "settings": dict, "epoch": int, "epochs": int, "batch": int, "sums": dict,
+          "history": dict, "plan": (dict, type(None)), "stop_reason": (str, type(None))}
 _SETTINGS = ("accumulate", "clip_norm")  # of a Trainer, which change every update
 
 
@@ -42,6 +46,9 @@ def load_state(trainer, state):
         raise CheckpointError("this is no state of a Trainer: " + "; ".join(
             f"{what} {', '.join(sorted(map(str, names)))}"
             for what, names in (("it lacks", _PARTS - parts), ("it has", parts - _PARTS)) if names))
+    for name, kind in _KINDS.items():
+        if not isinstance(state[name], kind):
+            raise CheckpointError(f"this is no state of a Trainer: its {name} is {state[name]!r}")
     if (state["scheduler"] is None) != (trainer.scheduler is None):
         raise CheckpointError("the checkpoint was made with" + ("out" if state["scheduler"] is None else "")
                               + " a scheduler, this trainer is the other way round")
@@ -49,9 +56,13 @@ def load_state(trainer, state):
         if state["settings"].get(name) != getattr(trainer, name):
             raise CheckpointError(f"the checkpoint was made with {name}={state['settings'].get(name)!r}, this trainer "
                                   f"has {name}={getattr(trainer, name)!r}")
+    tally = copy.copy(trainer._tally)
     before = trainer.net.state_dict(), trainer.optimizer.state_dict(), state_of_schedules(trainer.scheduler)
     callbacks = [callback.state_dict() for callback in trainer.callbacks]
     try:
+        tally.load_state_dict(state["sums"])
+        sums = {"seconds": state["sums"]["seconds"], "lr": list(state["sums"]["lr"])}
+        history = History((key, list(values)) for key, values in state["history"].items())
         _load_parts(trainer, state["model"], state["optimizer"], state["scheduler"])
         for callback, own in _assigned(trainer.callbacks, state["callbacks"]):
             callback.load_state_dict(own)
@@ -62,10 +73,9 @@ def load_state(trainer, state):
                 callback.load_state_dict(former)
         raise CheckpointError(f"the checkpoint does not fit: {error.args[0] if error.args else error}") from error
     trainer.seed, trainer.epoch, trainer.batch = state["seed"], state["epoch"], state["batch"]
-    trainer._plan, trainer._sums = state["plan"], {name: state["sums"][name] for name in ("seconds", "lr")}
-    trainer._tally.load_state_dict(state["sums"])
+    trainer._plan, trainer._sums, trainer._tally = state["plan"], sums, tally
     trainer.epochs = state["epochs"]
-    trainer.history = History((key, list(values)) for key, values in state["history"].items())
+    trainer.history = history
     trainer.stop_reason = state["stop_reason"]
     trainer.resumed = True
 
