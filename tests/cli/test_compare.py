@@ -1,6 +1,7 @@
 """`tinydl compare`."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -61,3 +62,25 @@ def test_many_settings_fit_a_terminal(there, tmp_path, capsys, monkeypatch):
     assert max(map(len, lines)) <= 80
     assert [line.split()[1:] for line in lines if line.startswith("lr")] == [["0.1", "1.1", "2.1"], ["3.1"]]
     assert "weight 0.333333, 1," in " ".join(lines).replace("  ", " ")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+@pytest.mark.parametrize(("name", "content"), [
+    ("history.csv", "epoch,val_loss,seconds\n0,soon,1.5\n"), ("history.csv", "epoch,val_loss,seconds\n0,1,2,3\n"),
+    ("history.csv", b"epoch,seconds\n\xff,1\n"), ("history.csv", None),
+    ("result.json", '{"test": {"loss": 1}}'), ("result.json", '{"test": {"accuracy": "all"}}'),
+    ("result.json", '{"test": {"accuracy": 1' + 400 * "0" + "}}"), ("result.json", "[" * 100_000),
+    ("result.json", '["failed"]'), ("result.json", None),
+])
+def test_files_that_cannot_be_read_count_as_missing(there, tmp_path, capsys, name, content):
+    """None: a pipe, for which nobody waits."""
+    run = tmp_path / "spoilt"
+    run.mkdir()
+    shutil.copy(there / "run" / "config.json", run)
+    if content is None:
+        os.mkfifo(run / name)
+    else:
+        (run / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert cli.main(["compare", str(run), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["runs"][0]
+    assert row["epochs"] == 0 and row["val_loss"] is None and row["test"] is None

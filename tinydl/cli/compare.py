@@ -1,9 +1,11 @@
 """``tinydl compare RUN RUN...``."""
 
 import csv
+import io
 import json
 import os
 
+from tinydl._files import open_file
 from tinydl.cli.output import UserError
 from tinydl.cli.parser import listed, output_flags
 from tinydl.cli.table import fitted, terminal_width
@@ -87,22 +89,24 @@ def _row(made):
 def _history(path):
     """Rows of a history, none where there is no whole one."""
     try:
-        with open(path, newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [row for row in rows if float(row["seconds"]) >= 0]
+        with open_file(path) as file:
+            rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
+        whole = all(None not in row and float(row.get("val_loss") or 0) is not None for row in rows)
+        return [row for row in rows if float(row["seconds"]) >= 0] if whole else []
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
 
 
 def _result(path):
     try:
-        with open(path) as file:
-            result = json.load(file)
+        with open_file(path) as file:
+            result = json.loads(file.read())
         if "failed" in result:
             return {"failed": result["failed"]}
         found = result["test"]
-        return {key: found[key] for key in ("accuracy", "loss", "macro_f1", "mse", "mae", "r2") if key in found}
-    except (OSError, ValueError, KeyError, TypeError):
+        known = {key: float(found[key]) for key in ("accuracy", "loss", "macro_f1", "mse", "mae", "r2") if key in found}
+        return known if "r2" in known or "accuracy" in known else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
