@@ -2,7 +2,10 @@
 
 import html
 import json
+import os
 import re
+
+import pytest
 
 from tinydl import cli
 
@@ -23,4 +26,11 @@ def test_all_is_in_one_file(there, tmp_path, capsys):
     settings = json.loads(html.unescape(re.search("<h2>Settings</h2>\n<pre>(.*?)</pre>", page, re.S)[1]))
     assert settings == json.loads((there / "run" / "config.json").read_text())
     assert not re.search(r"(src|href)=[\"']?(http|/)", page)
+    (there / "run" / "curves.png").unlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_picture_that_is_a_pipe_is_left_out(there, tmp_path):
+    os.mkfifo(there / "run" / "curves.png")
+    assert cli.main(["report", "run", "--out", str(tmp_path / "report.html")]) == 0
     (there / "run" / "curves.png").unlink()

@@ -1,5 +1,7 @@
 """CIFAR's binary form; its files, archives and damages: tests/data/sets/test_cifar10.py."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -30,4 +32,11 @@ def test_what_is_missing_is_named(tmp_path):
         load_records(tmp_path, FORM)
     (tmp_path / "last.bin").write_bytes(bytes(3075))
     with pytest.raises(DataError, match=r"CIFAR-7 is incomplete, no part_\*\.bin"):
+        load_records(tmp_path, FORM)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "part_1.bin")
+    with pytest.raises(DataError, match=r"part_1\.bin: is a named pipe, not a file"):
         load_records(tmp_path, FORM)

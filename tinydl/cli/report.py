@@ -5,6 +5,7 @@ import html
 import json
 from functools import partial
 
+from tinydl._files import open_file
 from tinydl.cli import scores
 from tinydl.cli.mistakes import most_wrong
 from tinydl.cli.parser import output_flags, thread_flags
@@ -103,7 +104,7 @@ def _table(head, rows):
 def _image(path):
     """The bytes of a picture, or None where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             return file.read()
     except OSError:
         return None

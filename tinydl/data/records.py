@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinydl._check import path_of
+from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
 
 __all__ = ["Form", "load_records"]
@@ -80,7 +81,7 @@ def _from_folder(form, folder):
             path = os.path.join(folder, name)
             if os.path.getsize(path) > _MAX_RECORDS * form.size:
                 raise DataError(f"{path}: {os.path.getsize(path):,} bytes are too many for a {form.title} batch")
-            with open(path, "rb") as file:
+            with open_file(path) as file:
                 batches[name] = _parse(form, path, file.read())
     return batches
 
