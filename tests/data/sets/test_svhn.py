@@ -44,3 +44,16 @@ def test_missing_truncated_and_foreign_files(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(DataError, match="train_32x32.mat: "):
             load_svhn(tmp_path)
+
+
+def test_every_flipped_byte_of_a_packed_file_is_a_data_error_or_a_value(tmp_path):
+    path = write(tmp_path) / "train_32x32.mat"
+    io.savemat(path, {name: io.loadmat(path)[name] for name in ("X", "y")}, do_compression=True)
+    whole, refused = path.read_bytes(), 0
+    for at in range(128, len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1:])
+        try:
+            load_svhn(tmp_path)
+        except DataError:
+            refused += 1
+    assert refused > len(whole) // 12
