@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from tinydl._types import Path, Report, Split
 
-__all__ = ["as_images", "load_npz", "read_arrays", "shaped"]
+__all__ = ["as_images", "load_npz", "read_arrays", "read_header", "shaped"]
 
 _MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
 
 
-def _read_npy(path, name, file, length):
-    """One array of `length` bytes, header included; never runs code and never allocates more than `length`."""
+def read_header(path, name, file):
+    """(shape, whether in Fortran's order, dtype) of an array, which follows in the file; never runs code."""
     try:
         version = np.lib.format.read_magic(file)
         if version == (1, 0):
@@ -46,6 +46,12 @@ def _read_npy(path, name, file, length):
         raise DataError(f"{path}: {name} holds Python objects, which could run code when read; save plain numbers")
     if any(n < 0 for n in shape):
         raise DataError(f"{path}: {name} has shape {shape}")
+    return shape, fortran, dtype
+
+
+def _read_npy(path, name, file, length):
+    """One array of `length` bytes, header included; never runs code and never allocates more than `length`."""
+    shape, fortran, dtype = read_header(path, name, file)
     expected = math.prod(shape) * dtype.itemsize
     if expected > length:
         raise DataError(f"{path}: {name} is truncated or damaged: shape {shape} of {dtype} needs {expected:,} bytes, "

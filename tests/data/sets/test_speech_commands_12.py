@@ -109,11 +109,18 @@ def test_files_that_were_damaged(published, tmp_path):
     sounds.write_bytes(whole[:-1000])
     with pytest.raises(DataError, match=r"12\.npy: damaged.*remove speech-commands-12\.json"):
         load_speech_commands(tmp_path)
+    for header in (whole[:40], whole[:59] + b"(" + whole[60:], whole.replace(b"<i2", b"|O ", 1),
+                   whole.replace(b"False", b"True ", 1), b"PK\3\4" + whole):
+        sounds.write_bytes(header)
+        with pytest.raises(DataError, match=r"12\.npy: .*remove speech-commands-12\.json"):
+            load_speech_commands(tmp_path)
     sounds.unlink()
     with pytest.raises(DataError, match=r"12\.npy: No such file.*remove"):
         load_speech_commands(tmp_path)
     found = json.loads(counts.read_text())
-    for content in ("", "[]", "{}", json.dumps({**found, "counts": {**found["counts"], "test": [1] * 11}})):
+    short = json.dumps({**found, "counts": {**found["counts"], "test": [1] * 11}})
+    endless = json.dumps({**found, "counts": {**found["counts"], "test": [float("inf")] * 12}})
+    for content in ("", "[]", "{}", "[" * 100_000, short, endless):
         counts.write_text(content)
         with pytest.raises(DataError, match=r"12\.json: damaged or foreign"):
             load_speech_commands(tmp_path)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl._check import path_of
+from tinydl._files import open_file
 from tinydl.data import cache
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.features import featured
 from tinydl.data.keywords import COUNTS, NAMES, PARTS, RATE, SOUNDS, convert
+from tinydl.data.npz import read_header
 from tinydl.data.registry import File, Source, register
 
 if TYPE_CHECKING:
@@ -107,18 +109,22 @@ def _read(place):
     """(sounds, {part: counts of the classes})."""
     path = os.path.join(place, COUNTS)
     try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
+        with open_file(path) as file:
+            found = json.loads(file.read())
         counts = {part: [int(n) for n in found["counts"][part]] for part in PARTS}
         if tuple(found["classes"]) != NAMES or any(len(n) != len(NAMES) or min(n) < 1 for n in counts.values()):
             raise ValueError("other classes")
         path = os.path.join(place, SOUNDS)
-        sounds = np.load(path, mmap_mode="r")
-        if sounds.dtype != "<i2" or sounds.shape != (sum(map(sum, counts.values())), 1, RATE):
-            raise ValueError(f"{sounds.dtype} of shape {sounds.shape}")
+        with open_file(path) as file:
+            shape, fortran, dtype = read_header(path, "what it holds", file)
+            if fortran or dtype != "<i2" or shape != (sum(map(sum, counts.values())), 1, RATE):
+                raise ValueError(f"{dtype} of shape {shape}")
+            sounds = np.memmap(file, dtype, "r", file.tell(), shape)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; remove {COUNTS}, and they are made anew") from None
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
+    except DataError as error:
+        raise DataError(f"{error}; remove {COUNTS}, and they are made anew") from None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path}: damaged or foreign ({error}); remove {COUNTS}, and they are made anew") from None
     return sounds, counts
 
