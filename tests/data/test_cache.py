@@ -16,7 +16,7 @@ def test_what_is_kept_comes_back_under_its_key_alone(tmp_path):
     assert cache.read_cache(tmp_path, "other") is None
 
 
-@pytest.mark.parametrize("how", ["missing", "truncated", "foreign"])
+@pytest.mark.parametrize("how", ["missing", "truncated", "foreign", "nested too deeply"])
 def test_what_is_damaged_is_not_taken(tmp_path, how):
     cache.write_cache(tmp_path, "key", np.zeros(3), {})
     path = tmp_path / cache.NAME
@@ -24,8 +24,10 @@ def test_what_is_damaged_is_not_taken(tmp_path, how):
         path.unlink()
     elif how == "truncated":
         path.write_bytes(path.read_bytes()[:-20])
-    else:
+    elif how == "foreign":
         np.savez(path, y=np.zeros(2))
+    else:
+        np.savez(path, x=np.zeros(3), facts=np.frombuffer(b"[" * 100_000, np.uint8))
     assert cache.read_cache(tmp_path, "key") is None
 
 

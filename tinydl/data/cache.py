@@ -48,7 +48,7 @@ def read_cache(folder, key):
         arrays = read_arrays(path)
         facts = json.loads(arrays["facts"].tobytes())
         return (arrays["x"], facts["facts"]) if facts["key"] == key else None
-    except (DataError, KeyError, ValueError, TypeError):  # damaged or foreign: what it was made from is there
+    except (DataError, KeyError, ValueError, TypeError, RecursionError):  # damaged or foreign: its sources are there
         return None
 
 
