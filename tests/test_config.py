@@ -41,6 +41,28 @@ def test_bad_numbers_of_threads(n, error, message):
         td.set_num_threads(n)
 
 
+LIMITED = """
+import resource, warnings
+import numpy as np, tinydl as td
+warnings.simplefilter("ignore")
+td.set_num_threads(2)
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
+try:
+    td.set_num_threads(1024)
+except MemoryError as error:
+    print(error)
+assert td.get_num_threads() == 2
+assert td.nn.Conv2d(3, 8, 3)(np.ones((64, 3, 32, 32), np.float32)).numpy().shape == (64, 8, 30, 30)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not td.show_config(print_it=False)["openmp"], reason="limits of Linux")
+def test_threads_that_cannot_be_started_are_a_memory_error():
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1024 threads cannot be started here")
+
+
 @pytest.mark.parametrize(("variable", "limit"), [("1", 1), ("1,4", 1), (" 1 ", 1), ("\u0661", 1), ("", None)])
 def test_the_variable_of_openmp_is_a_limit(variable, limit, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", variable)

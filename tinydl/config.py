@@ -142,6 +142,8 @@ def set_num_threads(n: int) -> None:
     ------
     ValueError
         If `n` is 0, or larger than 1024.
+    MemoryError
+        If `n` exceeds the number of CPUs and the system cannot start so many threads.
     """
     given, n = n, index_of(n)
     if n is None:
@@ -152,6 +154,8 @@ def set_num_threads(n: int) -> None:
     if n < 0:
         n = max(1, _default_threads() + n + 1)
     _warn_of_more_than_cpus(n)
+    if n > _cpus():
+        parallel.start_team(n)
     parallel.set_num_threads(n)
 
 

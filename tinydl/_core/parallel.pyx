@@ -17,6 +17,9 @@ from tinydl._core.lock cimport (
 cdef extern from "src/cpu.h" nogil:
     int td_cpu_supports(const char *level) noexcept
 
+cdef extern from "src/team.h" nogil:
+    int td_can_start(int n) noexcept
+
 # Written under the lock. Kernels read the numbers without it: one that is about to change does as well as the new one.
 cdef td_lock _lock
 cdef int _n_threads = 1
@@ -139,6 +142,23 @@ def team_size(int n):
         if td_thread_num() == 0:
             out[0] = td_num_threads_in_team()
     return obtained
+
+
+def start_team(int n):
+    """Start the threads of a team of `n` now: a kernel that could not start them would end the process.
+
+    Tried with threads of the usual size, one more than the team needs. Each of Python's threads has
+    a team of its own.
+    """
+    check_team(n)
+    cdef bint can
+    if not td_has_openmp() or _forked_from_c:
+        return
+    with nogil:
+        can = td_can_start(n)
+    if not can:
+        raise MemoryError(f"{n} threads cannot be started here (limits of memory or processes); set fewer")
+    team_size(n)
 
 
 def before_fork():
