@@ -17,22 +17,22 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "slow"))
 with atheris.instrument_imports(include=["tinydl", "zipfile", "tarfile", "gzip"]):
     import corrupt
+    import formats
 
 
 def main(name, options):
-    file, content, reader, documented, _ = corrupt.of_other_packages()[name]
+    form = formats.of_other_packages()[name]
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        path, corpus = os.path.join(folder, file), os.path.join(folder, "corpus")
+        path, corpus = corrupt.place_for(form, os.path.join(folder, "files")), os.path.join(folder, "corpus")
         os.mkdir(corpus)
-        Path(corpus, "whole").write_bytes(content)
+        Path(corpus, "whole").write_bytes(form.content)
 
         def one(data):
             # Behind a wrong sum nothing is read, and no fuzzer finds a right one.
             for given in dict.fromkeys((data, corrupt.summed(data))):
-                with open(path, "wb") as out:
-                    out.write(given)
-                if fault := corrupt.read(path, reader, documented):
+                Path(path).write_bytes(given)
+                if fault := corrupt.read(path, form):
                     raise RuntimeError(fault)
 
         # libFuzzer ends the process, so the folder stays where it is cut short. Its own timeout is of the wall clock,
@@ -43,6 +43,6 @@ def main(name, options):
 
 if __name__ == "__main__":
     if sys.argv[1] == "list":
-        print(*corrupt.of_other_packages(), sep="\n")
+        print(*formats.of_other_packages(), sep="\n")
     else:
         main(sys.argv[1], sys.argv[2:])
