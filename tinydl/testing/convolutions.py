@@ -71,7 +71,8 @@ _TABLE = {p.name: Problem(p.x_shape, p.w_shape, *((p.SH, p.SW), (p.PH, p.PW), (p
           Problem(p.x_shape, p.w_shape, p.SW, p.PW, p.DW, p.G) for p in select(CONVS, "small")}
 ODD = {**{name: p for name, p in _TABLE.items() if not name.endswith("/2")}, **_OWN}
 LAYERS = {name: p for name, p in _TABLE.items() if name.endswith("/2")}
-# What Winograd computes: whole and cut 4x4 blocks, channels off the vector width, bands, many images in a block.
+# What Winograd computes: whole and cut 4x4 blocks, channels off the vector width, bands, many images in a block,
+# more than one panel of channels.
 WINOGRAD = {
     "whole": Problem((2, 16, 8, 8), (16, 16, 3, 3), 1, 1),
     "cut": Problem((3, 32, 9, 7), (40, 32, 3, 3), 1, 1),
@@ -85,6 +86,7 @@ WINOGRAD = {
     "one output": Problem((1, 5, 3, 3), (2, 5, 3, 3), 1, 0),
     "40 lines": Problem((40, 2, 3, 50), (3, 2, 3, 3), 1, 1),
     "many channels": Problem((1, 130, 6, 5), (129, 130, 3, 3), 1, 1),
+    "groups of blocks": Problem((130, 66, 5, 5), (290, 66, 3, 3), 1, 1),
 }
 
 

@@ -31,7 +31,9 @@ cdef enum:
     MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains
     MIN_PARTS = 16          # parts of the batch, as long as there are so many blocks
     PART_BYTES = 10485760   # partial weight gradients of all parts
-    PANEL_C = 64            # input channels whose transformed gradient is summed at a time: with 32 output channels
+    PANEL_C = 64            # input channels whose transformed gradient is summed at a time, and
+    PANEL_O = 256           # output channels, two vectors by two vectors
+    GROUP = 2               # most blocks whose transformed x waits for all of these
     LINE = 16               # elements of a cache line
 
 # One call: x and dy as tiles at the same places, dx as the blocks of a forward pass over dy, and where scratch lies.
@@ -41,7 +43,8 @@ cdef struct WinogradBackward:
     BlockOperands on_dx
     float *dw
     float *db
-    Py_ssize_t n_parts, blocks      # of the weight gradient: parts, blocks of a part
+    Py_ssize_t n_parts, blocks      # of the weight gradient: parts, blocks of a part, and
+    Py_ssize_t group                # blocks whose tiles of x are kept at a time
     Py_ssize_t n_w
     float *parts
     float *band_sums                # moments of dx where its blocks are bands
@@ -51,42 +54,70 @@ cdef struct WinogradBackward:
 
 # --- the weight gradient of a part ---------------------------------------------------------------------------------
 
-cdef void sum_tiles(const WinogradBackward *call, Py_ssize_t part, Py_ssize_t c0, Py_ssize_t o, float *scratch,
+cdef void transform_sums(const WinogradPlan *dy, Py_ssize_t n_c, Py_ssize_t o, const float *s, float *dw,
+                         Py_ssize_t tap) noexcept nogil:
+    """n_c rows of dw, from column o on, from their sums s, panel behind panel of outputs; taps lie `tap` apart."""
+    cdef Py_ssize_t lanes = TD_LANES_F, stop = min(dy.C, o + <Py_ssize_t> PANEL_O), width, slice_s, c, k
+    while o < stop:
+        width = lanes if dy.C - o <= lanes else 2 * lanes
+        slice_s = n_c * width + lanes
+        for c in range(n_c):
+            for k in range(width // lanes):
+                td_wino_filter_gradient(s + c * width + k * lanes, slice_s, dw + c * dy.C + o + k * lanes, tap,
+                                        min(lanes, dy.C - o - k * lanes))
+        o, s = o + width, s + 36 * slice_s
+
+
+cdef void sum_tiles(const WinogradBackward *call, Py_ssize_t part, Py_ssize_t c0, Py_ssize_t o0, float *scratch,
                     float *dw) noexcept nogil:
-    """Rows c0 .. c0 + PANEL_C - 1 and two vectors of columns from o on of a part's dw (9, C, O)."""
+    """Rows c0 .. c0 + PANEL_C - 1 and columns o0 .. o0 + PANEL_O - 1 of a part's dw (9, C, O)."""
     cdef const WinogradPlan *x = &call.x_plan
     cdef const WinogradPlan *dy = &call.dy_plan
-    cdef Py_ssize_t begin = part * call.blocks, end = min(x.n_blocks, begin + call.blocks), block, k, c
-    cdef Py_ssize_t lanes = TD_LANES_F
-    cdef Py_ssize_t n_c = min(x.C - c0, <Py_ssize_t> PANEL_C), width = lanes if dy.C - o <= lanes else 2 * lanes
-    cdef Py_ssize_t slice_s = n_c * width + lanes
+    cdef Py_ssize_t begin = part * call.blocks, end = min(x.n_blocks, begin + call.blocks), block, n, g, k, o
+    cdef Py_ssize_t lanes = TD_LANES_F, n_c = min(x.C - c0, <Py_ssize_t> PANEL_C)
+    cdef Py_ssize_t stop = min(dy.C, o0 + <Py_ssize_t> PANEL_O), width, slice_s
+    cdef Py_ssize_t n_tiles[GROUP]
     cdef TileBuffer v, z
+    cdef float *sums
     cdef float *s
     cdef td_pixel_range tiles
     cdef td_entries entries
-    # Scratch: padded rows, of x and afterwards of dy; then 36 slices each of tiles of x, tiles of dy, and sums.
+    # Scratch: padded rows, of x and afterwards of dy; then 36 slices each of tiles of x for every block of a group,
+    # tiles of dy, and sums for every panel of O.
     v.slab = z.slab = scratch
-    v.step, z.step = round_up(min(x.C, <Py_ssize_t> PANEL_C), lanes), width
+    v.step = round_up(min(x.C, <Py_ssize_t> PANEL_C), lanes)
     v.slice, z.slice = x.tiles * v.step + lanes, x.tiles * 2 * lanes + lanes
-    v.v = scratch + round_up(max(x.slab, dy.slab), LINE)
-    z.v = v.v + 36 * v.slice
-    s = z.v + 36 * z.slice
+    cdef float *group = scratch + round_up(max(x.slab, dy.slab), LINE)
+    z.v = group + call.group * 36 * v.slice
+    sums = z.v + 36 * z.slice
     memset(&tiles, 0, sizeof(tiles))
     # To the outer tiles the tiles of a slice are a row of pixels, and channels are the entries of a filter.
     tiles.n_images = tiles.n_rows = 1
-    tiles.x_col, tiles.dy_col = v.step, width
-    entries.rows, entries.n, entries.x_row, entries.dw_row, entries.dw_entry = 1, n_c, 0, 0, width
-    for block in range(begin, end):
-        # Sums stay in the transformed domain from block to block: the way back is linear, so once a part is enough.
-        tiles.n_cols = transform_block(&call.x, x, block, c0, n_c, &v)
-        transform_block(&call.dy, dy, block, o, min(width, dy.C - o), &z)
-        for k in range(36):
-            outer_strip(&tiles, &entries, v.v + k * v.slice, z.v + k * z.slice, width, s + k * slice_s, block > begin)
-    # Taps of one (c, o) lie C*O elements apart in dw (9, C, O).
-    for c in range(n_c):
-        for k in range(width // lanes):
-            td_wino_filter_gradient(s + c * width + k * lanes, slice_s, dw + (c0 + c) * dy.C + o + k * lanes,
-                                    x.C * dy.C, min(lanes, dy.C - o - k * lanes))
+    tiles.x_col = v.step
+    entries.rows, entries.n, entries.x_row, entries.dw_row = 1, n_c, 0, 0
+    block = begin
+    while block < end:
+        n = min(call.group, end - block)
+        for g in range(n):
+            v.v = group + g * 36 * v.slice
+            n_tiles[g] = transform_block(&call.x, x, block + g, c0, n_c, &v)
+        # Tiles of x were transformed once for all panels of O.
+        o, s = o0, sums
+        while o < stop:
+            width = lanes if dy.C - o <= lanes else 2 * lanes
+            slice_s = n_c * width + lanes
+            z.step = tiles.dy_col = entries.dw_entry = width
+            for g in range(n):
+                tiles.n_cols = n_tiles[g]
+                transform_block(&call.dy, dy, block + g, o, min(width, dy.C - o), &z)
+                # Sums stay in the transformed domain from block to block: the way back is linear, so once a part is
+                # enough.
+                for k in range(36):
+                    outer_strip(&tiles, &entries, group + (36 * g + k) * v.slice, z.v + k * z.slice, width,
+                                s + k * slice_s, block + g > begin)
+            o, s = o + width, s + 36 * slice_s
+        block = block + n
+    transform_sums(dy, n_c, o0, sums, dw + c0 * dy.C, x.C * dy.C)
 
 
 cdef void sum_pixels(const WinogradBackward *call, Py_ssize_t part, float *slab, float *db) noexcept nogil:
@@ -108,15 +139,15 @@ cdef void sum_pixels(const WinogradBackward *call, Py_ssize_t part, float *slab,
 cdef void weight_task(const WinogradBackward *call, Py_ssize_t part, float *scratch) noexcept nogil:
     """dw (9, C, O) of a part, and behind it db (O)."""
     cdef unsigned int saved = td_flush_denormals()
-    cdef Py_ssize_t c0 = 0, o, C = call.x_plan.C, O = call.dy_plan.C, lanes = TD_LANES_F
+    cdef Py_ssize_t c0 = 0, o, C = call.x_plan.C, O = call.dy_plan.C
     cdef float *dw = call.parts + part * (call.n_w + O)
-    # The 36 slices of sums for PANEL_C x two vectors of channels stay in L2 over all blocks of the part. The price: x
-    # is transformed again for every two vectors of O, dy for every panel of C.
+    # The 36 slices of sums for PANEL_C x two vectors of channels stay in L2 over the blocks of a group, and those for
+    # PANEL_C x PANEL_O in L3 over all of the part. The price: dy is transformed again for every panel of C.
     while c0 < C:
         o = 0
         while o < O:
             sum_tiles(call, part, c0, o, scratch, dw)
-            o = o + 2 * lanes
+            o = o + PANEL_O
         c0 = c0 + PANEL_C
     if call.db != NULL:
         sum_pixels(call, part, scratch, dw + call.n_w)
@@ -176,9 +207,12 @@ cdef Py_ssize_t plan_parts(WinogradBackward *call) noexcept:
     while call.blocks < x.n_blocks and ceil_div(x.n_blocks, call.blocks) * call.n_w * 4 > PART_BYTES:
         call.blocks *= 2
     call.n_parts = ceil_div(x.n_blocks, call.blocks)
-    # Padded rows, tiles of x, tiles of dy, and the sums.
+    # One panel of O sums two blocks no faster than one.
+    call.group = GROUP if call.dy_plan.C > 2 * lanes else 1
+    # Padded rows, tiles of x of a group, tiles of dy, and the sums.
     return (round_up(max(x.slab, call.dy_plan.slab), LINE)
-            + 36 * (x.tiles * step + x.tiles * 2 * lanes + step * 2 * lanes + 3 * lanes))
+            + 36 * (call.group * (x.tiles * step + lanes) + x.tiles * 2 * lanes + lanes
+                    + ceil_div(min(call.dy_plan.C, <Py_ssize_t> PANEL_O), 2 * lanes) * (step * 2 * lanes + lanes)))
 
 
 def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads):
