@@ -12,9 +12,7 @@ another one: a second `pip install`, which has an environment of its own, compil
 """
 
 import functools
-import gc
 import hashlib
-import multiprocessing
 import os
 import re
 import subprocess
@@ -28,6 +26,7 @@ from setuptools.command.build_ext import build_ext
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
 
 import compiler
+from translation import sources_of, translate
 
 CORE = Path("tinydl/_core")
 MODULES = sorted(p.relative_to(CORE).with_suffix("").as_posix() for p in CORE.rglob("*.pyx"))
@@ -95,32 +94,15 @@ def keep(name, key):
 def c_files():
     """One C file a module, beside its source."""
     import Cython
-    from Cython.Build import cythonize
-    from Cython.Build.Dependencies import create_dependency_tree
 
-    table = [Extension(dotted(module), [str(CORE / f"{module}.pyx")]) for module in MODULES]
-    tree, keys = create_dependency_tree(quiet=True), {}
-    for module in MODULES:
-        made = CORE / f"{module}.c"
-        read = {os.path.relpath(file) for file in tree.all_dependencies(str(CORE / f"{module}.pyx"))}
-        # Cython's own .pxd files go by its version.
-        keys[module] = key_of([file for file in read if file.startswith(f"{CORE}{os.sep}") and not file.endswith(".h")],
-                              Cython.__version__, DIRECTIVES)
-        # cythonize goes by the time of a file: now, or never.
-        if is_kept(made, dotted(module) + ".c", keys[module]):
-            os.utime(made)
-        else:
-            made.unlink(missing_ok=True)
-    workers = (os.cpu_count() or 1) if sys.platform == "linux" else 0
-    # Python 3.14 would start them in a way that runs this file again in each.
-    if workers:
-        multiprocessing.set_start_method("fork", force=True)
-    # Looking for rubbish among live parse trees would be a quarter of the work.
-    gc.disable()
-    cythonize(table, compiler_directives=DIRECTIVES, nthreads=workers, quiet=True)
-    gc.enable()
-    for module, key in keys.items():
-        keep(dotted(module) + ".c", key)
+    # Cython's own .pxd files go by its version.
+    keys = {module: key_of(sources_of(CORE / f"{module}.pyx"), Cython.__version__, DIRECTIVES) for module in MODULES}
+    wanted = [module for module in MODULES if not is_kept(CORE / f"{module}.c", dotted(module) + ".c", keys[module])]
+    for module in wanted:
+        (KEYS / f"{dotted(module)}.c").unlink(missing_ok=True)  # a translation that fails leaves a file of another key
+    translate({CORE / f"{module}.pyx": dotted(module) for module in wanted}, DIRECTIVES)
+    for module in wanted:
+        keep(dotted(module) + ".c", keys[module])
 
 
 def headers_of(file):
