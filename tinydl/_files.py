@@ -11,7 +11,7 @@ import stat
 
 from tinydl._check import path_of
 
-__all__ = ["atomic_write", "open_file", "remove_stale", "sync_folder"]
+__all__ = ["atomic_write", "open_file", "remove_stale", "require_replaceable", "sync_folder"]
 
 # Errors of a file that is written: no room, where another file that is read meanwhile can fail in other ways.
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -107,6 +107,17 @@ def _keep(path, previous):
             os.unlink(link)
 
 
+def require_replaceable(path):
+    """The file that `atomic_write` would write, links followed; OSError for what it would not replace.
+
+    A rename would put a file in the place of a device.
+    """
+    path = _place(path)
+    if (status := _status(path)) is not None:
+        _require_file(status, path)
+    return path
+
+
 @contextlib.contextmanager
 def atomic_write(path, *, previous=None):
     """Open a temporary file beside `path`; at the end of the block it takes the place of `path`.
@@ -128,9 +139,7 @@ def atomic_write(path, *, previous=None):
     file
         Binary file object, open for writing and reading.
     """
-    path = _place(path)
-    if (status := _status(path)) is not None:
-        _require_file(status, path)  # a rename would put a file in the place of a device
+    path = require_replaceable(path)
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:

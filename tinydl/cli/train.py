@@ -202,6 +202,8 @@ def _continue(args, out):
     if comm.first:
         made.acquire()
     with made.lock:
+        if comm.first:
+            made.check_files()
         if args.epochs is not None:
             made.extend(args.epochs)
         train, test = made.load_data(args.data_dir)

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 
 from tinydl import config, optim
-from tinydl._files import atomic_write, open_file, remove_stale
+from tinydl._files import atomic_write, open_file, remove_stale, require_replaceable
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
@@ -184,6 +184,17 @@ class Run:
         except OSError as error:
             raise RunError(f"{self.folder}: cannot be locked for this run ({error.strerror})") from None
         raise RunError(f"{self.folder} is in use: {self.lock.owner()} trains there; wait for its end, or stop it")
+
+    def check_files(self):
+        """Refuse folders, pipes and devices where this run writes files, before it has trained for nothing."""
+        faults = []
+        for path in map(self.path, self._names()):
+            try:
+                require_replaceable(path)
+            except OSError as error:
+                faults.append(f"{path}: {error.strerror or error}")
+        if faults:
+            raise RunError("; ".join(faults) + "; remove what is no file")
 
     def remove_stale(self):
         """Remove the temporary files that a killed process of this run left; the folder must be locked."""
