@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinydl._check import path_of
-from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.mat import read_mat
 from tinydl.data.registry import File, Source, register
 
 if TYPE_CHECKING:
@@ -22,17 +22,7 @@ _MEAN, _STD = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
 
 def _read(path):
     """(images (N, 32, 32, 3), labels (N,)) of a .mat file."""
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise DataError(f"{path}: reading .mat files needs SciPy: pip install scipy") from None
-    try:
-        with open_file(path) as file:
-            content = loadmat(file, variable_names=("X", "y"))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # what a damaged file makes SciPy raise is not said anywhere
-        raise DataError(f"{path}: damaged or foreign MATLAB file ({error})") from None
+    content = read_mat(path, ("X", "y"))
     x, y = content.get("X"), content.get("y")
     if getattr(x, "ndim", 0) != 4 or x.shape[:3] != (32, 32, 3) or x.dtype != np.uint8:
         raise DataError(f"{path}: X must be uint8 of shape (32, 32, 3, N), got "
@@ -47,7 +37,7 @@ def _read(path):
 
 
 def load_svhn(folder: Path) -> Split:
-    """SVHN: 73,257 + 26,032 colour pictures of digits in house numbers, 3x32x32. Needs SciPy.
+    """SVHN: 73,257 + 26,032 colour pictures of digits in house numbers, 3x32x32.
 
     Parameters
     ----------
@@ -61,7 +51,7 @@ def load_svhn(folder: Path) -> Split:
     Raises
     ------
     DataError
-        Files that are missing, foreign or damaged; SciPy missing.
+        Files that are missing, foreign or damaged.
 
     References
     ----------
