@@ -33,6 +33,20 @@ def test_another_rate_needs_scipy(monkeypatch):
     assert abs(half[0, 10:-10] - np.sin(2 * np.pi * 5 * np.arange(100) / 100)[10:-10]).max() < 0.01
 
 
+@pytest.mark.parametrize(("rate", "length"), [(44100, 160), (8001, 882), (48000, 147), (22255, 318), (700000, 11)])
+def test_rates_of_any_ratio(rate, length):
+    """441 samples at another rate become 441 * 16000 / rate, rounded up, whether the ratio has few terms or many."""
+    pytest.importorskip("scipy")
+    assert fitted("a", np.ones((1, 441), np.float32), rate, 1, None, 16000).shape == (1, length)
+
+
+@pytest.mark.parametrize("rate", [1, 200, 1_100_000, 2**31 - 1])
+def test_rates_that_no_sound_has_take_no_memory(rate):
+    pytest.importorskip("scipy")
+    with pytest.raises(DataError, match=rf"a.wav: {rate:,} samples a second cannot be brought to 16,000"):
+        fitted("a.wav", np.ones((1, 50), np.float32), rate, 1, None, 16000)
+
+
 def test_a_folder(tmp_path, write_wav):
     for c, name in enumerate(("high", "low")):
         os.makedirs(tmp_path / "own" / name)

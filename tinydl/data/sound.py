@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["EXTENSIONS", "fitted", "load_wav_folder"]
 
 EXTENSIONS = (".wav",)
+_APART = 64    # times that one rate may be another: a damaged header says any
+_TERMS = 4096  # of the ratio of two rates, as the filter has 20 times as many; more are rounded, by 1/8192 at most
 
 
 def fitted(path, samples, rate, channels, length, wanted_rate):
@@ -51,8 +54,11 @@ def _resampled(path, samples, rate, wanted):
 
         raise DataError(f"{path}: {rate:,} samples a second where {wanted:,} are wanted, and resampling needs SciPy: "
                         f"{how_to_install('sound')}") from None
-    common = np.gcd(rate, wanted)
-    return resample_poly(samples, wanted // common, rate // common, axis=1).astype(np.float32)
+    ratio = Fraction(wanted, rate)
+    if not 1 / _APART <= ratio <= _APART:
+        raise DataError(f"{path}: {rate:,} samples a second cannot be brought to {wanted:,}")
+    ratio = ratio.limit_denominator(int(_TERMS / max(1, ratio)))
+    return resample_poly(samples, ratio.numerator, ratio.denominator, axis=1).astype(np.float32)
 
 
 def load_wav_folder(folder: Path, rate: int | None = None, seconds: float | None = None,
