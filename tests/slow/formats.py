@@ -206,6 +206,7 @@ def svhn(path):
 COUNTED = {"classes": ["silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"],
            "counts": {"train": [1] * 12, "valid": [1] * 12, "test": [1] * 12}}
 SPOKEN = np.zeros((36, 1, 16000), "<i2")
+SPOKEN_HEAD = made(lambda place: np.save(place, SPOKEN), "a.npy")[:128]
 
 
 def spoken(path):
@@ -307,6 +308,9 @@ HISTORY = b"epoch,loss,val_loss,lr,seconds\n0,1.5,1.25,0.1,2.5\n1,0.5,0.75,0.1,2
 RESULT = json.dumps({"run": "r", "test": {"accuracy": 0.5, "loss": 1.5, "per_class": [0.5, 0.5]}}).encode()
 
 
+PARSER = command_line_parser()
+
+
 class Silent:
     """An `Output` that says nothing."""
 
@@ -325,17 +329,15 @@ def configured(path):
 
 
 def flags_from_file(path):
-    args = command_line_parser().parse_args(["train", "--config", path])
+    args = PARSER.parse_args(["train", "--config", path])
     settings.given(args, settings.from_file(args))
     settings.reading(args)
 
 
 def compared(path):
     beside(path, "config.json", CONFIG)
-    beside(path, "history.csv", HISTORY)
     folder = os.path.dirname(path)
-    args = command_line_parser().parse_args(["compare", folder, folder])
-    compare.run(args, Silent())
+    compare.run(PARSER.parse_args(["compare", folder]), Silent())
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
@@ -343,8 +345,7 @@ def compared(path):
 FORMATS = {
     "safetensors": Format("a.safetensors", made(lambda p: save_weights(p, NET)), td.load, TensorFileError, 4),
     "safetensors of others": Format("a.safetensors", safetensors_without_sum(), td.load, TensorFileError, 4),
-    "checkpoint": Format("a.safetensors", made(lambda p: save_checkpoint(p, STATE)), load_checkpoint, CheckpointError,
-                         8),
+    "checkpoint": Format("a", made(lambda p: save_checkpoint(p, STATE)), load_checkpoint, CheckpointError, 8),
     "training": Format("a.safetensors", made(trained), into_trainer, CheckpointError, 16),
     "weights": Format("a.safetensors", made(lambda p: save_weights(p, NET)), into_net, CheckpointError, 8),
     "model": Format("weights.safetensors", made(model), load_model, (CheckpointError, RunError), 1 << 16),
@@ -363,13 +364,12 @@ FORMATS = {
     "CIFAR-100": Format("cifar-100-binary.tar.gz", in_tar({"train.bin": b"\1" + RECORD, "test.bin": b"\1" + RECORD}),
                         load_cifar100, DataError, 4 * 1032),
     "Speech Commands counts": Format(COUNTS, json.dumps(COUNTED).encode(), spoken, DataError, 64),
-    "Speech Commands sounds": Format(SOUNDS, made(lambda p: np.save(p, SPOKEN), "a.npy")[:128], spoken_behind,
-                                     DataError, 64),
+    "Speech Commands sounds": Format(SOUNDS, SPOKEN_HEAD, spoken_behind, DataError, 64),
     "WAV": Format("a.wav", SOUND, read_wav, DataError, 16),
     "WAV stereo": Format("a.wav", STEREO, read_wav, DataError, 16),
-    "WAV folder": Format("a/new.wav", SOUND, sounds, DataError, 64),
-    "WAV of a run": Format("a.wav", SOUND, sound_of_a_run, DataError, 64),
-    "WAV for features": Format("a.wav", SOUND, features_of_a_run, DataError, 64),
+    "WAV folder": Format("a/new.wav", SOUND, sounds, DataError, 1 << 16),  # the filter between two rates
+    "WAV of a run": Format("a.wav", SOUND, sound_of_a_run, DataError, 1 << 16),
+    "WAV for features": Format("a.wav", SOUND, features_of_a_run, DataError, 1 << 16),
     "CSV": Format("a.csv", TABLE, load_csv, DataError, 256),
     "CSV quoted": Format("a.csv", QUOTED, load_csv, DataError, 256),
     "CSV of a run": Format("a.csv", TABLE, rows_of_a_run, DataError, 256),
@@ -390,7 +390,7 @@ def of_other_packages():
             for form, mode in (("PNG", "L"), ("PNG", "P"), ("BMP", "L"), ("JPEG", "L"), ("GIF", "L"), ("TIFF", "L"),
                                ("PPM", "L"), ("WEBP", "RGB"))}
         found["picture folder"] = Format("a/new.png", picture("PNG"), pictures, DataError, 1032)
-    if importlib.util.find_spec("scipy"):
+    if importlib.util.find_spec("scipy"):  # which writes them
         for name, packed in (("SVHN", False), ("SVHN packed", True)):
             content = made(lambda path, packed=packed: matlab(path, packed), "a.mat")
             found[name] = Format("train_32x32.mat", content, svhn, DataError, 4 * 1032)
