@@ -235,7 +235,7 @@ def wav(values, rate=8000, kind="<i2", channels=1):
     return b"RIFF" + struct.pack("<I", 4 + len(parts)) + b"WAVE" + parts
 
 
-SOUND = wav(np.arange(64) * 500 - 16000)
+SOUND = wav(np.arange(64) * 500 - 16000)  # of another rate than those around it: what resamples is imported
 STEREO = wav(np.arange(64) / 64, kind="<f4", channels=2)
 TABLE = ("a;b;c;label\n" + "".join(f"{k};{k},5;-1e-{k};{'xy'[k % 2]}\n" for k in range(12))).encode()
 QUOTED = ("\ufeff\"a, b\",y\r\n" + "".join(f'"{k}",{k % 3}\r\n' for k in range(12))).encode()
@@ -244,16 +244,16 @@ QUOTED = ("\ufeff\"a, b\",y\r\n" + "".join(f'"{k}",{k % 3}\r\n' for k in range(1
 def sounds(path):
     folder = os.path.dirname(path)
     for k in range(3):
-        beside(path, f"../{'ab'[k % 2]}/{k}.wav", SOUND)
+        beside(path, f"../{'ab'[k % 2]}/{k}.wav", wav(np.arange(32), 4000))
     load_wav_folder(os.path.dirname(folder))
 
 
 def sound_of_a_run(path):
-    read_images(path, (1, 64), {"kind": "sounds", "rate": 8000})
+    read_images(path, (1, 32), {"kind": "sounds", "rate": 4000})
 
 
 def features_of_a_run(path):
-    read_images(path, (1, 2, 10), {"kind": "sounds", "rate": 8000, "features": "mfcc", "length": 480})
+    read_images(path, (1, 2, 10), {"kind": "sounds", "rate": 4000, "features": "mfcc", "length": 240})
 
 
 def rows_of_a_run(path):
