@@ -39,6 +39,8 @@ GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "pa
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
+# The sums of these are strip's; what is left are checks, copies and transforms.
+CALLERS = {"conv/winograd", "conv/winograd_backward", "inference/conv", "inference/linear", "inference/winograd"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if compiler.makes_x86() else {"base": []}
@@ -170,7 +172,7 @@ def dotted(module):
 
 
 def extensions(numpy_headers):
-    if unknown := (COMMON | GLUE | THOROUGH) - set(MODULES):
+    if unknown := (COMMON | GLUE | THOROUGH | CALLERS) - set(MODULES):
         raise FileNotFoundError(f"setup.py names modules without a source: {', '.join(sorted(unknown))}")
     omp_compile, omp_link = compiler.openmp_flags()
     options = {
@@ -179,16 +181,17 @@ def extensions(numpy_headers):
         "extra_link_args": omp_link,
     }
     compile_args = compiler.common_flags(DEBUG) + omp_compile
+    less = compiler.less_effort()
     built_levels, built = levels(), []
     c_files()
     for module in MODULES:
         c_file = str(CORE / f"{module}.c")
         if module in COMMON:
-            less = compiler.options(["-O1"]) if module in GLUE and not DEBUG else []
-            built.append(Extension(dotted(module), [c_file], extra_compile_args=[*compile_args, *less], **options))
+            effort = compiler.options(["-O1"]) if module in GLUE and not DEBUG else []
+            built.append(Extension(dotted(module), [c_file], extra_compile_args=[*compile_args, *effort], **options))
             built[-1].c_file = c_file
             continue
-        thorough = ["-O3"] if module in THOROUGH and not DEBUG else []
+        effort = [] if DEBUG else ["-O3"] if module in THOROUGH else less if module in CALLERS else []
         for level in built_levels:
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
             shim = Path("build", "levels", level, f"{module}.c")
@@ -196,7 +199,7 @@ def extensions(numpy_headers):
                 folder.mkdir(parents=True, exist_ok=True)
             shim.write_text(f'#include "{c_file}"\n')
             built.append(Extension(dotted(f"{level}/{module}"), [str(shim)],
-                                   extra_compile_args=[*compile_args, *compiler.options([*thorough, *LEVELS[level]])],
+                                   extra_compile_args=[*compile_args, *compiler.options([*effort, *LEVELS[level]])],
                                    **options))
             built[-1].c_file = c_file
     # The longest by far: begun last, it would keep one core at work after the others.
