@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.packed import DAMAGED
 
 if TYPE_CHECKING:
     from tinydl._types import Array, Path
@@ -61,7 +61,7 @@ def read_idx(path: Path) -> Array:
                 return read_idx_stream(path, raw, length)
             with gzip.GzipFile(fileobj=raw) as file:
                 return read_idx_stream(path, file, length, zipped=True)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (gzip.BadGzipFile, *DAMAGED) as error:
         raise DataError(f"{path}: damaged or truncated gzip file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None

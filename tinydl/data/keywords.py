@@ -12,6 +12,7 @@ import numpy as np
 
 from tinydl._files import atomic_write
 from tinydl.data.dataset import DataError
+from tinydl.data.packed import DAMAGED
 from tinydl.data.wav import parse_wav
 
 __all__ = ["COUNTS", "NAMES", "PARTS", "RATE", "SOUNDS", "convert"]
@@ -84,7 +85,7 @@ def _collected(file, spool):
                     spool.write(np.pad(values, (0, RATE - len(values))).tobytes())
         while file.read(1 << 16):  # tar's end comes before that of the file, where its checksum is
             pass
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{file.name}: damaged archive ({error})") from None
     return found, noises, lists
 

@@ -6,7 +6,6 @@ import math
 import os
 import tokenize
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.packed import DAMAGED
 from tinydl.data.registry import register
 from tinydl.data.targets import Targets
 
@@ -96,7 +96,7 @@ def read_arrays(path):
                     with archive.open(info) as member:
                         arrays[name] = _read_npy(path, name, member, info.file_size)
             return arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: damaged or truncated .npz file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None

@@ -2,7 +2,6 @@
 
 import os
 import re
-import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
+from tinydl.data.packed import DAMAGED
 
 __all__ = ["Form", "load_records"]
 
@@ -89,10 +89,6 @@ def _from_folder(form, folder):
 def _from_archive(form, path):
     import tarfile
 
-    try:
-        from lzma import LZMAError
-    except ImportError:  # a Python built without it cannot raise it either
-        LZMAError = EOFError
     batches = {}
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -109,7 +105,7 @@ def _from_archive(form, path):
             # tarfile stops before the end of the packed stream, where its checksum is.
             while archive.fileobj.read(1 << 20):
                 pass
-    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
+    except (tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{path}: damaged or truncated archive ({error})") from None
     return batches
 

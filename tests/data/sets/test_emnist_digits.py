@@ -74,6 +74,21 @@ def test_missing_truncated_and_foreign_files(tmp_path):
             load_emnist_digits(tmp_path)
 
 
+def test_filters_and_names_that_cannot_be(tmp_path):
+    path = archive(tmp_path / "gzip.zip", files())
+    whole = bytearray(path.read_bytes())
+    first, entry = whole.index(b"PK\x03\x04"), whole.index(b"PK\x01\x02")
+    no_text = whole.copy()
+    no_text[entry + 9] |= 0x08  # says that the name is UTF-8,
+    no_text[entry + 46] = 0xC3  # which must not stand before an ASCII letter
+    filtered = whole.copy()
+    filtered[first + 8] = filtered[entry + 10] = zipfile.ZIP_LZMA
+    for damaged in (no_text, filtered):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"gzip\.zip: "):
+            load_emnist_digits(tmp_path)
+
+
 @pytest.mark.parametrize(("name", "array", "message"), [
     ("images-idx3", np.zeros((4, 28, 27), np.uint8), r"uint8 of shape \(N, 28, 28\)"),
     ("images-idx3", None, "There is no item named"),

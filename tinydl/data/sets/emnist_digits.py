@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl.data.dataset import ArrayDataset, DataError
 from tinydl.data.idx import read_idx, read_idx_stream
+from tinydl.data.packed import DAMAGED
 from tinydl.data.registry import File, Source, register
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _unpacked(path, stems):
         raise DataError(f"{path}: {error.args[0]}") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted, packed oddly
+    except DAMAGED as error:
         raise DataError(f"{path}: damaged or foreign zip file ({error})") from None
     return found
 
