@@ -40,7 +40,7 @@ GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "pa
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
 # The sums of these are strip's; what is left are checks, copies and transforms.
-CALLERS = {"conv/winograd", "conv/winograd_backward", "inference/conv", "inference/linear", "inference/winograd"}
+CALLERS = {"inference/conv", "inference/linear", "inference/winograd"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if compiler.makes_x86() else {"base": []}
