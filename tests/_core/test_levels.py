@@ -14,6 +14,8 @@ import numpy as np
 from tinydl._core import augment, conv, gemm, im2col, isa, loss, update
 from tinydl._core.reference import augment as r_augment, conv as r_conv, gemm as r_gemm, im2col as r_im2col
 from tinydl._core.reference import loss as r_loss, update as r_update
+from tinydl.testing.bounds import bound
+from tinydl.testing.compare import assert_close
 from tinydl.testing.guards import Guards, exact_integers, laid_out
 
 rng = np.random.default_rng(0)
@@ -52,7 +54,6 @@ for dtype in (np.float32, np.float64):
             kernels.linear_backward_weight(x, dy, dw, db, 2)
             results.append((y, dx, dw, db))
         assert all(np.array_equal(p, q) for p, q in zip(*results)), ("gemm", n)
-    tolerance = 1e-6 if dtype == np.float32 else 1e-14
     for shape in ((64, 10), (5, 100)):
         z, labels = (9 * rng.standard_normal(shape)).astype(dtype), rng.integers(0, shape[1], shape[0])
         results = []
@@ -62,7 +63,7 @@ for dtype in (np.float32, np.float64):
             kernels.softmax_cross_entropy_backward(p, labels, None, -100, 0.1, 1.0, dz)
             results.append((losses, p, dz))
         for p, q in zip(*results):
-            np.testing.assert_allclose(p, q, rtol=5 * tolerance, atol=tolerance)
+            assert_close(p, q, bound("softmax", dtype))
     results = []
     for kernels in (update, r_update):
         r = np.random.default_rng(1)
@@ -71,7 +72,7 @@ for dtype in (np.float32, np.float64):
         kernels.step(kernels.sgd(0.01, 0.9, 0, 0.01, True, False), a[0], a[1], a[2:3])
         results.append([*sum(a, []), np.array([kernels.norms(a[1], p) for p in (1, 2, 3, math.inf)])])
     for p, q in zip(*results):
-        np.testing.assert_allclose(p, q, rtol=10 * tolerance, atol=tolerance)
+        assert_close(p, q, bound("update", dtype))
 images = laid_out(rng.integers(0, 256, (9, 3, 10, 12)), "activation", np.uint8)
 outs = [np.empty((5, 10, 12, 3), np.float32).transpose(0, 3, 1, 2) for _ in range(2)]
 for kernels, out in zip((augment, r_augment), outs):
