@@ -4,11 +4,13 @@ import zipfile
 import zlib
 
 try:
-    from lzma import LZMAError
-except ImportError:  # a Python built without it cannot raise it either
-    LZMAError = EOFError
+    import lzma
+except ImportError:  # a Python built without it cannot raise its error either
+    _LZMA: tuple[type[Exception], ...] = ()
+else:
+    _LZMA = (lzma.LZMAError,)
 
 __all__ = ["DAMAGED"]
 
 # RuntimeError: encrypted, or packed in a way that zipfile does not know; UnicodeDecodeError: names of members.
-DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, RuntimeError, UnicodeDecodeError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, *_LZMA, EOFError, RuntimeError, UnicodeDecodeError)
