@@ -52,6 +52,7 @@ def read_idx(path: Path) -> Array:
     import gzip
 
     path = path_of(path)
+    damaged: tuple[type[Exception], ...] = (gzip.BadGzipFile, *DAMAGED)
     try:
         length = os.path.getsize(path)
         with open_file(path) as raw:
@@ -61,7 +62,7 @@ def read_idx(path: Path) -> Array:
                 return read_idx_stream(path, raw, length)
             with gzip.GzipFile(fileobj=raw) as file:
                 return read_idx_stream(path, file, length, zipped=True)
-    except (gzip.BadGzipFile, *DAMAGED) as error:
+    except damaged as error:
         raise DataError(f"{path}: damaged or truncated gzip file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
