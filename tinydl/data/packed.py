@@ -13,4 +13,5 @@ else:
 __all__ = ["DAMAGED"]
 
 # RuntimeError: encrypted, or packed in a way that zipfile does not know; UnicodeDecodeError: names of members.
-DAMAGED = (zipfile.BadZipFile, zlib.error, *_LZMA, EOFError, RuntimeError, UnicodeDecodeError)
+DAMAGED: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile, zlib.error, *_LZMA, EOFError, RuntimeError, UnicodeDecodeError)
