@@ -15,7 +15,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
-from tinydl.data.packed import DAMAGED
+from tinydl.data.packed import DAMAGED, MAX_RATIO
 
 if TYPE_CHECKING:
     from tinydl._types import Array, Path
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["load_images", "read_idx", "read_idx_stream"]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
-
 _PARTS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -79,7 +77,7 @@ def read_idx_stream(path, file, length, *, zipped=False):
         Bytes that the file has, as it is packed where it is `zipped`.
     zipped : bool
     """
-    limit = length * _MAX_RATIO if zipped else length
+    limit = length * MAX_RATIO if zipped else length
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
         raise DataError(f"{path}: not an IDX file (starts with {head.hex(' ') or 'nothing'}, expected 00 00 08 ..)")

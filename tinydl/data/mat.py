@@ -9,6 +9,7 @@ import numpy as np
 
 from tinydl._files import open_file
 from tinydl.data.dataset import DataError
+from tinydl.data.packed import MAX_RATIO
 
 __all__ = ["read_mat"]
 
@@ -17,7 +18,6 @@ _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f
 _MATRIX, _COMPRESSED = 14, 15
 _CLASSES = range(6, 16)  # of matrices: those of real numbers; others are text, structures, cells
 _COMPLEX = 8  # a flag of a matrix
-_MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
 
 
 class _Damaged(Exception):
@@ -82,7 +82,7 @@ def _unpacked(body, order):
     if len(tag) < 8:
         raise _Damaged("it ends early")
     kind, size = struct.unpack(order + "II", tag)
-    if size > _MAX_RATIO * len(body):
+    if size > MAX_RATIO * len(body):
         raise _Damaged(f"{len(body):,} bytes cannot hold {size:,}")
     contents = packed.decompress(packed.unconsumed_tail, size + 1)
     if len(contents) != size or not packed.eof:  # at the end is the checksum

@@ -13,7 +13,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
-from tinydl.data.packed import DAMAGED
+from tinydl.data.packed import DAMAGED, MAX_RATIO
 from tinydl.data.registry import register
 from tinydl.data.targets import Targets
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tinydl._types import Path, Report, Split
 
 __all__ = ["as_images", "load_npz", "read_arrays", "read_header", "shaped"]
-
-_MAX_RATIO = 1032  # deflate never packs more than this many bytes into one
 
 
 def read_header(path, name, file):
@@ -91,7 +89,7 @@ def read_arrays(path):
             with zipfile.ZipFile(file) as archive:
                 for info in archive.infolist():
                     name = info.filename.removesuffix(".npy")
-                    if info.file_size > max(1024, info.compress_size * _MAX_RATIO) or info.compress_size > size:
+                    if info.file_size > max(1024, info.compress_size * MAX_RATIO) or info.compress_size > size:
                         raise DataError(f"{path}: {name} claims {info.file_size:,} bytes from {info.compress_size:,}")
                     with archive.open(info) as member:
                         arrays[name] = _read_npy(path, name, member, info.file_size)
