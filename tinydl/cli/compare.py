@@ -91,8 +91,10 @@ def _history(path):
     try:
         with open_file(path) as file:
             rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
-        whole = all(None not in row and float(row.get("val_loss") or 0) is not None for row in rows)
-        return [row for row in rows if float(row["seconds"]) >= 0] if whole else []
+        for row in rows:
+            float(row.get("val_loss") or 0)  # a ValueError where it is no number
+        # What a row has more than the head says lies under None.
+        return [] if any(None in row for row in rows) else [row for row in rows if float(row["seconds"]) >= 0]
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
 
