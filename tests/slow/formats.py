@@ -5,27 +5,23 @@ import importlib.util
 import io
 import json
 import os
-import struct
-import tarfile
-import tempfile
-import zipfile
 from typing import NamedTuple
 
+import data_sets as sets
 import numpy as np
+from whole_files import beside, made, wav
 
 import tinydl as td
 from tinydl.cli import compare, settings
 from tinydl.cli.entry import command_line_parser
 from tinydl.cli.output import UserError
-from tinydl.data import DataError, cache, load_csv, load_image_folder, load_mnist, load_svhn, load_wav_folder
+from tinydl.data import DataError, cache, load_csv, load_image_folder, load_wav_folder
 from tinydl.data.idx import read_idx
 from tinydl.data.keywords import COUNTS, SOUNDS
 from tinydl.data.npz import load_npz
 from tinydl.data.pictures import read_images
 from tinydl.data.sets.cifar10 import load_cifar10
 from tinydl.data.sets.cifar100 import load_cifar100
-from tinydl.data.sets.emnist_digits import load_emnist_digits
-from tinydl.data.sets.speech_commands_12 import load_speech_commands
 from tinydl.data.wav import read_wav
 from tinydl.train.building import RunError
 from tinydl.train.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -58,24 +54,6 @@ class Format(NamedTuple):
     reader: callable
     documented: tuple
     multiple: int
-
-
-def made(write, name="a.npz"):
-    """The bytes of the file that `write(path)` makes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, name)
-        write(path)
-        with open(path, "rb") as file:
-            return file.read()
-
-
-def beside(path, name, content):
-    """Put another file into the folder of `path`."""
-    place = os.path.join(os.path.dirname(path), name)
-    if not os.path.exists(place):
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(place, "wb") as file:
-            file.write(content)
 
 
 # --- weights, nets and checkpoints -----------------------------------------------------------------------------------
@@ -148,93 +126,9 @@ def onnx_output(path):
         net(np.zeros((2, *net.input_shape), np.float32))
 
 
-# --- data sets -------------------------------------------------------------------------------------------------------
-
-def idx(array):
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
-def in_tar(files):
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return file.getvalue()
-
-
-RECORD = bytes([3]) + bytes(range(256)) * 12
-IDX = idx(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
-GREY, DIGITS = idx(np.zeros((10, 28, 28), np.uint8)), idx(np.arange(10, dtype=np.uint8))
-ARRAYS = {"x": np.arange(10 * 16, dtype=np.uint8).reshape(10, 4, 4), "y": np.arange(10) % 2}
-
-
-def emnist():
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for part in ("train", "test"):
-            for kind, content in (("images-idx3", GREY), ("labels-idx1", DIGITS)):
-                archive.writestr(f"gzip/emnist-digits-{part}-{kind}-ubyte.gz", gzip.compress(content))
-    return file.getvalue()
-
-
-def mnist(path):
-    beside(path, "train-images-idx3-ubyte", GREY)
-    for name, content in (("images-idx3", GREY), ("labels-idx1", DIGITS)):
-        beside(path, f"t10k-{name}-ubyte", content)
-    load_mnist(os.path.dirname(path))
-
-
-def cifar_batch(path):
-    beside(path, "test_batch.bin", RECORD)
-    load_cifar10(os.path.dirname(path))
-
-
-def matlab(path, compressed):
-    from scipy.io import savemat
-
-    savemat(path, {"X": np.zeros((32, 32, 3, 2), np.uint8), "y": np.array([[1], [10]], np.uint8)},
-            do_compression=compressed)
-
-
-def svhn(path):
-    beside(path, "test_32x32.mat", made(lambda place: matlab(place, False), "a.mat"))
-    load_svhn(os.path.dirname(path))
-
-
-COUNTED = {"classes": ["silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"],
-           "counts": {"train": [1] * 12, "valid": [1] * 12, "test": [1] * 12}}
-SPOKEN = np.zeros((36, 1, 16000), "<i2")
-SPOKEN_HEAD = made(lambda place: np.save(place, SPOKEN), "a.npy")[:128]
-
-
-def spoken(path):
-    beside(path, COUNTS, json.dumps(COUNTED).encode())
-    beside(path, SOUNDS, made(lambda place: np.save(place, SPOKEN), "a.npy"))
-    load_speech_commands(os.path.dirname(path))
-
-
-def spoken_behind(path):
-    """The file is the header of the sounds alone; these are zeros and follow."""
-    with open(path, "ab") as file:
-        file.truncate(file.tell() + SPOKEN.nbytes)
-    spoken(path)
-
-
 # --- data of the user's own ------------------------------------------------------------------------------------------
 
-def wav(values, rate=8000, kind="<i2", channels=1):
-    """As programs other than Python's `wave` write it: an extensible header, a list of tags before the sound."""
-    body = np.asarray(values).astype(kind).tobytes()
-    size = np.dtype(kind).itemsize
-    form = struct.pack("<HHIIHHHHIH", 0xFFFE, channels, rate, rate * channels * size, channels * size, 8 * size, 22,
-                       8 * size, 0, 3 if "f" in kind else 1) + bytes.fromhex("000000001000800000aa00389b71")
-    parts = b"".join(name + struct.pack("<I", len(part)) + part
-                     for name, part in ((b"fmt ", form), (b"LIST", b"INFOISFT\4\0\0\0abc\0"), (b"data", body)))
-    return b"RIFF" + struct.pack("<I", 4 + len(parts)) + b"WAVE" + parts
-
-
+ARRAYS = {"x": np.arange(10 * 16, dtype=np.uint8).reshape(10, 4, 4), "y": np.arange(10) % 2}
 SOUND = wav(np.arange(64) * 500 - 16000)  # of another rate than those around it: what resamples is imported
 STEREO = wav(np.arange(64) / 64, kind="<f4", channels=2)
 TABLE = ("a;b;c;label\n" + "".join(f"{k};{k},5;-1e-{k};{'xy'[k % 2]}\n" for k in range(12))).encode()
@@ -351,20 +245,18 @@ FORMATS = {
     "model": Format("weights.safetensors", made(model), load_model, (CheckpointError, RunError), 1 << 16),
     "predictor": Format("a.safetensors", made(lambda p: td.freeze(IMAGE_NET).save(p, (1, 4, 4))), td.load_predictor,
                         TensorFileError, 1 << 16),  # it computes one sample of the shape in the file
-    "IDX": Format("a-ubyte", IDX, read_idx, DataError, 4),
-    "IDX packed": Format("a-ubyte.gz", gzip.compress(IDX), read_idx, DataError, 1032),
-    "MNIST": Format("train-labels-idx1-ubyte", DIGITS, mnist, DataError, 4),
-    "EMNIST": Format("gzip.zip", emnist(), lambda path: load_emnist_digits(os.path.dirname(path)), DataError, 4 * 1032),
+    "IDX": Format("a-ubyte", sets.IDX, read_idx, DataError, 4),
+    "IDX packed": Format("a-ubyte.gz", gzip.compress(sets.IDX), read_idx, DataError, 1032),
+    "MNIST": Format("train-labels-idx1-ubyte", sets.DIGITS, sets.mnist, DataError, 4),
+    "EMNIST": Format("gzip.zip", sets.emnist(), sets.emnist_folder, DataError, 4 * 1032),
     "npz": Format("a.npz", made(lambda p: np.savez(p, **ARRAYS)), load_npz, DataError, 16),
     "npz packed": Format("a.npz", made(lambda p: np.savez_compressed(p, **ARRAYS)), load_npz, DataError, 4 * 1032),
     "npz kept": Format(cache.NAME, made(keep), kept, (), 16),
-    "CIFAR-10": Format("cifar-10-binary.tar.gz", in_tar({"c/data_batch_1.bin": RECORD, "c/test_batch.bin": RECORD}),
-                       load_cifar10, DataError, 4 * 1032),
-    "CIFAR-10 batch": Format("data_batch_1.bin", 2 * RECORD, cifar_batch, DataError, 16),
-    "CIFAR-100": Format("cifar-100-binary.tar.gz", in_tar({"train.bin": b"\1" + RECORD, "test.bin": b"\1" + RECORD}),
-                        load_cifar100, DataError, 4 * 1032),
-    "Speech Commands counts": Format(COUNTS, json.dumps(COUNTED).encode(), spoken, DataError, 64),
-    "Speech Commands sounds": Format(SOUNDS, SPOKEN_HEAD, spoken_behind, DataError, 64),
+    "CIFAR-10": Format("cifar-10-binary.tar.gz", sets.CIFAR10, load_cifar10, DataError, 4 * 1032),
+    "CIFAR-10 batch": Format("data_batch_1.bin", 2 * sets.RECORD, sets.cifar_batch, DataError, 16),
+    "CIFAR-100": Format("cifar-100-binary.tar.gz", sets.CIFAR100, load_cifar100, DataError, 4 * 1032),
+    "Speech Commands counts": Format(COUNTS, json.dumps(sets.COUNTED).encode(), sets.spoken, DataError, 64),
+    "Speech Commands sounds": Format(SOUNDS, sets.SPOKEN_HEAD, sets.spoken_behind, DataError, 64),
     "WAV": Format("a.wav", SOUND, read_wav, DataError, 16),
     "WAV stereo": Format("a.wav", STEREO, read_wav, DataError, 16),
     "WAV folder": Format("a/new.wav", SOUND, sounds, DataError, 1 << 16),  # the filter between two rates
@@ -392,8 +284,8 @@ def of_other_packages():
         found["picture folder"] = Format("a/new.png", picture("PNG"), pictures, DataError, 1032)
     if importlib.util.find_spec("scipy"):  # which writes them
         for name, packed in (("SVHN", False), ("SVHN packed", True)):
-            content = made(lambda path, packed=packed: matlab(path, packed), "a.mat")
-            found[name] = Format("train_32x32.mat", content, svhn, DataError, 4 * 1032)
+            content = made(lambda path, packed=packed: sets.matlab(path, packed), "a.mat")
+            found[name] = Format("train_32x32.mat", content, sets.svhn, DataError, 4 * 1032)
     if importlib.util.find_spec("onnx"):
         onnx = made(lambda path: td.to_onnx(IMAGE_NET, path, (1, 4, 4), class_names=["a", "b"]))
         found["ONNX"] = Format("a.onnx", onnx, onnx_output, ValueError, 16)
