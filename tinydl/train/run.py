@@ -4,6 +4,7 @@ Everything that `tinydl train` does apart from talking to the user; eval, predic
 """
 
 import contextlib
+import errno
 import json
 import os
 import zlib
@@ -107,14 +108,14 @@ class Run:
                 except FileExistsError:
                     number += 1
                 except OSError as error:
-                    raise RunError(f"{folder}: {error.strerror}") from None
+                    raise RunError(f"{folder}: {error.strerror}; name a folder elsewhere with --out") from None
         run = cls(folder, settings)
         try:
             new = new or _missing(folder)
             os.makedirs(folder, exist_ok=True)
             run._need_room()
         except OSError as error:
-            raise RunError(f"{folder}: cannot be the run folder ({error.strerror})") from None
+            raise RunError(f"{folder}: cannot be the run folder ({error.strerror}); choose another --out") from None
         run.acquire()
         try:
             run._need_room()  # nobody was faster
@@ -182,7 +183,8 @@ class Run:
             if self.lock.acquire():
                 return
         except OSError as error:
-            raise RunError(f"{self.folder}: cannot be locked for this run ({error.strerror})") from None
+            cure = "; copy it to where files can be written" if error.errno in (errno.EROFS, errno.EACCES) else ""
+            raise RunError(f"{self.folder}: cannot be locked for this run ({error.strerror}){cure}") from None
         raise RunError(f"{self.folder} is in use: {self.lock.owner()} trains there; wait for its end, or stop it")
 
     def check_files(self):
