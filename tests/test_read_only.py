@@ -62,6 +62,7 @@ def test_what_reads_works(command, finished, tmp_path):
     (["train", "--resume", "{}/a", "--epochs", "3"], "cannot be locked for this run ({})"),
     (["train", "--out", "{}/empty"], "empty: cannot be locked for this run ({})"),
     (["train", "--out", "{}/new/b"], "new/b: cannot be the run folder ({}); choose another --out"),
+    (["report", "{}/a"], "report.html: {}; name a file elsewhere with --out"),
 ])
 def test_what_writes_says_what_to_do(command, finished, argv, cure):
     code, _, errors = command(*(word.format(finished) for word in argv))

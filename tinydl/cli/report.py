@@ -1,6 +1,7 @@
 """``tinydl report RUN``: one HTML file with all about a run."""
 
 import base64
+import errno
 import html
 import json
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 from tinydl._files import open_file
 from tinydl.cli import scores
 from tinydl.cli.mistakes import most_wrong
+from tinydl.cli.output import UserError
 from tinydl.cli.parser import output_flags, thread_flags
 from tinydl.cli.train import data_dir_flag
 
@@ -53,8 +55,14 @@ def run(args, out):
         out.note(note)
     result, outputs = scores.score(made, net, test, build_loss(made.settings))
     path = args.out or made.path("report.html")
-    with atomic_write(path) as file:
-        file.write(_page(made, net, result, partial(most_wrong, made.settings, test, outputs), note).encode())
+    page = _page(made, net, result, partial(most_wrong, made.settings, test, outputs), note)
+    try:
+        with atomic_write(path) as file:
+            file.write(page.encode())
+    except OSError as error:
+        if args.out is not None or error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        raise UserError(f"{path}: {error.strerror}; name a file elsewhere with --out") from None
     out.result(f"written to {path}", {"report": path})
     return 0
 
