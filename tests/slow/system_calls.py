@@ -14,7 +14,7 @@ import numpy as np
 from tinydl.train.checkpoint import load_checkpoint, previous_path, save_checkpoint
 
 CALLS = "%file,%desc"
-FAULTS = ("error=ENOSPC", "error=EIO", "signal=KILL", "signal=TERM")
+FAULTS = ("error=ENOSPC", "error=EIO", "error=EROFS", "signal=KILL", "signal=TERM")
 SAVED, REFUSED = 0, 3           # exit codes
 STATES = [{"epoch": k, "weights": np.full(5000, float(k))} for k in range(3)]
 
