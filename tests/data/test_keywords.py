@@ -74,6 +74,14 @@ def test_archives_of_something_else(tmp_path, spoken, left_out, changed, message
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_is_no_utf8_counts_by_its_bytes(tmp_path, spoken):
+    first = next(name for name in (b"b\xffd/%d.wav" % k for k in range(10**6)) if zlib.crc32(name) < 2**20)
+    files = spoken.contents() | {first.decode(errors="surrogateescape"): spoken.wav([77] * 16000)}
+    assert min(map(zlib.crc32, map(str.encode, spoken.others(12)))) > 2**20
+    convert(incoming(spoken.archive(files)), tmp_path)
+    assert 77 in np.load(tmp_path / "speech-commands-12.npy")[2:4, 0, 0]  # two other words, of the least sums
+
+
 def test_damaged_archives(tmp_path, spoken):
     whole = spoken.archive(spoken.contents())
     for content in (b"", b"hello" * 300, whole[:len(whole) // 2], whole[:5000] + bytes(100) + whole[5100:]):

@@ -92,7 +92,11 @@ def _collected(file, spool):
 
 def _passed_over(name, folder):
     """Whether a sound is that of another word, and none of the candidates."""
-    return folder not in (*WORDS, _NOISE, "") and zlib.crc32(name.encode()) >= _CANDIDATES
+    return folder not in (*WORDS, _NOISE, "") and _crc(name) >= _CANDIDATES
+
+
+def _crc(name):
+    return zlib.crc32(name.encode(errors="surrogateescape"))  # as in the archive, also where that is no UTF-8
 
 
 def _values(file, name, content):
@@ -121,7 +125,7 @@ def _sorted(found, lists, noises, archive):
     for part, names in members.items():
         n_words = sum(len(names[word]) for word in WORDS)
         others = math.ceil(n_words / 10)
-        names["unknown"] = sorted(sorted(names["unknown"], key=lambda name: zlib.crc32(name.encode()))[:others])
+        names["unknown"] = sorted(sorted(names["unknown"], key=_crc)[:others])
         counts[part] = [others, *(len(names[word]) for word in ("unknown", *WORDS))]
         order[part] = [found[name] for word in ("unknown", *WORDS) for name in names[word]]
         if min(counts[part]) == 0:
