@@ -6,6 +6,7 @@ Of every file: each byte of the header flipped, each truncation, then random dam
 """
 
 import hashlib
+import itertools
 import os
 import resource
 import sys
@@ -88,10 +89,10 @@ def resummed(content, rng):
 
 def corrupt(content, n):
     """`n` (what, contents); an even choice of the systematic ones where `n` is small."""
-    planned = list(systematic(content))
-    step = max(1, 2 * len(planned) // n)
-    yield from planned[::step][:n]
-    for k in range(n - len(planned[::step])):
+    planned = sum(1 for _ in systematic(content))
+    step = max(1, 2 * planned // n)
+    yield from itertools.islice(systematic(content), 0, n * step, step)
+    for k in range(n - len(range(0, planned, step))):
         rng = np.random.default_rng(k)
         if k % 2 and MARK in content:
             yield f"damage {k}, with a right sum", resummed(content, rng)

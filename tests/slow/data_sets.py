@@ -5,12 +5,14 @@ import io
 import json
 import os
 import zipfile
+import zlib
 
 import numpy as np
-from whole_files import beside, idx, in_tar, made
+from whole_files import beside, idx, in_tar, made, wav
 
-from tinydl.data import load_mnist, load_svhn
-from tinydl.data.keywords import COUNTS, SOUNDS
+from tinydl.data import DataError, load_mnist, load_svhn
+from tinydl.data.download import Incoming
+from tinydl.data.keywords import COUNTS, SOUNDS, convert
 from tinydl.data.sets.cifar10 import load_cifar10
 from tinydl.data.sets.emnist_digits import load_emnist_digits
 from tinydl.data.sets.speech_commands_12 import load_speech_commands
@@ -76,3 +78,62 @@ def spoken_behind(path):
     with open(path, "ab") as file:
         file.truncate(file.tell() + SPOKEN.nbytes)
     spoken(path)
+
+
+# --- Speech Commands' archive, of which those files are made ----------------------------------------------------------
+
+NOISE = 2 * 160000      # bytes of ten seconds, the least that is taken
+# Of other words, for which "zero" stands, those are taken whose crc32 is in the lowest eighth.
+OTHERS = [n for n in range(100) if zlib.crc32(f"zero/{n}.wav".encode()) < 1 << 29]
+
+
+def archive():
+    """What is packed, up to the zeros of its noise, which come last: a sound of each class in each part."""
+    files, parts = {}, {"train": [], "validation_list.txt": [], "testing_list.txt": []}
+    for k, names in enumerate(parts.values()):
+        names += [f"{word}/{k}.wav" for word in COUNTED["classes"][2:]] + [f"zero/{OTHERS[k]}.wav"]
+        files |= {name: wav([k], 16000) for name in names}
+    files |= {name: "\n".join(names).encode() for name, names in parts.items() if name != "train"}
+    files["bed/" + "\u00e9" * 99 + ".txt"] = b"a name that takes a header of its own"
+    noise = wav(np.zeros(NOISE // 2), 16000)
+    whole = in_tar(files | {"_background_noise_/a.wav": noise}, "w")
+    return whole[:whole.index(noise) + len(noise) - NOISE]
+
+
+def packed(content):
+    """The archive, every header with the right sum: behind a wrong one nothing is read."""
+    content = bytearray(content)
+    for at in range(0, len(content), 512):
+        if content[at + 257:at + 262] == b"ustar":
+            content[at + 148:at + 156] = b" " * 8
+            content[at + 148:at + 156] = b"%06o\0 " % sum(content[at:at + 512])
+    return gzip.compress(content + bytes(NOISE + 3 * 512), 1)
+
+
+ARCHIVE = archive()
+PACKED_ARCHIVE = packed(ARCHIVE)
+
+
+def converted(path):
+    folder = os.path.dirname(path)
+    there = set(os.listdir(folder))
+    try:
+        with open(path, "rb") as file:
+            size = os.path.getsize(path)
+            convert(Incoming(path, file, None, size, size), folder)
+    except DataError:
+        assert set(os.listdir(folder)) == there, "something is left"
+        raise
+    load_speech_commands(folder)
+    for name in (COUNTS, SOUNDS):
+        os.unlink(os.path.join(folder, name))
+
+
+def packed_and_converted(path):
+    """Damage is behind the sum of the packing, where it is seen."""
+    with open(path, "rb") as file:
+        content = packed(file.read())
+    place = os.path.join(os.path.dirname(path), "packed")
+    with open(place, "wb") as file:
+        file.write(content)
+    converted(place)

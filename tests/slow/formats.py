@@ -257,6 +257,8 @@ FORMATS = {
     "CIFAR-100": Format("cifar-100-binary.tar.gz", sets.CIFAR100, load_cifar100, DataError, 4 * 1032),
     "Speech Commands counts": Format(COUNTS, json.dumps(sets.COUNTED).encode(), sets.spoken, DataError, 64),
     "Speech Commands sounds": Format(SOUNDS, sets.SPOKEN_HEAD, sets.spoken_behind, DataError, 64),
+    "Speech Commands archive": Format("a.tar.gz", sets.PACKED_ARCHIVE, sets.converted, DataError, 4 * 1032),
+    "Speech Commands unpacked": Format("a.tar", sets.ARCHIVE, sets.packed_and_converted, DataError, 1032),
     "WAV": Format("a.wav", SOUND, read_wav, DataError, 16),
     "WAV stereo": Format("a.wav", STEREO, read_wav, DataError, 16),
     "WAV folder": Format("a/new.wav", SOUND, sounds, DataError, 1 << 16),  # the filter between two rates
