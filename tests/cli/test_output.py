@@ -1,10 +1,11 @@
 """Where a command speaks, and what --quiet and --json leave of it."""
 
+import io
 import json
 import math
 import sys
 
-from tinydl.cli.output import Output
+from tinydl.cli.output import Output, any_words
 
 
 def test_words_and_results(capsys):
@@ -33,6 +34,14 @@ def test_json_is_one_line_that_every_reader_takes(capsys):
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"loss": None, "rows": [{"n": 1}, None]}
     assert captured.err == "tinydl: careful\ntinydl train: error: wrong\n"
+
+
+def test_what_an_encoding_lacks_is_written_with_backslashes(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with any_words():
+        Output("predict").result("\u044b.png \udcff", {})
+    assert stream.buffer.getvalue().split() == [b"\\u044b.png", b"\\udcff"] and stream.errors == "strict"
 
 
 def test_progress_is_for_terminals_and_what_takes_long(capsys, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import warnings
 
 from tinydl.cli import compare, completion, evaluate, export, info, predict, ranks, report, summary, train
-from tinydl.cli.output import Output, UserError
+from tinydl.cli.output import Output, UserError, any_words
 from tinydl.cli.parser import Parser
 from tinydl.distributed.transport import TransportError
 
@@ -55,7 +55,7 @@ def main(argv=None):
 
     out = Output(args.command, getattr(args, "quiet", False), getattr(args, "json", False), ranks.silent())
     try:
-        with sigterm_raises(), warnings.catch_warnings():
+        with any_words(), sigterm_raises(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = lambda message, *args, **kwargs: out.note(f"warning: {message}")
             if getattr(args, "threads", None) is not None:

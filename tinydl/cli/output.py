@@ -1,12 +1,13 @@
 """What a command tells: words and results on standard output, notes and errors on standard error."""
 
+import contextlib
 import json
 import math
 import sys
 import textwrap
 import time
 
-__all__ = ["Output", "UserError"]
+__all__ = ["Output", "UserError", "any_words"]
 
 _QUIET_FOR = 1.0  # seconds of reading before progress is shown
 _WIDTH, _NAME = 80, 7  # columns of a line, and of the name before a sentence
@@ -25,6 +26,21 @@ def _plain(value):
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+@contextlib.contextmanager
+def any_words():
+    """Let standard output write what its encoding lacks (names of files) with backslashes, as standard error does."""
+    stream = sys.stdout
+    if getattr(stream, "errors", None) != "strict" or not hasattr(stream, "reconfigure"):
+        yield
+        return
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # closed, or a pipe without a reader
+            stream.reconfigure(errors="strict")
 
 
 class Output:
