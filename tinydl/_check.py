@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "dtype_of", "flag", "given", "holds", "index_of", "integer", "items", "meant", "need_held", "number", "one_of",
-    "one_or_many", "path_of",
+    "one_or_many", "path_of", "printable",
 ]
 
 
@@ -126,6 +126,11 @@ def path_of(value: Any) -> Any:
         return os.fspath(value)
     except TypeError:
         raise TypeError(f"a file or a folder is named by a string or a path, got {reprlib.repr(value)}") from None
+
+
+def printable(name: str) -> str:
+    """The name of a file as text that can be written anywhere: bytes of it that are no UTF-8 become backslashes."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def one_or_many(values: tuple[Any, ...]) -> Any:

@@ -49,6 +49,14 @@ def test_mistakes_are_as_bright_as_the_data_say(tmp_path, monkeypatch):
     assert drawn["mistakes.png"].axes[0].images[0].get_array().tolist() == [[0, 0.25], [0.5, 1]]
 
 
+def test_the_name_of_the_data_may_be_no_utf8(tmp_path):
+    pytest.importorskip("matplotlib")
+    run = SimpleNamespace(settings={"model": "net", "data": "mine\udcff"}, path=lambda name: str(tmp_path / name))
+    test = ArrayDataset(np.zeros((2, 3)), [0, 1])
+    assert "curves.png" in cli.pictures.make(run, SimpleNamespace(history=HISTORY, net=None), test, np.eye(2),
+                                             Output("train"))
+
+
 def test_without_matplotlib_a_note(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)

@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+import shutil
 
 import pytest
 
@@ -27,6 +28,19 @@ def test_all_is_in_one_file(there, tmp_path, capsys):
     assert settings == json.loads((there / "run" / "config.json").read_text())
     assert not re.search(r"(src|href)=[\"']?(http|/)", page)
     (there / "run" / "curves.png").unlink()
+
+
+def test_names_that_are_no_utf8(there, tmp_path):
+    data = tmp_path / "small\udcff.npz"
+    try:
+        shutil.copy(there / "small.npz", data)
+    except OSError:
+        pytest.skip("a file system without such names")
+    shutil.copytree(there / "run", tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "config.json").read_text()) | {"data": str(data)}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(settings))
+    assert cli.main(["report", str(tmp_path / "run")]) == 0
+    assert r"<title>digits_cnn on small\udcff.npz</title>" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")

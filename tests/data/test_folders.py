@@ -25,6 +25,15 @@ def test_a_folder_a_class_at_any_depth(tmp_path):
     assert layout.notes == ["1 files that are no pictures are left out"]
 
 
+def test_a_class_whose_name_is_no_utf8(tmp_path):
+    try:
+        make(tmp_path, "a/1.png", "b\udcff/1.png")
+    except OSError:
+        pytest.skip("a file system without such names")
+    layout = scan(tmp_path, PNG, "pictures")
+    assert layout.class_names == ("a", "b\\udcff") and all(map(os.path.isfile, layout.files))
+
+
 @pytest.mark.parametrize("name", ["test", "val", "Validation"])
 def test_train_and_test_in_it(tmp_path, name):
     layout = scan(make(tmp_path, "train/a/1.png", "train/b/2.png", f"{name}/b/3.png"), PNG, "pictures")

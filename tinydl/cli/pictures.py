@@ -2,6 +2,8 @@
 
 import os
 
+from tinydl._check import printable
+
 __all__ = ["make"]
 
 
@@ -29,7 +31,7 @@ def make(run, trainer, test, outputs, out):
     from tinydl.train.task import unscaled
 
     s = run.settings
-    title = f"{s['model']} on {os.path.basename(s['data'])}"
+    title = f"{s['model']} on {printable(os.path.basename(s['data']))}"
     figures = {}
     try:
         figures["curves.png"] = plots.curves(trainer.history, title)

@@ -6,6 +6,7 @@ import html
 import json
 from functools import partial
 
+from tinydl._check import printable
 from tinydl._files import open_file
 from tinydl.cli import scores
 from tinydl.cli.mistakes import most_wrong
@@ -58,7 +59,7 @@ def run(args, out):
     page = _page(made, net, result, partial(most_wrong, made.settings, test, outputs), note)
     try:
         with atomic_write(path) as file:
-            file.write(page.encode())
+            file.write(printable(page).encode())
     except OSError as error:
         if args.out is not None or error.errno not in (errno.EROFS, errno.EACCES):
             raise

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinydl._check import path_of
+from tinydl._check import path_of, printable
 from tinydl.data.dataset import ArrayDataset, DataError
 
 __all__ = ["Layout", "each", "kind_of_folder", "part_datasets", "scan", "walked"]
@@ -180,7 +180,7 @@ def scan(folder, extensions, what):
             files += found
             labels += [class_names.index(name)] * len(found)
     n_train = sum(map(len, known.values())) if split else None
-    return Layout(class_names, files, np.array(labels, np.int64), n_train, notes)
+    return Layout(tuple(map(printable, class_names)), files, np.array(labels, np.int64), n_train, notes)
 
 
 def each(function, items, report=None):
