@@ -84,7 +84,9 @@ def test_a_name_that_is_no_utf8_counts_by_its_bytes(tmp_path, spoken):
 
 def test_damaged_archives(tmp_path, spoken):
     whole = spoken.archive(spoken.contents())
-    for content in (b"", b"hello" * 300, whole[:len(whole) // 2], whole[:5000] + bytes(100) + whole[5100:]):
+    extra = whole[:3] + b"\4" + whole[4:]  # says that there is more before the packed bytes
+    short = [start[:n] for start in (whole, extra) for n in range(14)]
+    for content in (*short, b"hello" * 300, whole[:len(whole) // 2], whole[:5000] + bytes(100) + whole[5100:]):
         with pytest.raises(DataError, match=r"a\.tar\.gz: "):
             convert(incoming(content), tmp_path)
     with pytest.raises(DataError, match="another md5"):

@@ -65,7 +65,7 @@ def _collected(file, spool):
     """({name: row of the spool}, {name: recording of noise}, {name: part}) of the archive."""
     found, noises, lists = {}, {}, {}
     try:
-        with tarfile.open(fileobj=file, mode="r|gz") as archive:
+        with _opened(file) as archive:
             for member in archive:
                 name = posixpath.normpath(member.name)
                 folder, _, base = name.rpartition("/")
@@ -88,6 +88,13 @@ def _collected(file, spool):
     except (tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{file.name}: damaged archive ({error})") from None
     return found, noises, lists
+
+
+def _opened(file):
+    try:
+        return tarfile.open(fileobj=file, mode="r|gz")
+    except TypeError:  # tarfile's, of a stream that ends within the header of gzip
+        raise EOFError("ends within its first bytes") from None
 
 
 def _passed_over(name, folder):
