@@ -18,7 +18,8 @@ from tinydl.data.sets.emnist_digits import load_emnist_digits
 from tinydl.data.sets.speech_commands_12 import load_speech_commands
 
 RECORD = bytes([3]) + bytes(range(256)) * 12
-CIFAR10 = in_tar({"c/data_batch_1.bin": RECORD, "c/test_batch.bin": RECORD})
+BATCHES = {"c/data_batch_1.bin": RECORD, "c/test_batch.bin": RECORD}
+CIFAR10, UNPACKED_CIFAR10 = in_tar(BATCHES), in_tar(BATCHES, "w")
 CIFAR100 = in_tar({"train.bin": b"\1" + RECORD, "test.bin": b"\1" + RECORD})
 IDX = idx(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
 GREY, DIGITS = idx(np.zeros((10, 28, 28), np.uint8)), idx(np.arange(10, dtype=np.uint8))
@@ -47,6 +48,25 @@ def mnist(path):
 def cifar_batch(path):
     beside(path, "test_batch.bin", RECORD)
     load_cifar10(os.path.dirname(path))
+
+
+def with_sums(content):
+    """A tar whose headers have the right sums: behind a wrong one nothing is read."""
+    content = bytearray(content)
+    for at in range(0, len(content), 512):
+        if content[at + 257:at + 262] == b"ustar":
+            content[at + 148:at + 156] = b" " * 8
+            content[at + 148:at + 156] = b"%06o\0 " % sum(content[at:at + 512])
+    return bytes(content)
+
+
+def cifar_unpacked(path):
+    with open(path, "rb") as file:
+        content = with_sums(file.read())
+    place = os.path.join(os.path.dirname(path), "summed")
+    with open(place, "wb") as file:
+        file.write(content)
+    load_cifar10(place)
 
 
 def matlab(path, compressed):
@@ -101,13 +121,7 @@ def archive():
 
 
 def packed(content):
-    """The archive, every header with the right sum: behind a wrong one nothing is read."""
-    content = bytearray(content)
-    for at in range(0, len(content), 512):
-        if content[at + 257:at + 262] == b"ustar":
-            content[at + 148:at + 156] = b" " * 8
-            content[at + 148:at + 156] = b"%06o\0 " % sum(content[at:at + 512])
-    return gzip.compress(content + bytes(NOISE + 3 * 512), 1)
+    return gzip.compress(with_sums(content) + bytes(NOISE + 3 * 512), 1)
 
 
 ARCHIVE = archive()

@@ -253,6 +253,7 @@ FORMATS = {
     "npz packed": Format("a.npz", made(lambda p: np.savez_compressed(p, **ARRAYS)), load_npz, DataError, 4 * 1032),
     "npz kept": Format(cache.NAME, made(keep), kept, (), 16),
     "CIFAR-10": Format("cifar-10-binary.tar.gz", sets.CIFAR10, load_cifar10, DataError, 4 * 1032),
+    "CIFAR-10 unpacked": Format("a.tar", sets.UNPACKED_CIFAR10, sets.cifar_unpacked, DataError, 16),
     "CIFAR-10 batch": Format("data_batch_1.bin", 2 * sets.RECORD, sets.cifar_batch, DataError, 16),
     "CIFAR-100": Format("cifar-100-binary.tar.gz", sets.CIFAR100, load_cifar100, DataError, 4 * 1032),
     "Speech Commands counts": Format(COUNTS, json.dumps(sets.COUNTED).encode(), sets.spoken, DataError, 64),
