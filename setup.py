@@ -39,8 +39,11 @@ GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "pa
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
-# The sums of these are strip's; what is left are checks, copies and transforms.
-CALLERS = {"inference/conv", "inference/linear", "inference/winograd"}
+# Their loops are strip's or written in vectors (src/*.h), and as fast with less effort. Others are not: cross-entropy
+# and softmax take up to a quarter longer, activations and rules of optimisers up to a seventh.
+WRITTEN = {"dropout", "gemm/backward_input", "gemm/forward", "groupnorm", "inference/conv", "inference/copy",
+           "inference/linear", "inference/transpose", "inference/winograd", "peak", "pool/image_mean", "pool/mean",
+           "pool/windows", "update/gradients"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if compiler.makes_x86() else {"base": []}
@@ -171,8 +174,17 @@ def dotted(module):
     return f"tinydl._core.{module.replace('/', '.')}"
 
 
+def effort_of(module):
+    """Flags for how much the compiler tries, where it is not as in most modules."""
+    if DEBUG:
+        return []
+    if module in WRITTEN:
+        return compiler.less_effort()
+    return compiler.options(["-O1"] if module in GLUE else ["-O3"] if module in THOROUGH else [])
+
+
 def extensions(numpy_headers):
-    if unknown := (COMMON | GLUE | THOROUGH | CALLERS) - set(MODULES):
+    if unknown := (COMMON | GLUE | THOROUGH | WRITTEN) - set(MODULES):
         raise FileNotFoundError(f"setup.py names modules without a source: {', '.join(sorted(unknown))}")
     omp_compile, omp_link = compiler.openmp_flags()
     options = {
@@ -181,17 +193,15 @@ def extensions(numpy_headers):
         "extra_link_args": omp_link,
     }
     compile_args = compiler.common_flags(DEBUG) + omp_compile
-    less = compiler.less_effort()
     built_levels, built = levels(), []
     c_files()
     for module in MODULES:
         c_file = str(CORE / f"{module}.c")
+        flags = compile_args + effort_of(module)
         if module in COMMON:
-            effort = compiler.options(["-O1"]) if module in GLUE and not DEBUG else []
-            built.append(Extension(dotted(module), [c_file], extra_compile_args=[*compile_args, *effort], **options))
+            built.append(Extension(dotted(module), [c_file], extra_compile_args=flags, **options))
             built[-1].c_file = c_file
             continue
-        effort = [] if DEBUG else ["-O3"] if module in THOROUGH else less if module in CALLERS else []
         for level in built_levels:
             # One C file, several objects: distutils names an object after its source, so each level gets a shim.
             shim = Path("build", "levels", level, f"{module}.c")
@@ -199,8 +209,7 @@ def extensions(numpy_headers):
                 folder.mkdir(parents=True, exist_ok=True)
             shim.write_text(f'#include "{c_file}"\n')
             built.append(Extension(dotted(f"{level}/{module}"), [str(shim)],
-                                   extra_compile_args=[*compile_args, *compiler.options([*effort, *LEVELS[level]])],
-                                   **options))
+                                   extra_compile_args=flags + compiler.options(LEVELS[level]), **options))
             built[-1].c_file = c_file
     # The longest by far: begun last, it would keep one core at work after the others.
     return sorted(built, key=lambda extension: not extension.name.endswith(".strip"))
