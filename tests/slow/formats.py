@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import json
+import math
 import os
 from typing import NamedTuple
 
@@ -219,7 +220,9 @@ class Silent:
 
 def configured(path):
     run = Run.open(os.path.dirname(path))
-    run.build_net()
+    # A large picture is possible, and its net takes what it takes (SECURITY.md).
+    if math.prod(run.settings["image_shape"]) < 10**5:
+        run.build_net()
 
 
 def flags_from_file(path):
