@@ -12,7 +12,7 @@ import numpy as np
 
 from tinydl._files import atomic_write
 from tinydl.data.dataset import DataError
-from tinydl.data.packed import DAMAGED
+from tinydl.data.packed import DAMAGED, members, open_tar
 from tinydl.data.wav import parse_wav
 
 __all__ = ["COUNTS", "NAMES", "PARTS", "RATE", "SOUNDS", "convert"]
@@ -65,8 +65,8 @@ def _collected(file, spool):
     """({name: row of the spool}, {name: recording of noise}, {name: part}) of the archive."""
     found, noises, lists = {}, {}, {}
     try:
-        with _opened(file) as archive:
-            for member in archive:
+        with open_tar(fileobj=file, mode="r|gz") as archive:
+            for member in members(archive):
                 name = posixpath.normpath(member.name)
                 folder, _, base = name.rpartition("/")
                 sound = base.endswith(".wav") and not base.startswith(".") and "/" not in folder and folder
@@ -88,13 +88,6 @@ def _collected(file, spool):
     except (tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{file.name}: damaged archive ({error})") from None
     return found, noises, lists
-
-
-def _opened(file):
-    try:
-        return tarfile.open(fileobj=file, mode="r|gz")
-    except TypeError:  # tarfile's, of a stream that ends within the header of gzip
-        raise EOFError("ends within its first bytes") from None
 
 
 def _passed_over(name, folder):

@@ -9,7 +9,7 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
-from tinydl.data.packed import DAMAGED
+from tinydl.data.packed import DAMAGED, members, open_tar
 
 __all__ = ["Form", "load_records"]
 
@@ -91,8 +91,8 @@ def _from_archive(form, path):
 
     batches = {}
     try:
-        with tarfile.open(path, "r:*") as archive:
-            for member in archive:  # read in place: nothing is unpacked to the disk
+        with open_tar(path, "r:*") as archive:
+            for member in members(archive):  # read in place: nothing is unpacked to the disk
                 name = os.path.basename(member.name)
                 if not (member.isfile() and form.is_batch(name)):
                     continue
