@@ -12,7 +12,8 @@ import numpy as np
 
 from tinydl._files import atomic_write
 from tinydl.data.dataset import DataError
-from tinydl.data.packed import DAMAGED, members, open_tar
+from tinydl.data.packed import DAMAGED
+from tinydl.data.tar import members, open_tar
 from tinydl.data.wav import parse_wav
 
 __all__ = ["COUNTS", "NAMES", "PARTS", "RATE", "SOUNDS", "convert"]

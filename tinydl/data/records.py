@@ -9,7 +9,8 @@ import numpy as np
 from tinydl._check import path_of
 from tinydl._files import open_file
 from tinydl.data.dataset import ArrayDataset, DataError
-from tinydl.data.packed import DAMAGED, members, open_tar
+from tinydl.data.packed import DAMAGED
+from tinydl.data.tar import members, open_tar
 
 __all__ = ["Form", "load_records"]
 
