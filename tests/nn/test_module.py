@@ -316,3 +316,22 @@ def test_hooks():
 def test_a_buffer_of_unequal_rows():
     with pytest.raises(ValueError, match=r"lists of equal lengths .*, got \[\[1\], \[1, 2\]\]"):
         nn.Module().register_buffer("mean", [[1], [1, 2]])
+
+
+@pytest.mark.parametrize("change", [lambda net: net(np.ones((2, 2))), lambda net: net.eval(), lambda net: net.train()])
+def test_no_use_adds_an_attribute(change):
+    """Another thread may be walking through them: a dict that grows meanwhile is a RuntimeError there."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU(), nn.Dropout(0.5), nn.LayerNorm(2))
+    before = [list(module.__dict__) for module in net.modules()]
+    change(net)
+    assert [list(module.__dict__) for module in net.modules()] == before
+
+
+def test_arguments_that_nobody_takes():
+    class Plain(nn.Module):
+        pass
+
+    assert Plain().training
+    for wrong in (lambda: Plain(1), lambda: Plain(a=1)):
+        with pytest.raises(TypeError, match=r"Plain\(\) takes no arguments"):
+            wrong()

@@ -52,11 +52,19 @@ class Module:
     in the state dict, under its first name; its gradient is the sum over the places.
     """
 
-    _training = True
-    _called = False
     _buffer_names: tuple = ()
     _optional_state: tuple = ()  # names that a state may lack
     _forward_hooks: Any = ()
+
+    if not TYPE_CHECKING:
+        def __new__(cls, *args, **kwargs):
+            if (args or kwargs) and cls.__init__ is object.__init__:
+                raise TypeError(f"{cls.__name__}() takes no arguments")
+            module = super().__new__(cls)
+            # There from the start: a first call, or train(), in one thread must not add an attribute to those through
+            # which another one walks.
+            module.__dict__.update(_training=True, _called=False)
+            return module
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's result; subclasses define it."""
