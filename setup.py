@@ -52,6 +52,10 @@ DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
 # all threads has locks of its own: a free-threaded Python need not switch its global one on (CONTRIBUTING.md).
 DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
               "embedsignature": True, "auto_pickle": False, "freethreading_compatible": True}
+# Of Cython's short cuts through Python's insides, those that no call here is faster with: they take a twentieth of the
+# time to compile.
+UNUSED = ("CYTHON_USE_TYPE_SPECS", "CYTHON_USE_PYLONG_INTERNALS", "CYTHON_USE_UNICODE_INTERNALS",
+          "CYTHON_USE_DICT_VERSIONS")
 KEYS = Path("build", "keys")
 
 
@@ -189,7 +193,7 @@ def extensions(numpy_headers):
     omp_compile, omp_link = compiler.openmp_flags()
     options = {
         "include_dirs": [numpy_headers, ".", str(CORE)],
-        "define_macros": [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("CYTHON_USE_TYPE_SPECS", "0")],
+        "define_macros": [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *((name, "0") for name in UNUSED)],
         "extra_link_args": omp_link,
     }
     compile_args = compiler.common_flags(DEBUG) + omp_compile
