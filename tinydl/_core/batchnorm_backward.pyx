@@ -51,7 +51,9 @@ cdef void reduce_pieces(real *s, const ReduceCall *call, Py_ssize_t first, Py_ss
     while first < end:
         m = min(p.piece, end - first)
         if f == NULL:
-            dy.dz, dy.y = dz + first, NULL if y == NULL else y + first
+            dy.dz = dz + first
+            if y != NULL:
+                dy.y = y + first
             gradient(&dy, masked + first, m, p.L, td_stretch(p.C, p.size))
         else:
             mapped(<const real *> call.r.x + first, &call.r.dy.mask, values, m, p.L)
