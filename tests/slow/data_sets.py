@@ -60,13 +60,18 @@ def with_sums(content):
     return bytes(content)
 
 
-def cifar_unpacked(path):
+def made_of(path, change):
+    """Another file, of what `change` makes of the content of one. Damage is behind the sums there, where it is seen."""
     with open(path, "rb") as file:
-        content = with_sums(file.read())
-    place = os.path.join(os.path.dirname(path), "summed")
+        content = change(file.read())
+    place = os.path.join(os.path.dirname(path), "changed")
     with open(place, "wb") as file:
         file.write(content)
-    load_cifar10(place)
+    return place
+
+
+def cifar_unpacked(path):
+    load_cifar10(made_of(path, with_sums))
 
 
 def matlab(path, compressed):
@@ -144,10 +149,4 @@ def converted(path):
 
 
 def packed_and_converted(path):
-    """Damage is behind the sum of the packing, where it is seen."""
-    with open(path, "rb") as file:
-        content = packed(file.read())
-    place = os.path.join(os.path.dirname(path), "packed")
-    with open(place, "wb") as file:
-        file.write(content)
-    converted(place)
+    converted(made_of(path, packed))
