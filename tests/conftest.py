@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -64,3 +66,14 @@ def at_every_step():
     before its second and so on until it comes to its end. It yields the type of what each call raised, of the last
     None."""
     return _interrupted_at_every_step
+
+
+@pytest.fixture(scope="session")
+def alone_with_mounts(tmp_path_factory):
+    """Words before a command whose mounts no other process sees; who runs the tests may be root, whom no mode stops."""
+    words = ["unshare", "--map-root-user", "--mount"]
+    there = str(tmp_path_factory.mktemp("mounted"))
+    trial = ["sh", "-c", 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"', "sh", there]
+    if not shutil.which("unshare") or subprocess.run([*words, *trial], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts of one's own here")
+    return words

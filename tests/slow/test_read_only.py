@@ -4,8 +4,6 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from tinydl import cli
 from tinydl.cli.entry import main
 from tinydl.train import load_checkpoint
@@ -25,15 +23,12 @@ wait $!
 TRAIN = ["train", "--epochs", "20", "--quiet", "--out"]
 
 
-def test_a_run_whose_folder_becomes_read_only_goes_on_elsewhere_to_the_same_bits(tmp_path, monkeypatch):
+def test_a_run_whose_folder_becomes_read_only_goes_on_elsewhere_to_the_same_bits(tmp_path, monkeypatch,
+                                                                                 alone_with_mounts):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli.pictures, "make", lambda *args: [])
-    if not shutil.which("unshare") or subprocess.run(
-            ["unshare", "--map-root-user", "--mount", "mount", "--bind", ".", "."], capture_output=True,
-            check=False).returncode:
-        pytest.skip("no mounts of one's own here")
-    done = subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", PROGRAM, "sh", sys.executable, "-m",
-                           "tinydl", *TRAIN, "a"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*alone_with_mounts, "sh", "-c", PROGRAM, "sh", sys.executable, "-m", "tinydl", *TRAIN, "a"],
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("\n") == 1 and "Read-only file system" in done.stderr and "/a/" in done.stderr
     assert load_checkpoint("a/checkpoint.safetensors") and not (tmp_path / "a" / "result.json").exists()
