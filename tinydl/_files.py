@@ -11,7 +11,9 @@ import stat
 
 from tinydl._check import path_of
 
-__all__ = ["atomic_write", "open_file", "remove_stale", "require_replaceable", "sync_folder"]
+__all__ = ["READ_ONLY", "atomic_write", "open_file", "remove_stale", "require_replaceable", "sync_folder"]
+
+READ_ONLY = (errno.EROFS, errno.EACCES)  # errors of a place where nobody can write, or not this user
 
 # Errors of a file that is written: no room, where another file that is read meanwhile can fail in other ways.
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -1,13 +1,11 @@
 """``tinydl report RUN``: one HTML file with all about a run."""
 
 import base64
-import errno
 import html
 import json
 from functools import partial
 
-from tinydl._check import printable
-from tinydl._files import open_file
+from tinydl._files import READ_ONLY, open_file
 from tinydl.cli import scores
 from tinydl.cli.mistakes import most_wrong
 from tinydl.cli.output import UserError
@@ -59,9 +57,9 @@ def run(args, out):
     page = _page(made, net, result, partial(most_wrong, made.settings, test, outputs), note)
     try:
         with atomic_write(path) as file:
-            file.write(printable(page).encode())
+            file.write(page.encode(errors="backslashreplace"))  # a path may be no UTF-8
     except OSError as error:
-        if args.out is not None or error.errno not in (errno.EROFS, errno.EACCES):
+        if args.out is not None or error.errno not in READ_ONLY:
             raise
         raise UserError(f"{path}: {error.strerror}; name a file elsewhere with --out") from None
     out.result(f"written to {path}", {"report": path})

@@ -4,7 +4,6 @@ Everything that `tinydl train` does apart from talking to the user; eval, predic
 """
 
 import contextlib
-import errno
 import json
 import os
 import zlib
@@ -12,7 +11,7 @@ import zlib
 import numpy as np
 
 from tinydl import config, optim
-from tinydl._files import atomic_write, open_file, remove_stale, require_replaceable
+from tinydl._files import READ_ONLY, atomic_write, open_file, remove_stale, require_replaceable
 from tinydl._lock import FolderLock
 from tinydl._version import __version__
 from tinydl.data import DataError, load
@@ -183,7 +182,7 @@ class Run:
             if self.lock.acquire():
                 return
         except OSError as error:
-            cure = "; copy it to where files can be written" if error.errno in (errno.EROFS, errno.EACCES) else ""
+            cure = "; copy it to where files can be written" if error.errno in READ_ONLY else ""
             raise RunError(f"{self.folder}: cannot be locked for this run ({error.strerror}){cure}") from None
         raise RunError(f"{self.folder} is in use: {self.lock.owner()} trains there; wait for its end, or stop it")
 
