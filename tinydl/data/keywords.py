@@ -118,12 +118,12 @@ def _sorted(found, lists, noises, archive):
     short = [name for name, values in noises.items() if len(values) < 10 * RATE]
     if short:
         raise DataError(f"{archive}: {short[0]} is shorter than 10 s")
-    members = {part: {word: [] for word in ("unknown", *WORDS)} for part in PARTS}
+    chosen = {part: {word: [] for word in ("unknown", *WORDS)} for part in PARTS}
     for name in sorted(found):
         word = name.split("/")[0]
-        members[lists.get(name, "train")][word if word in WORDS else "unknown"].append(name)
+        chosen[lists.get(name, "train")][word if word in WORDS else "unknown"].append(name)
     counts, order = {}, {}
-    for part, names in members.items():
+    for part, names in chosen.items():
         n_words = sum(len(names[word]) for word in WORDS)
         others = math.ceil(n_words / 10)
         names["unknown"] = sorted(sorted(names["unknown"], key=_crc)[:others])
