@@ -52,8 +52,8 @@ DEBUG = os.environ.get("TINYDL_DEBUG") == "1"
 # all threads has locks of its own: a free-threaded Python need not switch its global one on (CONTRIBUTING.md).
 DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False, "binding": False,
               "embedsignature": True, "auto_pickle": False, "freethreading_compatible": True}
-# Of Cython's short cuts through Python's insides, those that no call here is faster with: they take a twentieth of the
-# time to compile.
+# Of Cython's ways through Python's insides, those that no call here is faster with; the last three take a twentieth of
+# the time to compile.
 UNUSED = ("CYTHON_USE_TYPE_SPECS", "CYTHON_USE_PYLONG_INTERNALS", "CYTHON_USE_UNICODE_INTERNALS",
           "CYTHON_USE_DICT_VERSIONS")
 KEYS = Path("build", "keys")
