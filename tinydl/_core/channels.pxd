@@ -26,6 +26,10 @@ cdef extern from "src/channels.h" nogil:
     void td_moments_d(const double *x, const double *about, double *s1, double *s2, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_gradient_sums_f(const td_reduction *, Py_ssize_t first, float *sums, Py_ssize_t n, Py_ssize_t L) noexcept
     void td_gradient_sums_d(const td_reduction *, Py_ssize_t first, double *sums, Py_ssize_t n, Py_ssize_t L) noexcept
+    void td_product_sums_f(const float *dz, const float *x, const float *about, float *sums, Py_ssize_t n,
+                           Py_ssize_t L) noexcept
+    void td_product_sums_d(const double *dz, const double *x, const double *about, double *sums, Py_ssize_t n,
+                           Py_ssize_t L) noexcept
     void td_gradient_f(const td_pending *dy, float *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept
     void td_gradient_d(const td_pending *dy, double *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept
     void td_fold_f(float *s, Py_ssize_t C, Py_ssize_t L) noexcept
@@ -63,6 +67,14 @@ cdef inline void gradient_sums(const td_reduction *r, Py_ssize_t first, real *su
         td_gradient_sums_f(r, first, sums, n, L)
     else:
         td_gradient_sums_d(r, first, sums, n, L)
+
+
+cdef inline void product_sums(const real *dz, const real *x, const real *about, real *sums, Py_ssize_t n,
+                              Py_ssize_t L) noexcept nogil:
+    if real is float:
+        td_product_sums_f(dz, x, about, sums, n, L)
+    else:
+        td_product_sums_d(dz, x, about, sums, n, L)
 
 
 cdef inline void gradient(const td_pending *dy, real *dx, Py_ssize_t n, Py_ssize_t L, Py_ssize_t near) noexcept nogil:

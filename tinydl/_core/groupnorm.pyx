@@ -11,7 +11,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport NAN, isfinite, sqrt
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
-from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, moments, repeat, td_reduction
+from tinydl._core.channels cimport fold, gradient, mapped, moments, product_sums, repeat
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_map, td_pending
 from tinydl._core.parallel cimport check_team
@@ -113,9 +113,6 @@ cdef void sum_sample(const real *x, const real *dy, const GroupNormCall *call, c
     cdef Py_ssize_t C = call.p.C, L = call.p.L, chunk = VALUES * L, i = 0, c, n
     cdef real *s1 = <real *> v.sums
     cdef real *s2 = s1 + L
-    cdef td_reduction reduction
-    memset(&reduction, 0, sizeof(reduction))
-    reduction.dy.dz, reduction.x, reduction.about = dy, x, v.centre
     memset(v.total, 0, 2 * C * sizeof(double))
     while i < call.n:
         n = min(chunk, call.n - i)
@@ -123,7 +120,7 @@ cdef void sum_sample(const real *x, const real *dy, const GroupNormCall *call, c
         if dy == NULL:
             moments(x + i, <const real *> v.centre, s1, s2, n, L)
         else:
-            gradient_sums(&reduction, i, s1, n, L)
+            product_sums(dy + i, x + i, <const real *> v.centre, s1, n, L)
         fold(s1, C, L)
         fold(s2, C, L)
         for c in range(C):

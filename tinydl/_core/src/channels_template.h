@@ -57,20 +57,7 @@ static inline void NAME(mapped)(const T *x, const td_map *on_x, T *y, ptrdiff_t 
 }
 
 /* y[0 .. n - 1] = f(on_x of x [+ residual] [+ on_residual of it]) from element `first` on, f the activation of on_x */
-static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
-                                int stream) {
-    if (stream) {
-        /* Past the caches; y then consists of whole aligned vectors, and L is at most TD_MOST. */
-        const ptrdiff_t lanes = sizeof(VT) / sizeof(T);
-        VT part[TD_MOST / (sizeof(VT) / sizeof(T))];
-        for (ptrdiff_t i = 0; i < n; i += L) {
-            const ptrdiff_t m = n - i < L ? n - i : L;
-            NAME(affine)(sum, first + i, (T *)part, m, L, 0);
-            for (ptrdiff_t j = 0; j < m; j += lanes) NAME(stream)(y + i + j, part[j / lanes]);
-        }
-        td_stream_fence();
-        return;
-    }
+static inline void NAME(affine_cached)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L) {
     const int residual = sum->residual == NULL ? 0 : sum->on_residual.scale == NULL ? 1 : 2;
     switch (3 * residual + sum->on_x.activation) {
 #define TD_AFFINE_BODY(residual, bend)                                                                                 \
@@ -86,6 +73,19 @@ static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *
         TD_AFFINE_BODY(2, TD_LEAK);
 #undef TD_AFFINE_BODY
     }
+}
+
+/* The same past the caches if `stream`: y then consists of whole aligned vectors, and L is at most TD_MOST. */
+static inline void NAME(affine)(const td_residual_sum *sum, ptrdiff_t first, T *y, ptrdiff_t n, ptrdiff_t L,
+                                int stream) {
+    const ptrdiff_t lanes = sizeof(VT) / sizeof(T), most = stream ? L : n;
+    VT part[TD_MOST / (sizeof(VT) / sizeof(T))];
+    for (ptrdiff_t i = 0; i < n; i += most) {
+        const ptrdiff_t m = n - i < most ? n - i : most;
+        NAME(affine_cached)(sum, first + i, stream ? (T *)part : y, m, L);
+        for (ptrdiff_t j = 0; stream && j < m; j += lanes) NAME(stream)(y + i + j, part[j / lanes]);
+    }
+    if (stream) td_stream_fence();
 }
 
 /* s1 += x - about, s2 += (x - about)^2 */
@@ -125,8 +125,9 @@ TD_INLINE T NAME(masked)(T dz, T y, T centre, T scale, T shift, T slope, const i
     return NAME(passed_one)(dz, v, TD_BEND_OF(mask), slope);
 }
 
-TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
-                                        const int mask, const int at_centre) {
+/* The sums of four periods at a time, where a period is whole vectors; how many of the n elements they are of. */
+TD_INLINE ptrdiff_t NAME(gradient_sums_vectors)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t n, ptrdiff_t L,
+                                                const int mask, const int at_centre) {
     const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
     const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
     const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
@@ -152,6 +153,16 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
                                                       NAME(fma)(d[2], off[2], d[3] * off[3])));
         }
     }
+    return i;
+}
+
+/* The sums of elements i to n - 1, which the vectors left. */
+TD_INLINE void NAME(gradient_sums_rest)(const td_reduction *r, ptrdiff_t first, T *s1, ptrdiff_t i, ptrdiff_t n,
+                                        ptrdiff_t L, const int mask) {
+    const T *x = (const T *)r->x + first, *dz = (const T *)r->dy.dz + first, *about = r->about;
+    const T *y = mask == TD_OPEN || TD_READS_MAP(mask) ? x : (const T *)r->dy.y + first, p = (T)r->dy.mask.parameter;
+    const T *centre = r->dy.mask.centre, *scale = r->dy.mask.scale, *shift = r->dy.mask.shift;
+    T *s2 = s1 + L;
     for (; i + 4 * L <= n; i += 4 * L) {
         const T *x0 = x + i, *x1 = x0 + L, *x2 = x1 + L, *x3 = x2 + L;
         const T *y0 = y + i, *y1 = y0 + L, *y2 = y1 + L, *y3 = y2 + L;
@@ -179,20 +190,38 @@ TD_INLINE void NAME(gradient_sums_body)(const td_reduction *r, ptrdiff_t first, 
 
 /* sums (2, L) += dz' and dz' (x - about) of n elements from `first` on */
 static inline void NAME(gradient_sums)(const td_reduction *r, ptrdiff_t first, T *sums, ptrdiff_t n, ptrdiff_t L) {
-    /* Usually a map's centre is what the sums are about: x less it is then computed once. */
     const int kind = td_mask_of(&r->dy);
+    ptrdiff_t done = 0;
+    /* Usually a map's centre is what the sums are about: x less it is then computed once. */
     switch (2 * kind + (TD_READS_MAP(kind) && r->about == r->dy.mask.centre)) {
-#define TD_SUMS_BODY(mask, at_centre)                                                                                  \
-    case 2 * mask + at_centre: NAME(gradient_sums_body)(r, first, sums, n, L, mask, at_centre); break
-        TD_SUMS_BODY(TD_OPEN, 0);
-        TD_SUMS_BODY(TD_BY_MAP, 0);
-        TD_SUMS_BODY(TD_BY_MAP, 1);
-        TD_SUMS_BODY(TD_BY_SIGN, 0);
-        TD_SUMS_BODY(TD_LEAK_BY_MAP, 0);
-        TD_SUMS_BODY(TD_LEAK_BY_MAP, 1);
-        TD_SUMS_BODY(TD_LEAK_BY_SIGN, 0);
-#undef TD_SUMS_BODY
+#define TD_SUMS(mask, at_centre)                                                                                       \
+    case 2 * mask + at_centre: done = NAME(gradient_sums_vectors)(r, first, sums, n, L, mask, at_centre); break
+        TD_SUMS(TD_OPEN, 0);
+        TD_SUMS(TD_BY_MAP, 0);
+        TD_SUMS(TD_BY_MAP, 1);
+        TD_SUMS(TD_BY_SIGN, 0);
+        TD_SUMS(TD_LEAK_BY_MAP, 0);
+        TD_SUMS(TD_LEAK_BY_MAP, 1);
+        TD_SUMS(TD_LEAK_BY_SIGN, 0);
+#undef TD_SUMS
     }
+    switch (kind) {
+#define TD_REST(mask)                                                                                                  \
+    case mask: NAME(gradient_sums_rest)(r, first, sums, done, n, L, mask); break
+        TD_REST(TD_OPEN);
+        TD_REST(TD_BY_MAP);
+        TD_REST(TD_BY_SIGN);
+        TD_REST(TD_LEAK_BY_MAP);
+        TD_REST(TD_LEAK_BY_SIGN);
+#undef TD_REST
+    }
+}
+
+/* sums (2, L) += dz and dz (x - about) of n elements, dz as it is */
+static inline void NAME(product_sums)(const T *dz, const T *x, const T *about, T *sums, ptrdiff_t n, ptrdiff_t L) {
+    const td_reduction r = {.dy = {.dz = dz}, .x = x, .about = about};
+    const ptrdiff_t done = NAME(gradient_sums_vectors)(&r, 0, sums, n, L, TD_OPEN, 0);
+    NAME(gradient_sums_rest)(&r, 0, sums, done, n, L, TD_OPEN);
 }
 
 TD_INLINE void NAME(gradient_body)(const td_pending *dy, T *dx, ptrdiff_t n, ptrdiff_t L, ptrdiff_t near,
