@@ -15,18 +15,23 @@ from pathlib import Path
 import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "slow"))
-with atheris.instrument_imports(include=["tinydl", "zipfile", "tarfile", "gzip"]):
+FOLLOWED = ["tinydl", "zipfile", "tarfile", "gzip", "PIL"]
+with atheris.instrument_imports(include=FOLLOWED):
     import corrupt
     import formats
 
 
 def main(name, options):
-    form = formats.of_other_packages()[name]
     warnings.simplefilter("ignore")
+    with atheris.instrument_imports(include=FOLLOWED):  # what makes and reads the file is imported late
+        form = formats.of_other_packages()[name]
     with tempfile.TemporaryDirectory() as folder:
         path, corpus = corrupt.place_for(form, os.path.join(folder, "files")), os.path.join(folder, "corpus")
         os.mkdir(corpus)
-        Path(corpus, "whole").write_bytes(form.content)
+        for place in (path, Path(corpus, "whole")):
+            Path(place).write_bytes(form.content)
+        with atheris.instrument_imports(include=FOLLOWED):
+            corrupt.read(path, form)
 
         def one(data):
             # Behind a wrong sum nothing is read, and no fuzzer finds a right one.
