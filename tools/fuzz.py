@@ -23,14 +23,14 @@ with atheris.instrument_imports(include=FOLLOWED):
 
 def main(name, options):
     warnings.simplefilter("ignore")
-    with atheris.instrument_imports(include=FOLLOWED):  # what makes and reads the file is imported late
-        form = formats.of_other_packages()[name]
     with tempfile.TemporaryDirectory() as folder:
-        path, corpus = corrupt.place_for(form, os.path.join(folder, "files")), os.path.join(folder, "corpus")
+        corpus = os.path.join(folder, "corpus")
         os.mkdir(corpus)
-        for place in (path, Path(corpus, "whole")):
-            Path(place).write_bytes(form.content)
-        with atheris.instrument_imports(include=FOLLOWED):
+        with atheris.instrument_imports(include=FOLLOWED):  # what makes and reads a file is imported late
+            form = formats.of_other_packages()[name]
+            path = corrupt.place_for(form, os.path.join(folder, "files"))
+            for place in (path, Path(corpus, "whole")):
+                Path(place).write_bytes(form.content)
             corrupt.read(path, form)
 
         def one(data):
