@@ -39,11 +39,11 @@ GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "pa
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
-# Their loops are strip's or written in vectors (src/*.h), and as fast with less effort. Others are not: cross-entropy
-# and softmax take up to a quarter longer, activations and rules of optimisers up to a seventh.
-WRITTEN = {"dropout", "gemm/backward_input", "gemm/forward", "groupnorm", "inference/conv", "inference/copy",
-           "inference/linear", "inference/transpose", "inference/winograd", "peak", "pool/image_mean", "pool/mean",
-           "pool/windows", "update/gradients"}
+# Their loops are strip's, written in vectors (src/*.h) or a few elements long, and as fast with less effort. Others are
+# not: cross-entropy and softmax take up to a quarter longer, activations, im2col and rules of optimisers up to a sixth.
+WRITTEN = {"augment", "dropout", "gemm/backward_input", "gemm/forward", "groupnorm", "inference/conv",
+           "inference/copy", "inference/linear", "inference/transpose", "inference/winograd", "peak", "pool/image_mean",
+           "pool/mean", "pool/windows", "update/gradients", "warp"}
 X86 = {"v2": ["-march=x86-64-v2", "-O1", "-ftree-vectorize"], "v3": ["-march=x86-64-v3"],
        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 LEVELS = X86 if compiler.makes_x86() else {"base": []}
