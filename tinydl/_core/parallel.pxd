@@ -1,4 +1,4 @@
-# What a kernel's entry asks before it starts threads, and Cython's view of src/openmp.h.
+# What a kernel's entry asks before it starts threads (parallel.pyx), and Cython's view of src/openmp.h.
 
 cdef extern from "src/openmp.h" nogil:
     int td_has_openmp() noexcept
@@ -11,12 +11,4 @@ cdef extern from "src/openmp.h" nogil:
     Py_ssize_t td_next(Py_ssize_t *counter) noexcept
     void td_finish(Py_ssize_t *done, Py_ssize_t n, Py_ssize_t all) noexcept
 
-cdef enum:
-    MAX_THREADS = 1024  # a team that cannot be started ends the process, without an exception
-
-
-cdef inline int check_team(int n_threads) except -1:
-    """Raise unless a region can have so many threads: a kernel's scratch holds a part for each, none to spare."""
-    if n_threads < 1 or n_threads > MAX_THREADS:
-        raise ValueError(f"n_threads must be between 1 and {MAX_THREADS}, got {n_threads}")
-    return 0
+cdef int check_team(int n_threads) except -1

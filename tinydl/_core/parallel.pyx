@@ -20,6 +20,9 @@ cdef extern from "src/cpu.h" nogil:
 cdef extern from "src/team.h" nogil:
     int td_can_start(int n) noexcept
 
+cdef enum:
+    MAX_THREADS = 1024  # a team that cannot be started ends the process, without an exception
+
 # Written under the lock. Kernels read the numbers without it: one that is about to change does as well as the new one.
 cdef td_lock _lock
 cdef int _n_threads = 1
@@ -41,6 +44,13 @@ cdef void _in_child() noexcept nogil:
 
 
 td_register_fork_handler(_in_child)
+
+
+cdef int check_team(int n_threads) except -1:
+    """Raise unless a region can have so many threads: a kernel's scratch holds a part for each, none to spare."""
+    if n_threads < 1 or n_threads > MAX_THREADS:
+        raise ValueError(f"n_threads must be between 1 and {MAX_THREADS}, got {n_threads}")
+    return 0
 
 
 def has_openmp():
