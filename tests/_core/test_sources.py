@@ -21,6 +21,9 @@ MOST_ARGUMENTS = 8          # of a function of the core
 MOST_OF_AN_ENTRY = 12       # of one that Python calls
 LEAST_COMMENTS = 18         # percent of the lines of all .pyx files that are not blank
 
+# The functions that array.pxd declares below what it says of `import_array`.
+TABLE = set(re.findall(r"\bPyArray_\w+", (ROOT / "tinydl/_core/array.pxd").read_text().split("import_array", 1)[1]))
+
 CYTHON, HEADERS = sources.files(".pyx", ".pxd"), sources.files(".h")
 
 
@@ -53,6 +56,17 @@ def test_only_declarations_ask_for_the_type(path):
     text = sources.code(path)
     found = [text.count("\n", 0, m.start()) + 1 for m in re.finditer(r"\breal\s+is\s+(not\s+)?\w+", text)]
     assert not found, f"`real is ...` at lines {found}: it belongs into the .pxd that fronts the C header"
+
+
+@pytest.mark.parametrize("path", CYTHON, ids=named)
+def test_table_of_numpy_is_filled_where_it_is_used(path):
+    """A call through a table that is not filled ends the process; one that nothing uses is code for nothing."""
+    text = re.sub(r"from [\w.]+ cimport (\([^)]*\)|.*)", "", sources.code(path))
+    if path.name == "array.pxd":  # which declares the functions, and says which of them need the table
+        return
+    calls = [name for name in sorted(TABLE) if re.search(rf"\b{name}\b", text)]
+    assert ("import_array()" in text) == bool(calls), calls
+    assert not (calls and path.suffix == ".pxd"), "it is inlined into modules that may have none"
 
 
 def test_each_header_has_one_front():

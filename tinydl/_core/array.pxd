@@ -3,26 +3,15 @@
 from cpython.object cimport PyObject
 
 cdef extern from "numpy/arrayobject.h":
-    int import_array "_import_array"() except -1
     ctypedef struct PyArrayObject:
         pass
-    bint PyArray_Check(object)
     int PyArray_TYPE(PyArrayObject *) noexcept nogil
     int PyArray_NDIM(PyArrayObject *) noexcept nogil
     Py_ssize_t *PyArray_DIMS(PyArrayObject *) noexcept nogil
     Py_ssize_t *PyArray_STRIDES(PyArrayObject *) noexcept nogil
     void *PyArray_DATA(PyArrayObject *) noexcept nogil
-    int PyArray_ITEMSIZE(PyArrayObject *) noexcept nogil
     bint PyArray_ISBEHAVED_RO(PyArrayObject *) noexcept nogil
     bint PyArray_ISWRITEABLE(PyArrayObject *) noexcept nogil
-    bint PyArray_EquivTypenums(int, int) noexcept
-    object PyArray_TypeObjectFromType(int)
-    # What makes an array of memory that it does not own.
-    ctypedef struct PyTypeObject:
-        pass
-    PyTypeObject PyArray_Type
-    object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
-    int PyArray_SetBaseObject(PyArrayObject *, object) except -1
     PyObject *PyArray_BASE(PyArrayObject *) noexcept
     enum:
         NPY_ARRAY_WRITEABLE
@@ -33,6 +22,21 @@ cdef extern from "numpy/arrayobject.h":
         NPY_INT64
         NPY_FLOAT32
         NPY_FLOAT64
+
+# A module that calls one of these begins with `import_array()`, which fills a table of functions of its own: without it
+# they crash, and ITEMSIZE reads the wrong field. What is above reads the fields of an array and needs no table.
+cdef extern from "numpy/arrayobject.h":
+    int import_array "_import_array"() except -1
+    bint PyArray_Check(object)
+    int PyArray_ITEMSIZE(PyArrayObject *) noexcept nogil
+    bint PyArray_EquivTypenums(int, int) noexcept
+    object PyArray_TypeObjectFromType(int)
+    # What makes an array of memory that it does not own.
+    ctypedef struct PyTypeObject:
+        pass
+    PyTypeObject PyArray_Type
+    object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
+    int PyArray_SetBaseObject(PyArrayObject *, object) except -1
 
 cdef extern from "Python.h":
     void Py_INCREF(object)
@@ -49,6 +53,11 @@ cdef PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t siz
 cdef void *data(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL
 cdef void *channels_last(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL
 cdef int float_type(object a, str name) except -1
+cdef (Py_ssize_t, Py_ssize_t) matrix_shape(object a, str name) except *
+cdef void *matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
+                  bint writable=*) except? NULL
+cdef void *turned_matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
+                         bint writable=*) except? NULL
 cdef void row_major(int ndim, int *order) noexcept
 cdef void channels_fastest(int ndim, int *order) noexcept
 cdef bint dense(PyArrayObject *x, const int *order) noexcept

@@ -7,8 +7,6 @@ level took a ninth of the time of a build.
 
 from libc.string cimport memcmp
 
-# NumPy's table of functions. A module that calls one of them itself (PyArray_Check is one) fills a table of its own;
-# those that only read the fields of an array need none.
 import_array()
 
 
@@ -99,6 +97,33 @@ cdef int float_type(object a, str name) except -1:
     if number != NPY_FLOAT32 and number != NPY_FLOAT64:
         raise TypeError(f"{name}: expected float32 or float64, got {a.dtype.str}")
     return number
+
+
+# --- matrices ---
+
+cdef (Py_ssize_t, Py_ssize_t) matrix_shape(object a, str name) except *:
+    """The two lengths of a matrix; indexing the shape of anything else would read beyond it."""
+    if not PyArray_Check(a):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
+    if PyArray_NDIM(<PyArrayObject *> a) != 2:
+        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
+    return PyArray_DIMS(<PyArrayObject *> a)[0], PyArray_DIMS(<PyArrayObject *> a)[1]
+
+
+cdef void *matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
+                  bint writable=False) except? NULL:
+    """Pointer to a row-major matrix (rows, cols)."""
+    if matrix_shape(a, name) != (rows, cols):
+        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    return channels_last(a, name, type_number, rows * cols, writable)
+
+
+cdef void *turned_matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
+                         bint writable=False) except? NULL:
+    """Pointer to a matrix (rows, cols) that lies in memory as (cols, rows): the weight of a linear layer."""
+    if matrix_shape(a, name) != (rows, cols):
+        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    return channels_last(a.T, name, type_number, rows * cols, writable)
 
 
 # --- how arrays lie in memory ---

@@ -11,7 +11,7 @@ from libc.math cimport NAN, isfinite, sqrt
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
 from tinydl._core.activations cimport activation_of, td_element_loop
-from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, real
 from tinydl._core.channels cimport TD_MOST, affine, fold, repeat, td_residual_sum, td_stretch
 from tinydl._core.channels cimport moments as sum_moments
 from tinydl._core.memory cimport Block
@@ -31,7 +31,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-import_array()
 
 cdef enum:
     # Beside x, results of this size leave no cache for anything else; stored as usual, maps of 128 and more channels,

@@ -7,7 +7,7 @@ forward map, which the type of x holds exactly, and moved to the mean in float64
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.activations cimport activation_of, td_activation
-from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, real
 from tinydl._core.channels cimport fold, gradient, gradient_sums, mapped, td_reduction, td_stretch
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport TD_LEAK, Pending, read_gradient, td_pending
@@ -17,7 +17,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-import_array()
 
 # --- sums ------------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Nothing is stored for the backward pass, which makes the same words again, and a
 
 from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
-from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, data, float_type, real
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
@@ -14,7 +14,6 @@ cdef extern from "src/dropout.h" nogil:
         TD_DROPOUT_BLOCK
     void td_dropout_words(uint64_t block, uint64_t key0, uint64_t key1, uint32_t *words) noexcept
 
-import_array()
 
 cdef enum:
     CHUNK = 16384  # elements of one task; whole blocks of words

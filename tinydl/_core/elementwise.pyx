@@ -9,11 +9,10 @@ from cython.parallel cimport prange
 from tinydl._core.activations cimport (
     RELU, TD_N_ACTIVATIONS, activation_of, adding, td_activation, td_activation_names, td_element_loop,
 )
-from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array
+from tinydl._core.array cimport NPY_FLOAT32, data, float_type
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     CHUNK = 16384  # elements of one task: 64 KB of float32, small beside L2 and large beside a region's start

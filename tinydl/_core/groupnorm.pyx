@@ -10,7 +10,7 @@ is read from memory once and from a cache after that.
 from cython.parallel cimport prange, threadid
 from libc.math cimport NAN, isfinite, sqrt
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, real
 from tinydl._core.channels cimport fold, gradient, mapped, moments, product_sums, repeat
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_map, td_pending
@@ -21,7 +21,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-import_array()
 
 cdef enum:
     WORTH_THREADS = 16384   # elements below which a second thread costs more than it gains

@@ -6,27 +6,23 @@ it, KH*KW/(SH*SW) times. The direct convolution reads the same pieces where they
 """
 
 from cython.parallel cimport prange
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, float_type, matrix, real
 from tinydl._core.conv.geometry cimport Geometry, unpack
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     WORTH_THREADS = 16384   # elements below which a second thread costs more than it gains
 
 
-cdef void *matrix(object cols, int type_number, const Geometry *g, bint writable) except? NULL:
+cdef void *columns(object cols, int type_number, const Geometry *g, bint writable) except? NULL:
     """Pointer to `cols` (N*P*Q, KH*KW*C), row-major."""
     cdef Py_ssize_t rows = g.N * g.P * g.Q, width = g.KH * g.KW * g.C
     # Each factor is small enough, their product in floating point cannot wrap around.
     if <double> rows * width > <double> (<Py_ssize_t> 1 << 58):
         raise ValueError(f"cols: a matrix of {rows} x {width} does not fit the address space")
-    cdef void *pointer = channels_last(cols, "cols", type_number, rows * width, writable)
-    if cols.shape != (rows, width):
-        raise ValueError(f"cols: expected shape ({rows}, {width}), got {cols.shape}")
-    return pointer
+    return matrix(cols, "cols", type_number, rows, width, writable)
 
 
 cdef inline bint is_worth_threads(const Geometry *g) noexcept nogil:
@@ -114,7 +110,7 @@ def im2col(x, cols, geometry, int n_threads):
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(x, "x")
     cdef void *x_data = channels_last(x, "x", t, g.N * g.C * g.H * g.W)
-    cdef void *cols_data = matrix(cols, t, &g, True)
+    cdef void *cols_data = columns(cols, t, &g, True)
     # Of no elements there may still be many empty rows.
     if cols.size == 0:
         return
@@ -169,7 +165,7 @@ def col2im(cols, dx, geometry, int n_threads):
     check_team(n_threads)
     cdef Geometry g = unpack(geometry)
     cdef int t = float_type(dx, "dx")
-    cdef void *cols_data = matrix(cols, t, &g, False)
+    cdef void *cols_data = columns(cols, t, &g, False)
     cdef void *dx_data = channels_last(dx, "dx", t, g.N * g.C * g.H * g.W, True)
     if dx.size == 0:
         return

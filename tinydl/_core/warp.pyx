@@ -5,11 +5,10 @@ An image is a task: it has one owner, and nothing of it depends on another.
 
 from cython.parallel cimport prange
 from libc.math cimport fabs, floor
-from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type, import_array
+from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, float_type
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     # Elements below which a second thread costs more than it gains.

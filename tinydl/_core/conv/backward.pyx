@@ -9,7 +9,7 @@ Geometry as in `forward`.
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, real
 from tinydl._core.conv.filters cimport pack_backward, pack_products, panel_width
 from tinydl._core.conv.geometry cimport ALIGN, Geometry, is_channelwise, multiplications, streams, unpack, weight
 from tinydl._core.conv.grid cimport PRODUCT_BYTES, Grid, border_of, plan_grids, plan_products, product_width
@@ -27,7 +27,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport channelwise_strip, strips, td_pixel_range, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     MIN_PARTS = 16          # parts of the batch, as long as there are so many images

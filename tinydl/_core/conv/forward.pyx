@@ -10,7 +10,7 @@ Geometry everywhere: (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, P, Q).
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, float_type, real
 from tinydl._core.conv.filters cimport pack_bias, pack_forward, panel_width
 from tinydl._core.conv.geometry cimport ALIGN, Geometry, is_channelwise, multiplications, streams, unpack, weight
 from tinydl._core.load cimport Window, load_image
@@ -24,7 +24,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport channelwise_strip, strips
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2

@@ -9,7 +9,7 @@ Geometry as in `forward`: (N, C, H, W, O, 3, 3, 1, 1, PH, PW, 1, 1, 1, P, Q), PH
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data
 from tinydl._core.conv.blocks cimport MIN_BLOCKS, TileBuffer, block_images, block_rows, plan_blocks, transform_block
 from tinydl._core.conv.geometry cimport unpack, weight
 from tinydl._core.conv.transforms cimport td_block, td_wino_filter, td_wino_moments, td_wino_output
@@ -22,7 +22,6 @@ from tinydl._core.rounding cimport round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport TD_LANES_F, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains

@@ -8,7 +8,7 @@ same bits.
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, channels_last, data, import_array
+from tinydl._core.array cimport NPY_FLOAT32, channels_last, data
 from tinydl._core.conv.blocks cimport (
     MIN_BLOCKS, Source, TileBuffer, WinogradPlan, block_images, block_rows, load_tiles, plan_blocks, transform_block,
 )
@@ -25,7 +25,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport TD_LANES_F, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains

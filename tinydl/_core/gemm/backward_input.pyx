@@ -6,8 +6,8 @@ transposed on their way out, which costs by the elements of dx; transposing w wo
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array, real
-from tinydl._core.gemm.matrix cimport SMALL, rows_of, shape_of, weight_of
+from tinydl._core.array cimport NPY_FLOAT32, float_type, matrix, matrix_shape, real, turned_matrix
+from tinydl._core.gemm.matrix cimport SMALL
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block
@@ -16,7 +16,6 @@ from tinydl._core.parallel cimport check_team
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     INPUTS = 112        # columns of dx of one task: its block of dx' stays in the first-level cache
@@ -95,11 +94,11 @@ def linear_backward_input(dy, w, dx, int n_threads):
     cdef Product p
     cdef int t = float_type(dy, "dy")
     cdef Py_ssize_t itemsize = 4 if t == NPY_FLOAT32 else 8, width = 2 * lanes_of_size(itemsize)
-    p.N, p.O = shape_of(dy, "dy")
-    p.K = shape_of(w, "w")[1]
-    p.dy = rows_of(dy, "dy", t, p.N, p.O)
-    p.w = weight_of(w, "w", t, p.O, p.K)
-    p.dx = rows_of(dx, "dx", t, p.N, p.K, True)
+    p.N, p.O = matrix_shape(dy, "dy")
+    p.K = matrix_shape(w, "w")[1]
+    p.dy = matrix(dy, "dy", t, p.N, p.O)
+    p.w = turned_matrix(w, "w", t, p.O, p.K)
+    p.dx = matrix(dx, "dx", t, p.N, p.K, True)
     # O = 0 goes on: empty sums make dx 0.
     if p.N == 0 or p.K == 0:
         return

@@ -6,15 +6,14 @@ to one element, and none needs a copy of dw of its own.
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
-from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
+from tinydl._core.array cimport NPY_FLOAT32, data, float_type, matrix, matrix_shape, real, turned_matrix
+from tinydl._core.gemm.matrix cimport SHARED, SMALL
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     INPUTS = 112        # most rows of dw of one task
@@ -88,11 +87,11 @@ def linear_backward_weight(x, dy, dw, db, int n_threads):
     check_team(n_threads)
     cdef Product p
     cdef int t = float_type(dy, "dy")
-    p.N, p.O = shape_of(dy, "dy")
-    p.K = 0 if dw is None else shape_of(x, "x")[1]
-    p.x = NULL if dw is None else rows_of(x, "x", t, p.N, p.K)
-    p.dy = rows_of(dy, "dy", t, p.N, p.O)
-    p.dw = NULL if dw is None else weight_of(dw, "dw", t, p.O, p.K, True)
+    p.N, p.O = matrix_shape(dy, "dy")
+    p.K = 0 if dw is None else matrix_shape(x, "x")[1]
+    p.x = NULL if dw is None else matrix(x, "x", t, p.N, p.K)
+    p.dy = matrix(dy, "dy", t, p.N, p.O)
+    p.dw = NULL if dw is None else turned_matrix(dw, "dw", t, p.O, p.K, True)
     p.db = NULL if db is None else data(db, "db", t, p.O, True)
     # Even shares, and an even number of them where that divides K: two threads finish together.
     p.inputs = max(1, ceil_div(p.K, max(1, 2 * ceil_div(p.K, 2 * INPUTS))))

@@ -7,8 +7,8 @@ the sum are tasks of their own, added in index order at the end. Both cuts depen
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, data, float_type, import_array, real
-from tinydl._core.gemm.matrix cimport SHARED, SMALL, rows_of, shape_of, weight_of
+from tinydl._core.array cimport NPY_FLOAT32, data, float_type, matrix, matrix_shape, real, turned_matrix
+from tinydl._core.gemm.matrix cimport SHARED, SMALL
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
 from tinydl._core.parallel cimport check_team
@@ -17,7 +17,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum:
     DEPTH = 392         # terms summed before a tile returns to memory
@@ -168,12 +167,12 @@ def linear_forward(x, w, bias, y, int n_threads):
     check_team(n_threads)
     cdef Product p
     cdef int t = float_type(x, "x")
-    p.N, p.K = shape_of(x, "x")
-    p.O = shape_of(w, "w")[0]
-    p.x = rows_of(x, "x", t, p.N, p.K)
-    p.w = weight_of(w, "w", t, p.O, p.K)
+    p.N, p.K = matrix_shape(x, "x")
+    p.O = matrix_shape(w, "w")[0]
+    p.x = matrix(x, "x", t, p.N, p.K)
+    p.w = turned_matrix(w, "w", t, p.O, p.K)
     p.bias = NULL if bias is None else data(bias, "bias", t, p.O)
-    p.y = rows_of(y, "y", t, p.N, p.O, True)
+    p.y = matrix(y, "y", t, p.N, p.O, True)
     run(&p, t, n_threads)
 
 
@@ -182,10 +181,10 @@ def matmul(a, b, c, int n_threads):
     check_team(n_threads)
     cdef Product p
     cdef int t = float_type(a, "a")
-    p.N, p.K = shape_of(a, "a")
-    p.O = shape_of(b, "b")[1]
-    p.x = rows_of(a, "a", t, p.N, p.K)
-    p.w = rows_of(b, "b", t, p.K, p.O)
+    p.N, p.K = matrix_shape(a, "a")
+    p.O = matrix_shape(b, "b")[1]
+    p.x = matrix(a, "a", t, p.N, p.K)
+    p.w = matrix(b, "b", t, p.K, p.O)
     p.bias = NULL
-    p.y = rows_of(c, "c", t, p.N, p.O, True)
+    p.y = matrix(c, "c", t, p.N, p.O, True)
     run(&p, t, n_threads)

@@ -1,7 +1,7 @@
 """Convolution as a step of a program: y = [relu](convolution of x + bias + residual) with filters packed once."""
 
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
+from tinydl._core.array cimport NPY_FLOAT32, float_type
 from tinydl._core.conv.filters cimport pack_forward, panel_width
 from tinydl._core.conv.forward cimport BandOperands, ForwardPlan, forward_band, plan_forward
 from tinydl._core.conv.geometry cimport Geometry, is_channelwise, unpack, weight
@@ -10,7 +10,6 @@ from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport TD_LANES_F
 
-import_array()
 
 cdef struct ConvStep:
     ForwardPlan plan            # of one image

@@ -4,11 +4,9 @@ Each tensor of the step is one flat image; an axis is a length and two distances
 """
 
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport import_array
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-import_array()
 
 cdef enum:
     AXES = 6                                    # of a copy

@@ -1,12 +1,10 @@
 """Activations as a step of a program: an image is a task."""
 
 from tinydl._core.activations cimport td_element_loop
-from tinydl._core.array cimport import_array
 from tinydl._core.elementwise cimport value_loop
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-import_array()
 
 cdef struct Elements:
     Py_ssize_t size         # of an image

@@ -6,8 +6,8 @@ time, has a loop of its own.
 """
 
 from libc.string cimport memcpy, memset
-from tinydl._core.array cimport NPY_FLOAT32, import_array
-from tinydl._core.gemm.matrix cimport SHARED, rows_of, shape_of
+from tinydl._core.array cimport NPY_FLOAT32, matrix, matrix_shape
+from tinydl._core.gemm.matrix cimport SHARED
 from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue
@@ -24,7 +24,6 @@ cdef extern from "src/gemv.h" nogil:
         Py_ssize_t depth
     void td_gemv(const td_packed *, const float *x, float *y, Py_ssize_t begin, Py_ssize_t end) noexcept
 
-import_array()
 
 cdef enum:
     DEPTH = 392         # terms summed before a tile returns to memory: the rows of x and a panel of w stay in L1
@@ -90,8 +89,8 @@ cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
 def linear_filters(w, bias):
     """Filters of `linear_step`: w IN (K, O) row-major, bias IN (O,) or None; float32."""
     cdef Py_ssize_t K, O, lanes = TD_LANES_F, o = 0, k, width, n
-    K, O = shape_of(w, "w")
-    cdef float *src = <float *> rows_of(w, "w", NPY_FLOAT32, K, O)
+    K, O = matrix_shape(w, "w")
+    cdef float *src = <float *> matrix(w, "w", NPY_FLOAT32, K, O)
     cdef Block panels = Block(max(1, K * round_up(O, lanes) * sizeof(float)))
     cdef float *out = <float *> panels.address
     # Zeros after the last column: a vector is always read whole.

@@ -5,7 +5,7 @@ a copy of the call in which the arrays are those of their image.
 """
 
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, import_array
+from tinydl._core.array cimport NPY_FLOAT32
 from tinydl._core.inference.program cimport Step, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.pool.image_mean cimport mean_of_image, td_image_loop, td_images, td_period
@@ -14,7 +14,6 @@ from tinydl._core.pool.max cimport max_loop
 from tinydl._core.pool.mean cimport mean_loop
 from tinydl._core.pool.windows cimport PoolCall, forward_task, forward_windows, read_geometry
 
-import_array()
 
 # Of the ISA level, whatever this module is compiled for.
 cdef td_image_loop _mean_of_image = mean_of_image()

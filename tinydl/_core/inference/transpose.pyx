@@ -3,11 +3,9 @@
 Only the first and the last step of a network may need it: in between all values are channels-last.
 """
 
-from tinydl._core.array cimport import_array
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-import_array()
 
 cdef enum:
     LINE = 16       # float32 elements of a cache line: what is written together

@@ -1,7 +1,7 @@
 """`conv` for 3x3 filters by F(4x4, 3x3): a step whose filters were transformed once."""
 
 from libc.string cimport memset
-from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array
+from tinydl._core.array cimport NPY_FLOAT32, float_type
 from tinydl._core.conv.blocks cimport MIN_TILES, WinogradPlan, plan_blocks
 from tinydl._core.conv.geometry cimport Geometry, weight
 from tinydl._core.conv.winograd cimport (
@@ -12,7 +12,6 @@ from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport TD_LANES_F
 
-import_array()
 
 cdef struct WinogradStep:
     WinogradPlan plan

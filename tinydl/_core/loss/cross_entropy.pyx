@@ -6,22 +6,12 @@ would be -inf where the probability underflows.
 
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
-from tinydl._core.array cimport NPY_FLOAT32, NPY_INT64, data, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, NPY_INT64, data, float_type, matrix, matrix_shape, real
 from tinydl._core.exp cimport exponential, logarithm
-from tinydl._core.loss.rows cimport (
-    LANES,
-    normalise_rows,
-    row_dot,
-    row_sum,
-    rows,
-    rows_per_task,
-    shape_of,
-    shift_rows,
-)
+from tinydl._core.loss.rows cimport LANES, normalise_rows, row_dot, row_sum, rows_per_task, shift_rows
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 # What the rows should be, and how much each counts.
 cdef struct Targets:
@@ -207,13 +197,13 @@ def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, 
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes
-    n_rows, n_classes = shape_of(logits, "logits")
     cdef int t = float_type(logits, "logits")
+    n_rows, n_classes = matrix_shape(logits, "logits")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)
-    cdef void *x = rows(logits, "logits", t, n_rows, n_classes)
+    cdef void *x = matrix(logits, "logits", t, n_rows, n_classes)
     read_targets(&targets, labels, weight, t, n_rows, n_classes)
     cdef void *loss = data(losses, "losses", t, n_rows, True)
-    cdef void *p = rows(probabilities, "probabilities", t, n_rows, n_classes, True)
+    cdef void *p = matrix(probabilities, "probabilities", t, n_rows, n_classes, True)
     if n_classes == 0:
         losses.fill(0)  # every row is an ignored one
         return 0.0, 0.0
@@ -231,12 +221,12 @@ def softmax_cross_entropy_backward(probabilities, labels, weight, int64_t ignore
     """
     check_team(n_threads)
     cdef Py_ssize_t n_rows, n_classes, g_step = 0
-    n_rows, n_classes = shape_of(probabilities, "probabilities")
     cdef int t = float_type(probabilities, "probabilities")
+    n_rows, n_classes = matrix_shape(probabilities, "probabilities")
     cdef Targets targets = Targets(NULL, NULL, ignore_index, label_smoothing)
-    cdef void *p = rows(probabilities, "probabilities", t, n_rows, n_classes)
+    cdef void *p = matrix(probabilities, "probabilities", t, n_rows, n_classes)
     read_targets(&targets, labels, weight, t, n_rows, n_classes)
-    cdef void *dx = rows(dlogits, "dlogits", t, n_rows, n_classes, True)
+    cdef void *dx = matrix(dlogits, "dlogits", t, n_rows, n_classes, True)
     cdef double wide
     cdef float narrow
     cdef void *g

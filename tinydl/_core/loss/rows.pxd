@@ -1,7 +1,7 @@
-# Reductions over the rows of a (N, C) array, and its check. A task is a block of rows; each row is reduced in the order
+# Reductions over the rows of a (N, C) array. A task is a block of rows; each row is reduced in the order
 # of its own length, whatever its neighbours and the number of threads.
 
-from tinydl._core.array cimport PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, float_type, real
+from tinydl._core.array cimport real
 
 cdef enum:
     BLOCK = 16384        # elements of one task
@@ -123,23 +123,3 @@ cdef inline void normalise_rows(real *y, double *sums, Py_ssize_t n_rows, Py_ssi
         factor = <real> (1 / sums[k])
         for c in range(k * n_classes, (k + 1) * n_classes):
             y[c] = y[c] * factor
-
-
-# --- checks ----------------------------------------------------------------------------------------------------------
-
-cdef inline (Py_ssize_t, Py_ssize_t) shape_of(object a, str name) except *:
-    """(N, C) of a floating array of two axes."""
-    float_type(a, name)
-    if PyArray_NDIM(<PyArrayObject *> a) != 2:
-        raise ValueError(f"{name}: expected a (rows, classes) array, got shape {a.shape}")
-    return PyArray_DIMS(<PyArrayObject *> a)[0], PyArray_DIMS(<PyArrayObject *> a)[1]
-
-
-cdef inline void *rows(object a, str name, int dtype_num, Py_ssize_t n_rows, Py_ssize_t n_classes,
-                       bint writable=False) except? NULL:
-    """Pointer to a row-major (N, C) array."""
-    cdef void *pointer = channels_last(a, name, dtype_num, n_rows * n_classes, writable)
-    cdef PyArrayObject *array = <PyArrayObject *> a
-    if PyArray_NDIM(array) != 2 or PyArray_DIMS(array)[0] != n_rows or PyArray_DIMS(array)[1] != n_classes:
-        raise ValueError(f"{name}: expected shape ({n_rows}, {n_classes}), got {a.shape}")
-    return pointer

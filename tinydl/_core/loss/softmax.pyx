@@ -5,22 +5,12 @@ has ten classes.
 """
 
 from cython.parallel cimport prange
-from tinydl._core.array cimport NPY_FLOAT32, float_type, import_array, real
+from tinydl._core.array cimport NPY_FLOAT32, float_type, matrix, matrix_shape, real
 from tinydl._core.exp cimport exponential, logarithm
-from tinydl._core.loss.rows cimport (
-    LANES,
-    normalise_rows,
-    row_dot,
-    row_sum,
-    rows,
-    rows_per_task,
-    shape_of,
-    shift_rows,
-)
+from tinydl._core.loss.rows cimport LANES, normalise_rows, row_dot, row_sum, rows_per_task, shift_rows
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-import_array()
 
 cdef enum Operation:
     SOFTMAX
@@ -126,13 +116,13 @@ cdef int run(Operation operation, tuple x, object dy, tuple out, int n_threads) 
     """Check the arrays and dispatch on their type; x and out are pairs (name, array), dy is None in forward passes."""
     cdef Py_ssize_t n_rows, n_classes
     check_team(n_threads)
-    n_rows, n_classes = shape_of(x[1], x[0])
     cdef int t = float_type(x[1], x[0])
-    cdef void *x_data = rows(x[1], x[0], t, n_rows, n_classes)
+    n_rows, n_classes = matrix_shape(x[1], x[0])
+    cdef void *x_data = matrix(x[1], x[0], t, n_rows, n_classes)
     cdef void *dy_data = NULL
     if operation >= SOFTMAX_BACKWARD:
-        dy_data = rows(dy, "dy", t, n_rows, n_classes)
-    cdef void *out_data = rows(out[1], out[0], t, n_rows, n_classes, True)
+        dy_data = matrix(dy, "dy", t, n_rows, n_classes)
+    cdef void *out_data = matrix(out[1], out[0], t, n_rows, n_classes, True)
     if n_rows == 0 or n_classes == 0:
         return 0
     if t == NPY_FLOAT32:

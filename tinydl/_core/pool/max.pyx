@@ -4,7 +4,7 @@ The forward kernel notes for each window the number of the place that won it; th
 which of its windows it won. So a gradient is written once by its owner, and no two threads add to one element.
 """
 
-from tinydl._core.array cimport float_type, import_array
+from tinydl._core.array cimport float_type
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
 from tinydl._core.parallel cimport check_team
@@ -13,8 +13,6 @@ from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
     run_forward, winners,
 )
-
-import_array()
 
 
 cdef td_pool_loop max_loop(int dtype_num) noexcept:

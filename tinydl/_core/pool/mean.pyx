@@ -4,7 +4,7 @@ A mean divides by the number of its positions, the product of one count per axis
 of each axis instead: divisions then are one per window and axis, not one per element.
 """
 
-from tinydl._core.array cimport float_type, import_array
+from tinydl._core.array cimport float_type
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport of_type, td_mean_gather, td_mean_row, td_mean_tiles, td_pool_loop
@@ -12,8 +12,6 @@ from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
     run_forward,
 )
-
-import_array()
 
 
 cdef td_pool_loop mean_loop(int dtype_num) noexcept:

@@ -13,10 +13,7 @@ from tinydl._core.array cimport (
     as_array,
     data,
     float_type,
-    import_array,
 )
-
-import_array()
 
 
 cdef class Segments:
