@@ -101,6 +101,8 @@ HOMES = {"Block": "memory", "Map": "operands", "Moments": "operands", "Pending":
 def typed(part):
     """A parameter as Cython shows it, as Python writes it."""
     declared, _, default = part.strip().partition("=")
+    if declared == "/":
+        return declared
     *kind, name = declared.split()
     kind = " ".join(kind)
     if not kind:

@@ -69,6 +69,14 @@ def test_table_of_numpy_is_filled_where_it_is_used(path):
     assert not (calls and path.suffix == ".pxd"), "it is inlined into modules that may have none"
 
 
+@pytest.mark.parametrize("path", sources.files(".pyx"), ids=named)
+def test_kernels_take_arguments_by_position(path):
+    """Code that finds arguments by their names would be a fifteenth of the core's, and nobody calls kernels so."""
+    named_too = [m[1] for m in re.finditer(r"^def (\w+)\(((?:[^()]|\([^()]*\))+)\):", sources.code(path), re.MULTILINE)
+                 if not m[2].endswith(", /")]
+    assert not named_too
+
+
 def test_each_header_has_one_front():
     """A C header is declared to Cython in one place."""
     fronts = {}

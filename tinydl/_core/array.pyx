@@ -162,7 +162,7 @@ cdef bint dense(PyArrayObject *x, const int *order) noexcept:
     return True
 
 
-def is_channels_last(x):
+def is_channels_last(x, /):
     """Whether the array `x` is dense, aligned, native and channels-last (row-major unless it has 3 or 4 axes)."""
     if not PyArray_Check(x):
         raise TypeError(f"expected a NumPy array, got {type(x).__name__}")
@@ -174,7 +174,7 @@ def is_channels_last(x):
     return bool(PyArray_ISBEHAVED_RO(array) and dense(array, order))
 
 
-def alike(x, y):
+def alike(x, y, /):
     """Whether the arrays x and y have the same shape, strides and type of numbers, all native and aligned."""
     if not (PyArray_Check(x) and PyArray_Check(y)):
         raise TypeError(f"expected two NumPy arrays, got {type(x).__name__} and {type(y).__name__}")
@@ -189,7 +189,7 @@ def alike(x, y):
                 and PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b))
 
 
-def may_share(result, list values):
+def may_share(result, list values, /):
     """Whether the array `result` may lie in the memory of another: it views an array, or is one of `values`."""
     if not PyArray_Check(result):
         raise TypeError(f"expected a NumPy array, got {type(result).__name__}")

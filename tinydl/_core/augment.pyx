@@ -152,7 +152,7 @@ cdef void prepare(const wide *scale, const wide *shift, wide *rows, const Gather
     repeat(shift, rows + job.piece, job.C, job.piece // job.C)
 
 
-def gather(images, index, scale, shift, offsets, modes, out, int n_threads=1):
+def gather(images, index, scale, shift, offsets, modes, out, int n_threads=1, /):
     """out[n,c,h,w] = scale[c] * raw[c, h + dy, w' + dx] + shift[c], where raw = images[index[n]], (dy, dx) = offsets[n]
     and w' = W-1-w where modes[n] & 1, else w: crop first, then mirror. Outside the image raw is 0 or, where
     modes[n] & 2, the image mirrored at the middle of its edge pixels, as often as it takes.

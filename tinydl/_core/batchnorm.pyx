@@ -142,7 +142,7 @@ cdef int run_statistics(object x, object about, object sums, object mean, object
     return 0
 
 
-def statistics(x, about, mean, var, int n_threads):
+def statistics(x, about, mean, var, int n_threads, /):
     """mean = sum(x) / M and var = sum((x - mean)^2) / M (biased) per channel; NaN when M = 0.
 
     Sums of (x - about) and (x - about)^2 are made in one pass. Where `about`, usually the running mean, lies so far
@@ -155,7 +155,7 @@ def statistics(x, about, mean, var, int n_threads):
     run_statistics(x, about, None, mean, var, n_threads)
 
 
-def finish_statistics(x, Moments moments not None, mean, var, int n_threads):
+def finish_statistics(x, Moments moments not None, mean, var, int n_threads, /):
     """`statistics` of x from sums about moments.about that another kernel made while it had x in registers.
 
     x : IN (N, C, *spatial), read only where the sums lost digits.  moments : IN, of any number of groups.
@@ -174,7 +174,7 @@ cdef void blend(const double *value, double factor, double momentum, real *runni
         running[c] = <real> ((1 - momentum) * running[c] + momentum * (factor * value[c]))
 
 
-def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, running_var):
+def update_running(mean, var, Py_ssize_t rows, double momentum, running_mean, running_var, /):
     """Running statistics: (1 - momentum) running + momentum batch, the variance unbiased over `rows` > 1 values.
 
     mean, var : IN (C,) float64.  running_mean, running_var : IN and OUT (C,), of one type.
@@ -230,7 +230,7 @@ cdef void make_map(real *scale, const MapCall *call) noexcept nogil:
                                            - (a * (mean[c] - centre[c]) if isfinite(a) else 0))
 
 
-def forward_map(mean, var, weight, bias, double eps, rstd, Map on_x not None):
+def forward_map(mean, var, weight, bias, double eps, rstd, Map on_x not None, /):
     """Batch norm as a map of its input: rstd = 1 / sqrt(var + eps), scale = weight rstd, shift near bias.
 
     The map is centred. In scale*x + shift both terms would have the size of mean/std, and their sum its rounding error;
@@ -288,7 +288,7 @@ cdef void affine_all(real *y, const AffineCall *call, int n_threads) noexcept no
         affine_task(y, call, task)
 
 
-def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_threads):
+def affine_forward(x, Map on_x not None, residual, Map on_residual, y, int n_threads, /):
     """y = f(on_x of x [+ residual, or on_residual of it]), f the activation of on_x.
 
     x : IN (N, C, *spatial).  on_x : IN, with scale.  residual : IN as x, or None.  on_residual : IN without activation,

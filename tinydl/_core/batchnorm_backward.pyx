@@ -90,7 +90,7 @@ cdef void reduce_all(real *groups, const ReduceCall *call, double *sums, int n_t
     combine(<const real *> groups, p.n_groups, 2 * p.L, p.L, p.C, sums)
 
 
-def backward_reduce(dy, x, about, sums, masked, int n_threads):
+def backward_reduce(dy, x, about, sums, masked, int n_threads, /):
     """sums = sum of dz' and of dz' * (x - about) per channel, the two that the gradient of batch norm needs.
 
     dy : IN (N, C, *spatial), which is dz' itself, or a `Pending` without a, b, c: dz' is then dz times the derivative
@@ -174,7 +174,7 @@ cdef void make_gradient_map(real *a, const GradientMapCall *call) noexcept nogil
         (<real *> call.c)[k] = <real> (-ka * s1 / call.rows - kb * off if call.training and call.rows else 0)
 
 
-def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweight, dbias, Pending dy not None):
+def gradient_map(sums, Py_ssize_t rows, mean, rstd, weight, bint training, dweight, dbias, Pending dy not None, /):
     """The gradient of batch norm as the map a dz' + b (x - centre) + c of what it gets and of its input.
 
     With S1, S2 the sums of dz' and dz' (x - mean) over M = `rows` values: dbias = S1, dweight = rstd S2,
@@ -239,7 +239,7 @@ cdef void apply_all(real *dx, const ApplyCall *call, int n_threads) noexcept nog
         apply_task(dx, call, task)
 
 
-def backward_apply(Pending dy not None, dx, int n_threads):
+def backward_apply(Pending dy not None, dx, int n_threads, /):
     """dx = a dz' + b (y - centre) + c, the gradient that waits; dz' alone where there are no a, b, c.
 
     dy : IN, its arrays (N, C, *spatial) and (C,).  dx : OUT as dy.dz; may be dy.dz or dy.y.

@@ -62,7 +62,7 @@ cdef int dropout(x, str name_x, uint64_t key0, uint64_t key1, double p, y, str n
     return 0
 
 
-def dropout_forward(x, uint64_t key0, uint64_t key1, double p, y, int n_threads):
+def dropout_forward(x, uint64_t key0, uint64_t key1, double p, y, int n_threads, /):
     """y = x / (1 - p) where the element is kept, else 0 (also where x is NaN).
 
     The element at place i of memory is kept when its 32-bit random word, a function of (key0, key1, i), is at least
@@ -74,7 +74,7 @@ def dropout_forward(x, uint64_t key0, uint64_t key1, double p, y, int n_threads)
     dropout(x, "x", key0, key1, p, y, "y", n_threads)
 
 
-def dropout_backward(dy, uint64_t key0, uint64_t key1, double p, dx, int n_threads):
+def dropout_backward(dy, uint64_t key0, uint64_t key1, double p, dx, int n_threads, /):
     """dx = dy / (1 - p) where the element was kept, else 0; the same keys and p make the same mask.
 
     dy : IN.  dx : OUT, as dy.

@@ -82,7 +82,7 @@ cdef td_element_loop value_loop(str name) except NULL:
     return row_of(name).value[0]
 
 
-def activation_forward(str name, x, y, double parameter, int n_threads):
+def activation_forward(str name, x, y, double parameter, int n_threads, /):
     """y = the activation `name` of x; `parameter` is the slope of leaky_relu, the scale of elu.
 
     x : IN, any shape, dense.  y : OUT, as x.
@@ -91,7 +91,7 @@ def activation_forward(str name, x, y, double parameter, int n_threads):
     unary(row_of(name).value, x, y, parameter, n_threads)
 
 
-def activation_backward(str name, saved, dy, dx, double parameter, int n_threads):
+def activation_backward(str name, saved, dy, dx, double parameter, int n_threads, /):
     """dx = dy times the derivative of the activation `name`, from what its row wants saved: x or y.
 
     saved, dy : IN.  dx : OUT, as saved.
@@ -100,7 +100,7 @@ def activation_backward(str name, saved, dy, dx, double parameter, int n_threads
     binary(row_of(name).gradient, ("saved", "dy", "dx"), saved, dy, dx, parameter, n_threads)
 
 
-def relu_forward(x, y, int n_threads):
+def relu_forward(x, y, int n_threads, /):
     """y = max(x, 0); NaN passes.
 
     x : IN, any shape, dense.  y : OUT, as x.
@@ -109,7 +109,7 @@ def relu_forward(x, y, int n_threads):
     unary(activation_of(RELU + 1).value, x, y, 0, n_threads)
 
 
-def relu_backward(y, dy, dx, int n_threads):
+def relu_backward(y, dy, dx, int n_threads, /):
     """dx = dy where y > 0 (or NaN), else 0.
 
     y, dy : IN.  dx : OUT, as y.
@@ -118,7 +118,7 @@ def relu_backward(y, dy, dx, int n_threads):
     binary(activation_of(RELU + 1).gradient, ("y", "dy", "dx"), y, dy, dx, 0, n_threads)
 
 
-def add(a, b, y, int n_threads):
+def add(a, b, y, int n_threads, /):
     """y = a + b.
 
     a, b : IN, in the same dense order.  y : OUT, as a.

@@ -222,7 +222,7 @@ cdef void forward_all(const real *x, real *y, const GroupNormCall *call, int n_t
         forward_task(x + sample * call.n, y + sample * call.n, call, sample, threadid())
 
 
-def group_norm_forward(x, weight, bias, y, mean, rstd, double eps, int n_threads):
+def group_norm_forward(x, weight, bias, y, mean, rstd, double eps, int n_threads, /):
     """y = weight (x - mean) rstd + bias, with mean and rstd = 1 / sqrt(var + eps) of each group of each sample.
 
     var is the biased variance. Its relative error is below 1e-5 in float32 (1e-14 in float64) for any mean, and usually
@@ -325,7 +325,7 @@ cdef void store(const double *values, real *out, Py_ssize_t C) noexcept nogil:
         out[c] = <real> values[c]
 
 
-def group_norm_backward(dy, x, mean, rstd, weight, dx, dweight, dbias, int n_threads):
+def group_norm_backward(dy, x, mean, rstd, weight, dx, dweight, dbias, int n_threads, /):
     """Gradients of `group_norm_forward`: with h = (x - mean) rstd and g = weight dy, dx = rstd (g - m(g) - h m(g h)).
 
     m is the mean over a group of a sample; dweight is the sum of dy h over samples and positions, dbias that of dy.

@@ -100,7 +100,7 @@ cdef void im2col_all(const real *x, real *cols, const Geometry *g, int n_threads
         im2col_task(x, cols, task, g)
 
 
-def im2col(x, cols, geometry, int n_threads):
+def im2col(x, cols, geometry, int n_threads, /):
     """cols[(n,p,q), (i,j,c)] = x[n, c, p*SH-PH+i*DH, q*SW-PW+j*DW], 0 outside the image.
 
     x : IN (N, C, H, W).  cols : OUT (N*P*Q, KH*KW*C), row-major.
@@ -156,7 +156,7 @@ cdef void col2im_all(const real *cols, real *dx, const Geometry *g, int n_thread
         col2im_task(cols, dx, task, g)
 
 
-def col2im(cols, dx, geometry, int n_threads):
+def col2im(cols, dx, geometry, int n_threads, /):
     """The adjoint of `im2col`: every element of `cols` is added to the pixel it came from.
 
     cols : IN (N*P*Q, KH*KW*C), row-major.  dx : OUT (N, C, H, W).

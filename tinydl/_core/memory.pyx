@@ -119,7 +119,7 @@ def after_fork_in_child():
     td_renew(&_lock)
 
 
-def spoil_cached(int byte):
+def spoil_cached(int byte, /):
     """Fill the begin of the blocks that are given out next: a kernel that reads what it has not written then shows."""
     cdef int k, n
     td_take(&_lock)
@@ -262,7 +262,7 @@ cdef class Block:
         return <uintptr_t> self.address
 
 
-def scratch(size_t n_bytes):
+def scratch(size_t n_bytes, /):
     """A block of working memory for one kernel call; it returns to the pool when the reference is dropped."""
     return Block(n_bytes)
 
@@ -326,7 +326,7 @@ cdef inline Py_ssize_t magnitude(Py_ssize_t stride) noexcept:
     return stride if stride >= 0 else -stride
 
 
-def empty(shape, dtype=np.float32):
+def empty(shape, dtype=np.float32, /):
     """An uninitialised array of logical `shape`; with 3 or 4 axes memory is (N, *spatial, C)."""
     cdef Py_ssize_t dims[MAX_AXES]
     cdef int order[MAX_AXES]
@@ -335,7 +335,7 @@ def empty(shape, dtype=np.float32):
     return _allocate(ndim, dims, dtype, order)
 
 
-def empty_ordered(shape, dtype, order):
+def empty_ordered(shape, dtype, order, /):
     """An uninitialised dense array whose axes lie in memory in `order`, slowest first (None: row-major)."""
     cdef Py_ssize_t dims[MAX_AXES]
     cdef int axes[MAX_AXES]
@@ -354,7 +354,7 @@ def empty_ordered(shape, dtype, order):
     return _allocate(ndim, dims, dtype, axes)
 
 
-def empty_like(x):
+def empty_like(x, /):
     """An uninitialised array with the shape, dtype and dense memory order of the array `x`."""
     if not PyArray_Check(x):
         raise TypeError(f"expected a NumPy array, got {type(x).__name__}")

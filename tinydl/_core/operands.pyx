@@ -193,7 +193,7 @@ cdef int read_moments(Moments m, td_moments *out, int type_number, Py_ssize_t n_
     return 0
 
 
-def are_sizes(value, Py_ssize_t n, Py_ssize_t least):
+def are_sizes(value, Py_ssize_t n, Py_ssize_t least, /):
     """Whether `value` is a tuple of n ints from `least` to 2**31 - 1, as layers keep their strides and windows."""
     if type(value) is not tuple or len(<tuple> value) != n:
         return False

@@ -58,7 +58,7 @@ def has_openmp():
     return bool(td_has_openmp())
 
 
-def set_num_threads(int n):
+def set_num_threads(int n, /):
     """Set the team size of later kernels."""
     check_team(n)
     start_governor(n if td_has_openmp() else 1)
@@ -141,7 +141,7 @@ def step_team():
     return team()
 
 
-def team_size(int n):
+def team_size(int n, /):
     """Number of threads a region that asks for `n` really gets."""
     check_team(n)
     cdef int obtained = 1
@@ -154,7 +154,7 @@ def team_size(int n):
     return obtained
 
 
-def start_team(int n):
+def start_team(int n, /):
     """Start the threads of a team of `n` now: a kernel that could not start them would end the process.
 
     Tried with threads of the usual size, one more than the team needs. Each of Python's threads has
@@ -190,6 +190,6 @@ def after_fork_in_child():
     after_fork()
 
 
-def cpu_supports(str level not None):
+def cpu_supports(str level not None, /):
     """Whether this CPU and its operating system run the ISA level `level`."""
     return bool(td_cpu_supports(level.encode()))

@@ -28,7 +28,7 @@ cdef double one_reading(float *sinks, int n_threads) noexcept nogil:
     return work
 
 
-def fma_peak(double seconds, int n_threads):
+def fma_peak(double seconds, int n_threads, /):
     """Largest float32 multiply-add rate (FLOP/s) seen in `seconds` on `n_threads` cores.
 
     The largest, not the mean: whatever else runs on the machine only ever lowers a reading.

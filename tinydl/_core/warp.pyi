@@ -4,5 +4,5 @@ from typing import Any
 
 from tinydl._types import Array
 
-def warp(images: Array | None, maps: Array | None, black: Any, out: Array | None, reflect: bool,
-         n_threads: int = ...) -> None: ...
+def warp(images: Array | None, maps: Array | None, black: Any, out: Array | None, reflect: bool, n_threads: int = ...,
+         /) -> None: ...

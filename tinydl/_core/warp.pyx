@@ -102,7 +102,7 @@ cdef void warp_all(const wide *images, const wide *black, wide *out, const WarpC
         warp_task(images, black, out, n, job)
 
 
-def warp(images, maps, black, out, bint reflect, int n_threads=1):
+def warp(images, maps, black, out, bint reflect, int n_threads=1, /):
     """out[n,:,h,w] = images[n] at the place (sin x + cos y, cos x - sin y), (cos, sin) = maps[n], where (y, x) is
     (h, w) as counted from the middle of the image; between pixels bilinear. A neighbour outside the image is black or,
     with reflect, that of the image mirrored at the middle of its edge pixels, as often as it takes.

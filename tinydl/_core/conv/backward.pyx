@@ -270,7 +270,7 @@ cdef void backward_all(const BackwardCall *call, real *scratch, int n_threads) n
         combine(parts + plan.n_w, <real *> call.db, plan.n_parts, stride, O, 1)
 
 
-def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads):
+def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads, /):
     """Both gradients of a convolution in one pass over the images.
 
     x : IN (N, C, H, W) as `conv_forward` read it through `on_x`; None if dw and moments are.  dy : IN (N, O, P, Q), or
@@ -324,7 +324,7 @@ def conv_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments mo
         backward_all(&call, <double *> scratch.address, n_threads)
 
 
-def conv_backward_input(dy, w, dx, geometry, int n_threads):
+def conv_backward_input(dy, w, dx, geometry, int n_threads, /):
     """dx (N, C, H, W) OUT = A' dy: the transposed convolution of dy with w IN (O, C/G, KH, KW).
 
     dy : IN (N, O, P, Q) or `Pending`.
@@ -332,7 +332,7 @@ def conv_backward_input(dy, w, dx, geometry, int n_threads):
     conv_backward(None, dy, w, dx, None, None, geometry, None, None, None, n_threads)
 
 
-def conv_backward_weight(x, dy, dw, db, geometry, Map on_x, int n_threads):
+def conv_backward_weight(x, dy, dw, db, geometry, Map on_x, int n_threads, /):
     """dw[o,c,kh,kw] OUT = sum over n,p,q of dy[n,o,p,q] * z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW].
 
     db : OUT (O,) = the sum of dy over n, p, q, or None.  x IN, on_x and z as in `conv_forward`; dy as in

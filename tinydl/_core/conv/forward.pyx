@@ -165,7 +165,7 @@ cdef void forward_all(ForwardCall *call, real *scratch, int n_threads) noexcept 
         combine_images(scratch + call.sums_at, <real *> call.sums, g.N, bands, 2 * g.O)
 
 
-def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
+def conv_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads, /):
     """y[n,o,p,q] = bias[o] + sum over c,kh,kw of z[n, c, p*SH - PH + kh*DH, q*SW - PW + kw*DW] * w[o,c,kh,kw].
 
     x : IN (N, C, H, W) channels-last; z is x, or `on_x` of it. Padding stays zero.

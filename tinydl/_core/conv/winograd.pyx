@@ -183,7 +183,7 @@ cdef void run_blocks(const WinogradPlan *p, BlockOperands *b, float *parts, floa
         combine_images(parts, sums, p.N, p.n_bands, 2 * p.O)
 
 
-def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads):
+def winograd_forward(x, w, bias, y, geometry, Map on_x, Moments moments, int n_threads, /):
     """`conv_forward` for 3x3 filters by F(4x4, 3x3); the arguments are its, float32 only."""
     check_team(n_threads)
     cdef Geometry g = winograd_geometry(geometry)

@@ -214,7 +214,7 @@ cdef Py_ssize_t plan_parts(WinogradBackward *call) noexcept:
                     + ceil_div(min(call.dy_plan.C, <Py_ssize_t> PANEL_O), 2 * lanes) * (step * 2 * lanes + lanes)))
 
 
-def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads):
+def winograd_backward(x, dy, w, dx, dw, db, geometry, Map on_x, residual, Moments moments, int n_threads, /):
     """`conv_backward` for 3x3 filters: dx by F(4x4, 3x3), dw by F(3x3, 4x4); the arguments are its, float32 only.
 
     db needs dw.

@@ -88,7 +88,7 @@ cdef void backward_input_all(const Product *p, real *dx, int n_threads) noexcept
                             <real *> p.blocks + threadid() * INPUTS * width)
 
 
-def linear_backward_input(dy, w, dx, int n_threads):
+def linear_backward_input(dy, w, dx, int n_threads, /):
     """dx (N, K) OUT = dy w: dy IN (N, O), w IN (O, K) over (K, O)."""
     check_team(n_threads)
     cdef Product p

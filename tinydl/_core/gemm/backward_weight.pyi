@@ -3,5 +3,5 @@
 from tinydl._core.operands import Pending
 from tinydl._types import Array
 
-def linear_backward_weight(x: Array | None, dy: Array | Pending, dw: Array | None, db: Array | None,
-                           n_threads: int) -> None: ...
+def linear_backward_weight(x: Array | None, dy: Array | Pending, dw: Array | None, db: Array | None, n_threads: int,
+                           /) -> None: ...

@@ -79,7 +79,7 @@ cdef void backward_weight_all(const Product *p, real *dw, int n_threads) noexcep
         sum_rows(p, <real *> p.db)
 
 
-def linear_backward_weight(x, dy, dw, db, int n_threads):
+def linear_backward_weight(x, dy, dw, db, int n_threads, /):
     """dw (O, K) over (K, O) OUT = dy' x and db (O,) OUT = the sum of dy's rows; either may be None.
 
     x : IN (N, K).  dy : IN (N, O).

@@ -162,7 +162,7 @@ cdef int run(Product *p, int type_number, int n_threads) except -1:
     return 0
 
 
-def linear_forward(x, w, bias, y, int n_threads):
+def linear_forward(x, w, bias, y, int n_threads, /):
     """y (N, O) OUT = x w' + bias: x IN (N, K), w IN (O, K) over (K, O), bias IN (O,) or None."""
     check_team(n_threads)
     cdef Product p
@@ -176,7 +176,7 @@ def linear_forward(x, w, bias, y, int n_threads):
     run(&p, t, n_threads)
 
 
-def matmul(a, b, c, int n_threads):
+def matmul(a, b, c, int n_threads, /):
     """c (M, N) OUT = a b: a IN (M, K), b IN (K, N), all row-major."""
     check_team(n_threads)
     cdef Product p

@@ -29,7 +29,7 @@ cdef void conv_task(const void *state, Py_ssize_t task, Py_ssize_t n, const floa
     forward_band(&step.plan, &operands, task // step.n_parts, o, min(step.channels, Og - o), slab)
 
 
-def conv_filters(w, bias, Py_ssize_t n_groups):
+def conv_filters(w, bias, Py_ssize_t n_groups, /):
     """Filters of `conv_step`: w IN (O, C/G, KH, KW) over (KH, KW, C/G, O), bias IN (O,) or None; float32."""
     cdef Geometry g
     cdef Block filters
@@ -55,7 +55,7 @@ def conv_filters(w, bias, Py_ssize_t n_groups):
     return make_filters(panels, bias, g.O, g.G, lanes, ("conv", g.O, shape[1], g.KH, g.KW, g.G))
 
 
-def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):
+def conv_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks, /):
     """A `Step`: y = [relu](convolution of x + bias + residual) for images of `geometry`, whose N does not count.
 
     An image is cut into at least `min_tasks` tasks where it has so many rows.

@@ -56,7 +56,7 @@ cdef void copy_task(const void *state, Py_ssize_t task, Py_ssize_t n, const floa
             k = k - 1
 
 
-def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize_t y_at, fill):
+def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize_t y_at, fill, /):
     """A `Step`: y[y_at + sum of i sy] = x[x_at + sum of i sx] for 0 <= i < n along each of at most 6 axes.
 
     axes : tuples (n, sx, sy).  n_in, n_out : elements of x and y an image.  fill : what the other elements of y become;

@@ -19,7 +19,7 @@ cdef void activation_task(const void *state, Py_ssize_t task, Py_ssize_t n, cons
     e.loop(x + task * e.size, NULL, y + task * e.size, e.size, e.parameter)
 
 
-def activation_step(str name, Py_ssize_t size, double parameter):
+def activation_step(str name, Py_ssize_t size, double parameter, /):
     """A `Step`: the activation `name` of `size` elements an image, float32; see `activation_forward`."""
     if size < 0:
         raise ValueError(f"activation_step: {size} elements")

@@ -86,7 +86,7 @@ cdef void linear_task(const void *state, Py_ssize_t task, Py_ssize_t n, const fl
         k = k + rows.K
 
 
-def linear_filters(w, bias):
+def linear_filters(w, bias, /):
     """Filters of `linear_step`: w IN (K, O) row-major, bias IN (O,) or None; float32."""
     cdef Py_ssize_t K, O, lanes = TD_LANES_F, o = 0, k, width, n
     K, O = matrix_shape(w, "w")
@@ -105,7 +105,7 @@ def linear_filters(w, bias):
     return make_filters(panels, bias, O, 1, lanes, ("linear", K, O))
 
 
-def linear_step(Filters filters not None, bint relu):
+def linear_step(Filters filters not None, bint relu, /):
     """A `Step`: y = [relu](x w + bias), an "image" being a row of x."""
     cdef Block state = Block(sizeof(LinearStep))
     cdef LinearStep *s = <LinearStep *> state.address

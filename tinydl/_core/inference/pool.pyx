@@ -38,12 +38,12 @@ cdef Step window_step(td_pool_loop loop, object geometry, bint count_include_pad
     return make_step(window_task, state, tables, 1, k.n_tasks, k.n_src, k.n_dst)
 
 
-def max_pool_step(geometry):
+def max_pool_step(geometry, /):
     """A `Step`: the maximum of each window; the N of `geometry` does not count."""
     return window_step(max_loop(NPY_FLOAT32), geometry, False)
 
 
-def avg_pool_step(geometry, bint count_include_pad):
+def avg_pool_step(geometry, bint count_include_pad, /):
     """A `Step`: the mean of each window, as `avg_pool_forward` takes it."""
     return window_step(mean_loop(NPY_FLOAT32), geometry, count_include_pad)
 
@@ -55,7 +55,7 @@ cdef void image_task(const void *state, Py_ssize_t task, Py_ssize_t n, const flo
     _mean_of_image(&images, 0)
 
 
-def global_avg_pool_step(Py_ssize_t C, Py_ssize_t size):
+def global_avg_pool_step(Py_ssize_t C, Py_ssize_t size, /):
     """A `Step`: the mean of `size` positions of C channels."""
     if C < 1 or size < 1 or C > 1 << 31 or size > 1 << 31:
         raise ValueError(f"global_avg_pool_step: {size} positions of {C} channels")

@@ -24,7 +24,7 @@ cdef void transpose_task(const void *state, Py_ssize_t task, Py_ssize_t n, const
         j0 = j0 + LINE
 
 
-def transpose_step(Py_ssize_t rows, Py_ssize_t cols):
+def transpose_step(Py_ssize_t rows, Py_ssize_t cols, /):
     """A `Step`: each image's matrix (rows, cols) transposed; between row-major and channels-last memory."""
     if min(rows, cols) < 1 or max(rows, cols) > <Py_ssize_t> 1 << 31:
         raise ValueError(f"transpose_step: a matrix of {rows} x {cols}")

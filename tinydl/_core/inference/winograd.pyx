@@ -33,7 +33,7 @@ cdef void winograd_task(const void *state, Py_ssize_t task, Py_ssize_t n, const 
     run_block(&plan, &operands, task // step.n_parts, o, min(plan.O, o + step.channels), scratch)
 
 
-def winograd_filters(w, bias):
+def winograd_filters(w, bias, /):
     """Filters of `winograd_step`: w IN (O, C, 3, 3) over (3, 3, C, O), bias IN (O,) or None."""
     cdef Py_ssize_t O, C, lanes = TD_LANES_F
     float_type(w, "w")  # an array, or it has no shape
@@ -47,7 +47,7 @@ def winograd_filters(w, bias):
     return make_filters(u, bias, O, 1, lanes, ("winograd", O, C))
 
 
-def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks):
+def winograd_step(Filters filters not None, geometry, bint relu, Py_ssize_t min_tasks, /):
     """`conv_step` for 3x3 filters by F(4x4, 3x3); here N, the images that are there at once, counts."""
     cdef Geometry g = winograd_geometry(geometry)
     if filters.shape != ("winograd", g.O, g.C):

@@ -183,7 +183,7 @@ cdef int read_targets(Targets *out, object labels, object weight, int dtype_num,
 
 
 def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, double label_smoothing, losses,
-                                  probabilities, int n_threads=1):
+                                  probabilities, int n_threads=1, /):
     """Per row, with log p = log softmax(logits), s = label_smoothing, C classes and v = weight (ones when None):
 
     losses[n] = -(1-s) v[label] log p[label] - s/C sum over c of v[c] log p[c];  0 where label == ignore_index.
@@ -213,7 +213,7 @@ def softmax_cross_entropy_forward(logits, labels, weight, int64_t ignore_index, 
 
 
 def softmax_cross_entropy_backward(probabilities, labels, weight, int64_t ignore_index, double label_smoothing,
-                                   dlosses, dlogits, int n_threads=1):
+                                   dlosses, dlogits, int n_threads=1, /):
     """dlogits[n,c] = g (1-s) v[label] (p[c] - [c == label]) + g s/C (p[c] sum of v - v[c]), g = dlosses[n].
 
     probabilities : IN (N, C), from the forward pass.  labels, weight, ignore_index, label_smoothing : as there.

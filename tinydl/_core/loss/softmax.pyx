@@ -132,7 +132,7 @@ cdef int run(Operation operation, tuple x, object dy, tuple out, int n_threads) 
     return 0
 
 
-def softmax_forward(x, y, int n_threads=1):
+def softmax_forward(x, y, int n_threads=1, /):
     """y[n,c] = exp(x[n,c]) / sum over k of exp(x[n,k]).
 
     x : IN (N, C).  y : OUT (N, C).
@@ -141,7 +141,7 @@ def softmax_forward(x, y, int n_threads=1):
     run(SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
-def softmax_backward(y, dy, dx, int n_threads=1):
+def softmax_backward(y, dy, dx, int n_threads=1, /):
     """dx = y (dy - sum over the row of y dy).
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).
@@ -150,7 +150,7 @@ def softmax_backward(y, dy, dx, int n_threads=1):
     run(SOFTMAX_BACKWARD, ("y", y), dy, ("dx", dx), n_threads)
 
 
-def log_softmax_forward(x, y, int n_threads=1):
+def log_softmax_forward(x, y, int n_threads=1, /):
     """y[n,c] = x[n,c] - log sum over k of exp(x[n,k]).
 
     x : IN (N, C).  y : OUT (N, C).
@@ -159,7 +159,7 @@ def log_softmax_forward(x, y, int n_threads=1):
     run(LOG_SOFTMAX, ("x", x), None, ("y", y), n_threads)
 
 
-def log_softmax_backward(y, dy, dx, int n_threads=1):
+def log_softmax_backward(y, dy, dx, int n_threads=1, /):
     """dx = dy - exp(y) * sum over the row of dy.
 
     y : IN (N, C), from the forward pass.  dy : IN (N, C).  dx : OUT (N, C).

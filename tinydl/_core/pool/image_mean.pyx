@@ -36,7 +36,7 @@ cdef void run(td_image_loop loop, const td_images *images, Py_ssize_t N, int n_t
         image_task(loop, images, n)
 
 
-def global_avg_pool_forward(x, y, Map on_x, int n_threads):
+def global_avg_pool_forward(x, y, Map on_x, int n_threads, /):
     """y = mean over all positions of on_x(x), per image and channel.
 
     x : IN (N, C, *spatial).  y : OUT (N, C), or (N, C, 1, ...).  on_x : a `Map` over C channels, or None.
@@ -63,7 +63,7 @@ def global_avg_pool_forward(x, y, Map on_x, int n_threads):
         run(td_image_mean[dtype_num != NPY_FLOAT32], &images, N, n_threads)
 
 
-def global_avg_pool_backward(dy, dx, int n_threads):
+def global_avg_pool_backward(dy, dx, int n_threads, /):
     """dx = dy / number of positions, at every position.
 
     dy : IN (N, C), or (N, C, 1, ...).  dx : OUT (N, C, *spatial).

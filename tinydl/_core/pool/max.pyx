@@ -43,7 +43,7 @@ cdef int backward(dy, argmax, dx, PoolCall *k, int n_threads) except -1:
     return 0
 
 
-def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads):
+def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads, /):
     """y = maximum over the window of on_x(x); argmax = the winner's number kh KW + kw in the window.
 
     Positions in the padding do not compete. The first maximum wins; NaN beats numbers, and the last NaN wins. A window
@@ -58,7 +58,7 @@ def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads):
     forward(x, y, argmax, on_x, &k, n_threads)
 
 
-def max_pool_backward(dy, argmax, dx, geometry, int n_threads):
+def max_pool_backward(dy, argmax, dx, geometry, int n_threads, /):
     """dx = sum of dy over the windows that the element won; 0 where it won none.
 
     dy, argmax : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
@@ -69,7 +69,7 @@ def max_pool_backward(dy, argmax, dx, geometry, int n_threads):
     backward(dy, argmax, dx, &k, n_threads)
 
 
-def adaptive_max_pool_forward(x, y, argmax, int n_threads):
+def adaptive_max_pool_forward(x, y, argmax, int n_threads, /):
     """y = maximum over the windows floor(i H / P) .. ceil((i + 1) H / P), and so for W; argmax = the winner's position
     h W + w.
 
@@ -83,7 +83,7 @@ def adaptive_max_pool_forward(x, y, argmax, int n_threads):
     forward(x, y, argmax, None, &k, n_threads)
 
 
-def adaptive_max_pool_backward(dy, argmax, dx, int n_threads):
+def adaptive_max_pool_backward(dy, argmax, dx, int n_threads, /):
     """dx = sum of dy over the windows that the element won.
 
     dy, argmax (int32) : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).

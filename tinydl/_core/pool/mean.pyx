@@ -38,7 +38,7 @@ cdef int backward(dy, dx, bint include_pad, PoolCall *k, int n_threads) except -
     return 0
 
 
-def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads):
+def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads, /):
     """y = sum over the window / number of its positions; 0 for a window without positions.
 
     Positions in the padding count (as zeros) if `count_include_pad`; positions beyond the padding, which a ceil-mode
@@ -52,7 +52,7 @@ def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads):
     forward(x, y, count_include_pad, &k, n_threads)
 
 
-def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads):
+def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads, /):
     """dx = sum over the windows that hold the element of dy / number of positions.
 
     dy : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
@@ -63,7 +63,7 @@ def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads):
     backward(dy, dx, count_include_pad, &k, n_threads)
 
 
-def adaptive_avg_pool_forward(x, y, int n_threads):
+def adaptive_avg_pool_forward(x, y, int n_threads, /):
     """y = mean of x over the windows floor(i H / P) .. ceil((i + 1) H / P), and so for W.
 
     x : IN (N, C, H, W) or (N, C, L).  y : OUT (N, C, P, Q) or (N, C, Q).
@@ -74,7 +74,7 @@ def adaptive_avg_pool_forward(x, y, int n_threads):
     forward(x, y, False, &k, n_threads)
 
 
-def adaptive_avg_pool_backward(dy, dx, int n_threads):
+def adaptive_avg_pool_backward(dy, dx, int n_threads, /):
     """dx = sum over the windows that hold the element of dy / size of the window.
 
     dy : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).

@@ -122,7 +122,7 @@ cdef Segments segments_of_grads(object grads, bint written):
 
 # --- entries ---------------------------------------------------------------------------------------------------------
 
-def norms(grads, double p, int n_threads=1):
+def norms(grads, double p, int n_threads=1, /):
     """(sum over all elements of all arrays of |g|^p)^(1/p); the largest |g| for p = inf; NaN propagates.
 
     grads : list of IN arrays, each dense.  p : a number > 0.  Returns a float.
@@ -151,7 +151,7 @@ def norms(grads, double p, int n_threads=1):
     return sqrt(total) if p == 2 else pow(total, 1 / p)
 
 
-def scale(grads, double factor, int n_threads=1):
+def scale(grads, double factor, int n_threads=1, /):
     """g *= factor.
 
     grads : list of IN/OUT arrays, each dense.
@@ -160,7 +160,7 @@ def scale(grads, double factor, int n_threads=1):
     run(SCALE, factor, segments_of_grads(grads, True), NULL, n_threads)
 
 
-def clip(grads, double value, int n_threads=1):
+def clip(grads, double value, int n_threads=1, /):
     """g = min(max(g, -value), value); NaN passes.
 
     grads : list of IN/OUT arrays, each dense.

@@ -256,7 +256,7 @@ cdef class Rule:
         self.uses = uses
 
 
-def step(Rule rule not None, params, grads, slots, int n_threads=1):
+def step(Rule rule not None, params, grads, slots, int n_threads=1, /):
     """One step of every parameter by the same rule.
 
     params : list of IN/OUT arrays.  grads : list of IN arrays.
@@ -289,7 +289,7 @@ def step(Rule rule not None, params, grads, slots, int n_threads=1):
 
 # --- the rules -------------------------------------------------------------------------------------------------------
 
-def sgd(double lr, double momentum, double dampening, double weight_decay, bint nesterov, bint first):
+def sgd(double lr, double momentum, double dampening, double weight_decay, bint nesterov, bint first, /):
     """g = grad + weight_decay p;  b = g on the first step, momentum b + (1-dampening) g later;
     p -= lr (g + momentum b) with nesterov, else lr b; without momentum p -= lr g and b is not used.
 
@@ -301,7 +301,7 @@ def sgd(double lr, double momentum, double dampening, double weight_decay, bint 
     return rule
 
 
-def adam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step):
+def adam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step, /):
     """decoupled (AdamW): p *= 1 - lr weight_decay, g = grad;  else g = grad + weight_decay p (L2);
     m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;
     p -= lr/(1-beta1^step) m / (sqrt(v)/sqrt(1-beta2^step) + eps).
@@ -318,7 +318,7 @@ def adam(double lr, double beta1, double beta2, double eps, double weight_decay,
     return rule
 
 
-def rmsprop(double lr, double alpha, double eps, double weight_decay, double momentum, bint centered):
+def rmsprop(double lr, double alpha, double eps, double weight_decay, double momentum, bint centered, /):
     """g = grad + weight_decay p;  s = alpha s + (1-alpha) g^2;  centered: a = alpha a + (1-alpha) g,
     d = sqrt(s - a^2) + eps, else d = sqrt(s) + eps;  momentum: b = momentum b + g/d, p -= lr b;  else p -= lr g/d.
 
@@ -330,7 +330,7 @@ def rmsprop(double lr, double alpha, double eps, double weight_decay, double mom
     return rule
 
 
-def adagrad(double lr, double lr_decay, double weight_decay, double eps, long long step):
+def adagrad(double lr, double lr_decay, double weight_decay, double eps, long long step, /):
     """g = grad + weight_decay p;  s = s + g^2;  p -= lr / (1 + (step-1) lr_decay) g / (sqrt(s) + eps).
 
     step : 1 for the first.
@@ -343,7 +343,7 @@ def adagrad(double lr, double lr_decay, double weight_decay, double eps, long lo
     return rule
 
 
-def adadelta(double lr, double rho, double eps, double weight_decay):
+def adadelta(double lr, double rho, double eps, double weight_decay, /):
     """g = grad + weight_decay p;  s = rho s + (1-rho) g^2;  d = sqrt(u + eps) / sqrt(s + eps) g;
     u = rho u + (1-rho) d^2;  p -= lr d.
     """
@@ -353,7 +353,7 @@ def adadelta(double lr, double rho, double eps, double weight_decay):
     return rule
 
 
-def radam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step):
+def radam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step, /):
     """As adam, with lr r in the place of lr and eps / sqrt(1-beta2^step) in that of eps; without the denominator while
     the variance of the step is unknown (at most 5 degrees of freedom). With N = 2/(1-beta2) - 1 and
     n = N - 2 step beta2^step / (1-beta2^step):  r = sqrt((n-4) (n-2) N / ((N-4) (N-2) n)).
@@ -373,7 +373,7 @@ def radam(double lr, double beta1, double beta2, double eps, double weight_decay
 
 
 def nadam(double lr, double beta1, double beta2, double eps, double weight_decay, bint decoupled, long long step,
-          (double, double, double) momenta):
+          (double, double, double) momenta, /):
     """m and v as adam, and its decay;  with momenta mu, mu' of this step and the next and M the product of all so far:
     p -= lr ((1-mu)/(1-M) g + mu'/(1-M mu') m) / (sqrt(v)/sqrt(1-beta2^step) + eps).
 
@@ -390,7 +390,7 @@ def nadam(double lr, double beta1, double beta2, double eps, double weight_decay
     return rule
 
 
-def lion(double lr, double beta1, double beta2, double weight_decay):
+def lion(double lr, double beta1, double beta2, double weight_decay, /):
     """d = beta1 m + (1-beta1) grad;  m = beta2 m + (1-beta2) grad;  p = (1 - lr weight_decay) p - lr sign(d)."""
     cdef Rule rule = Rule(True)
     rule.kind = LION
