@@ -1,6 +1,10 @@
 # Checked arrays as raw pointers (array.pyx), and what of NumPy's C interface kernels call themselves.
 
-from cpython.object cimport PyObject
+# Cython's own cpython.object would be read anew for each module, with much that none needs.
+cdef extern from "Python.h":
+    ctypedef struct PyObject:
+        pass
+    void Py_INCREF(object)
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct PyArrayObject:
@@ -37,9 +41,6 @@ cdef extern from "numpy/arrayobject.h":
     PyTypeObject PyArray_Type
     object PyArray_New(PyTypeObject *, int, const Py_ssize_t *, int, Py_ssize_t *, void *, int, int, object)
     int PyArray_SetBaseObject(PyArrayObject *, object) except -1
-
-cdef extern from "Python.h":
-    void Py_INCREF(object)
 
 cdef enum:
     MAX_AXES = 32   # a bit each; NumPy's own limit was 32 before it became 64
