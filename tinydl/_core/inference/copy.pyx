@@ -62,8 +62,11 @@ def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize
     axes : tuples (n, sx, sy).  n_in, n_out : elements of x and y an image.  fill : what the other elements of y become;
     None leaves them as they are, for other steps.
     """
-    axes = sorted(axes, key=lambda axis: -abs(axis[2]))  # rows along the axis on which y is densest
-    if len(axes) > AXES or any(n < 1 for n, _, _ in axes):
+    cdef int k
+    # Rows along the axis on which y is densest, axes of equal distances in their order. A key of Python and a generator
+    # would bring Cython's objects for them along, half of what is compiled here.
+    axes = [axis for _, _, axis in sorted([(-abs(axis[2]), k, axis) for k, axis in enumerate(axes)])]
+    if len(axes) > AXES or [n for n, _, _ in axes if n < 1]:
         raise ValueError(f"copy_step: at most {AXES} axes of positive lengths, got {axes}")
     for name, at, size, strides in (("x", x_at, n_in, [(n, sx) for n, sx, _ in axes]),
                                     ("y", y_at, n_out, [(n, sy) for n, _, sy in axes])):
@@ -73,7 +76,6 @@ def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize
             raise ValueError(f"copy_step: axes {axes} from element {at} on leave the {size} elements of {name}")
     cdef Block state = Block(sizeof(Copy))
     cdef Copy *c = <Copy *> state.address
-    cdef int k
     # Axes of length 1 in front: always AXES of them, so that a task needs no number of axes.
     axes = [(1, 0, 0)] * (AXES - len(axes)) + axes
     for k in range(AXES):
