@@ -1,5 +1,5 @@
-# Reductions over the rows of a (N, C) array. A task is a block of rows; each row is reduced in the order
-# of its own length, whatever its neighbours and the number of threads.
+# Reductions over the rows of a (N, C) array. A task is a block of rows; each row is reduced in the order of its own
+# length, whatever its neighbours and the number of threads.
 
 from tinydl._core.array cimport real
 
