@@ -1,5 +1,7 @@
 """The program: its parser, what is typed wrongly, and exit codes."""
 
+import errno
+
 import pytest
 
 from tinydl import cli
@@ -27,7 +29,10 @@ def test_a_flag_that_was_meant(capsys, argv, meant):
 
 @pytest.mark.parametrize(("error", "code"), [(ValueError("a\nb"), 2), (OSError(28, "full"), 1), (MemoryError(), 1),
                                              (KeyboardInterrupt(), 130), (ImportError("pip install it"), 2),
-                                             (PermissionError(13, "no", "a"), 2)])
+                                             (PermissionError(13, "no", "a"), 2),
+                                             (OSError(errno.EROFS, "read-only", "a"), 2),
+                                             (OSError(errno.EINVAL, "is a named pipe", "a"), 2),
+                                             (OSError(errno.ENOSPC, "full", "a"), 1)])
 def test_what_goes_wrong_is_a_line_and_a_code(capsys, monkeypatch, error, code):
     def fail(args, out):
         raise error

@@ -2,6 +2,7 @@
 """The program: picks the command, and turns whatever goes wrong into a line and an exit code."""
 
 import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -14,7 +15,9 @@ from tinydl.distributed.transport import TransportError
 __all__ = ["command_line_parser", "main"]
 
 _FOR_THE_USER = (UserError, ValueError, ImportError, FileNotFoundError, NotADirectoryError, IsADirectoryError,
-                 PermissionError)  # what can be put right: flags, files, packages that are not there
+                 FileExistsError, PermissionError)  # what can be put right: flags, files, packages that are not there
+# The same of a path, for which Python has no class of its own; a full disk is none of them.
+_OF_A_PATH = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 _COMMANDS = (train, evaluate, predict, report, compare, export, summary, info)
 
 
@@ -77,6 +80,7 @@ def main(argv=None):
     except (UserError, ValueError, ImportError, FloatingPointError, MemoryError, OSError, TransportError) as error:
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
-        code = 2 if isinstance(error, _FOR_THE_USER) else 1
-        text = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
+        path = getattr(error, "filename", None)
+        code = 2 if isinstance(error, _FOR_THE_USER) or path and error.errno in _OF_A_PATH else 1
+        text = f"{path}: {error.strerror}" if path else str(error)
         return ranks.failed(error, code, " ".join(text.split()) or "out of memory", out)
