@@ -31,7 +31,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-
 cdef enum:
     # Beside x, results of this size leave no cache for anything else; stored as usual, maps of 128 and more channels,
     # whose constants are loaded for each vector, took up to a third longer.

@@ -17,7 +17,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-
 # --- sums ------------------------------------------------------------------------------------------------------------
 
 cdef struct ReduceCall:

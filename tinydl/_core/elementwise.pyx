@@ -13,7 +13,6 @@ from tinydl._core.array cimport NPY_FLOAT32, data, float_type
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     CHUNK = 16384  # elements of one task: 64 KB of float32, small beside L2 and large beside a region's start
 

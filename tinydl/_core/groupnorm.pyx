@@ -21,7 +21,6 @@ from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
 from tinydl._core.memory import scratch
 
-
 cdef enum:
     WORTH_THREADS = 16384   # elements below which a second thread costs more than it gains
     VALUES = 1024           # that an accumulator takes in the type of x, before it is added to a total in float64

@@ -11,7 +11,6 @@ from tinydl._core.conv.geometry cimport Geometry, unpack
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     WORTH_THREADS = 16384   # elements below which a second thread costs more than it gains
 

@@ -9,7 +9,6 @@ from tinydl._core.array cimport NPY_FLOAT32, NPY_FLOAT64, channels_last, data, f
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     # Elements below which a second thread costs more than it gains.
     WORTH_THREADS = 4096

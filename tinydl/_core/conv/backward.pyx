@@ -27,7 +27,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport channelwise_strip, strips, td_pixel_range, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     MIN_PARTS = 16          # parts of the batch, as long as there are so many images
     PART_BYTES = 10485760   # partial weight gradients of all parts

@@ -24,7 +24,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport channelwise_strip, strips
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     SLAB_BYTES = 393216     # padded rows of one task: with the filters they must stay in a 1 MB L2
     MIN_TASKS = 16          # fewer images than this are cut into bands of rows

@@ -22,7 +22,6 @@ from tinydl._core.rounding cimport round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport TD_LANES_F, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains
     FILTER_WORK = 2048      # the same for filters that are transformed

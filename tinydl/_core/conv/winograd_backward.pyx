@@ -25,7 +25,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport TD_LANES_F, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     MIN_WORK = 65536        # output elements times channels below which a region costs more than it gains
     MIN_PARTS = 16          # parts of the batch, as long as there are so many blocks

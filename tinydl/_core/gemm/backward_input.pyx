@@ -16,7 +16,6 @@ from tinydl._core.parallel cimport check_team
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     INPUTS = 112        # columns of dx of one task: its block of dx' stays in the first-level cache
 

@@ -14,7 +14,6 @@ from tinydl._core.rounding cimport ceil_div
 from tinydl._core.strip cimport outer_strip, td_entries, td_pixel_range
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     INPUTS = 112        # most rows of dw of one task
     BATCH = 256         # rows of x summed before a tile returns to memory: they stay in the second-level cache

@@ -17,7 +17,6 @@ from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.strip cimport strip, td_matrix, td_rectangle
 from tinydl._core.vector cimport lanes_of, lanes_of_size, td_flush_denormals, td_restore_denormals
 
-
 cdef enum:
     DEPTH = 392         # terms summed before a tile returns to memory
     SLACK = 16          # terms more that are not worth a block of their own

@@ -10,7 +10,6 @@ from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div
 from tinydl._core.vector cimport TD_LANES_F
 
-
 cdef struct ConvStep:
     ForwardPlan plan            # of one image
     BandOperands operands       # without arrays

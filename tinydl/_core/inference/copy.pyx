@@ -7,7 +7,6 @@ from libc.string cimport memcpy, memset
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-
 cdef enum:
     AXES = 6                                    # of a copy
 

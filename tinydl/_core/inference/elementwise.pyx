@@ -5,7 +5,6 @@ from tinydl._core.elementwise cimport value_loop
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-
 cdef struct Elements:
     Py_ssize_t size         # of an image
     double parameter

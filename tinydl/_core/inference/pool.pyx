@@ -14,7 +14,6 @@ from tinydl._core.pool.max cimport max_loop
 from tinydl._core.pool.mean cimport mean_loop
 from tinydl._core.pool.windows cimport PoolCall, forward_task, forward_windows, read_geometry
 
-
 # Of the ISA level, whatever this module is compiled for.
 cdef td_image_loop _mean_of_image = mean_of_image()
 

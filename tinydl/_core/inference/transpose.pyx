@@ -6,7 +6,6 @@ Only the first and the last step of a network may need it: in between all values
 from tinydl._core.inference.program cimport make_step
 from tinydl._core.memory cimport Block
 
-
 cdef enum:
     LINE = 16       # float32 elements of a cache line: what is written together
 

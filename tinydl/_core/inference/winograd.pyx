@@ -12,7 +12,6 @@ from tinydl._core.memory cimport Block
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.vector cimport TD_LANES_F
 
-
 cdef struct WinogradStep:
     WinogradPlan plan
     BlockOperands operands      # without arrays

@@ -12,7 +12,6 @@ from tinydl._core.loss.rows cimport LANES, normalise_rows, row_dot, row_sum, row
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 # What the rows should be, and how much each counts.
 cdef struct Targets:
     const int64_t *labels

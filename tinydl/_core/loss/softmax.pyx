@@ -11,7 +11,6 @@ from tinydl._core.loss.rows cimport LANES, normalise_rows, row_dot, row_sum, row
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
 
-
 cdef enum Operation:
     SOFTMAX
     LOG_SOFTMAX

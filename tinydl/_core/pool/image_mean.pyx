@@ -6,14 +6,11 @@ channels as well as for 64.
 """
 
 from cython.parallel cimport prange
-from tinydl._core.array cimport (
-    NPY_FLOAT32, PyArray_NDIM, PyArrayObject, channels_last, float_type,
-)
+from tinydl._core.array cimport NPY_FLOAT32, PyArray_NDIM, PyArrayObject, channels_last, float_type
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
-
 
 cdef enum:
     CHUNK = 16384       # elements that are worth a second thread
