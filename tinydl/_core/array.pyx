@@ -110,19 +110,23 @@ cdef (Py_ssize_t, Py_ssize_t) matrix_shape(object a, str name) except *:
     return PyArray_DIMS(<PyArrayObject *> a)[0], PyArray_DIMS(<PyArrayObject *> a)[1]
 
 
+cdef int require_matrix(object a, str name, Py_ssize_t rows, Py_ssize_t cols) except -1:
+    if matrix_shape(a, name) != (rows, cols):
+        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    return 0
+
+
 cdef void *matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
                   bint writable=False) except? NULL:
     """Pointer to a row-major matrix (rows, cols)."""
-    if matrix_shape(a, name) != (rows, cols):
-        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    require_matrix(a, name, rows, cols)
     return channels_last(a, name, type_number, rows * cols, writable)
 
 
 cdef void *turned_matrix(object a, str name, int type_number, Py_ssize_t rows, Py_ssize_t cols,
                          bint writable=False) except? NULL:
     """Pointer to a matrix (rows, cols) that lies in memory as (cols, rows): the weight of a linear layer."""
-    if matrix_shape(a, name) != (rows, cols):
-        raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
+    require_matrix(a, name, rows, cols)
     return channels_last(a.T, name, type_number, rows * cols, writable)
 
 
