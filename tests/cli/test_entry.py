@@ -30,7 +30,9 @@ def test_a_flag_that_was_meant(capsys, argv, meant):
 @pytest.mark.parametrize(("error", "code"), [(ValueError("a\nb"), 2), (OSError(28, "full"), 1), (MemoryError(), 1),
                                              (KeyboardInterrupt(), 130), (ImportError("pip install it"), 2),
                                              (PermissionError(13, "no", "a"), 2),
+                                             (FileExistsError(errno.EEXIST, "exists", "a"), 2),
                                              (OSError(errno.EROFS, "read-only", "a"), 2),
+                                             (OSError(errno.ELOOP, "a loop", "a"), 2),
                                              (OSError(errno.EINVAL, "is a named pipe", "a"), 2),
                                              (OSError(errno.ENOSPC, "full", "a"), 1)])
 def test_what_goes_wrong_is_a_line_and_a_code(capsys, monkeypatch, error, code):
