@@ -1,7 +1,10 @@
 """The training of a run; resumption, interruption and divergence: tests/test_cli.py."""
 
 import csv
+import errno
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -132,3 +135,31 @@ def test_what_cannot_be_longer_stays_as_it_is(elsewhere, capsys, flags, epochs, 
     assert cli.main(["train", "--resume", "r", "--epochs", epochs]) == 2
     assert message in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in (elsewhere / "r").iterdir()} == before
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOENT, errno.ENOSPC])
+@pytest.mark.parametrize("place", ["tinydl.train.Trainer.fit", "tinydl.cli.scores.score"])
+def test_what_happens_to_files_under_way_is_a_run_that_failed(elsewhere, capsys, monkeypatch, place, number):
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number), "r/history.csv")
+
+    monkeypatch.setattr(place, fail)
+    assert cli.main(["train", "--data", arrays(n=40), *FAST]) == 1
+    assert capsys.readouterr().err == f"tinydl train: error: r/history.csv: {os.strerror(number)}\n"
+
+
+def test_a_run_whose_folder_is_removed_has_failed(elsewhere, capsys, monkeypatch):
+    score = cli.scores.score
+    monkeypatch.setattr(cli.scores, "score", lambda *args: shutil.rmtree("r") or score(*args))
+    assert cli.main(["train", "--data", arrays(n=40), *FAST]) == 1
+    assert "weights.safetensors: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EROFS, 2), (errno.ENOENT, 2), (errno.ENOSPC, 1)])
+def test_what_is_found_before_the_first_batch_can_be_put_right(elsewhere, monkeypatch, number, code):
+    def fail(*args):
+        raise OSError(number, os.strerror(number), "r/checkpoint.safetensors")
+
+    assert cli.main(["train", "--data", arrays(n=40), *FAST]) == 0
+    monkeypatch.setattr("tinydl.train.run.Run.restore", fail)
+    assert cli.main(["train", "--resume", "r"]) == code

@@ -81,6 +81,13 @@ def main(argv=None):
         if os.environ.get("TINYDL_TRACEBACK"):
             raise
         path = getattr(error, "filename", None)
-        code = 2 if isinstance(error, _FOR_THE_USER) or path and error.errno in _OF_A_PATH else 1
         text = f"{path}: {error.strerror}" if path else str(error)
-        return ranks.failed(error, code, " ".join(text.split()) or "out of memory", out)
+        return ranks.failed(error, _exit_code(error), " ".join(text.split()) or "out of memory", out)
+
+
+def _exit_code(error):
+    """1 where the run failed, which an error of files under way says of itself; 2 for what the user can put right."""
+    if hasattr(error, "exit_code"):
+        return error.exit_code
+    of_a_path = isinstance(error, OSError) and error.filename and error.errno in _OF_A_PATH
+    return 2 if of_a_path or isinstance(error, _FOR_THE_USER) else 1

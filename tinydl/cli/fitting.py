@@ -1,5 +1,6 @@
 """The training of a run, from its first line to its last."""
 
+import contextlib
 import json
 import math
 import os
@@ -45,13 +46,12 @@ def fit(run, net, parts, resume, out, comm=None):
     int
         The exit code.
     """
-    from tinydl._files import atomic_write
     from tinydl.config import isa
     from tinydl.data.batches import Batches
-    from tinydl.train import Checkpoint, CSVLogger, Trainer, building, save_weights
+    from tinydl.train import Checkpoint, CSVLogger, Trainer, building
 
     s = run.settings
-    whole, train, valid, test = parts
+    _, train, valid, _ = parts
     batches = Batches(train, s["batch_size"], drop_last=s["drop_last"]).total
     building.prepare(s, net, train)
     optimizer, scheduler = building.build_optimizer(s, net, max(1, batches))
@@ -71,17 +71,35 @@ def fit(run, net, parts, resume, out, comm=None):
         if trainer.epoch >= s["epochs"]:
             out.say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
+    with _under_way():
+        try:
+            trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
+                        augment=building.build_augment(s), progress=not out.quiet, shards=s.get("shards", 1))
+        except (KeyboardInterrupt, SystemExit):
+            if trainer.interrupted is None:
+                raise
+            out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
+                     f"tinydl train --resume {run.folder}")
+            return 128 + trainer.interrupted
+        return _finish(run, net, parts, trainer, out) if first else 0
+
+
+@contextlib.contextmanager
+def _under_way():
+    """Let an error of files end the program with 1, the run failed: what was asked for had been in order."""
     try:
-        trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
-                    augment=building.build_augment(s), progress=not out.quiet, shards=s.get("shards", 1))
-    except (KeyboardInterrupt, SystemExit):
-        if trainer.interrupted is None:
-            raise
-        out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
-                 f"tinydl train --resume {run.folder}")
-        return 128 + trainer.interrupted
-    if not first:
-        return 0
+        yield
+    except OSError as error:
+        error.exit_code = 1
+        raise
+
+
+def _finish(run, net, parts, trainer, out):
+    """Test the trained net, write what belongs to the run and return the exit code."""
+    from tinydl._files import atomic_write
+    from tinydl.train import building, save_weights
+
+    s, (_, train, valid, test) = run.settings, parts
     shown = building.viewed(s, net)
     result, outputs = scores.score(run, shown, test, trainer.loss)
     fault = _divergence(trainer.history["loss"][-1], result["loss"], _guessing(s))
