@@ -71,6 +71,17 @@ cdef inline void edge_pixels(const raw *pixels, wide *target, const wide *scale,
             target[w * C + c] = scale[c] * <wide> pixels[x * C + c] + shift[c]
 
 
+cdef inline void mirrored_pixels(const raw *pixels, wide *target, const wide *scale, Py_ssize_t begin, Py_ssize_t end,
+                                 Py_ssize_t C, const GatherCall *job) noexcept nogil:
+    """Columns begin <= w < end of a row of the result, read from the right; channels of a pixel keep their order."""
+    cdef const wide *shift = scale + job.piece
+    cdef const raw *source = pixels + (job.W - 1) * C
+    cdef Py_ssize_t w, c
+    for w in range(begin, end):
+        for c in range(C):
+            target[w * C + c] = scale[c] * <wide> source[c - w * C] + shift[c]
+
+
 cdef void gather_task(const raw *images, wide *out, const wide *scale, Py_ssize_t n,
                       const GatherCall *job) noexcept nogil:
     # scale and shift are repeated along some rows (W*C values each), so that an unmirrored row, and several rows of an
@@ -112,18 +123,14 @@ cdef void gather_task(const raw *images, wide *out, const wide *scale, Py_ssize_
             source = image + y * row + dx * C
             for c in range(left * C, right * C):
                 target[c] = scale[c] * <wide> source[c] + shift[c]
+        # Mirrored pixels are short loops, whose length compilers know for grey and coloured images: one channel makes
+        # loads and one permutation, three make no loop inside another.
         elif C == 1:
-            # Mirrored, the columns are read from the right. With one channel that is a loop over the row, backwards,
-            # which compilers turn into loads and one permutation.
-            source = image + y * W + dx + W - 1
-            for w in range(left, right):
-                target[w] = scale[w] * <wide> source[-w] + shift[w]
+            mirrored_pixels(image + y * W + dx, target, scale, left, right, 1, job)
+        elif C == 3:
+            mirrored_pixels(image + (y * W + dx) * 3, target, scale, left, right, 3, job)
         else:
-            # Channels of a pixel keep their order, so each pixel is a short loop of its own.
-            source = image + (y * W + dx + W - 1) * C
-            for w in range(left, right):
-                for c in range(C):
-                    target[w * C + c] = scale[c] * <wide> source[c - w * C] + shift[c]
+            mirrored_pixels(image + (y * W + dx) * C, target, scale, left, right, C, job)
         edge_pixels(image + y * row, target, scale, 0, left, dx, mode, job)
         edge_pixels(image + y * row, target, scale, right, W, dx, mode, job)
         target = target + row
