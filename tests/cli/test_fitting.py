@@ -155,6 +155,21 @@ def test_a_run_whose_folder_is_removed_has_failed(elsewhere, capsys, monkeypatch
     assert "weights.safetensors: No such file or directory" in capsys.readouterr().err
 
 
+def test_a_divergence_is_told_though_the_folder_cannot_say_so(elsewhere, capsys, monkeypatch):
+    """A resumed run, whose folder stays; result.json cannot be replaced, as a folder has its name."""
+    def diverge(*args, **kwargs):
+        (elsewhere / "r" / "result.json").unlink()
+        (elsewhere / "r" / "result.json").mkdir()
+        raise FloatingPointError("the loss of epoch 3 is nan")
+
+    assert cli.main(["train", "--data", arrays(n=40), *FAST]) == 0
+    monkeypatch.setattr("tinydl.train.Trainer.fit", diverge)
+    assert cli.main(["train", "--resume", "r", "--epochs", "3"]) == 1
+    assert capsys.readouterr().err == (
+        "tinydl train: error: the loss of epoch 3 is nan; r/result.json could not be written (Is a directory): a new "
+        "training needs another --out\n")
+
+
 @pytest.mark.parametrize(("number", "code"), [(errno.EROFS, 2), (errno.ENOENT, 2), (errno.ENOSPC, 1)])
 def test_what_is_found_before_the_first_batch_can_be_put_right(elsewhere, monkeypatch, number, code):
     def fail(*args):

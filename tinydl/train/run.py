@@ -172,8 +172,12 @@ class Run:
         if self._made is not None and not os.path.lexists(self.checkpoint):
             self.discard()
             return "nothing of it is kept"
-        with atomic_write(self.path("result.json")) as file:
-            file.write((json.dumps({"run": self.folder, "failed": why}, indent=2) + "\n").encode())
+        try:
+            with atomic_write(self.path("result.json")) as file:
+                file.write((json.dumps({"run": self.folder, "failed": why}, indent=2) + "\n").encode())
+        except OSError as error:  # told beside why it failed, not instead of it
+            return (f"{self.path('result.json')} could not be written ({error.strerror}): a new training needs another "
+                    "--out")
         return f"{self.folder} keeps what came before, until a new training names it with --out"
 
     def acquire(self):
