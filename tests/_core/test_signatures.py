@@ -69,6 +69,12 @@ def test_the_number_of_threads_comes_last(entry):
         assert all(required.index(name) < required.index("geometry") for name in arrays)
 
 
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.values[0].names])
+def test_arguments_go_by_position(entry):
+    """Code that finds arguments by their names would be a fifteenth of the core's, and nobody calls kernels so."""
+    assert re.search(r", /\)( -> .*)?$", entry.function.__doc__.split("\n")[0])
+
+
 def test_every_twin_is_that_of_a_kernel():
     names = {entry.name for entry in entries()}
     helpers = {"ROWS", "Row", "dropout_words", "geometry", "memory_order"}  # what twins and tests are made of

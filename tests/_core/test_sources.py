@@ -1,4 +1,4 @@
-"""The order of the core, read from its sources: few arguments, short files, one door to each type.
+"""The order of the core, read from its sources: few arguments, short files, one door to each type, no needless table.
 
 `python bench/sources.py` prints how far each file is from the figures below.
 """
@@ -22,7 +22,8 @@ MOST_OF_AN_ENTRY = 12       # of one that Python calls
 LEAST_COMMENTS = 18         # percent of the lines of all .pyx files that are not blank
 
 # The functions that array.pxd declares below what it says of `import_array`.
-TABLE = set(re.findall(r"\bPyArray_\w+", (ROOT / "tinydl/_core/array.pxd").read_text().split("import_array", 1)[1]))
+ARRAY = ROOT / "tinydl/_core/array.pxd"
+TABLE = set(re.findall(r"\bPyArray_\w+", ARRAY.read_text().split("import_array", 1)[1]))
 
 CYTHON, HEADERS = sources.files(".pyx", ".pxd"), sources.files(".h")
 
@@ -58,23 +59,13 @@ def test_only_declarations_ask_for_the_type(path):
     assert not found, f"`real is ...` at lines {found}: it belongs into the .pxd that fronts the C header"
 
 
-@pytest.mark.parametrize("path", CYTHON, ids=named)
+@pytest.mark.parametrize("path", [path for path in CYTHON if path != ARRAY], ids=named)
 def test_table_of_numpy_is_filled_where_it_is_used(path):
     """A call through a table that is not filled ends the process; one that nothing uses is code for nothing."""
     text = re.sub(r"from [\w.]+ cimport (\([^)]*\)|.*)", "", sources.code(path))
-    if path.name == "array.pxd":  # which declares the functions, and says which of them need the table
-        return
     calls = [name for name in sorted(TABLE) if re.search(rf"\b{name}\b", text)]
     assert ("import_array()" in text) == bool(calls), calls
     assert not (calls and path.suffix == ".pxd"), "it is inlined into modules that may have none"
-
-
-@pytest.mark.parametrize("path", sources.files(".pyx"), ids=named)
-def test_kernels_take_arguments_by_position(path):
-    """Code that finds arguments by their names would be a fifteenth of the core's, and nobody calls kernels so."""
-    named_too = [m[1] for m in re.finditer(r"^def (\w+)\(((?:[^()]|\([^()]*\))+)\):", sources.code(path), re.MULTILINE)
-                 if not m[2].endswith(", /")]
-    assert not named_too
 
 
 def test_each_header_has_one_front():
