@@ -17,11 +17,7 @@ cdef enum:
 
 cdef void *columns(object cols, int type_number, const Geometry *g, bint writable) except? NULL:
     """Pointer to `cols` (N*P*Q, KH*KW*C), row-major."""
-    cdef Py_ssize_t rows = g.N * g.P * g.Q, width = g.KH * g.KW * g.C
-    # Each factor is small enough, their product in floating point cannot wrap around.
-    if <double> rows * width > <double> (<Py_ssize_t> 1 << 58):
-        raise ValueError(f"cols: a matrix of {rows} x {width} does not fit the address space")
-    return matrix(cols, "cols", type_number, rows, width, writable)
+    return matrix(cols, "cols", type_number, g.N * g.P * g.Q, g.KH * g.KW * g.C, writable)
 
 
 cdef inline bint is_worth_threads(const Geometry *g) noexcept nogil:
