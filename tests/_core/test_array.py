@@ -64,6 +64,20 @@ def test_messages_say_what_was_expected_and_what_was_given(bad, message):
         add(X, bad)
 
 
+@pytest.mark.parametrize(("which", "bad", "message"), [
+    (0, [0.0], "x: expected a NumPy array, got list"),
+    (0, np.zeros(3, np.float32), r"x: expected a matrix \(rows, columns\), got shape \(3,\)"),
+    (1, np.zeros((5, 4), np.float32), r"y: expected shape \(4, 5\), got \(5, 4\)"),
+    (1, np.zeros((4, 5)), "y: expected float32, got float64"),
+])
+def test_matrices_are_told_by_their_shape(which, bad, message):
+    from tinydl._core import loss
+
+    x, y = np.zeros((2, 4, 5), np.float32)
+    with pytest.raises((TypeError, ValueError), match=f"^{message}$"):
+        loss.softmax_forward(*[bad if k == which else good for k, good in enumerate((x, y))])
+
+
 def test_more_axes_than_there_are_bits_for_are_refused():
     try:
         a = np.zeros((1,) * 40, np.float32)

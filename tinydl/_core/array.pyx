@@ -10,11 +10,15 @@ from libc.string cimport memcmp
 import_array()
 
 
-cdef PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t size, bint writable) except NULL:
-    """Check one kernel argument: an aligned, native ndarray of `type_number` with `size` elements."""
+cdef inline PyArrayObject *ndarray(object a, str name) except NULL:
     if not PyArray_Check(a):
         raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
-    cdef PyArrayObject *array = <PyArrayObject *> a
+    return <PyArrayObject *> a
+
+
+cdef PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t size, bint writable) except NULL:
+    """Check one kernel argument: an aligned, native ndarray of `type_number` with `size` elements."""
+    cdef PyArrayObject *array = ndarray(a, name)
     cdef int given = PyArray_TYPE(array)
     # C has two names for the integer of 64 bits: np.int64 and np.longlong differ in number alone.
     if given != type_number and not PyArray_EquivTypenums(given, type_number):
@@ -91,9 +95,7 @@ cdef void *channels_last(object a, str name, int type_number, Py_ssize_t size,
 
 cdef int float_type(object a, str name) except -1:
     """NPY_FLOAT32 or NPY_FLOAT64: which of the two compiled types the array has."""
-    if not PyArray_Check(a):
-        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
-    cdef int number = PyArray_TYPE(<PyArrayObject *> a)
+    cdef int number = PyArray_TYPE(ndarray(a, name))
     if number != NPY_FLOAT32 and number != NPY_FLOAT64:
         raise TypeError(f"{name}: expected float32 or float64, got {a.dtype.str}")
     return number
@@ -103,15 +105,17 @@ cdef int float_type(object a, str name) except -1:
 
 cdef (Py_ssize_t, Py_ssize_t) matrix_shape(object a, str name) except *:
     """The two lengths of a matrix; indexing the shape of anything else would read beyond it."""
-    if not PyArray_Check(a):
-        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
-    if PyArray_NDIM(<PyArrayObject *> a) != 2:
-        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
-    return PyArray_DIMS(<PyArrayObject *> a)[0], PyArray_DIMS(<PyArrayObject *> a)[1]
+    cdef PyArrayObject *array = ndarray(a, name)
+    if PyArray_NDIM(array) != 2:
+        raise ValueError(f"{name}: expected a matrix (rows, columns), got shape {a.shape}")
+    return PyArray_DIMS(array)[0], PyArray_DIMS(array)[1]
 
 
 cdef int require_matrix(object a, str name, Py_ssize_t rows, Py_ssize_t cols) except -1:
-    if matrix_shape(a, name) != (rows, cols):
+    """Refuse what is no matrix (rows, cols)."""
+    cdef Py_ssize_t n, m
+    n, m = matrix_shape(a, name)    # compared as integers: as tuples they would be objects
+    if n != rows or m != cols:
         raise ValueError(f"{name}: expected shape ({rows}, {cols}), got {a.shape}")
     return 0
 
