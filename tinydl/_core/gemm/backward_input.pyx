@@ -7,7 +7,7 @@ transposed on their way out, which costs by the elements of dx; transposing w wo
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 from tinydl._core.array cimport NPY_FLOAT32, float_type, matrix, matrix_shape, real, turned_matrix
-from tinydl._core.gemm.matrix cimport SMALL
+from tinydl._core.gemm.limits cimport SMALL
 from tinydl._core.rounding cimport ceil_div, round_up
 from tinydl._core.memory cimport Block
 from tinydl._core.move cimport transpose_block

@@ -7,7 +7,7 @@ to one element, and none needs a copy of dw of its own.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, matrix, matrix_shape, real, turned_matrix
-from tinydl._core.gemm.matrix cimport SHARED, SMALL
+from tinydl._core.gemm.limits cimport SHARED, SMALL
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
 from tinydl._core.rounding cimport ceil_div

@@ -8,7 +8,7 @@ the sum are tasks of their own, added in index order at the end. Both cuts depen
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, data, float_type, matrix, matrix_shape, real, turned_matrix
-from tinydl._core.gemm.matrix cimport SHARED, SMALL
+from tinydl._core.gemm.limits cimport SHARED, SMALL
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue, td_epilogue_from_channel
 from tinydl._core.parallel cimport check_team

@@ -7,7 +7,7 @@ time, has a loop of its own.
 
 from libc.string cimport memcpy, memset
 from tinydl._core.array cimport NPY_FLOAT32, matrix, matrix_shape
-from tinydl._core.gemm.matrix cimport SHARED
+from tinydl._core.gemm.limits cimport SHARED
 from tinydl._core.inference.program cimport Filters, Step, make_filters, make_step
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport td_epilogue
@@ -23,7 +23,6 @@ cdef extern from "src/gemv.h" nogil:
         Py_ssize_t relu
         Py_ssize_t depth
     void td_gemv(const td_packed *, const float *x, float *y, Py_ssize_t begin, Py_ssize_t end) noexcept
-
 
 cdef enum:
     DEPTH = 392         # terms summed before a tile returns to memory: the rows of x and a panel of w stay in L1

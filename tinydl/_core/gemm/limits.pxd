@@ -1,4 +1,4 @@
-# What is true of products of matrices, whoever multiplies.
+# Sizes from which products of matrices go another way, whoever multiplies.
 
 cdef enum:
     # Rows of a multiple of so many elements lie in the same few cache sets and throw each other out: kernels copy them.
