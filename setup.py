@@ -39,8 +39,8 @@ GLUE = {"array", "conv/geometry", "inference/program", "memory", "operands", "pa
 # -O3 pays where short loops over channels are the work. Elsewhere kernels are no faster with it, those of weight
 # gradients slower, and it takes a third longer to compile.
 THOROUGH = {"batchnorm", "batchnorm_backward", "pool/max"}
-# Their loops are strip's, written in vectors (src/*.h) or a few elements long, and as fast with less effort. Others are
-# not: cross-entropy and softmax take up to a quarter longer, activations, im2col and rules of optimisers up to a sixth.
+# Their loops are strip's, written in vectors (src/*.h), short or plain, and as fast with less effort. Others are not:
+# cross-entropy and softmax take up to a quarter longer, activations, im2col and rules of optimisers up to a sixth.
 WRITTEN = {"augment", "dropout", "gemm/backward_input", "gemm/forward", "groupnorm", "inference/conv",
            "inference/copy", "inference/linear", "inference/transpose", "inference/winograd", "peak", "pool/image_mean",
            "pool/mean", "pool/windows", "update/gradients", "warp"}

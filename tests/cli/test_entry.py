@@ -32,6 +32,7 @@ def test_a_flag_that_was_meant(capsys, argv, meant):
                                              (PermissionError(13, "no", "a"), 2),
                                              (FileExistsError(errno.EEXIST, "exists", "a"), 2),
                                              (OSError(errno.EROFS, "read-only", "a"), 2),
+                                             (OSError(errno.ENAMETOOLONG, "too long", "a"), 2),
                                              (OSError(errno.ELOOP, "a loop", "a"), 2),
                                              (OSError(errno.EINVAL, "is a named pipe", "a"), 2),
                                              (OSError(errno.ENOSPC, "full", "a"), 1)])

@@ -14,7 +14,6 @@ cdef extern from "src/dropout.h" nogil:
         TD_DROPOUT_BLOCK
     void td_dropout_words(uint64_t block, uint64_t key0, uint64_t key1, uint32_t *words) noexcept
 
-
 cdef enum:
     CHUNK = 16384  # elements of one task; whole blocks of words
 

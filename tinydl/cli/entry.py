@@ -16,7 +16,8 @@ __all__ = ["command_line_parser", "main"]
 
 _FOR_THE_USER = (UserError, ValueError, ImportError, FileNotFoundError, NotADirectoryError, IsADirectoryError,
                  FileExistsError, PermissionError)  # what can be put right: flags, files, packages that are not there
-# The same of a path, for which Python has no class of its own; a full disk is none of them.
+# The same of a path, for which Python has no class of its own (the last: no file but a pipe or a device); a full disk
+# is none of them.
 _OF_A_PATH = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 _COMMANDS = (train, evaluate, predict, report, compare, export, summary, info)
 

@@ -63,7 +63,7 @@ def copy_step(axes, Py_ssize_t n_in, Py_ssize_t x_at, Py_ssize_t n_out, Py_ssize
     """
     cdef int k
     # Rows along the axis on which y is densest, axes of equal distances in their order. A key of Python and a generator
-    # would bring Cython's objects for them along, half of what is compiled here.
+    # would bring Cython's objects for them along, two fifths of what is compiled here.
     axes = [axis for _, _, axis in sorted([(-abs(axis[2]), k, axis) for k, axis in enumerate(axes)])]
     if len(axes) > AXES or [n for n, _, _ in axes if n < 1]:
         raise ValueError(f"copy_step: at most {AXES} axes of positive lengths, got {axes}")
