@@ -127,4 +127,9 @@ def openmp_flags():
     if probe("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n", *compiled, *linked) is None:
         print(f"tinydl: {' '.join(COMMAND)} has no OpenMP; building for one thread", file=sys.stderr)
         return [], []
+    # Teams of one cost nothing where the library is GCC's and the linker can wrap its way into a region (openmp.h).
+    define, wrap = "-DTD_TEAMS_OF_ONE", "-Wl,--wrap=GOMP_parallel"
+    region = '#include "src/openmp.h"\nint main(void) {\n#pragma omp parallel num_threads(1)\n{}\nreturn 0; }\n'
+    if not is_clang() and probe(region, f"-I{CORE}", define, wrap, *compiled, *linked) is not None:
+        return [*compiled, define], [*linked, wrap]
     return compiled, linked

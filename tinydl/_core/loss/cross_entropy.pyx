@@ -94,12 +94,9 @@ cdef (double, double) forward_all(const real *x, const Targets *targets, real *l
     cdef Py_ssize_t step = rows_per_task(n_classes), t, n
     cdef Py_ssize_t n_tasks = (n_rows + step - 1) // step
     cdef double total = 0, count = 0
-    if n_rows <= step:  # not even a team of one: it costs as much as the work
-        forward_task(x, targets, losses, p, 0, n_rows, n_classes)
-    else:
-        # Rows share nothing, so where they are cut changes no bit.
-        for t in prange(n_tasks, num_threads=n_threads, schedule="static"):
-            forward_task(x, targets, losses, p, t * step, min(step, n_rows - t * step), n_classes)
+    # Rows share nothing, so where they are cut changes no bit.
+    for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=n_tasks > 1):
+        forward_task(x, targets, losses, p, t * step, min(step, n_rows - t * step), n_classes)
     # By one thread in the order of the rows, which no number of threads changes.
     for n in range(n_rows):
         if targets.labels[n] != targets.ignore_index:
@@ -158,10 +155,7 @@ cdef void backward_all(const real *p, const Targets *targets, const real *dlosse
                        Py_ssize_t n_rows, Py_ssize_t n_classes, int n_threads) noexcept nogil:
     cdef Py_ssize_t step = rows_per_task(n_classes), t
     cdef Py_ssize_t n_tasks = (n_rows + step - 1) // step
-    if n_rows <= step:
-        backward_task(p, targets, dlosses, g_step, dx, 0, n_rows, n_classes)
-        return
-    for t in prange(n_tasks, num_threads=n_threads, schedule="static"):
+    for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=n_tasks > 1):
         backward_task(p, targets, dlosses, g_step, dx, t * step, min(step, n_rows - t * step), n_classes)
 
 

@@ -102,10 +102,7 @@ cdef void rows_all(Operation operation, const real *x, const real *dy, real *out
     # The split follows from the shape alone, and no sum crosses a row: any number of threads gives the same bits.
     cdef Py_ssize_t step = rows_per_task(n_classes), t, first
     cdef Py_ssize_t n_tasks = (n_rows + step - 1) // step
-    if n_rows <= step:  # not even a team of one: it costs as much as the work
-        rows_task(operation, x, dy, out, n_rows, n_classes)
-        return
-    for t in prange(n_tasks, num_threads=n_threads, schedule="static"):
+    for t in prange(n_tasks, num_threads=n_threads, schedule="static", use_threads_if=n_tasks > 1):
         first = t * step * n_classes
         rows_task(operation, x + first, dy + first if dy != NULL else dy, out + first, min(step, n_rows - t * step),
                   n_classes)

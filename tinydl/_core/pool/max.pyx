@@ -7,7 +7,6 @@ which of its windows it won. So a gradient is written once by its owner, and no 
 from tinydl._core.array cimport float_type
 from tinydl._core.memory cimport Block
 from tinydl._core.operands cimport Map, read_repeated_map
-from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport of_type, td_max_gather, td_max_row, td_max_tiles, td_pool_loop
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
@@ -27,9 +26,7 @@ cdef int forward(x, y, argmax, Map on_x, PoolCall *k, int n_threads) except -1:
     cdef Block _vectors = read_repeated_map(on_x, &k.pool.on_x, k.dtype_num, k.C, k.padded)
     cdef Block _tables = forward_windows(k, False)
     k.loop = max_loop(k.dtype_num)
-    with nogil:
-        run_forward(k, n_threads)
-    return 0
+    return run_forward(k, n_threads)
 
 
 cdef int backward(dy, argmax, dx, PoolCall *k, int n_threads) except -1:
@@ -38,9 +35,7 @@ cdef int backward(dy, argmax, dx, PoolCall *k, int n_threads) except -1:
     k.pool.dst = input_side(dx, "dx", k, True)
     cdef Block _tables = backward_windows(k, False)
     k.loop, k.tiles = of_type(td_max_gather, k.dtype_num), of_type(td_max_tiles, k.dtype_num)
-    with nogil:
-        run_backward(k, n_threads)
-    return 0
+    return run_backward(k, n_threads)
 
 
 def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads, /):
@@ -52,7 +47,6 @@ def max_pool_forward(x, y, argmax, geometry, Map on_x, int n_threads, /):
     x : IN (N, C, H, W).  y : OUT (N, C, P, Q).  argmax : OUT (N, C, P, Q), uint8 if KH KW <= 255, else int32.
     on_x : a `Map` over C channels, or None.
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(x, "x"), &k)
     forward(x, y, argmax, on_x, &k, n_threads)
@@ -63,7 +57,6 @@ def max_pool_backward(dy, argmax, dx, geometry, int n_threads, /):
 
     dy, argmax : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(dy, "dy"), &k)
     backward(dy, argmax, dx, &k, n_threads)
@@ -77,7 +70,6 @@ def adaptive_max_pool_forward(x, y, argmax, int n_threads, /):
 
     x : IN (N, C, H, W) or (N, C, L).  y : OUT (N, C, P, Q) or (N, C, Q).  argmax : OUT int32, as y.
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(x, "x", y, "y", &k)
     forward(x, y, argmax, None, &k, n_threads)
@@ -88,7 +80,6 @@ def adaptive_max_pool_backward(dy, argmax, dx, int n_threads, /):
 
     dy, argmax (int32) : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(dx, "dx", dy, "dy", &k)
     backward(dy, argmax, dx, &k, n_threads)

@@ -6,7 +6,6 @@ of each axis instead: divisions then are one per window and axis, not one per el
 
 from tinydl._core.array cimport float_type
 from tinydl._core.memory cimport Block
-from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport of_type, td_mean_gather, td_mean_row, td_mean_tiles, td_pool_loop
 from tinydl._core.pool.windows cimport (
     PoolCall, backward_windows, forward_windows, input_side, output_side, read_adaptive, read_geometry, run_backward,
@@ -23,9 +22,7 @@ cdef int forward(x, y, bint include_pad, PoolCall *k, int n_threads) except -1:
     k.pool.dst = output_side(y, "y", k, True)
     cdef Block _tables = forward_windows(k, include_pad)
     k.loop = mean_loop(k.dtype_num)
-    with nogil:
-        run_forward(k, n_threads)
-    return 0
+    return run_forward(k, n_threads)
 
 
 cdef int backward(dy, dx, bint include_pad, PoolCall *k, int n_threads) except -1:
@@ -33,9 +30,7 @@ cdef int backward(dy, dx, bint include_pad, PoolCall *k, int n_threads) except -
     k.pool.dst = input_side(dx, "dx", k, True)
     cdef Block _tables = backward_windows(k, include_pad)
     k.loop, k.tiles = of_type(td_mean_gather, k.dtype_num), of_type(td_mean_tiles, k.dtype_num)
-    with nogil:
-        run_backward(k, n_threads)
-    return 0
+    return run_backward(k, n_threads)
 
 
 def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads, /):
@@ -46,7 +41,6 @@ def avg_pool_forward(x, y, bint count_include_pad, geometry, int n_threads, /):
 
     x : IN (N, C, H, W).  y : OUT (N, C, P, Q).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(x, "x"), &k)
     forward(x, y, count_include_pad, &k, n_threads)
@@ -57,7 +51,6 @@ def avg_pool_backward(dy, dx, bint count_include_pad, geometry, int n_threads, /
 
     dy : IN (N, C, P, Q).  dx : OUT (N, C, H, W).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_geometry(geometry, float_type(dy, "dy"), &k)
     backward(dy, dx, count_include_pad, &k, n_threads)
@@ -68,7 +61,6 @@ def adaptive_avg_pool_forward(x, y, int n_threads, /):
 
     x : IN (N, C, H, W) or (N, C, L).  y : OUT (N, C, P, Q) or (N, C, Q).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(x, "x", y, "y", &k)
     forward(x, y, False, &k, n_threads)
@@ -79,7 +71,6 @@ def adaptive_avg_pool_backward(dy, dx, int n_threads, /):
 
     dy : IN (N, C, P, Q) or (N, C, Q).  dx : OUT (N, C, H, W) or (N, C, L).
     """
-    check_team(n_threads)
     cdef PoolCall k
     read_adaptive(dx, "dx", dy, "dy", &k)
     backward(dy, dx, False, &k, n_threads)

@@ -31,5 +31,5 @@ cdef Block forward_windows(PoolCall *k, bint include_pad)
 cdef Block backward_windows(PoolCall *k, bint include_pad)
 
 cdef void forward_task(const PoolCall *k, Py_ssize_t task) noexcept nogil
-cdef void run_forward(const PoolCall *k, int n_threads) noexcept nogil
-cdef void run_backward(const PoolCall *k, int n_threads) noexcept nogil
+cdef int run_forward(const PoolCall *k, int n_threads) except -1
+cdef int run_backward(const PoolCall *k, int n_threads) except -1

@@ -13,6 +13,7 @@ from tinydl._core.array cimport (
     float_type, import_array,
 )
 from tinydl._core.memory cimport Block
+from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport td_pool_run, td_span
 from tinydl._core.pool.spans cimport Axis, shares, taps_of_windows, tiled, windows_of_taps
 from tinydl._core.vector cimport lanes_of_size, td_flush_denormals, td_restore_denormals
@@ -258,13 +259,17 @@ cdef void backward_task(const PoolCall *k, Py_ssize_t task) noexcept nogil:
     td_restore_denormals(saved)
 
 
-cdef void run_forward(const PoolCall *k, int n_threads) noexcept nogil:
+cdef int run_forward(const PoolCall *k, int n_threads) except -1:
     cdef Py_ssize_t task
-    for task in prange(k.n_tasks, num_threads=n_threads, schedule="static", use_threads_if=k.n_tasks > 1):
+    check_team(n_threads)
+    for task in prange(k.n_tasks, nogil=True, num_threads=n_threads, schedule="static", use_threads_if=k.n_tasks > 1):
         forward_task(k, task)
+    return 0
 
 
-cdef void run_backward(const PoolCall *k, int n_threads) noexcept nogil:
+cdef int run_backward(const PoolCall *k, int n_threads) except -1:
     cdef Py_ssize_t task
-    for task in prange(k.n_tasks, num_threads=n_threads, schedule="static", use_threads_if=k.n_tasks > 1):
+    check_team(n_threads)
+    for task in prange(k.n_tasks, nogil=True, num_threads=n_threads, schedule="static", use_threads_if=k.n_tasks > 1):
         backward_task(k, task)
+    return 0

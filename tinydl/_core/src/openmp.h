@@ -15,6 +15,16 @@ static inline int td_pause(void) { return omp_pause_resource_all(omp_pause_hard)
 #else
 static inline int td_pause(void) { return 1; }
 #endif
+#ifdef TD_TEAMS_OF_ONE
+/* GCC's way into a region, to which setup.py links with --wrap. Its library makes a team of one like any other and wakes
+   its threads at the end, two system calls; the region's function does as well by itself, where no team is around it
+   whose share of a loop it would get. */
+void __real_GOMP_parallel(void (*region)(void *), void *data, unsigned n_threads, unsigned flags);
+void __wrap_GOMP_parallel(void (*region)(void *), void *data, unsigned n_threads, unsigned flags) {
+    if (n_threads == 1 && omp_get_level() == 0) region(data);
+    else __real_GOMP_parallel(region, data, n_threads, flags);
+}
+#endif
 #else
 static inline int td_has_openmp(void) { return 0; }
 static inline int td_thread_num(void) { return 0; }
