@@ -12,7 +12,6 @@ another one: a second `pip install`, which has an environment of its own, compil
 """
 
 import functools
-import hashlib
 import os
 import re
 import subprocess
@@ -22,10 +21,12 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
 
 import compiler
+from kept import forget, is_kept, keep, key_of
 from translation import sources_of, translate
 
 CORE = Path("tinydl/_core")
@@ -56,7 +57,6 @@ DIRECTIVES = {"language_level": 3, "cdivision": True, "initializedcheck": False,
 # the time to compile.
 UNUSED = ("CYTHON_USE_TYPE_SPECS", "CYTHON_USE_PYLONG_INTERNALS", "CYTHON_USE_UNICODE_INTERNALS",
           "CYTHON_USE_DICT_VERSIONS")
-KEYS = Path("build", "keys")
 
 
 # --- levels --------------------------------------------------------------------------------------------------------
@@ -78,27 +78,7 @@ def levels():
     return list(dict.fromkeys([next(iter(LEVELS)), runs.split()[-1]]))
 
 
-# --- what is kept --------------------------------------------------------------------------------------------------
-# Times of files would not do as keys: pip's environment is new each time, and so are Cython's and NumPy's files in it.
-
-def key_of(files, *facts):
-    """One word for the contents of `files` and for `facts`."""
-    whole = hashlib.sha256(repr(facts).encode())
-    for file in sorted(map(str, files)):
-        whole.update(file.encode() + b"\0" + Path(file).read_bytes())
-    return whole.hexdigest()
-
-
-def is_kept(made, name, key):
-    """Whether the file `made` was made from what `key` says."""
-    stamp = KEYS / name
-    return made.exists() and stamp.exists() and stamp.read_text() == key
-
-
-def keep(name, key):
-    KEYS.mkdir(parents=True, exist_ok=True)
-    (KEYS / name).write_text(key)
-
+# --- what is made, unless it is kept ---------------------------------------------------------------------------------
 
 def c_files():
     """One C file a module, beside its source."""
@@ -108,10 +88,10 @@ def c_files():
     keys = {module: key_of(sources_of(CORE / f"{module}.pyx"), Cython.__version__, DIRECTIVES) for module in MODULES}
     wanted = [module for module in MODULES if not is_kept(CORE / f"{module}.c", dotted(module) + ".c", keys[module])]
     for module in wanted:
-        (KEYS / f"{dotted(module)}.c").unlink(missing_ok=True)  # a translation that fails leaves a file of another key
+        forget(dotted(module) + ".c")
     translate({CORE / f"{module}.pyx": dotted(module) for module in wanted}, DIRECTIVES)
     for module in wanted:
-        keep(dotted(module) + ".c", keys[module])
+        keep(CORE / f"{module}.c", dotted(module) + ".c", keys[module])
 
 
 def headers_of(file):
@@ -138,8 +118,9 @@ class Build(build_ext):
         self.finalize_options()
         wanted = {extension.name.removeprefix("tinydl._core.").replace(".", "/") for extension in self.extensions}
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
-        # What is left of a module that moved would hide the new one, and an old level the new ones.
-        for root in (CORE, Path(self.build_lib, CORE)):
+        # What is left of a module that moved would hide the new one, and an old level the new ones. Kernels in the
+        # source are those of an editable install, which no other build has a say in.
+        for root in (Path(self.build_lib, CORE), CORE)[:1 + bool(self.inplace)]:
             for file in root.rglob("*" + suffix):
                 if file.relative_to(root).as_posix().removesuffix(suffix) not in wanted:
                     file.unlink()
@@ -160,8 +141,19 @@ class Build(build_ext):
         if is_kept(made, extension.name, key):
             return
         made.unlink(missing_ok=True)
+        forget(extension.name)
         super().build_extension(extension)
-        keep(extension.name, key)
+        keep(made, extension.name, key)
+
+
+class Packages(build_py):
+    """Copy the other files, and remove those of an earlier build whose source is gone: wheels would hold them."""
+
+    def run(self):
+        for file in [] if self.editable_mode else Path(self.build_lib, "tinydl").rglob("*"):
+            if file.is_file() and file.suffix not in (".so", ".pyd") and not file.relative_to(self.build_lib).exists():
+                file.unlink()
+        super().run()
 
 
 @functools.cache
@@ -220,4 +212,4 @@ def extensions(numpy_headers):
 
 
 # An sdist needs no compiler: what stands here says that there are extensions, and build_ext finds out which.
-setup(ext_modules=[Extension("tinydl._core", [])], cmdclass={"build_ext": Build})
+setup(ext_modules=[Extension("tinydl._core", [])], cmdclass={"build_ext": Build, "build_py": Packages})
