@@ -1,6 +1,7 @@
 """The compiler of a build: two lines where there is none, and flags as each compiler takes them."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,26 @@ def test_no_compiler_is_two_lines_that_say_what_to_install(named, problem):
     assert code == 1 and said[0] == problem and len(said) == 2
     for word in ("apt install gcc", "dnf install gcc", "apk add gcc", "xcode-select --install", "C++ Clang tools"):
         assert word in said[1]
+
+
+@pytest.mark.parametrize(("named", "words"), [("gcc -m64", ["gcc", "-m64"]), ("HERE/a b/cc", ["HERE/a b/cc"]),
+                                              ("'HERE/a b/cc' -pipe", ["HERE/a b/cc", "-pipe"])])
+def test_a_compiler_may_have_options_and_a_space_in_its_path(tmp_path, named, words):
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc")
+    wrapper = tmp_path / "a b" / "cc"
+    wrapper.parent.mkdir()
+    wrapper.write_text('#!/bin/sh\nexec gcc "$@"\n')
+    wrapper.chmod(0o755)
+    code, said, out = run("compiler.require(); print(compiler.COMMAND); print(compiler.os.environ['CC'])",
+                          CC=named.replace("HERE", str(tmp_path)))
+    found, passed_on = out.splitlines()
+    words = [word.replace("HERE", str(tmp_path)) for word in words]
+    assert code == 0 and found == str(words) and shlex.split(passed_on) == words, said
+
+
+def test_a_name_of_blanks_is_none():
+    assert run("print(compiler.COMMAND)", CC=" ")[2] == run("print(compiler.COMMAND)", CC="")[2]
 
 
 def test_python_itself_without_headers_is_named(tmp_path):

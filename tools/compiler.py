@@ -8,6 +8,7 @@ the only user.
 import functools
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,10 +34,12 @@ def command():
         found = [os.environ.get("CC"), shutil.which("clang-cl"), *programs.glob("LLVM/bin/clang-cl.exe"),
                  *programs.glob("Microsoft Visual Studio/*/*/VC/Tools/Llvm/x64/bin/clang-cl.exe")]
         return [str(path) for path in found if path][:1]
-    named = os.environ.get("CC")
+    named = os.environ.get("CC", "").strip()
     for words in [named] if named else [sysconfig.get_config_var("CC"), "cc", "gcc", "clang"]:
-        if words and shutil.which(words.split()[0]):
-            return words.split()
+        # With options behind it, or a path that has a space.
+        for split in ([words], shlex.split(words)) if words else ():
+            if shutil.which(split[0]):
+                return split
     return []
 
 
@@ -50,18 +53,19 @@ def require():
     if not COMMAND and WINDOWS:
         problem = "clang-cl is not installed, and MSVC's cl cannot compile vector extensions"
     elif not COMMAND:
-        problem = f"there is no compiler {os.environ['CC']}" if os.environ.get("CC") else "there is no C compiler"
+        named = os.environ.get("CC", "").strip()
+        problem = f"there is no compiler {named}" if named else "there is no C compiler"
     elif probe("#include <stdio.h>\n" + MAIN) is None:
         problem = f"{said} does not compile a program of one line: it or the C library is not installed whole"
     elif probe('#include "src/shuffle.h"\n' + MAIN, f"-I{CORE}", *lowest) is None:
         problem = f"{said} is too old or another kind of compiler: GCC 10 or newer or Clang 14 or newer is needed"
-    elif probe("#include <Python.h>\n" + MAIN, f"-I{sysconfig.get_path('include')}") is None:
+    elif probe("#include <Python.h>\n" + MAIN, f"-I{sysconfig.get_path('include')}", "-fsyntax-only") is None:
         raise SystemExit(f"tinydl: {said} finds no Python.h of Python {platform.python_version()} in "
                          f"{sysconfig.get_path('include')}\ntinydl: install it: apt install python3-dev (Debian, "
                          "Ubuntu); dnf install python3-devel (Fedora); apk add python3-dev (Alpine)")
     else:
-        if not WINDOWS and " ".join(COMMAND) != sysconfig.get_config_var("CC"):
-            os.environ["CC"] = said  # where setuptools looks
+        if not WINDOWS and ("CC" in os.environ or said != sysconfig.get_config_var("CC")):
+            os.environ["CC"] = shlex.join(COMMAND)  # where setuptools looks
         return
     raise SystemExit(f"tinydl: {problem}\ntinydl: {INSTALL}")
 
@@ -123,7 +127,8 @@ def openmp_flags():
         compiled = ["-Xpreprocessor", "-fopenmp", *(f"-I{root}/include" for root in roots)]
         linked = [*(f"-L{root}/lib" for root in roots), "-lomp"]
     elif WINDOWS:
-        compiled, linked = ["/openmp"], [str(Path(COMMAND[0]).parents[1] / "lib" / "libomp.lib")]
+        folder = Path(shutil.which(COMMAND[0]) or COMMAND[0]).absolute().parents[1]
+        compiled, linked = ["/openmp"], [str(folder / "lib" / "libomp.lib")]
     if probe("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n", *compiled, *linked) is None:
         print(f"tinydl: {' '.join(COMMAND)} has no OpenMP; building for one thread", file=sys.stderr)
         return [], []

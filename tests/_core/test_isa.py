@@ -1,12 +1,17 @@
 """The choice of the ISA level: what is built, what the CPU runs, where the modules of a level lie."""
 
 import os
+import platform
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 
 from tinydl import _core
 from tinydl._core import isa, parallel
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def test_the_level_in_use_is_built_and_supported():
@@ -41,3 +46,13 @@ def test_a_build_without_the_level_of_this_machine_says_so(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert isa._choose() == "v2"
+
+
+@pytest.mark.skipif(not CPUINFO.exists() or platform.machine() != "x86_64", reason="Linux on x86-64 says what it found")
+def test_levels_are_what_the_system_found():
+    """The flags of each level in the x86-64 psABI, under the names that Linux gives them."""
+    flags = set(re.search(r"^flags\s*: (.*)$", CPUINFO.read_text(), re.M)[1].split())
+    v2 = {"pni", "ssse3", "cx16", "sse4_1", "sse4_2", "popcnt", "lahf_lm"} <= flags
+    v3 = v2 and {"avx", "avx2", "fma", "movbe", "f16c", "bmi1", "bmi2", "abm"} <= flags
+    v4 = v3 and {"avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl"} <= flags
+    assert [parallel.cpu_supports(level) for level in ("v2", "v3", "v4")] == [v2, v3, v4]
