@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -70,6 +71,16 @@ def test_the_variable_of_openmp_is_a_limit(variable, limit, monkeypatch):
     td.set_num_threads(-1)
     if limit:
         assert td.get_num_threads() == limit
+
+
+def test_a_build_for_one_thread_says_so_when_more_are_set(monkeypatch):
+    monkeypatch.setattr(config.parallel, "has_openmp", lambda: False)
+    monkeypatch.setattr(config, "_warned", False)
+    with pytest.warns(RuntimeWarning, match="^one thread, not 2: this build of tinydl has no OpenMP; install .*libomp"):
+        td.set_num_threads(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        td.set_num_threads(2)  # once
 
 
 # --- gradient mode -------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _MAX_THREADS = 1024
+SERIAL = ("this build of tinydl has no OpenMP; install the compiler's library of it (brew install libomp, apt install "
+          "libomp-dev), then tinydl again")
 
 
 # --- threads -------------------------------------------------------------------------------------------------------
@@ -118,11 +120,16 @@ def _default_threads():
 _warned = False
 
 
-def _warn_of_more_than_cpus(n):
-    """Warn, once in a process, that `n` threads will wait for each other's CPUs."""
+def _warn_of_threads(n):
+    """Warn, once in a process, that `n` threads will be one, or will wait for each other's CPUs."""
     global _warned
     cpus = _cpus()
-    if n > cpus and not _warned:
+    if _warned:
+        return
+    if n > 1 and not parallel.has_openmp():
+        _warned = True
+        warnings.warn(f"one thread, not {n}: {SERIAL}", RuntimeWarning, stacklevel=3)
+    elif n > cpus:
         _warned = True
         warnings.warn(f"{n} threads share the {cpus} CPUs that this process may use: every kernel then waits until its "
                       f"last thread has had one; {cpus} are faster", RuntimeWarning, stacklevel=3)
@@ -136,7 +143,8 @@ def set_num_threads(n: int) -> None:
     n : int
         Team size; a negative number counts back from the default (-1 is the default itself, -2 one less). While other
         processes hold the cores, kernels may get fewer. Results do not depend on it: every number of threads gives the
-        same bits. More threads than CPUs are slower than as many; that is warned of once.
+        same bits. More threads than CPUs are slower than as many, and a build without OpenMP has one; either is warned
+        of once.
 
     Raises
     ------
@@ -153,7 +161,7 @@ def set_num_threads(n: int) -> None:
                          f"the default, got {n}")
     if n < 0:
         n = max(1, _default_threads() + n + 1)
-    _warn_of_more_than_cpus(n)
+    _warn_of_threads(n)
     if n > _cpus():
         parallel.start_team(n)
     parallel.set_num_threads(n)

@@ -21,7 +21,8 @@ __all__ = ["COMMAND", "common_flags", "less_effort", "makes_x86", "openmp_flags"
 CORE = Path("tinydl/_core")
 WINDOWS, MACOS = sys.platform == "win32", sys.platform == "darwin"
 INSTALL = ("install one: apt install gcc libc6-dev (Debian, Ubuntu); dnf install gcc (Fedora); apk add gcc musl-dev "
-           "(Alpine); xcode-select --install (macOS); Visual Studio with \"C++ Clang tools\" (Windows)")
+           "(Alpine); xcode-select --install and brew install libomp (macOS); Visual Studio with \"C++ Clang tools\" "
+           "(Windows)")
 MAIN = "int main(void) { return 0; }\n"
 
 

@@ -9,8 +9,9 @@ import os
 from importlib.machinery import EXTENSION_SUFFIXES
 
 if not any(os.path.exists(os.path.join(__path__[0], f"parallel{suffix}")) for suffix in EXTENSION_SUFFIXES):
-    raise ImportError(f"no compiled kernels in {__path__[0]}: build them there with 'python setup.py build_ext "
-                      "--inplace', or start Python in another folder to import the tinydl that is installed")
+    raise ImportError(f"no compiled kernels in {__path__[0]}: this is the source, which hides the tinydl that is "
+                      "installed. Start Python in another folder or as 'python -P', or let 'pip install -e .' build "
+                      "the kernels here")
 
 from tinydl._core.isa import level, search_path
 

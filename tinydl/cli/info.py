@@ -11,11 +11,13 @@ def add(commands):
 
 def run(args, out):
     """Print what `tinydl.show_config` finds."""
-    from tinydl.config import show_config
+    from tinydl.config import SERIAL, show_config
     from tinydl.distributed.threads import placed
 
     comm = args.comm
     facts = show_config(comm.first)
+    if not facts["openmp"]:
+        out.note(SERIAL)
     places = placed(comm)
     for rank, threads in enumerate(comm.gather(facts["threads"])):
         if comm.size > 1:
