@@ -2,8 +2,9 @@
 
     python examples/serve.py [--short] [--out FOLDER]
 
-Needs FastAPI and uvicorn: pip install 'tinydl-cnn[serve]'. The page is http://127.0.0.1:8000. The first time a network
-is trained, which takes a few seconds, and written to FOLDER/serve.safetensors, from which it is read the next time.
+Needs FastAPI and uvicorn: pip install '.[serve]' in a clone, or 'tinydl-cnn[serve]'. The page is
+http://127.0.0.1:8000. The first time a network is trained, which takes a few seconds, and written to
+FOLDER/serve.safetensors, from which it is read the next time.
 """
 
 import argparse

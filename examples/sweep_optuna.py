@@ -2,9 +2,9 @@
 
     python examples/sweep_optuna.py [--short] [--out FOLDER] [--trials N] [--study FILE]
 
-Needs Optuna: pip install 'tinydl-cnn[optuna]'. A trial is one thread: as many processes of this program as there are
-cores, with one --study, a file that they share, sweep together. Each net and its batches depend on the trial's number
-alone, so a trial can be repeated. --short takes a few seconds.
+Needs Optuna: pip install '.[optuna]' in a clone, or 'tinydl-cnn[optuna]'. A trial is one thread: as many processes of
+this program as there are cores, with one --study, a file that they share, sweep together. Each net and its batches
+depend on the trial's number alone, so a trial can be repeated. --short takes a few seconds.
 """
 
 import argparse
