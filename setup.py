@@ -138,12 +138,13 @@ class Build(build_ext):
         key = key_of({extension.c_file, *headers_of(extension.c_file)}, tools, compiler_version(tuple(tools[0] or ())),
                      sys.version, self.numpy_version, extension.extra_compile_args, extension.extra_link_args,
                      extension.define_macros)
-        if is_kept(made, extension.name, key):
+        name = extension.name + sysconfig.get_config_var("EXT_SUFFIX")  # each Python has its own
+        if is_kept(made, name, key):
             return
         made.unlink(missing_ok=True)
-        forget(extension.name)
+        forget(name)
         super().build_extension(extension)
-        keep(made, extension.name, key)
+        keep(made, name, key)
 
 
 class Packages(build_py):
