@@ -74,3 +74,36 @@ def test_clang_cl_takes_the_flags_of_clang_behind_a_word():
     code, _, words = run("compiler.WINDOWS = True; print(compiler.options(['-O2', '-Wno-psabi', '-march=x86-64-v3']))",
                          CC="cc")
     assert code == 0 and words == "['/clang:-O2', '-Wno-psabi', '/clang:-march=x86-64-v3']"
+
+
+REGIONS = """\
+#include <stdio.h>
+#include "src/openmp.h"
+int main(void) {
+    int level = -1, two = 0, nested = 0;
+#pragma omp parallel num_threads(1)
+    level = omp_get_level();
+#pragma omp parallel num_threads(2)
+    {
+#pragma omp atomic
+        two++;
+#pragma omp parallel num_threads(1)
+#pragma omp for schedule(dynamic)
+        for (int i = 0; i < 100; i++)
+#pragma omp atomic
+            nested++;
+    }
+    printf("%d %d %d", level, two, nested);
+    return 0;
+}
+"""
+
+
+def test_a_team_of_one_is_none_unless_another_is_around_it():
+    """Each of two threads does all of a loop of its own; alone, GCC's region runs without a team."""
+    code, said, _ = run("print(compiler.openmp_flags())", CC="gcc")
+    if not shutil.which("gcc") or sys.platform != "linux" or code or said:
+        pytest.skip("no GCC with OpenMP")
+    program = ("flags = sum(compiler.openmp_flags(), []); "
+               f"print(compiler.probe({REGIONS!r}, '-Itinydl/_core', *flags, run=True))")
+    assert run(program, CC="gcc")[2] == "0 2 200"
