@@ -7,8 +7,9 @@ anywhere. Environment: TINYDL_LEVELS=all builds every level (for a wheel that ot
 these; TINYDL_NO_OPENMP=1 builds without threads, TINYDL_DEBUG=1 with assertions and without optimisation, CC=clang
 with another compiler than Python's own (tools/compiler.py).
 
-What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key is
-another one: a second `pip install`, which has an environment of its own, compiles nothing.
+What a step makes is kept in `build` with a key of everything it was made from, and made again only when the key or the
+file is another one (tools/kept.py): a second `pip install`, which has an environment of its own, compiles nothing. With
+`-e` pip builds in a folder of its own, which keeps nothing.
 """
 
 import functools
@@ -26,7 +27,7 @@ from setuptools.command.build_py import build_py
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
 
 import compiler
-from kept import forget, is_kept, keep, key_of
+from kept import forget, is_kept, keep, key_of, remove_unless
 from translation import sources_of, translate
 
 CORE = Path("tinydl/_core")
@@ -106,6 +107,7 @@ class Build(build_ext):
     def finalize_options(self):
         # An editable install forgets the options that `setup` is given.
         self.parallel = self.parallel or os.cpu_count() or 1
+        self.force = True  # what is copied into the source is not to be judged by its time
         super().finalize_options()
 
     def run(self):
@@ -120,10 +122,9 @@ class Build(build_ext):
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         # What is left of a module that moved would hide the new one, and an old level the new ones. Kernels in the
         # source are those of an editable install, which no other build has a say in.
-        for root in (Path(self.build_lib, CORE), CORE)[:1 + bool(self.inplace)]:
-            for file in root.rglob("*" + suffix):
-                if file.relative_to(root).as_posix().removesuffix(suffix) not in wanted:
-                    file.unlink()
+        for root in [Path(self.build_lib, CORE), CORE] if self.inplace else [Path(self.build_lib, CORE)]:
+            remove_unless(lambda file: not file.name.endswith(suffix) or
+                          file.as_posix().removesuffix(suffix) in wanted, root)
         super().run()
 
     def build_extensions(self):
@@ -151,9 +152,9 @@ class Packages(build_py):
     """Copy the other files, and remove those of an earlier build whose source is gone: wheels would hold them."""
 
     def run(self):
-        for file in [] if self.editable_mode else Path(self.build_lib, "tinydl").rglob("*"):
-            if file.is_file() and file.suffix not in (".so", ".pyd") and not file.relative_to(self.build_lib).exists():
-                file.unlink()
+        if not self.editable_mode:
+            remove_unless(lambda file: file.suffix in (".so", ".pyd") or Path("tinydl", file).exists(),
+                          Path(self.build_lib, "tinydl"))
         super().run()
 
 

@@ -23,6 +23,7 @@ def run(program, **environment):
 
 @pytest.mark.parametrize("named, problem", [
     ("no-such-compiler", "tinydl: there is no compiler no-such-compiler"),
+    ("gcc '-m64", "tinydl: there is no compiler gcc '-m64"),
     ("false", "tinydl: false does not compile a program of one line: it or the C library is not installed whole"),
 ])
 def test_no_compiler_is_two_lines_that_say_what_to_install(named, problem):
@@ -33,14 +34,15 @@ def test_no_compiler_is_two_lines_that_say_what_to_install(named, problem):
 
 
 @pytest.mark.parametrize(("named", "words"), [("gcc -m64", ["gcc", "-m64"]), ("HERE/a b/cc", ["HERE/a b/cc"]),
-                                              ("'HERE/a b/cc' -pipe", ["HERE/a b/cc", "-pipe"])])
+                                              ("'HERE/a b/cc' -pipe", ["HERE/a b/cc", "-pipe"]),
+                                              ("HERE/o'neil", ["HERE/o'neil"])])
 def test_a_compiler_may_have_options_and_a_space_in_its_path(tmp_path, named, words):
     if not shutil.which("gcc"):
         pytest.skip("no gcc")
-    wrapper = tmp_path / "a b" / "cc"
-    wrapper.parent.mkdir()
-    wrapper.write_text('#!/bin/sh\nexec gcc "$@"\n')
-    wrapper.chmod(0o755)
+    (tmp_path / "a b").mkdir()
+    for wrapper in (tmp_path / "a b" / "cc", tmp_path / "o'neil"):
+        wrapper.write_text('#!/bin/sh\nexec gcc "$@"\n')
+        wrapper.chmod(0o755)
     code, said, out = run("compiler.require(); print(compiler.COMMAND); print(compiler.os.environ['CC'])",
                           CC=named.replace("HERE", str(tmp_path)))
     found, passed_on = out.splitlines()
@@ -101,9 +103,9 @@ int main(void) {
 
 def test_a_team_of_one_is_none_unless_another_is_around_it():
     """Each of two threads does all of a loop of its own; alone, GCC's region runs without a team."""
-    code, said, _ = run("print(compiler.openmp_flags())", CC="gcc")
+    code, said, _ = run("print(compiler.openmp_flags())", CC="gcc", TINYDL_NO_OPENMP="")
     if not shutil.which("gcc") or sys.platform != "linux" or code or said:
         pytest.skip("no GCC with OpenMP")
     program = ("flags = sum(compiler.openmp_flags(), []); "
                f"print(compiler.probe({REGIONS!r}, '-Itinydl/_core', *flags, run=True))")
-    assert run(program, CC="gcc")[2] == "0 2 200"
+    assert run(program, CC="gcc", TINYDL_NO_OPENMP="")[2] == "0 2 200"

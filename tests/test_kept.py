@@ -59,3 +59,13 @@ def test_what_is_forgotten_is_made_again(kept):
     kept.keep(made, "m", "key")
     kept.forget("m")
     assert not kept.is_kept(made, "m", "key")
+
+
+def test_what_is_not_wanted_is_removed(kept, tmp_path):
+    for name in ("a.so", "room/b.so", "room/c.py"):
+        (tmp_path / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lib" / name).touch()
+    kept.remove_unless(lambda file: file.suffix != ".so" or file.as_posix() == "room/b.so", "lib")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.*"))] == [
+        "lib/room/b.so", "lib/room/c.py", "source.c"]
+    kept.remove_unless(lambda file: False, "nowhere")

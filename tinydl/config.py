@@ -25,7 +25,8 @@ __all__ = [
 
 _MAX_THREADS = 1024
 SERIAL = ("this build of tinydl has no OpenMP; install the compiler's library of it (brew install libomp, apt install "
-          "libomp-dev), then tinydl again")
+          "libomp-dev), then build tinydl again without TINYDL_NO_OPENMP: pip install . in a clone, else pip install "
+          "--force-reinstall --no-cache-dir tinydl-cnn")
 
 
 # --- threads -------------------------------------------------------------------------------------------------------

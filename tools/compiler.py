@@ -5,6 +5,7 @@ extensions. CC names one; without it the one that Python was built with, or else
 the only user.
 """
 
+import contextlib
 import functools
 import os
 import platform
@@ -23,6 +24,7 @@ WINDOWS, MACOS = sys.platform == "win32", sys.platform == "darwin"
 INSTALL = ("install one: apt install gcc libc6-dev (Debian, Ubuntu); dnf install gcc (Fedora); apk add gcc musl-dev "
            "(Alpine); xcode-select --install and brew install libomp (macOS); Visual Studio with \"C++ Clang tools\" "
            "(Windows)")
+NAMED = os.environ.get("CC", "").strip()
 MAIN = "int main(void) { return 0; }\n"
 
 
@@ -32,14 +34,15 @@ def command():
     """The words that start the compiler, none if there is no compiler."""
     if WINDOWS:
         programs = Path(os.environ.get("PROGRAMFILES", "C:/Program Files"))
-        found = [os.environ.get("CC"), shutil.which("clang-cl"), *programs.glob("LLVM/bin/clang-cl.exe"),
+        found = [NAMED, shutil.which("clang-cl"), *programs.glob("LLVM/bin/clang-cl.exe"),
                  *programs.glob("Microsoft Visual Studio/*/*/VC/Tools/Llvm/x64/bin/clang-cl.exe")]
         return [str(path) for path in found if path][:1]
-    named = os.environ.get("CC", "").strip()
-    for words in [named] if named else [sysconfig.get_config_var("CC"), "cc", "gcc", "clang"]:
-        # With options behind it, or a path that has a space.
-        for split in ([words], shlex.split(words)) if words else ():
-            if shutil.which(split[0]):
+    for words in [NAMED] if NAMED else [sysconfig.get_config_var("CC"), "cc", "gcc", "clang"]:
+        if words and shutil.which(words):  # a path may have a space
+            return [words]
+        with contextlib.suppress(ValueError):  # of a quote that does not end
+            split = shlex.split(words or "")
+            if split and shutil.which(split[0]):
                 return split
     return []
 
@@ -54,8 +57,7 @@ def require():
     if not COMMAND and WINDOWS:
         problem = "clang-cl is not installed, and MSVC's cl cannot compile vector extensions"
     elif not COMMAND:
-        named = os.environ.get("CC", "").strip()
-        problem = f"there is no compiler {named}" if named else "there is no C compiler"
+        problem = f"there is no compiler {NAMED}" if NAMED else "there is no C compiler"
     elif probe("#include <stdio.h>\n" + MAIN) is None:
         problem = f"{said} does not compile a program of one line: it or the C library is not installed whole"
     elif probe('#include "src/shuffle.h"\n' + MAIN, f"-I{CORE}", *lowest) is None:

@@ -8,7 +8,7 @@ install, the folder that pip makes for one), and any of them may have an old one
 import hashlib
 from pathlib import Path
 
-__all__ = ["forget", "is_kept", "keep", "key_of"]
+__all__ = ["forget", "is_kept", "keep", "key_of", "remove_unless"]
 
 STAMPS = Path("build", "keys")
 
@@ -40,3 +40,10 @@ def keep(made, name, key):
 def forget(name):
     """Before something is made anew: where that fails, what is left is nobody's."""
     (STAMPS / name).unlink(missing_ok=True)
+
+
+def remove_unless(wanted, root):
+    """Remove the files below `root` of which `wanted(path relative to root)` is false."""
+    for file in sorted(Path(root).rglob("*")):
+        if file.is_file() and not wanted(file.relative_to(root)):
+            file.unlink()

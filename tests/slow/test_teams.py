@@ -1,4 +1,5 @@
-"""What a region of OpenMP costs a kernel that one thread does: no system call, as GCC's library would make two."""
+"""What a region of OpenMP costs a kernel that one thread does: no waking of threads, for which GCC's library calls the
+system twice."""
 
 import re
 import shutil
@@ -26,7 +27,7 @@ for _ in range(1000):
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
 @pytest.mark.skipif(not parallel.has_openmp(), reason="a serial build")
-def test_a_region_of_one_thread_makes_no_system_call(tmp_path):
+def test_a_region_of_one_thread_wakes_nobody(tmp_path):
     done = subprocess.run(["strace", "-f", "-o", "calls", sys.executable, "-c", PROGRAM], cwd=tmp_path,
                           capture_output=True, text=True, timeout=100, check=False)
     if "PTRACE" in done.stderr or "ptrace" in done.stderr:

@@ -6,12 +6,13 @@ and lies beside its source; setup.py lists it.
 """
 
 import os
+import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 
 if not any(os.path.exists(os.path.join(__path__[0], f"parallel{suffix}")) for suffix in EXTENSION_SUFFIXES):
-    raise ImportError(f"no compiled kernels in {__path__[0]}: this is the source, which hides the tinydl that is "
-                      "installed. Start Python in another folder or as 'python -P', or let 'pip install -e .' build "
-                      "the kernels here")
+    raise ImportError("no compiled kernels for Python {}.{} in {}: if this is the source, which hides the tinydl that "
+                      "is installed, start Python in another folder or as 'python -P', or let 'pip install -e .' build "
+                      "the kernels here; else install tinydl again".format(*sys.version_info[:2], __path__[0]))
 
 from tinydl._core.isa import level, search_path
 

@@ -33,7 +33,11 @@ static inline int td_cpu_supports(const char *level) {
     const unsigned v3_extended = 1u << 5, v3_kept = 0x6; /* SSE, AVX */
     /* AVX-512 F, DQ, CD, BW, VL */
     const unsigned v4_structured = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+#ifdef __APPLE__
+    const unsigned v4_kept = v3_kept; /* a process gets the others when it first uses one */
+#else
     const unsigned v4_kept = 0xe6; /* and masks, upper halves, registers 16 to 31 */
+#endif
     unsigned basic[4], structured[4], extended[4];
     td_cpuid(1, basic);
     td_cpuid(7, structured);

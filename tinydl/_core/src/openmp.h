@@ -16,8 +16,8 @@ static inline int td_pause(void) { return omp_pause_resource_all(omp_pause_hard)
 static inline int td_pause(void) { return 1; }
 #endif
 #ifdef TD_TEAMS_OF_ONE
-/* GCC's way into a region, to which setup.py links with --wrap. Its library makes a team of one like any other and wakes
-   its threads at the end, two system calls; the region's function does as well by itself, where no team is around it
+/* GCC's way into a region, in whose place tools/compiler.py links this. Its library makes a team of one like any other and
+   wakes its threads at the end, two system calls; the region's function does as well by itself, where no team is around it
    whose share of a loop it would get. */
 void __real_GOMP_parallel(void (*region)(void *), void *data, unsigned n_threads, unsigned flags);
 void __wrap_GOMP_parallel(void (*region)(void *), void *data, unsigned n_threads, unsigned flags) {
