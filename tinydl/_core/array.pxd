@@ -50,6 +50,7 @@ ctypedef fused real:
     double
 
 
+cdef PyArrayObject *ndarray(object a, str name) except NULL
 cdef PyArrayObject *as_array(object a, str name, int type_number, Py_ssize_t size, bint writable) except NULL
 cdef void *data(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL
 cdef void *channels_last(object a, str name, int type_number, Py_ssize_t size, bint writable=*) except? NULL

@@ -10,7 +10,8 @@ from libc.string cimport memcmp
 import_array()
 
 
-cdef inline PyArrayObject *ndarray(object a, str name) except NULL:
+cdef PyArrayObject *ndarray(object a, str name) except NULL:
+    """An array of any type, shape and order."""
     if not PyArray_Check(a):
         raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
     return <PyArrayObject *> a

@@ -7,14 +7,11 @@ owner, and nothing of it depends on another.
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from tinydl._core.array cimport (
-    NPY_FLOAT32, NPY_INT32, NPY_INT64, NPY_UINT8, PyArray_Check, PyArray_TYPE, PyArrayObject, channels_last, data,
-    float_type, import_array,
+    NPY_FLOAT32, NPY_INT32, NPY_INT64, NPY_UINT8, PyArray_TYPE, channels_last, data, float_type, ndarray,
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
 from tinydl._core.vector cimport td_flush_denormals, td_restore_denormals
-
-import_array()
 
 cdef enum:
     # Elements below which a second thread costs more than it gains.
@@ -173,9 +170,7 @@ def gather(images, index, scale, shift, offsets, modes, out, int n_threads=1, /)
     cdef int t = float_type(out, "out"), source_type
     cdef GatherCall job
     cdef Py_ssize_t M, n, row
-    if not PyArray_Check(images):
-        raise TypeError(f"images: expected a NumPy array, got {type(images).__name__}")
-    source_type = PyArray_TYPE(<PyArrayObject *> images)
+    source_type = PyArray_TYPE(ndarray(images, "images"))
     if source_type != NPY_UINT8 and source_type != t:
         raise TypeError(f"images: expected uint8 or the type of out ({out.dtype}), got {images.dtype.str}")
     # Shapes are compared here, memory below: all pointers come from checks of the number of elements and their order.

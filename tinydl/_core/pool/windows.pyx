@@ -9,16 +9,13 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from tinydl._core.array cimport (
-    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_Check, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last,
-    float_type, import_array,
+    NPY_FLOAT32, NPY_INT32, NPY_UINT8, PyArray_DIMS, PyArray_NDIM, PyArrayObject, channels_last, float_type, ndarray,
 )
 from tinydl._core.memory cimport Block
 from tinydl._core.parallel cimport check_team
 from tinydl._core.pool.loops cimport td_pool_run, td_span
 from tinydl._core.pool.spans cimport Axis, shares, taps_of_windows, tiled, windows_of_taps
 from tinydl._core.vector cimport lanes_of_size, td_flush_denormals, td_restore_denormals
-
-import_array()
 
 cdef enum:
     # Elements, of input or output, that one task touches at least.
@@ -90,10 +87,9 @@ cdef int read_adaptive(object x, str name_x, object y, str name_y, PoolCall *k) 
 
 cdef void *activation(object a, str name, int dtype_num, const Py_ssize_t *shape, bint writable) except? NULL:
     """Pointer to a channels-last (N, C, H, W), or (N, C, W) where H is 1."""
-    if not PyArray_Check(a):
-        raise TypeError(f"{name}: expected a NumPy array, got {type(a).__name__}")
-    cdef int ndim = PyArray_NDIM(<PyArrayObject *> a)
-    cdef Py_ssize_t *dims = PyArray_DIMS(<PyArrayObject *> a)
+    cdef PyArrayObject *array = ndarray(a, name)
+    cdef int ndim = PyArray_NDIM(array)
+    cdef Py_ssize_t *dims = PyArray_DIMS(array)
     if not ((ndim == 4 and dims[2] == shape[2] or ndim == 3 and shape[2] == 1)
             and dims[0] == shape[0] and dims[1] == shape[1] and dims[ndim - 1] == shape[3]):
         raise ValueError(f"{name}: expected shape {(shape[0], shape[1], shape[2], shape[3])}, got {a.shape}")
