@@ -1,6 +1,5 @@
 """The training of a run, from its first line to its last."""
 
-import contextlib
 import json
 import math
 import os
@@ -71,26 +70,18 @@ def fit(run, net, parts, resume, out, comm=None):
         if trainer.epoch >= s["epochs"]:
             out.say(f"all {s['epochs']} epochs are done already")
             trainer.stop("done")
-    with _under_way():
-        try:
-            trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
-                        augment=building.build_augment(s), progress=not out.quiet, shards=s.get("shards", 1))
-        except (KeyboardInterrupt, SystemExit):
-            if trainer.interrupted is None:
-                raise
-            out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
-                     f"tinydl train --resume {run.folder}")
-            return 128 + trainer.interrupted
-        return _finish(run, net, parts, trainer, out) if first else 0
-
-
-@contextlib.contextmanager
-def _under_way():
-    """Let an error of files end the program with 1, the run failed: what was asked for had been in order."""
     try:
-        yield
+        trainer.fit(train, valid, epochs=s["epochs"], batch_size=s["batch_size"], drop_last=s["drop_last"],
+                    augment=building.build_augment(s), progress=not out.quiet, shards=s.get("shards", 1))
+        return _finish(run, net, parts, trainer, out) if first else 0
+    except (KeyboardInterrupt, SystemExit):
+        if trainer.interrupted is None:
+            raise
+        out.note(f"stopped by {signal.Signals(trainer.interrupted).name} after {trainer.position}; continue with: "
+                 f"tinydl train --resume {run.folder}")
+        return 128 + trainer.interrupted
     except OSError as error:
-        error.exit_code = 1
+        error.exit_code = 1  # the run failed: what was asked for had been in order
         raise
 
 
