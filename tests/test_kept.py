@@ -1,6 +1,6 @@
 """What a build keeps: a file is made again when what it was made from, or the file itself, is another."""
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,10 @@ pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="not a source tree")
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("kept", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(SOURCE.parent)
     monkeypatch.chdir(tmp_path)
     Path("source.c").write_text("int x;")
-    return module
+    return importlib.import_module("kept")
 
 
 def test_a_key_is_of_contents_names_and_facts(kept):
